@@ -1,0 +1,34 @@
+"""Status words of platforms, mapped once. Every figure uses the four words on the right."""
+
+from __future__ import annotations
+
+SUCCESS, ERROR, TIMEOUT, CANCELLED = "success", "error", "timeout", "cancelled"
+
+WORDS: dict[str, str] = {
+    "success": SUCCESS, "succeeded": SUCCESS, "ok": SUCCESS, "completed": SUCCESS, "done": SUCCESS,
+    "error": ERROR, "failure": ERROR, "failed": ERROR, "exception": ERROR,
+    "timeout": TIMEOUT, "timed_out": TIMEOUT, "deadline_exceeded": TIMEOUT,
+    "cancelled": CANCELLED, "canceled": CANCELLED, "aborted": CANCELLED,
+}  # fmt: skip
+
+FAILED = (ERROR, TIMEOUT)
+"""What counts as failed. A query that its user cancelled is neither a success nor a failure of the platform."""
+
+
+def normalise(word: str) -> str:
+    """The contract's word for a platform's status word; unknown words are errors, so that nothing bad is hidden."""
+    return WORDS.get(word.lower(), ERROR)
+
+
+def sql_normalise(column: str) -> str:
+    """SQL expression that maps a status column to the contract's words.
+
+    `column` is an SQL expression of our own making, never user input.
+    """
+    by_word: dict[str, list[str]] = {}
+    for word, status in WORDS.items():
+        by_word.setdefault(status, []).append(word)
+    cases = " ".join(
+        f"WHEN lower({column}) IN ({', '.join(repr(w) for w in words)}) THEN '{status}'" for status, words in by_word.items()
+    )
+    return f"CASE {cases} ELSE '{ERROR}' END"
