@@ -27,7 +27,6 @@ class Label:
 
 
 WINDOWS = ("1h", "24h", "7d", "30d", "mtd")
-STATUSES = ("success", "error", "timeout", "cancelled")
 PRIORITIES = ("low", "normal", "high", "urgent")
 ERROR_TYPES = ("timeout", "validation", "llm", "tool", "rate_limit", "auth", "internal", "other")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SUCCESS, ERROR, TIMEOUT, CANCELLED = "success", "error", "timeout", "cancelled"
+STATUSES = (SUCCESS, ERROR, TIMEOUT, CANCELLED)
 
 WORDS: dict[str, str] = {
     "success": SUCCESS, "succeeded": SUCCESS, "ok": SUCCESS, "completed": SUCCESS, "done": SUCCESS,

