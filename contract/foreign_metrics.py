@@ -7,7 +7,13 @@ from contract.metrics import Metric, MetricType, Source
 
 def _gauges(*names: str, labels: tuple[str, ...] = ()) -> tuple[Metric, ...]:
     return tuple(
-        Metric(name, MetricType.COUNTER if name.endswith("_total") else MetricType.GAUGE, labels, name.replace("_", " "), Source.FOREIGN)
+        Metric(
+            name,
+            MetricType.COUNTER if name.endswith("_total") else MetricType.GAUGE,
+            labels,
+            name.replace("_", " "),
+            Source.FOREIGN,
+        )
         for name in names
     )
 

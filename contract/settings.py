@@ -157,7 +157,11 @@ class Settings(_Section):
     exporter: Exporter = Exporter()
     thresholds: Thresholds = Thresholds()
     budgets: tuple[Budget, ...] = (Budget(),)
-    environments: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = ("production", "staging", "development")
+    environments: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = (
+        "production",
+        "staging",
+        "development",
+    )
     teams: tuple[Team, ...] = (
         Team(name="platform", slack_channel="#platform-alerts", email="platform@example.com"),
         Team(name="agents", slack_channel="#agent-alerts", email="agents@example.com"),
@@ -168,7 +172,11 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Settings:
-        for what, names in (("team", [t.name for t in self.teams]), ("budget scope", [b.scope for b in self.budgets]), ("environment", list(self.environments))):
+        for what, names in (
+            ("team", [t.name for t in self.teams]),
+            ("budget scope", [b.scope for b in self.budgets]),
+            ("environment", list(self.environments)),
+        ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} named twice: {', '.join(twice)}")
@@ -178,5 +186,7 @@ class Settings(_Section):
             raise ValueError("at least one team is needed: somebody has to be told")
         for budget in self.budgets:
             if budget.scope != "all" and budget.scope not in self.environments:
-                raise ValueError(f"budget scope {budget.scope!r} is neither 'all' nor one of the environments {', '.join(self.environments)}")
+                raise ValueError(
+                    f"budget scope {budget.scope!r} is neither 'all' nor one of the environments {', '.join(self.environments)}"
+                )
         return self

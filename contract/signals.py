@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from contract.labels import LABELS
 from contract.metrics import Metric, MetricType, Source, metric
@@ -222,23 +221,103 @@ def _check(signal: Signal) -> Signal:
 FAILED_STATUS = like("status", "|".join(FAILED))
 
 HTTP_REQUESTS = Rate("http_requests", "Request rate", "HTTP requests answered per second", "reqps", "http_requests_total")
-HTTP_SERVER_ERRORS = Rate("http_server_errors", "Server errors", "HTTP answers of the 5xx class per second", "reqps", "http_requests_total", (like("status", "5.."),))
-HTTP_SERVER_ERROR_RATIO = Ratio("http_server_error_ratio", "Server error share", "HTTP answers of the 5xx class / HTTP answers", "percentunit", HTTP_SERVER_ERRORS, HTTP_REQUESTS)
-HTTP_LATENCY = Quantile("http_latency_p95", "p95", "95th percentile of the time to answer an HTTP request", "s", "http_request_duration_seconds", 0.95)
+HTTP_SERVER_ERRORS = Rate(
+    "http_server_errors",
+    "Server errors",
+    "HTTP answers of the 5xx class per second",
+    "reqps",
+    "http_requests_total",
+    (like("status", "5.."),),
+)
+HTTP_SERVER_ERROR_RATIO = Ratio(
+    "http_server_error_ratio",
+    "Server error share",
+    "HTTP answers of the 5xx class / HTTP answers",
+    "percentunit",
+    HTTP_SERVER_ERRORS,
+    HTTP_REQUESTS,
+)
+HTTP_LATENCY = Quantile(
+    "http_latency_p95",
+    "p95",
+    "95th percentile of the time to answer an HTTP request",
+    "s",
+    "http_request_duration_seconds",
+    0.95,
+)
 
 AGENT_QUERIES = Rate("agent_queries", "Agent queries", "Agent queries finished per second", "reqps", "agent_queries_total")
-AGENT_FAILURES = Rate("agent_failures", "Failed agent queries", "Agent queries that failed or timed out, per second", "reqps", "agent_queries_total", (FAILED_STATUS,))
-AGENT_ERROR_RATIO = Ratio("agent_error_ratio", "Error ratio", "Agent queries that failed or timed out / agent queries", "percentunit", AGENT_FAILURES, AGENT_QUERIES)
-AGENT_LATENCY = Quantile("agent_latency_p95", "p95", "95th percentile of the time from query to answer", "s", "agent_query_duration_seconds", 0.95)
+AGENT_FAILURES = Rate(
+    "agent_failures",
+    "Failed agent queries",
+    "Agent queries that failed or timed out, per second",
+    "reqps",
+    "agent_queries_total",
+    (FAILED_STATUS,),
+)
+AGENT_ERROR_RATIO = Ratio(
+    "agent_error_ratio",
+    "Error ratio",
+    "Agent queries that failed or timed out / agent queries",
+    "percentunit",
+    AGENT_FAILURES,
+    AGENT_QUERIES,
+)
+AGENT_LATENCY = Quantile(
+    "agent_latency_p95", "p95", "95th percentile of the time from query to answer", "s", "agent_query_duration_seconds", 0.95
+)
 
-CONVERSATIONS_STARTED = Rate("conversations_started", "Conversations started", "Conversations started per second", "ops", "platform_conversations_started_total")
-CONVERSATIONS_ENDED = Rate("conversations_ended", "Conversations ended", "Conversations ended with a known goal, per second", "ops", "platform_conversations_ended_total", (like("goal", "achieved|missed"),))
-CONVERSATIONS_ACHIEVED = Rate("conversations_achieved", "Goals achieved", "Conversations ended with the goal achieved, per second", "ops", "platform_conversations_ended_total", (equal("goal", "achieved"),))
-SUCCESS_RATIO = Ratio("success_ratio", "Success rate", "Ended conversations with the goal achieved / those with a known goal", "percentunit", CONVERSATIONS_ACHIEVED, CONVERSATIONS_ENDED)
+CONVERSATIONS_STARTED = Rate(
+    "conversations_started",
+    "Conversations started",
+    "Conversations started per second",
+    "ops",
+    "platform_conversations_started_total",
+)
+CONVERSATIONS_ENDED = Rate(
+    "conversations_ended",
+    "Conversations ended",
+    "Conversations ended with a known goal, per second",
+    "ops",
+    "platform_conversations_ended_total",
+    (like("goal", "achieved|missed"),),
+)
+CONVERSATIONS_ACHIEVED = Rate(
+    "conversations_achieved",
+    "Goals achieved",
+    "Conversations ended with the goal achieved, per second",
+    "ops",
+    "platform_conversations_ended_total",
+    (equal("goal", "achieved"),),
+)
+SUCCESS_RATIO = Ratio(
+    "success_ratio",
+    "Success rate",
+    "Ended conversations with the goal achieved / those with a known goal",
+    "percentunit",
+    CONVERSATIONS_ACHIEVED,
+    CONVERSATIONS_ENDED,
+)
 
-BUDGET_SPENT = Level("budget_spent", "Budget spent", "Spent of the current month / budget", "percentunit", "platform_budget_spent_ratio", operator="max")
-BUDGET_FORECAST = Level("budget_forecast", "Spend at month end", "Expected spend at the end of the month", "currencyUSD", "platform_budget_forecast_usd", operator="max")
-BUDGET_LIMIT = Level("budget_limit", "Budget", "Budget of the current month", "currencyUSD", "platform_budget_limit_usd", operator="max")
+BUDGET_SPENT = Level(
+    "budget_spent",
+    "Budget spent",
+    "Spent of the current month / budget",
+    "percentunit",
+    "platform_budget_spent_ratio",
+    operator="max",
+)
+BUDGET_FORECAST = Level(
+    "budget_forecast",
+    "Spend at month end",
+    "Expected spend at the end of the month",
+    "currencyUSD",
+    "platform_budget_forecast_usd",
+    operator="max",
+)
+BUDGET_LIMIT = Level(
+    "budget_limit", "Budget", "Budget of the current month", "currencyUSD", "platform_budget_limit_usd", operator="max"
+)
 
 SIGNALS: dict[str, Signal] = {
     signal.key: _check(signal)

@@ -30,7 +30,16 @@ def test_a_gauge_that_calls_itself_a_counter_is_refused() -> None:
 
 
 def test_buckets_rise_and_contain_the_bounds_that_objectives_use() -> None:
-    for bounds in (buckets.HTTP, buckets.AGENT, buckets.LLM, buckets.WORKFLOW, buckets.DB, buckets.SEARCH, buckets.RESULTS, buckets.TOKENS):
+    for bounds in (
+        buckets.HTTP,
+        buckets.AGENT,
+        buckets.LLM,
+        buckets.WORKFLOW,
+        buckets.DB,
+        buckets.SEARCH,
+        buckets.RESULTS,
+        buckets.TOKENS,
+    ):
         assert list(bounds) == sorted(set(bounds))
     assert {0.1, 0.5, 2.0, 5.0, 12.5} <= set(buckets.AGENT)
 
@@ -81,6 +90,10 @@ def test_relations_are_tables_that_postgresql_takes(database: str) -> None:
 
 
 def test_panel_ids_are_stable() -> None:
-    assert keys.panel_id("overview/agent_errors") == keys.panel_id("overview/agent_errors") != keys.panel_id("overview/agent_latency")
+    assert (
+        keys.panel_id("overview/agent_errors")
+        == keys.panel_id("overview/agent_errors")
+        != keys.panel_id("overview/agent_latency")
+    )
     url = keys.panel_url("https://g.example", "overview/agent_errors", ("environment",))
     assert url.startswith("https://g.example/d/observatory-overview?") and "{{ $labels.environment | urlquery }}" in url

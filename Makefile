@@ -1,0 +1,63 @@
+# Everything a person does here. `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+ARGS ?=
+PY := .venv/bin/python
+OBSERVATORY := .venv/bin/observatory
+
+.PHONY: help venv tools node up down build check doctor preview pictures test lint lock pin secrets clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+venv:
+	@scripts/venv.sh runtime
+
+tools: ## fetch Prometheus and Alertmanager into .tools
+	@scripts/tools.sh
+
+node: venv
+	@scripts/node.sh
+
+up: venv tools node ## the whole stack on this machine, live, until Ctrl-C (ARGS="--no-preview" …)
+	@exec $(OBSERVATORY) up $(ARGS)
+
+down: venv ## stop what a killed `make up` left behind
+	@exec $(OBSERVATORY) down $(ARGS)
+
+build: venv ## write dashboards, rules, routes and runbooks to build/
+	@exec $(OBSERVATORY) build $(ARGS)
+
+check: venv tools ## prove the artefacts without any server
+	@exec $(OBSERVATORY) check $(ARGS)
+
+doctor: venv ## run every query of every panel and rule against the live sources
+	@exec $(OBSERVATORY) doctor $(ARGS)
+
+preview: venv node ## the dashboards in the browser, without Grafana
+	@exec $(OBSERVATORY) preview $(ARGS)
+
+pictures: venv node ## pictures of the dashboards of the running stack into docs/pictures
+	@scripts/browser.sh
+	@$(OBSERVATORY) preview --out docs/pictures $(ARGS)
+
+lint: ## ruff and mypy
+	@scripts/venv.sh test
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo
+
+test: lint tools node ## everything: lint, unit tests, promtool, amtool, and the living parts
+	@scripts/browser.sh
+	@$(PY) -m pytest $(ARGS)
+
+lock: ## write requirements/*.lock anew (newest versions, with hashes, without index addresses)
+	@scripts/lock.sh
+
+pin: ## write the digests of the images of docker-compose.yml, where a registry can be asked
+	@scripts/pin.sh
+
+secrets: venv ## make the random passwords that docker-compose.yml mounts
+	@scripts/secrets.sh
+
+clean: down ## remove what make made (not .venv)
+	rm -rf build var .tools preview/node_modules preview/.build

@@ -1,0 +1,34 @@
+# Shared by the scripts of this folder: plain progress for steps that take a while. Sourced, not run.
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 3
+}
+
+# step "what it does" LOGFILE command… : runs the command with its output in LOGFILE, shows that it lives, and on failure the end of the log.
+step() {
+    what=$1
+    log=$2
+    shift 2
+    started=$(date +%s)
+    printf '  %s …' "$what"
+    "$@" >"$log" 2>&1 &
+    child=$!
+    trap 'kill "$child" 2>/dev/null; exit 130' INT TERM
+    beat=0
+    while kill -0 "$child" 2>/dev/null; do
+        sleep 0.2
+        beat=$((beat + 1))
+        [ $((beat % 10)) -ne 0 ] || printf '.'
+    done
+    trap - INT TERM
+    if wait "$child"; then
+        printf ' %s s\n' "$(($(date +%s) - started))"
+        return 0
+    fi
+    printf ' failed\n'
+    tail -n 15 "$log" | sed 's/^/    /' >&2
+    return 1
+}
