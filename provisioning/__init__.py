@@ -1,0 +1,1 @@
+"""Configuration, build, check, doctor and the command line: everything that a platform team runs."""
