@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 _DURATION = re.compile(r"^(?:[0-9]+(?:ms|s|m|h|d|w|y))+$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
@@ -35,11 +35,12 @@ def _url(text: str) -> str:
 
 Duration = Annotated[str, AfterValidator(_duration)]
 Url = Annotated[str, AfterValidator(_url)]
+Address = Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]+$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class Prometheus(_Section):
@@ -60,6 +61,7 @@ class Postgres(_Section):
     database: str = "postgres"
     user: str = "observatory_grafana"
     password_file: str | None = None
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
 
 
 class Langfuse(_Section):
@@ -89,6 +91,25 @@ class Sources(_Section):
     grafana: Grafana = Grafana()
 
 
+class PlatformTarget(_Section):
+    """One scrape target of the platform. There is one for each environment."""
+
+    environment: str
+    address: Address
+    path: Annotated[str, Field(pattern=r"^/")] = "/metrics"
+
+
+class Scrape(_Section):
+    """What Prometheus scrapes. `build` writes these as target files that Prometheus re-reads by itself."""
+
+    platform: tuple[PlatformTarget, ...] = (
+        PlatformTarget(environment="production", address="127.0.0.1:9470", path="/metrics/production"),
+        PlatformTarget(environment="staging", address="127.0.0.1:9470", path="/metrics/staging"),
+        PlatformTarget(environment="development", address="127.0.0.1:9470", path="/metrics/development"),
+    )
+    exporter: tuple[Address, ...] = ("127.0.0.1:9464",)
+
+
 class Exporter(_Section):
     """The exporter process. Intervals follow how fast a figure changes and what asking for it costs."""
 
@@ -111,6 +132,7 @@ class Thresholds(_Section):
     budget_warning: Share = 0.80
     minimum_queries: Annotated[int, Field(ge=1)] = 10
     minimum_queries_page: Annotated[int, Field(ge=1)] = 5
+    minimum_failures_page: Annotated[int, Field(ge=1)] = 5
     minimum_conversations: Annotated[int, Field(ge=1)] = 20
 
 
@@ -146,22 +168,27 @@ class Smtp(_Section):
 
 
 class Notifications(_Section):
+    """How people are told. Pages go out for `paging_environments` only; `history_url` is a webhook that every alert goes to."""
+
     slack: Slack = Slack()
     smtp: Smtp = Smtp()
+    paging_environments: tuple[str, ...] = ("production",)
+    history_url: Url | None = None
 
 
 class Settings(_Section):
     """Everything. Lists of names bound the label sets that start at zero; they are not filters."""
 
     sources: Sources = Sources()
+    scrape: Scrape = Scrape()
     exporter: Exporter = Exporter()
     thresholds: Thresholds = Thresholds()
-    budgets: tuple[Budget, ...] = (Budget(),)
     environments: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = (
         "production",
         "staging",
         "development",
     )
+    budgets: tuple[Budget, ...] = (Budget(),)
     teams: tuple[Team, ...] = (
         Team(name="platform", slack_channel="#platform-alerts", email="platform@example.com"),
         Team(name="agents", slack_channel="#agent-alerts", email="agents@example.com"),
@@ -170,23 +197,29 @@ class Settings(_Section):
     notifications: Notifications = Notifications()
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
 
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Settings:
-        for what, names in (
-            ("team", [t.name for t in self.teams]),
-            ("budget scope", [b.scope for b in self.budgets]),
-            ("environment", list(self.environments)),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{what} named twice: {', '.join(twice)}")
-        if not self.environments:
-            raise ValueError("at least one environment is needed")
-        if not self.teams:
-            raise ValueError("at least one team is needed: somebody has to be told")
-        for budget in self.budgets:
-            if budget.scope != "all" and budget.scope not in self.environments:
+    @field_validator("environments", "budgets", "teams")
+    @classmethod
+    def _names_are_unique(cls, items: tuple[object, ...]) -> tuple[object, ...]:
+        names = [item.scope if isinstance(item, Budget) else item.name if isinstance(item, Team) else item for item in items]
+        twice = sorted({str(name) for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"named twice: {', '.join(twice)}")
+        return items
+
+    @field_validator("environments", "teams")
+    @classmethod
+    def _somebody_is_there(cls, items: tuple[object, ...]) -> tuple[object, ...]:
+        if not items:
+            raise ValueError("at least one is needed")
+        return items
+
+    @field_validator("budgets")
+    @classmethod
+    def _scopes_exist(cls, budgets: tuple[Budget, ...], info: ValidationInfo) -> tuple[Budget, ...]:
+        environments = info.data.get("environments")
+        for budget in budgets:
+            if environments is not None and budget.scope not in ("all", *environments):
                 raise ValueError(
-                    f"budget scope {budget.scope!r} is neither 'all' nor one of the environments {', '.join(self.environments)}"
+                    f"budget scope {budget.scope!r} is neither 'all' nor one of the environments {', '.join(environments)}"
                 )
-        return self
+        return budgets
