@@ -1,7 +1,7 @@
 """The compose file cannot be run without an engine, so everything in it is held against what the project really has.
 
-Its shape against a schema of what it may use; images, ports, secrets and volumes against the rules of the house; commands against
-the programs that they start; paths and names against what `build` writes with docker/observatory.yaml.
+Its shape against a schema of what it may use; images, ports, secrets and volumes against the rules of the house; commands
+against the programs that they start; paths and names against what `build` writes with docker/observatory.yaml.
 """
 
 from __future__ import annotations
