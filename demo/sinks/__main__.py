@@ -24,31 +24,31 @@ _FLUSH_SECONDS = 2.0
 @click.option("--var", "var", type=click.Path(path_type=Path), default=Path("var"), help="Folder of the local stack's state.")
 @click.option("--http-port", default=8025, show_default=True, help="Port of the page and of the webhooks.")
 @click.option("--smtp-port", default=1025, show_default=True, help="Port of the mail sink.")
-@click.option("--listen", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--runbooks", type=click.Path(path_type=Path), default=Path("build/runbooks"), help="Folder of built runbooks.")
 @click.option(
     "--dsn-file", type=click.Path(path_type=Path), help="File with the DSN for the alert history [VAR/secrets/postgres_dsn]."
 )
-def main(var: Path, http_port: int, smtp_port: int, listen: str, runbooks: Path, dsn_file: Path | None) -> None:
+def main(var: Path, http_port: int, smtp_port: int, host: str, runbooks: Path, dsn_file: Path | None) -> None:
     """Take Slack messages (POST /slack), mails (SMTP) and Alertmanager's notifications (POST /alerts), and show them."""
     try:
         inbox = Inbox(var / "inbox" / "messages.jsonl")
-        http, smtp = _bind(listen, http_port), _bind(listen, smtp_port)
+        http, smtp = _bind(host, http_port), _bind(host, smtp_port)
     except OSError as error:
-        print(f"sinks: {error.filename or listen}: {error.strerror}", file=sys.stderr)
+        print(f"sinks: {error.filename or host}: {error.strerror}", file=sys.stderr)
         sys.exit(3)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Uvicorn raises the signal again when it has ended; this makes of it an ordinary end with our clean-up.
         signal.signal(number, lambda *_: sys.exit(0))
-    hosts = ["127.0.0.1", "localhost"] if listen == "127.0.0.1" else ["*"]
+    hosts = ["127.0.0.1", "localhost"] if host == "127.0.0.1" else ["*"]
     asyncio.run(_serve(inbox, http, smtp, runbooks, dsn_file or var / "secrets" / "postgres_dsn", hosts))
 
 
-def _bind(listen: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((listen, port))
+        listener.bind((host, port))
     except OSError as error:
         raise OSError(error.errno, error.strerror, f"port {port}") from None
     return listener

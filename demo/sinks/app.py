@@ -37,7 +37,7 @@ class Sinks:
         return Starlette(
             routes=[
                 Route("/", self.page),
-                Route("/health", self.health),
+                Route("/healthz", self.health),
                 Route("/api/messages", self.messages),
                 Route("/slack", self.slack, methods=["POST"]),
                 Route("/alerts", self.alerts, methods=["POST"]),

@@ -53,7 +53,7 @@ class Running:
 
 def answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/health", timeout=2).ok
+        return requests.get(f"{url}/healthz", timeout=2).ok
     except requests.ConnectionError:
         return False
 
@@ -192,7 +192,7 @@ def test_alert_history_waits_for_the_database(sinks: Running, database: str) -> 
     for _ in range(2):
         answer = requests.post(f"{sinks.url}/alerts", json=notification("firing", "0001-01-01T00:00:00Z"), timeout=5)
         assert answer.json() == {"accepted": 1}
-    assert "2 events wait" in requests.get(f"{sinks.url}/health", timeout=5).json()["note"]
+    assert "2 events wait" in requests.get(f"{sinks.url}/healthz", timeout=5).json()["note"]
     (sinks.var / "secrets").mkdir()
     (sinks.var / "secrets" / "postgres_dsn").write_text(database)
     requests.post(f"{sinks.url}/alerts", json=notification("resolved", "2026-11-20T10:09:00Z"), timeout=5).raise_for_status()
@@ -209,7 +209,7 @@ def test_alert_history_waits_for_the_database(sinks: Running, database: str) -> 
 
     facts = ("AgentErrors", "critical", "production", "billing")
     assert eventually(rows) == [("firing", *facts, True, "billing"), ("resolved", *facts, False, "billing")]
-    assert requests.get(f"{sinks.url}/health", timeout=5).json()["note"] == ""
+    assert requests.get(f"{sinks.url}/healthz", timeout=5).json()["note"] == ""
 
 
 def test_alert_webhook_names_what_is_wrong(sinks: Running) -> None:
