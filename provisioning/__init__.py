@@ -1,1 +1,1 @@
-"""Configuration, build, check, doctor and the command line: everything that a platform team runs."""
+"""Everything that a platform team runs: configuration, build, check, doctor and the command line."""

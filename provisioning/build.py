@@ -1,0 +1,80 @@
+"""`observatory build`: everything that the servers read, made from the settings, as bytes by relative path.
+
+Equal settings give equal bytes, on every run. Nothing of the machine is in them but the folder of relative secret files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from contract.settings import Settings
+from provisioning import config, servers
+from provisioning.files import write
+from provisioning.findings import ConfigError, error
+from provisioning.text import as_json, as_yaml
+
+__all__ = ["artefacts", "write"]
+
+_HEADING = "Written by `observatory build`. Change the code or observatory.yaml instead."
+
+
+def artefacts(settings: Settings) -> dict[str, bytes]:
+    """All files of a build by path relative to the output folder, sorted. Paths of secrets are absolute in them.
+
+    Raises ConfigError when an alert is not sound under these settings.
+    """
+    from alert_rules.validation import AlertError
+
+    located = config.anchored(settings, Path.cwd())
+    try:
+        found = {**_grafana(located), **_prometheus(located), **_alertmanager(located), **_runbooks(located)}
+    except AlertError as problem:
+        raise ConfigError([error(finding.place, finding.message) for finding in problem.findings]) from None
+    return dict(sorted(found.items()))
+
+
+def _grafana(settings: Settings) -> dict[str, bytes]:
+    from contract.keys import dashboard_uid
+    from dashboards.catalogue import TABS
+
+    found = {f"grafana/dashboards/{tab.folder}/{dashboard_uid(tab.key)}.json": as_json(tab.dashboard(settings)) for tab in TABS}
+    folders = tuple(sorted({tab.folder for tab in TABS}))
+    found["grafana/provisioning/datasources/observatory.yml"] = as_yaml(servers.datasources(settings), _HEADING)
+    found["grafana/provisioning/dashboards/observatory.yml"] = as_yaml(servers.dashboard_providers(folders), _HEADING)
+    return found
+
+
+def _prometheus(settings: Settings) -> dict[str, bytes]:
+    from alert_rules import rules, scenarios
+    from recording_rules import registry
+
+    found = {
+        "prometheus/prometheus.yml": as_yaml(servers.prometheus(settings), _HEADING),
+        "prometheus/rules/recording.yml": _groups(registry.rule_groups()),
+        "prometheus/rules/alerts.yml": _groups(rules.rule_groups(settings)),
+    }
+    for name, targets in servers.targets(settings).items():
+        found[f"prometheus/targets/{name}.json"] = as_json(targets)
+    for name, document in scenarios.promtool_files(settings).items():
+        found[f"prometheus/tests/{name}"] = as_yaml(document, _HEADING)
+    return found
+
+
+def _groups(groups: Iterable[Mapping[str, Any]]) -> bytes:
+    return as_yaml({"groups": list(groups)}, _HEADING)
+
+
+def _alertmanager(settings: Settings) -> dict[str, bytes]:
+    from alert_rules import routes, templates
+
+    found = {"alertmanager/alertmanager.yml": as_yaml(routes.configuration(settings), _HEADING)}
+    found.update({f"alertmanager/templates/{name}": text.encode() for name, text in templates.files(settings).items()})
+    return found
+
+
+def _runbooks(settings: Settings) -> dict[str, bytes]:
+    from alert_rules import runbooks
+
+    return {f"runbooks/{name}": text.encode() for name, text in runbooks.pages(settings).items()}

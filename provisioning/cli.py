@@ -1,0 +1,242 @@
+"""The command `observatory`. Modules are imported by the command that needs them, so that each starts fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provisioning.findings import InputError, Unreachable
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+FINE, FINDINGS, WRONG_INPUT, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+RUNNING_CONFIG = ROOT / "var" / "observatory.yaml"
+"""The effective configuration of the local stack while it runs."""
+
+
+class _Commands(click.Group):
+    """Ends every command with an exit code and a text for people, never with a traceback for a user's mistake."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as problem:
+            click.echo(str(problem), err=True)
+            ctx.exit(WRONG_INPUT)
+        except Unreachable as problem:
+            click.echo(str(problem), err=True)
+            ctx.exit(UNREACHABLE)
+        except BrokenPipeError:  # the reader, `head` for example, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(FINE)
+        except OSError as problem:
+            place = f": {problem.filename}" if problem.filename else ""
+            click.echo(f"error: {problem.strerror or problem}{place}", err=True)
+            ctx.exit(WRONG_INPUT)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  in the order of use
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Monitoring as code for platforms that run AI agents.
+
+    \b
+    observatory up                     everything on this machine, alive
+    observatory build                  write dashboards, rules, routes, runbooks to build/
+    observatory check                  prove them without any server
+    observatory doctor                 hold every query against the live sources
+    observatory demo incident errors   let the synthetic platform have an incident
+
+    Exit codes: 0 fine, 1 findings, 2 wrong input, 3 something could not be reached.
+    """
+
+
+def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        envvar="OBSERVATORY_CONFIG",
+        help="Configuration file. Without it: ./observatory.yaml when there is one, else the defaults.",
+        show_envvar=True,
+    )(command)
+
+
+_format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or for machines.",
+)
+
+
+def _settings(path: Path | None) -> Settings:
+    from provisioning import config
+
+    default = Path(config.FILE_NAME)
+    return config.with_environment(config.load(path or (default if default.exists() else None)))
+
+
+@main.command()
+@_config_option
+@click.option("--out", type=click.Path(path_type=Path), default="build", show_default=True, help="Folder to write to.")
+@_format_option
+def build(config: Path | None, out: Path, form: str) -> None:
+    """Write everything that the servers read.
+
+    Files of an earlier build that are no longer needed are removed; files that build did not write are left alone.
+
+    \b
+    observatory build
+    observatory build --config site.yaml --out /srv/observatory
+    """
+    from provisioning import build as builder
+
+    artefacts = builder.artefacts(_settings(config))
+    builder.write(artefacts, out)
+    if form == "json":
+        import json
+
+        click.echo(json.dumps({"out": str(out), "files": list(artefacts)}, indent=2))
+    else:
+        click.echo(f"{len(artefacts)} files in {out}")
+
+
+@main.command()
+@_config_option
+@_format_option
+def check(config: Path | None, form: str) -> None:
+    """Prove the artefacts without any server.
+
+    Dashboards, PromQL and SQL against the contract, rules, routes, links; promtool and amtool too where they are installed.
+
+    \b
+    observatory check
+    observatory check --format json | jq '.findings[].place'
+    """
+    from provisioning.check import run
+    from provisioning.findings import has_errors
+
+    report = run(_settings(config))
+    click.echo(report.as_json() if form == "json" else report.as_text())
+    if has_errors(report.findings):
+        raise SystemExit(FINDINGS)
+
+
+@main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration file.  [env: OBSERVATORY_CONFIG]")
+@click.option("--tab", help="Only the panels and variables of one dashboard, by its key.")
+@_format_option
+def doctor(config: Path | None, tab: str | None, form: str) -> None:
+    """Run every query of every panel, variable and rule against the live sources.
+
+    Says per panel whether it has data, why not, and how long the query took. Without --config the local stack's own
+    configuration is used while one is running.
+
+    \b
+    observatory doctor
+    observatory doctor --tab overview
+    observatory doctor --config site.yaml --format json
+    """
+    from provisioning import doctor as examination
+
+    chosen = config or (Path(named) if (named := os.environ.get("OBSERVATORY_CONFIG")) else None)
+    if chosen is None and RUNNING_CONFIG.exists():
+        chosen = RUNNING_CONFIG
+    report = examination.run(_settings(chosen), tab)
+    if form == "json":
+        click.echo(report.as_json(str(chosen) if chosen else None))
+    else:
+        click.echo(f"configuration: {_named(chosen)}\n{report.as_text()}")
+    if report.unreachable:
+        raise SystemExit(UNREACHABLE)
+    if report.ill:
+        raise SystemExit(FINDINGS)
+
+
+def _named(path: Path | None) -> str:
+    if path == RUNNING_CONFIG:
+        return f"{path.relative_to(ROOT)} (of the running local stack)"
+    return str(path) if path else "observatory.yaml, or the defaults"
+
+
+_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def _demo(*words: str) -> None:
+    """Become the program `demo`: it is a customer of the house, and nothing here imports it."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    # -P: a folder called demo in the current folder is not ours.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "demo", *words], environment)  # noqa: S606
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def up(arguments: tuple[str, ...]) -> None:
+    """Start everything on this machine, and stay until Ctrl-C.  `observatory up --help` lists the options."""
+    _demo("up", *arguments)
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def down(arguments: tuple[str, ...]) -> None:
+    """Stop what a killed `up` left behind."""
+    _demo("down", *arguments)
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def demo(arguments: tuple[str, ...]) -> None:
+    """Steer the synthetic platform: `demo incident errors --for 5m`."""
+    _demo(*arguments)
+
+
+@main.command()
+@_config_option
+def exporter(config: Path | None) -> None:
+    """Serve the metrics from PostgreSQL and Langfuse, until a signal ends it.
+
+    \b
+    OBSERVATORY_POSTGRES_DSN=postgresql://… observatory exporter
+    observatory exporter --config site.yaml
+    """
+    from exporters import process
+
+    process.run(_settings(config))
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@_config_option
+@click.option("--out", type=click.Path(path_type=Path), help="Write pictures to this folder instead of serving pages.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def preview(config: Path | None, out: Path | None, arguments: tuple[str, ...]) -> None:
+    """Show the dashboards in the browser, without Grafana; with --out as pictures.
+
+    Further options go to the preview itself; preview/README.md lists them.
+
+    \b
+    observatory preview
+    observatory preview --port 3300 --open-from now-24h
+    observatory preview --out pictures --var environment=production --from now-24h
+    """
+    from provisioning import preview as previewing
+
+    chosen = config or (RUNNING_CONFIG if RUNNING_CONFIG.exists() else None)
+    previewing.start(_settings(chosen), out, arguments)
+
+
+if __name__ == "__main__":
+    main()

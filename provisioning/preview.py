@@ -1,0 +1,73 @@
+"""Starts the preview on the built dashboards with the data sources of the configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from contract.settings import Settings
+from provisioning import build, secrets
+from provisioning.findings import InputError
+
+_ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = _ROOT / "preview" / "preview"
+BUILT = _ROOT / "var" / "preview"
+PORT = "3300"
+
+
+def start(settings: Settings, out: Path | None, arguments: Sequence[str]) -> None:
+    """Become the preview: pages, or pictures in `out`. Dashboards are built into a folder of their own first."""
+    if not os.access(SCRIPT, os.X_OK):
+        raise InputError(f"there is no preview: {SCRIPT} is missing")
+    folder = _dashboards(settings)
+    command, environment = invocation(settings, folder, out, arguments)
+    os.execve(command[0], command, environment)  # noqa: S606
+
+
+def invocation(
+    settings: Settings, dashboards: Path, out: Path | None, arguments: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment. The password travels in the environment, where `ps` does not show it."""
+    sources = settings.sources
+    as_grafana = sources.postgres.password_file is not None
+    dsn, password = without_password(secrets.panel_dsn(settings) if as_grafana else secrets.postgres_dsn(settings))
+    mode = ["pictures", "--out", str(out)] if out else ["serve"]
+    if not out and "--port" not in arguments:
+        mode += ["--port", PORT]
+    command = [
+        str(SCRIPT),
+        *mode,
+        "--dashboards", str(dashboards),
+        "--prometheus", f"{sources.prometheus.uid}={sources.prometheus.url}",
+        "--postgres", f"{sources.postgres.uid}={dsn}",
+        "--alertmanager", sources.alertmanager.url,
+        "--scrape-interval", sources.prometheus.scrape_interval,
+        *arguments,
+    ]  # fmt: skip
+    return command, {**os.environ, **({"PGPASSWORD": password} if password else {})}
+
+
+def without_password(dsn: str) -> tuple[str, str]:
+    """A connection string of any form as an address without its password, and the password."""
+    from urllib.parse import quote, urlencode
+
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}
+    password = parts.pop("password", "")
+    host, port = parts.pop("host", "127.0.0.1"), parts.pop("port", "5432")
+    user, database = quote(parts.pop("user", "postgres"), safe=""), quote(parts.pop("dbname", "postgres"), safe="")
+    if host.startswith("/"):  # a socket's folder cannot stand in the address itself
+        parts["host"] = host
+        host = "localhost"
+    options = f"?{urlencode(parts)}" if parts else ""
+    return f"postgresql://{user}@{host}:{port}/{database}{options}", password
+
+
+def _dashboards(settings: Settings) -> Path:
+    """The dashboards in a folder of their own, which the preview watches."""
+    BUILT.parent.mkdir(exist_ok=True)
+    artefacts = build.artefacts(settings)
+    build.write({name: body for name, body in artefacts.items() if name.startswith("grafana/dashboards/")}, BUILT)
+    return BUILT / "grafana" / "dashboards"

@@ -1,0 +1,87 @@
+"""Secrets as the commands need them: read from the environment or from files at that moment, never kept in the settings."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from contract.settings import Settings
+from exporters import credentials
+from provisioning.findings import Finding, InputError, warning
+
+PANEL_PASSWORD_VARIABLE = "OBSERVATORY_GRAFANA_POSTGRES_PASSWORD"  # noqa: S105  the variable's name
+
+
+def postgres_dsn(settings: Settings) -> str:
+    """Connection string from OBSERVATORY_POSTGRES_DSN or the configured file, else Grafana's own. Raises InputError."""
+    if not os.environ.get("OBSERVATORY_POSTGRES_DSN") and not settings.sources.postgres.dsn_file:
+        return panel_dsn(settings)
+    try:
+        return credentials.postgres_dsn(settings, Path(), os.environ)()
+    except credentials.CredentialError as problem:
+        raise InputError(f"error: {problem}") from None
+
+
+def panel_dsn(settings: Settings) -> str:
+    """Connection string as Grafana's data source connects: its host, database, user and password. Raises InputError."""
+    postgres = settings.sources.postgres
+    password = os.environ.get(PANEL_PASSWORD_VARIABLE, "")
+    if postgres.password_file:
+        password = _text(Path(postgres.password_file), "sources.postgres.password_file")
+    login = quote(postgres.user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    return f"postgresql://{login}@{postgres.host}/{quote(postgres.database, safe='')}?sslmode={postgres.sslmode}"
+
+
+def langfuse_credentials(settings: Settings) -> credentials.LangfuseAccess | None:
+    """Address and keys of Langfuse, from the environment or from files; None when no key is given at all.
+
+    Raises InputError when a file cannot be read, or only one of the two keys is given.
+    """
+    langfuse = settings.sources.langfuse
+    given = (
+        langfuse.public_key_file,
+        langfuse.secret_key_file,
+        *map(os.environ.get, ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")),
+    )
+    if not any(given):
+        return None
+    try:
+        return credentials.langfuse_access(settings, Path(), os.environ)()
+    except credentials.CredentialError as problem:
+        raise InputError(f"error: {problem}") from None
+
+
+def too_open(settings: Settings) -> list[Finding]:
+    """A warning for every secret file of the configuration that everybody on the machine may read."""
+    found = []
+    for key, path in _files(settings.model_dump(), ""):
+        try:
+            mode = Path(path).stat().st_mode
+        except OSError:
+            continue  # its reader says so, where it is read
+        if mode & stat.S_IROTH:
+            found.append(warning(key, f"{path} may be read by everybody", f"chmod o-r {path}"))
+    return found
+
+
+def _files(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _files(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(node, str) and key.endswith("_file"):
+        yield key, node
+
+
+def _text(file: Path, key: str) -> str:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8 text"
+        raise InputError(f"error: {key}: {file}: {reason}") from None
+    if not text:
+        raise InputError(f"error: {key}: {file} is empty")
+    return text

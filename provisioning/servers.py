@@ -1,0 +1,128 @@
+"""Configuration of the servers that read what `build` writes: Prometheus, and Grafana's data sources and dashboard folders.
+
+Targets stand in files beside prometheus.yml (`targets/*.json`), which Prometheus re-reads by itself when they change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from contract.settings import Settings, duration_seconds
+from provisioning.secrets import PANEL_PASSWORD_VARIABLE
+
+Document = dict[str, Any]
+ALERTMANAGER_UID = "alertmanager"
+JOBS = ("platform", "exporter", "prometheus", "alertmanager")
+
+
+def prometheus(settings: Settings) -> Document:
+    """prometheus.yml. Every path in it is relative to the file."""
+    interval = settings.sources.prometheus.scrape_interval
+    timeout = interval if duration_seconds(interval) < 10 else "10s"
+    return {
+        "global": {"scrape_interval": interval, "scrape_timeout": timeout, "evaluation_interval": interval},
+        "rule_files": ["rules/*.yml"],
+        "alerting": {"alertmanagers": [{"file_sd_configs": [{"files": ["targets/alertmanagers.json"]}]}]},
+        "scrape_configs": [_job(name) for name in JOBS],
+    }
+
+
+def _job(name: str) -> Document:
+    job: Document = {"job_name": name}
+    if name == "exporter":
+        job["honor_labels"] = True  # its figures carry the environment that they belong to
+    return {**job, "file_sd_configs": [{"files": [f"targets/{name}.json"], "refresh_interval": "15s"}]}
+
+
+def targets(settings: Settings) -> dict[str, list[Document]]:
+    """Target files by name, as Prometheus' file discovery reads them."""
+    scrape, sources = settings.scrape, settings.sources
+    alertmanager = [{"targets": [_address(sources.alertmanager.url)]}]
+    return {
+        "platform": [
+            {
+                "targets": [target.address],
+                "labels": {"environment": target.environment, "__metrics_path__": target.path},
+            }
+            for target in scrape.platform
+        ],
+        "exporter": [{"targets": list(scrape.exporter)}],
+        "prometheus": [{"targets": [_address(sources.prometheus.url)]}],
+        "alertmanager": alertmanager,
+        "alertmanagers": alertmanager,
+    }
+
+
+def _address(url: str) -> str:
+    """`host:port` of an address; the scheme's own port where it names none."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def datasources(settings: Settings) -> Document:
+    """Grafana's data sources. Passwords are read by Grafana, from a file or from its environment."""
+    prometheus, postgres = settings.sources.prometheus, settings.sources.postgres
+    password = f"$__file{{{postgres.password_file}}}" if postgres.password_file else f"$__env{{{PANEL_PASSWORD_VARIABLE}}}"
+    common: Document = {"access": "proxy", "editable": False}
+    return {
+        "apiVersion": 1,
+        "datasources": [
+            {
+                "name": "Prometheus",
+                "type": "prometheus",
+                "uid": prometheus.uid,
+                "url": prometheus.url,
+                "isDefault": True,
+                **common,
+                "jsonData": {
+                    "httpMethod": "POST",
+                    "prometheusType": "Prometheus",
+                    "timeInterval": prometheus.scrape_interval,
+                    "alertmanagerUid": ALERTMANAGER_UID,
+                },
+            },
+            {
+                "name": "PostgreSQL",
+                "type": "grafana-postgresql-datasource",
+                "uid": postgres.uid,
+                "url": postgres.host,
+                "user": postgres.user,
+                **common,
+                "jsonData": {
+                    "database": postgres.database,
+                    "sslmode": postgres.sslmode,
+                    "maxOpenConns": 10,
+                    "maxIdleConns": 2,
+                },
+                "secureJsonData": {"password": password},
+            },
+            {
+                "name": "Alertmanager",
+                "type": "alertmanager",
+                "uid": ALERTMANAGER_UID,
+                "url": settings.sources.alertmanager.url,
+                **common,
+                "jsonData": {"implementation": "prometheus", "handleGrafanaManagedAlerts": False},
+            },
+        ],
+    }
+
+
+def dashboard_providers(folders: tuple[str, ...]) -> Document:
+    """One provider per folder. The dashboards lie beside the provisioning folder, which Grafana is told by this variable."""
+    return {
+        "apiVersion": 1,
+        "providers": [
+            {
+                "name": f"observatory-{folder}",
+                "folder": folder,
+                "type": "file",
+                "allowUiUpdates": False,
+                "disableDeletion": False,
+                "updateIntervalSeconds": 10,
+                "options": {"path": f"$__env{{GF_PATHS_PROVISIONING}}/../dashboards/{folder}"},
+            }
+            for folder in folders
+        ],
+    }
