@@ -109,7 +109,7 @@ class Child:
         """`now` and all times here are seconds of a monotonic clock."""
         self._process = launch(self.part.command, self.log, self._var, self.part.environment)
         self.identity = identify(self._process.pid)
-        self._answer = None
+        self._answer, self._ask_at = None, now
         self._set(State.STARTING, self.part.starting, now)
 
     def tick(self, now: float) -> None:
