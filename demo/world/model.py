@@ -100,6 +100,7 @@ class Handoff(NamedTuple):
     reason: str
     accepted_at: float
     resolved_at: float
+    ticket_id: int | None = None  # a ticket of the same hour that goes on with it
 
 
 class Conversation(NamedTuple):
@@ -119,6 +120,12 @@ class Conversation(NamedTuple):
     executions: tuple[Execution, ...]
     feedback: tuple[Feedback, ...]
     handoff: Handoff | None
+
+    @property
+    def settled(self) -> float:
+        """When the last thing that belongs to it has happened; at most MAX_CONVERSATION_SECONDS after its start."""
+        last = self.feedback[-1].at if self.feedback else self.end
+        return max(last, self.end, self.handoff.resolved_at if self.handoff else 0.0)
 
 
 class TicketChange(NamedTuple):

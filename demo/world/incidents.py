@@ -1,0 +1,200 @@
+"""Large things that go wrong on production. They bend what begins within them and leave everything before untouched.
+
+Life is first made as if nothing was wrong; then every execution that begins within an incident is changed by the incident's own
+chance (named after the execution), and what follows in the same conversation moves with it. So an incident that starts now
+never changes the past, and one that ends early keeps what it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from demo.world.conversations import POSITIONS, Arrival, conversation, hand_over, judge
+from demo.world.model import Conversation, Execution, Incident, LlmCall, Span, WorldSpec
+from demo.world.people import Population
+from demo.world.releases import Releases
+from demo.world.rhythm import HOUR, rate, stream
+
+LATENCY_FACTOR, LATENCY_LIMIT_SECONDS, LATENCY_TIMEOUTS = 9.0, 120.0, 0.015
+COST_FACTOR = 25
+ERROR_SHARE = 0.70
+EXTRA_TRAFFIC = 3.0
+SLOWEST_EXTRA_RATE = 0.12
+"""Conversations per second: retries are seen at once even where little was going on."""
+_EXTRA_POSITIONS = 10_000
+_PRODUCTION_SHARE = 0.88
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The incidents of a world."""
+
+    spec: WorldSpec
+
+    def between(self, since: float, until: float) -> bool:
+        return any(incident.start < until and since < incident.end for incident in self.spec.incidents)
+
+    def kinds(self, at: float) -> set[str]:
+        return {incident.kind for incident in self.spec.incidents if incident.covers(at)}
+
+    def silent(self, at: float) -> bool:
+        return "silence" in self.kinds(at)
+
+
+def bend(trouble: Trouble, original: Conversation) -> Conversation | None:
+    """The conversation as the incidents leave it; None when it never begins."""
+    if original.environment != "production" or not trouble.between(original.at, original.settled):
+        return original
+    kept: list[Execution] = []
+    shift = 0.0
+    changed = False
+    for execution in original.executions:
+        moved = execution if shift == 0.0 else _moved(execution, execution.at + shift, 1.0)
+        kinds = trouble.kinds(moved.at)
+        if "silence" in kinds:
+            return _cut_off(original, kept, moved.at) if kept else None
+        if kinds:
+            changed = True
+            moved = _struck(stream(trouble.spec, "struck", execution.execution_id), moved, kinds)
+        shift += moved.duration - execution.duration
+        kept.append(moved)
+    return _judged_again(trouble.spec, original, kept, shift) if changed else original
+
+
+def retried(trouble: Trouble, population: Population, releases: Releases, hour: float) -> Iterator[Conversation]:
+    """Conversations that begin in an hour only because people try again while errors go on.
+
+    They come from the incident's own stream, one after the other from its start, whatever its end is.
+    """
+    errors = sorted(
+        {incident for incident in trouble.spec.incidents if incident.kind == "errors"}, key=lambda i: (i.start, i.end)
+    )
+    for ordinal, incident in enumerate(errors):
+        if incident.start >= hour + HOUR or incident.end <= hour:
+            continue
+        crowd = population.crowd(hour)
+        for position, arrival in enumerate(_retries(trouble.spec, incident, hour)):
+            if trouble.silent(arrival):
+                continue
+            identity = int(hour // HOUR) * POSITIONS + _EXTRA_POSITIONS * (1 + ordinal % 98) + position
+            rng = stream(trouble.spec, "extra", identity)
+            yield conversation(rng, Arrival(identity, arrival, crowd.pick(rng.random()), "production"), releases, patience=0.2)
+
+
+def _retries(spec: WorldSpec, incident: Incident, hour: float) -> list[float]:
+    rng = stream(spec, incident.kind, incident.start)
+    found = []
+    at = incident.start + 1.0
+    while at < min(incident.end, hour + HOUR):
+        if at >= hour:
+            found.append(round(at, 3))
+        per_second = max(SLOWEST_EXTRA_RATE, EXTRA_TRAFFIC * _PRODUCTION_SHARE * rate(spec, at))
+        at += rng.expovariate(per_second)
+    return found
+
+
+def _struck(rng: Random, execution: Execution, kinds: set[str]) -> Execution:
+    """What the incidents make of one execution."""
+    if "cost" in kinds:
+        execution = execution._replace(calls=tuple(_costlier(call) for call in execution.calls))
+    if "latency" in kinds:
+        factor = min(LATENCY_FACTOR, LATENCY_LIMIT_SECONDS / execution.duration)
+        execution = _moved(execution, execution.at, factor)
+        if rng.random() < LATENCY_TIMEOUTS:
+            execution = _failed(execution, "timeout")
+    if "errors" in kinds and rng.random() < ERROR_SHARE:
+        lot = rng.random()
+        error = "llm" if lot < 0.75 else "rate_limit" if lot < 0.92 else "internal"
+        # A refused model call comes back soon.
+        execution = _failed(_moved(execution, execution.at, (0.3 + 1.5 * rng.random()) / execution.duration), error)
+    return execution
+
+
+def _costlier(call: LlmCall) -> LlmCall:
+    """The same call in a loop that sends its growing context again and again."""
+    return call._replace(
+        input_tokens=call.input_tokens * COST_FACTOR,
+        output_tokens=call.output_tokens * COST_FACTOR,
+        cache_read_tokens=call.cache_read_tokens * COST_FACTOR,
+        reasoning_tokens=call.reasoning_tokens * COST_FACTOR,
+        input_cost_usd=None if call.input_cost_usd is None else call.input_cost_usd * COST_FACTOR,
+        output_cost_usd=None if call.output_cost_usd is None else call.output_cost_usd * COST_FACTOR,
+    )
+
+
+def _failed(execution: Execution, error: str) -> Execution:
+    """The execution with a failing last model call and no answer."""
+    last = execution.calls[-1]._replace(
+        output_tokens=0, reasoning_tokens=0, first_token=None, failed=True, error_type=error,
+        output_cost_usd=None if execution.calls[-1].output_cost_usd is None else 0.0,
+    )  # fmt: skip
+    final = max(n for n, span in enumerate(execution.spans) if span.name == "llm")
+    spans = tuple(span._replace(failed=True) if n in (final, final + 1) else span for n, span in enumerate(execution.spans))
+    return execution._replace(
+        status="timeout" if error == "timeout" else "error",
+        error_type=error,
+        calls=(*execution.calls[:-1], last),
+        spans=spans,
+        answer_tokens=0,
+    )
+
+
+def _moved(execution: Execution, at: float, factor: float) -> Execution:
+    """The execution begun at `at`, all of its times stretched by `factor`."""
+
+    def when(moment: float) -> float:
+        return at + (moment - execution.at) * factor
+
+    return execution._replace(
+        at=at,
+        duration=execution.duration * factor,
+        calls=tuple(
+            call._replace(
+                at=when(call.at),
+                duration=call.duration * factor,
+                first_token=None if call.first_token is None else when(call.first_token),
+            )
+            for call in execution.calls
+        ),
+        tools=tuple(tool._replace(at=when(tool.at), duration=tool.duration * factor) for tool in execution.tools),
+        spans=tuple(Span(s.name, s.kind, s.offset * factor, s.duration * factor, s.failed) for s in execution.spans),
+    )
+
+
+def _cut_off(original: Conversation, kept: list[Execution], at: float) -> Conversation:
+    """A conversation whose next question never came."""
+    end = max(kept[-1].end, at) + 30.0
+    return original._replace(
+        end=end, goal_achieved=None, outcome="abandoned", executions=tuple(kept), feedback=(), handoff=None
+    )
+
+
+def _judged_again(spec: WorldSpec, original: Conversation, kept: list[Execution], shift: float) -> Conversation:
+    """The rest of the conversation moves; when more failed than before, it ends differently."""
+    before = sum(execution.status in ("error", "timeout") for execution in original.executions)
+    after = sum(execution.status in ("error", "timeout") for execution in kept)
+    end, handoff, goal, outcome = original.end + shift, original.handoff, original.goal_achieved, original.outcome
+    if after > before and (handoff is None or handoff.ticket_id is None):
+        rng = stream(spec, "judged", original.conversation_id)
+        goal, outcome = judge(rng, kept)
+        if goal and rng.random() < 0.6:
+            goal, outcome = False, "failed"
+        handoff = hand_over(rng, original.conversation_id, end, None) if outcome == "handoff" else None
+    elif handoff is not None:
+        late = max(0.0, end - handoff.at)
+        handoff = handoff._replace(
+            at=handoff.at + late, accepted_at=handoff.accepted_at + late, resolved_at=handoff.resolved_at + late
+        )
+        end = max(end, handoff.at)
+    feedback = tuple(
+        given._replace(at=given.at + end - original.end) if goal == original.goal_achieved else given._replace(
+            at=given.at + end - original.end, rating=1 if given.rating else None, thumbs=-1 if given.thumbs else None,
+            nps=None if given.nps is None else given.nps // 3, comment="It failed again and again" if given.comment else None,
+        )
+        for given in original.feedback
+    )  # fmt: skip
+    return original._replace(
+        end=end, goal_achieved=goal, outcome=outcome, executions=tuple(kept), feedback=feedback, handoff=handoff
+    )
