@@ -207,6 +207,23 @@ class Level(Signal):
         return aggregate(self.operator, by, inner)
 
 
+@dataclass(frozen=True)
+class Quotient(Signal):
+    """One gauge divided by another, where the other is above zero; the window plays no part."""
+
+    part: Level
+    whole: Level
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return self.part.leaves + self.whole.leaves
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
+        part = self.part.expression(by, window, where, resolve)
+        whole = self.whole.expression(by, window, where, resolve)
+        return f"{part} / ({whole} > 0)"
+
+
 def _check(signal: Signal) -> Signal:
     for leaf in signal.leaves:
         for match in leaf.matches:
@@ -267,6 +284,16 @@ AGENT_LATENCY = Quantile(
     "agent_latency_p95", "p95", "95th percentile of the time from query to answer", "s", "agent_query_duration_seconds", 0.95
 )
 
+AGENT_ERRORS = Rate("agent_errors", "Errors of agents", "Errors of agents per second", "ops", "agent_errors_total")
+DEPENDENCY_LATENCY = Quantile(
+    "dependency_latency_p95",
+    "p95",
+    "95th percentile of the time that a query waits for one dependency",
+    "s",
+    "agent_dependency_duration_seconds",
+    0.95,
+)
+
 CONVERSATIONS_STARTED = Rate(
     "conversations_started",
     "Conversations started",
@@ -299,6 +326,12 @@ SUCCESS_RATIO = Ratio(
     CONVERSATIONS_ENDED,
 )
 
+HANDOFFS = Rate("handoffs", "Handoffs", "Conversations handed over to a person, per second", "ops", "platform_handoffs_total")
+
+MODEL_CALLS = Rate("model_calls", "Model calls", "Model calls in the ledger per second", "ops", "langfuse_generations_total")
+MODEL_TOKENS = Rate("model_tokens", "Tokens", "Tokens of model calls per second", "ops", "langfuse_tokens_total")
+MODEL_COST = Rate("model_cost", "Model cost", "Cost of model calls, USD per second", "currencyUSD", "langfuse_cost_usd_total")
+
 BUDGET_SPENT = Level(
     "budget_spent",
     "Budget spent",
@@ -318,14 +351,23 @@ BUDGET_FORECAST = Level(
 BUDGET_LIMIT = Level(
     "budget_limit", "Budget", "Budget of the current month", "currencyUSD", "platform_budget_limit_usd", operator="max"
 )
+BUDGET_FORECAST_RATIO = Quotient(
+    "budget_forecast_ratio",
+    "Forecast against budget",
+    "Expected spend at the end of the month / budget",
+    "percentunit",
+    BUDGET_FORECAST,
+    BUDGET_LIMIT,
+)
 
 SIGNALS: dict[str, Signal] = {
     signal.key: _check(signal)
     for signal in (
         HTTP_REQUESTS, HTTP_SERVER_ERRORS, HTTP_SERVER_ERROR_RATIO, HTTP_LATENCY,
-        AGENT_QUERIES, AGENT_FAILURES, AGENT_ERROR_RATIO, AGENT_LATENCY,
+        AGENT_QUERIES, AGENT_FAILURES, AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_ERRORS, DEPENDENCY_LATENCY,
         CONVERSATIONS_STARTED, CONVERSATIONS_ENDED, CONVERSATIONS_ACHIEVED, SUCCESS_RATIO,
-        BUDGET_SPENT, BUDGET_FORECAST, BUDGET_LIMIT,
+        HANDOFFS, MODEL_CALLS, MODEL_TOKENS, MODEL_COST,
+        BUDGET_SPENT, BUDGET_FORECAST, BUDGET_LIMIT, BUDGET_FORECAST_RATIO,
     )
 }  # fmt: skip
 """Every signal that rules and alerts use, by key."""
