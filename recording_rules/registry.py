@@ -10,14 +10,14 @@ from __future__ import annotations
 from functools import cache
 
 from contract.signals import Leaf, Matches, Signal, aggregate, selector
-from recording_rules import agents, http
+from recording_rules import agents, conversations, http
 from recording_rules.model import Group, RecordedRate, RecordedSignal, where_labels
 
 
 @cache
 def groups() -> tuple[Group, ...]:
     """All groups, each after those that it reads from."""
-    return tuple(sorted((*http.GROUPS, *agents.GROUPS), key=lambda group: group.level))
+    return tuple(sorted((*http.GROUPS, *agents.GROUPS, *conversations.GROUPS), key=lambda group: group.level))
 
 
 @cache

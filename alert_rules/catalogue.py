@@ -1,0 +1,23 @@
+"""All alerts of the house."""
+
+from __future__ import annotations
+
+from alert_rules import agents, conversations, cost
+from alert_rules.model import Alert
+from alert_rules.validation import AlertError, findings
+from contract.settings import Settings
+
+ALERTS: tuple[Alert, ...] = (*agents.ALERTS, *conversations.ALERTS, *cost.ALERTS)
+
+
+def active(settings: Settings) -> tuple[Alert, ...]:
+    """The alerts that a site has: without an environment that pages, there are no pages."""
+    return tuple(alert for alert in ALERTS if not alert.paging or settings.notifications.paging_environments)
+
+
+def checked(settings: Settings) -> tuple[Alert, ...]:
+    """The site's alerts. Raises AlertError with every mistake when one is not sound."""
+    alerts = active(settings)
+    if found := findings(alerts, settings):
+        raise AlertError(found)
+    return alerts

@@ -1,0 +1,76 @@
+"""The alert on what conversations achieve."""
+
+from __future__ import annotations
+
+from alert_rules.agents import AGENT, DEPLOYMENTS
+from alert_rules.model import Alert, AlertGroup, Flow, Guard, MetricCheck, Severity, TableCheck
+from alert_rules.stories import Story, standard
+from contract.settings import Settings, duration_seconds
+from contract.signals import AGENT_ERROR_RATIO, CONVERSATIONS_ENDED, HANDOFFS, SUCCESS_RATIO
+
+GROUP = AlertGroup("conversation_alerts", "1m")
+
+_MISSED_SQL = """\
+SELECT c.environment, a.name AS agent, c.intent, c.outcome, count(*) AS missed
+FROM app.conversations c
+JOIN app.agents a ON a.id = c.agent_id
+WHERE c.ended_at >= :'since' AND c.goal_achieved IS FALSE
+GROUP BY c.environment, a.name, c.intent, c.outcome
+ORDER BY missed DESC
+LIMIT 20;"""
+
+
+def _goals(alert: Alert, settings: Settings) -> Story:
+    limit, least = alert.limit(settings), alert.guards[0].count(settings)
+    about = (("agent", "billing"), ("environment", settings.environments[0]))
+
+    def ended(per_minute: float, achieved: float) -> tuple[Flow, ...]:
+        """Conversations with a known goal, and as many without, which do not count."""
+        shares = {"achieved": achieved, "missed": 1 - achieved, "unknown": 1.0}
+        return tuple(
+            Flow("platform_conversations_ended_total", (*about, ("goal", goal)), per_minute * share)
+            for goal, share in shares.items()
+        )
+
+    busy = 10.0 * least * 60 / duration_seconds(settings.sources.prometheus.scrape_interval)
+    few = least / 2 / (duration_seconds(alert.guards[0].window) / 60)
+    return Story(about, ended(busy, limit / 2), ended(busy, (1 + limit) / 2), limit / 2, ended(few, 0.0))
+
+
+SUCCESS_RATE = Alert(
+    name="AgentSuccessRateLow",
+    group=GROUP,
+    concern="agent-success",
+    signal=SUCCESS_RATIO,
+    by=AGENT,
+    window="1h",
+    comparison="<",
+    threshold="success_ratio",
+    hold="5m",
+    keep_firing_for="5m",
+    severity=Severity.WARNING,
+    team="agents",
+    summary="Too few conversations of an agent reach their goal.",
+    description="{value} of the conversations with agent {agent} in {environment} that ended in the last {window} reached "
+    "their goal; at least {threshold} should. It has been so for {hold}.",
+    meaning="Of the conversations whose goal is known, fewer than agreed were ended with the goal achieved.",
+    impact="Users leave without what they came for; more of them open tickets or ask for a person.",
+    checks=(
+        MetricCheck("Is it one agent or all of them?", SUCCESS_RATIO, AGENT, "1h"),
+        MetricCheck("Do its queries fail?", AGENT_ERROR_RATIO, AGENT),
+        MetricCheck("Are conversations handed over, and why?", HANDOFFS, ("environment", "agent", "reason"), "1h"),
+        TableCheck("Which intents miss their goal, and how do they end?", _MISSED_SQL),
+        DEPLOYMENTS,
+    ),
+    next_steps=(
+        "Its queries fail too: follow AgentErrorRatioHigh first; the success rate follows.",
+        "One intent misses: read three of its conversations, and look for a changed prompt, tool or document.",
+        "A deployment just before: roll that version back and watch the rate for an hour, which is its window.",
+        "Many handoffs for one reason: tell the people who take them what is going on.",
+    ),
+    panel="overview/success_ratio",
+    scenarios=standard(_goals),
+    guards=(Guard(CONVERSATIONS_ENDED, "1h", "minimum_conversations"),),
+)
+
+ALERTS = (SUCCESS_RATE,)

@@ -1,0 +1,98 @@
+"""Alerts on the budgets for model calls. Budgets are per calendar month (UTC) and per scope: everything, or one environment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alert_rules.model import Alert, AlertGroup, Flow, MetricCheck, Severity, TableCheck
+from alert_rules.stories import Story, standard
+from contract.settings import Settings
+from contract.signals import BUDGET_FORECAST_RATIO, BUDGET_SPENT, MODEL_CALLS, MODEL_COST, MODEL_TOKENS
+
+GROUP = AlertGroup("cost_alerts", "1m")
+SCOPE = ("scope",)
+
+_TOKENS_SQL = """\
+SELECT environment, agent_name, version, count(*) AS queries, sum(tokens_used) AS tokens
+FROM app.agent_executions
+WHERE start_time >= :'since'
+GROUP BY environment, agent_name, version
+ORDER BY tokens DESC NULLS LAST
+LIMIT 20;"""
+_ABOUT = (("scope", "all"),)
+
+
+def _spent(alert: Alert, settings: Settings) -> Story:
+    limit = alert.limit(settings)
+    bad, good = (Flow("platform_budget_spent_ratio", _ABOUT, limit * factor) for factor in (1.1, 0.9))
+    return Story(_ABOUT, (bad,), (good,), bad.amount)
+
+
+def _forecast(alert: Alert, settings: Settings) -> Story:
+    budget = settings.budgets[0].monthly_usd if settings.budgets else 1000.0
+    limit = Flow("platform_budget_limit_usd", _ABOUT, budget)
+    bad, good = (Flow("platform_budget_forecast_usd", _ABOUT, budget * alert.limit(settings) * pace) for pace in (1.25, 0.75))
+    return Story(_ABOUT, (bad, limit), (good, limit), bad.amount / budget)
+
+
+NEARLY_SPENT = Alert(
+    name="CostBudgetNearlySpent",
+    group=GROUP,
+    concern="cost",
+    signal=BUDGET_SPENT,
+    by=SCOPE,
+    window="5m",
+    comparison=">",
+    threshold="budget_warning",
+    hold="5m",
+    keep_firing_for="15m",
+    severity=Severity.WARNING,
+    team="finance",
+    summary="A month's budget for model calls is nearly spent.",
+    description="{value} of this month's budget {scope} is spent; the warning begins at {threshold}.",
+    meaning="The calls of models in this calendar month (UTC) have cost most of what was set aside for the scope.",
+    impact="None yet. At the present pace the budget may be gone before the month is.",
+    checks=(
+        MetricCheck("Which budgets, and how far gone?", BUDGET_SPENT, SCOPE),
+        MetricCheck("Which models cost the most today?", MODEL_COST, ("environment", "model"), "24h"),
+        MetricCheck("Is it more calls, or more tokens a call?", MODEL_CALLS, ("environment", "model"), "24h"),
+        MetricCheck("Which kind of tokens grew?", MODEL_TOKENS, ("model", "type"), "24h"),
+        TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),
+    ),
+    next_steps=(
+        "Compare with the same day of last week: steady growth needs a larger budget, a jump has a cause.",
+        "A version that uses far more tokens a query than the one before: roll it back, or shorten its prompt and its context.",
+        "A dear model where a cheaper one would do: move the simple intents to the cheaper one.",
+        "The spending is right: agree on a larger budget, and change `budgets` in `observatory.yaml`.",
+    ),
+    panel="overview/budget",
+    scenarios=standard(_spent),
+)
+EXCEEDED = replace(
+    NEARLY_SPENT,
+    name="CostBudgetExceeded",
+    threshold=1.0,
+    severity=Severity.CRITICAL,
+    summary="A month's budget for model calls is spent.",
+    description="{value} of this month's budget {scope} is spent; from here on every call is over budget.",
+    meaning="The calls of models in this calendar month (UTC) have cost more than was set aside for the scope. It mutes the "
+    "other cost alerts of the scope.",
+    impact="Every further call of a model in this month costs money that nobody has agreed to.",
+)
+FORECAST = replace(
+    NEARLY_SPENT,
+    name="CostForecastOverBudget",
+    signal=BUDGET_FORECAST_RATIO,
+    threshold=1.0,
+    hold="30m",
+    keep_firing_for="1h",
+    summary="Model calls will cost more this month than the budget allows.",
+    description="At the present pace, {value} of this month's budget {scope} will be spent when the month ends; it has looked "
+    "so for {hold}.",
+    meaning="What is spent so far, and what the remaining days usually cost by weekday, add up to more than the budget.",
+    impact="None yet. Acting now is cheaper than acting when the budget is gone.",
+    checks=(MetricCheck("Which budgets will not last?", BUDGET_FORECAST_RATIO, SCOPE), *NEARLY_SPENT.checks[1:]),
+    scenarios=standard(_forecast),
+)
+
+ALERTS = (NEARLY_SPENT, EXCEEDED, FORECAST)

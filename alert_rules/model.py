@@ -1,0 +1,173 @@
+"""What an alert is: a signal with a limit, an owner, words for people, and scenarios that prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from contract.metrics import MetricType, series_catalogue
+from contract.settings import Settings, duration_seconds
+from contract.signals import Matches, Rate, Signal, equal, like
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class AlertGroup:
+    """Alerts that are evaluated together, every `interval`."""
+
+    name: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The least that must have happened: with fewer events of `signal` in `window`, the alert is quiet.
+
+    `least` names a field of the settings' thresholds.
+    """
+
+    signal: Rate
+    window: str
+    least: str
+
+    def count(self, settings: Settings) -> int:
+        return int(getattr(settings.thresholds, self.least))
+
+
+@dataclass(frozen=True)
+class MetricCheck:
+    """A question that Prometheus answers; its query comes from the signal."""
+
+    question: str
+    signal: Signal
+    by: tuple[str, ...]
+    window: str = "5m"
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """A question that PostgreSQL answers. `sql` reads the psql variable `since`, the moment from which to look."""
+
+    question: str
+    sql: str
+
+
+class Kind(StrEnum):
+    """What a scenario shows."""
+
+    FIRES = "fires"
+    QUIET = "quiet"
+    RECOVERS = "recovers"
+    NO_TRAFFIC = "no traffic"
+    NO_DATA = "no data"
+    SOURCE_LOST = "source lost while firing"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What one series does for a while: events per minute of a counter, or the level of a gauge.
+
+    `job` and `instance` are added as a scrape would add them.
+    """
+
+    series: str
+    labels: Labels
+    amount: float
+
+    @property
+    def counts(self) -> bool:
+        return series_catalogue()[self.series].type is not MetricType.GAUGE
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of a scenario. Counters without a flow stand still; `flows` None means that the source is gone."""
+
+    seconds: float
+    flows: tuple[Flow, ...] | None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A story and what the alert makes of it.
+
+    `labels` are those of the alert that fires, as far as they come from the data. `firing` maps moments (seconds from the
+    start) to the value that the alert shows then; at the moments of `quiet` nothing of that name may fire.
+    """
+
+    kind: Kind
+    story: str
+    labels: Labels
+    phases: tuple[Phase, ...]
+    quiet: tuple[float, ...]
+    firing: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Alert:
+    """An alert, whole.
+
+    `threshold` names a field of the settings' thresholds, or is a number. Texts may use the placeholders `{value}`,
+    `{threshold}`, `{window}`, `{hold}` and the labels of `by`; `summary` is one fixed sentence without any. `concern` is
+    shared by an alert and its siblings: the critical one mutes the warning of the same concern. A paging alert looks at
+    the settings' paging environments only. `scenarios` are functions of the settings, so that other limits stay proven.
+    """
+
+    name: str
+    group: AlertGroup
+    concern: str
+    signal: Signal
+    by: tuple[str, ...]
+    window: str
+    comparison: Literal[">", "<"]
+    threshold: str | float
+    hold: str
+    severity: Severity
+    team: str
+    summary: str
+    description: str
+    meaning: str
+    impact: str
+    checks: tuple[MetricCheck | TableCheck, ...]
+    next_steps: tuple[str, ...]
+    panel: str
+    scenarios: Callable[[Alert, Settings], tuple[Scenario, ...]]
+    guards: tuple[Guard, ...] = ()
+    keep_firing_for: str = "0s"
+    paging: bool = False
+
+    def limit(self, settings: Settings) -> float:
+        return float(getattr(settings.thresholds, self.threshold)) if isinstance(self.threshold, str) else self.threshold
+
+    def where(self, settings: Settings) -> Matches:
+        """The part of the platform that it looks at: everything, or for a page the environments that may wake people."""
+        if not self.paging:
+            return ()
+        environments = settings.notifications.paging_environments
+        return (equal("environment", *environments) if len(environments) == 1 else like("environment", "|".join(environments)),)
+
+    @property
+    def source(self) -> str:
+        """Where its figures come from: platform, postgres or langfuse."""
+        return self.signal.leaves[0].metric.source.value
+
+    @property
+    def hold_seconds(self) -> float:
+        return duration_seconds(self.hold)
+
+    @property
+    def keep_seconds(self) -> float:
+        return duration_seconds(self.keep_firing_for)
+
+    @property
+    def window_seconds(self) -> float:
+        return duration_seconds(self.window)

@@ -1,0 +1,199 @@
+"""What makes an alert sound. Everything that is wrong is collected and said at once, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from alert_rules import wording
+from alert_rules.model import Alert, Kind, Severity
+from contract.metrics import Metric, catalogue
+from contract.settings import Settings, duration_seconds
+from contract.signals import Level, Quantile, Quotient, Signal
+
+_NAME = re.compile(r"([A-Z][a-z0-9]+)+")
+_PANEL = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
+_RESERVED = frozenset({"alertname", "severity", "team", "source", "concern", "paging"})
+RULES_PER_GROUP = 20
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One mistake: where it stands, and what is wrong and would be right."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class AlertError(ValueError):
+    """Some alerts are not sound. `findings` holds every mistake."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+def findings(alerts: tuple[Alert, ...], settings: Settings) -> list[Finding]:
+    """Every mistake of these alerts under these settings; none when all is well."""
+    return [
+        *_of_the_settings(settings),
+        *_of_the_whole(alerts),
+        *(Finding(f"alert {alert.name}, {part}", message) for alert in alerts for part, message in _of_one(alert, settings)),
+    ]
+
+
+def _of_the_settings(settings: Settings) -> Iterator[Finding]:
+    for environment in settings.notifications.paging_environments:
+        if environment not in settings.environments:
+            known = ", ".join(settings.environments)
+            yield Finding(
+                "settings notifications.paging_environments", f"{environment} is not an environment; there are {known}"
+            )
+
+
+def _of_the_whole(alerts: tuple[Alert, ...]) -> Iterator[Finding]:
+    for name, count in sorted(Counter(alert.name for alert in alerts).items()):
+        if count > 1:
+            yield Finding(f"alert {name}", f"{count} alerts have this name; each needs its own")
+    for group, count in sorted(Counter(alert.group.name for alert in alerts).items()):
+        if count > RULES_PER_GROUP:
+            yield Finding(f"alert group {group}", f"{count} alerts; split it, {RULES_PER_GROUP} is the most")
+    intervals: dict[str, str] = {}
+    for alert in alerts:
+        if intervals.setdefault(alert.group.name, alert.group.interval) != alert.group.interval:
+            yield Finding(f"alert group {alert.group.name}", "has two intervals; a group is evaluated at one")
+
+
+Parts = Iterator[tuple[str, str]]
+
+
+def _of_one(alert: Alert, settings: Settings) -> Parts:
+    found = [
+        *_identity(alert, settings),
+        *_durations(alert, settings),
+        *_signals(alert),
+        *_limits(alert, settings),
+        *_texts(alert),
+        *(_page(alert) if alert.paging else ()),
+    ]
+    yield from found
+    if not {"signal", "by", "guards", "hold", "keep_firing_for", "window", "threshold"} & {part for part, _ in found}:
+        yield from _scenarios(alert, settings)
+
+
+def _identity(alert: Alert, settings: Settings) -> Parts:
+    if not _NAME.fullmatch(alert.name) or len(alert.name) > 40:
+        yield "name", "names are CamelCase and at most 40 characters long"
+    if alert.team not in (teams := [team.name for team in settings.teams]):
+        yield "team", f"there is no team {alert.team} in the settings; teams are {', '.join(teams)}"
+    if not _PANEL.fullmatch(alert.panel):
+        yield "panel", f"{alert.panel!r} is not a panel key; write tab/name, for example overview/agent_errors"
+    if not isinstance(alert.signal, (Level, Quotient)) and not alert.guards:
+        yield "guards", "a ratio or quantile without a least traffic fires on a single event; name a guard"
+
+
+def _durations(alert: Alert, settings: Settings) -> Parts:
+    prometheus = settings.sources.prometheus
+    least, most = 2 * duration_seconds(prometheus.scrape_interval), duration_seconds(prometheus.retention)
+    windows = [("window", alert.window), *(("guards", guard.window) for guard in alert.guards)]
+    for part, text in (
+        *windows,
+        ("hold", alert.hold),
+        ("keep_firing_for", alert.keep_firing_for),
+        ("group", alert.group.interval),
+    ):
+        try:
+            seconds = duration_seconds(text)
+        except ValueError as error:
+            yield part, str(error)
+            continue
+        if (part, text) in windows and not least <= seconds <= most:
+            yield part, f"{text} does not lie between two scrapes ({least:g} s) and the retention ({prometheus.retention})"
+
+
+def _signals(alert: Alert) -> Parts:
+    signals: list[tuple[str, Signal]] = [("signal", alert.signal), *(("guards", guard.signal) for guard in alert.guards)]
+    metrics: dict[str, Metric] = {}
+    for part, signal in signals:
+        try:
+            metrics |= {leaf.metric.name: leaf.metric for leaf in signal.leaves}
+        except KeyError as error:
+            yield part, f"the contract has no metric or series {error.args[0]}"
+    if alert.signal.unit not in wording.VALUE_TEMPLATES:
+        yield "signal", f"nobody has said how to print the unit {alert.signal.unit}; say it in wording.VALUE_TEMPLATES"
+    for label in alert.by:
+        if label in _RESERVED:
+            yield "by", f"{label} is a label that the rule sets itself"
+        for name, metric in metrics.items():
+            if label not in metric.all_labels:
+                yield "by", f"{name} has no label {label}; it has {', '.join(sorted(metric.all_labels))}"
+
+
+def _limits(alert: Alert, settings: Settings) -> Parts:
+    known = type(settings.thresholds).model_fields
+    for guard in alert.guards:
+        if guard.least not in known:
+            yield "guards", f"the thresholds have no field {guard.least}; they have {', '.join(known)}"
+    if isinstance(alert.threshold, str) and alert.threshold not in known:
+        yield "threshold", f"the thresholds have no field {alert.threshold}; they have {', '.join(known)}"
+    elif isinstance(alert.signal, Quantile) and alert.signal.metric_name in catalogue():
+        limit, bounds = alert.limit(settings), alert.signal.leaf.metric.buckets[:-1]
+        if limit not in bounds:
+            near = sorted(sorted(bounds, key=lambda bound: abs(bound - limit))[:2])
+            yield (
+                "threshold",
+                f"{alert.threshold} = {limit:g} is not a bucket bound of {alert.signal.metric_name}, so a quantile beyond it "
+                f"would be a guess; take {' or '.join(f'{bound:g}' for bound in near)}",
+            )
+
+
+def _texts(alert: Alert) -> Parts:
+    if not alert.summary or "{" in alert.summary or len(alert.summary) > 100:
+        yield "summary", "is one fixed sentence of at most 100 characters, without placeholders"
+    for part, text in (("meaning", alert.meaning), ("impact", alert.impact), ("description", alert.description)):
+        if not text:
+            yield part, "is missing; the person who is told needs it"
+    if len(alert.checks) < 3:
+        yield "checks", f"{len(alert.checks)} first checks; a runbook starts with three"
+    if not alert.next_steps:
+        yield "next_steps", "are missing; say what to do"
+    try:
+        used = wording.fields(alert.description)
+    except ValueError as error:
+        yield "description", f"its placeholders cannot be read: {error}"
+        return
+    known = wording.placeholders(alert)
+    for name in used:
+        if name not in known:
+            yield (
+                "description",
+                f"{{{name}}} does not survive the grouping by {', '.join(alert.by)}; there are {', '.join(known)}",
+            )
+
+
+def _page(alert: Alert) -> Parts:
+    if alert.severity is not Severity.CRITICAL:
+        yield "severity", "only what is critical may page"
+    if "environment" not in alert.by:
+        yield "by", "a page says which environment it is about: group by environment"
+
+
+def _scenarios(alert: Alert, settings: Settings) -> Parts:
+    scenarios = alert.scenarios(alert, settings)
+    kinds = {scenario.kind for scenario in scenarios}
+    for kind, why in ((Kind.FIRES, "that it can fire"), (Kind.QUIET, "that it can be quiet")):
+        if kind not in kinds:
+            yield "scenarios", f"no scenario shows {why}; an alert is built with both"
+    for scenario in scenarios:
+        place = f"scenario {scenario.kind.value} ({scenario.story})"
+        if {name for name, _ in scenario.labels} != set(alert.by):
+            yield place, f"names other labels than the alert's: {', '.join(alert.by)}"
+        if scenario.kind is Kind.FIRES and not (scenario.firing and scenario.quiet):
+            yield place, "needs a moment before the alert fires and one at which it does"
+        if scenario.kind in (Kind.QUIET, Kind.NO_TRAFFIC, Kind.NO_DATA) and (scenario.firing or not scenario.quiet):
+            yield place, "needs a moment at which all is quiet, and none at which the alert fires"
