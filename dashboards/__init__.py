@@ -1,0 +1,1 @@
+"""The dashboards: one room a tab, made of the panel vocabulary in `lib`."""

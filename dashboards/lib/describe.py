@@ -1,0 +1,42 @@
+"""What is added to the description of every panel: where its figures come from, and which filters act on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from contract.metrics import series_catalogue
+from contract.relations import RELATIONS
+from recording_rules.registry import recorded_series
+
+_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_TABLE = re.compile(r"\bapp\.([a-z_]+)")
+_BUILT_IN = ("ALERTS", "ALERTS_FOR_STATE")
+
+
+def read_series(texts: Iterable[str]) -> list[str]:
+    """Names of the series (scraped, recorded, of Prometheus itself) that queries read, sorted."""
+    known = series_catalogue().keys() | recorded_series().keys() | set(_BUILT_IN)
+    return sorted({name for text in texts for name in _NAME.findall(text) if name in known})
+
+
+def read_tables(texts: Iterable[str]) -> list[str]:
+    """Names of the tables of the contract that queries read, sorted."""
+    return sorted({f"app.{name}" for text in texts for name in _TABLE.findall(text) if name in RELATIONS})
+
+
+def provenance(texts: tuple[str, ...], filters: tuple[str, ...]) -> str:
+    """One or two sentences in Markdown. Empty for a panel without queries."""
+    if not texts:
+        return ""
+    parts = []
+    for word, names in (("Metrics", read_series(texts)), ("Tables", read_tables(texts))):
+        if names:
+            parts.append(f"{word}: {', '.join(f'`{name}`' for name in names)}.")
+    acting = [name for name in filters if any(re.search(rf"\$\{{?{name}\b", text) for text in texts)]
+    idle = [name for name in filters if name not in acting]
+    if acting:
+        parts.append(f"Filtered by {' and '.join(acting)}.")
+    if idle:
+        parts.append(f"Not filtered by {' and '.join(idle)}.")
+    return " ".join(parts)

@@ -1,0 +1,96 @@
+"""Single figures: stat, gauge, bar gauge."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from attrs import define
+
+from dashboards.lib.field import Json
+from dashboards.lib.panel import Calculation, Panel, reduced
+
+
+@define(slots=False, kw_only=True)
+class Stat(Panel):
+    """Big figures. `sparkline` draws the range below; `change` shows the percentage between its first and its last value.
+
+    `filled` paints the whole tile. For `change`, `fall_is_good` turns the colours round.
+    """
+
+    kind: ClassVar[str] = "stat"
+    calculation: Calculation = "lastNotNull"
+    sparkline: bool = False
+    change: bool = False
+    fall_is_good: bool = False
+    filled: bool = False
+    every_row: bool = False
+    direction: Literal["auto", "horizontal", "vertical"] = "auto"
+    shown: Literal["auto", "value", "value_and_name", "name", "none"] = "auto"
+    value_size: int | None = None
+    title_size: int | None = None
+
+    def options(self) -> Json:
+        return {
+            "colorMode": "background_solid" if self.filled else "value",
+            "graphMode": "area" if self.sparkline else "none",
+            "justifyMode": "center" if self.filled else "auto",
+            "orientation": self.direction,
+            "percentChangeColorMode": "inverted" if self.fall_is_good else "standard",
+            "showPercentChange": self.change,
+            "textMode": self.shown,
+            "wideLayout": True,
+            "reduceOptions": reduced(self.calculation, self.every_row),
+            "text": {"titleSize": self.title_size, "valueSize": self.value_size},
+        }
+
+
+@define(slots=False, kw_only=True)
+class Gauge(Panel):
+    """A figure on a scale from `minimum` to `maximum`, with the thresholds on it."""
+
+    kind: ClassVar[str] = "gauge"
+    calculation: Calculation = "lastNotNull"
+    every_row: bool = False
+    threshold_labels: bool = False
+
+    def options(self) -> Json:
+        return {
+            "orientation": "auto",
+            "shape": "gauge",
+            "barShape": "flat",
+            "barWidthFactor": 0.5,
+            "effects": {"barGlow": False, "centerGlow": False, "gradient": False},
+            "segmentCount": 1,
+            "segmentSpacing": 0.3,
+            "sizing": "auto",
+            "minVizHeight": 75,
+            "minVizWidth": 75,
+            "showThresholdLabels": self.threshold_labels,
+            "showThresholdMarkers": True,
+            "reduceOptions": reduced(self.calculation, self.every_row),
+        }
+
+
+@define(slots=False, kw_only=True)
+class BarGauge(Panel):
+    """One bar per series or row, longest possible at `maximum`."""
+
+    kind: ClassVar[str] = "bargauge"
+    calculation: Calculation = "lastNotNull"
+    every_row: bool = False
+    direction: Literal["horizontal", "vertical"] = "horizontal"
+
+    def options(self) -> Json:
+        return {
+            "displayMode": "basic",
+            "orientation": self.direction,
+            "namePlacement": "left" if self.direction == "horizontal" else "auto",
+            "valueMode": "text",
+            "showUnfilled": True,
+            "sizing": "auto",
+            "minVizHeight": 16,
+            "minVizWidth": 8,
+            "maxVizHeight": 300,
+            "reduceOptions": reduced(self.calculation, self.every_row),
+            "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
+        }

@@ -1,0 +1,72 @@
+"""Figures over time, and over another ordered quantity."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from attrs import define
+
+from dashboards.lib.field import Drawn, Json
+from dashboards.lib.panel import PALETTE, TOOLTIP, Calculation, Panel, legend
+
+
+@define(slots=False, kw_only=True)
+class _Graph(Panel):
+    """Lines, bars or points on two axes.
+
+    `drawn` says how the thresholds appear; `soft_maximum` is where the axis ends unless a value is greater, so that a threshold
+    stays in sight; a gap longer than `bridged` milliseconds stays a gap.
+    """
+
+    style: Literal["line", "bars", "points"] = "line"
+    stacked: bool = False
+    fill: int = 0
+    drawn: Drawn = "off"
+    soft_maximum: float | None = None
+    axis_label: str = ""
+    logarithmic: bool = False
+    bridged: int | bool = False
+    calculations: tuple[Calculation, ...] = ()
+    legend_placement: Literal["bottom", "right"] = "bottom"
+
+    def default_colour(self) -> Json:
+        return PALETTE
+
+    def options(self) -> Json:
+        return {"legend": legend(self.calculations, self.legend_placement), "tooltip": TOOLTIP}
+
+    def custom(self) -> Json:
+        return {
+            "drawStyle": self.style,
+            "lineInterpolation": "linear",
+            "lineWidth": 1 if self.style == "bars" else 2,
+            "fillOpacity": max(self.fill, 80 if self.style == "bars" else 20 if self.stacked else 0),
+            "gradientMode": "none",
+            "showPoints": "always" if self.style == "points" else "never",
+            "pointSize": 4,
+            "spanNulls": self.bridged,
+            "axisLabel": self.axis_label,
+            "axisSoftMin": 0,
+            "axisSoftMax": self.soft_maximum,
+            "scaleDistribution": {"type": "log", "log": 10} if self.logarithmic else {"type": "linear"},
+            "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},
+            "thresholdsStyle": {"mode": self.drawn},
+        }
+
+
+@define(slots=False, kw_only=True)
+class TimeSeries(_Graph):
+    """Figures over time."""
+
+    kind: ClassVar[str] = "timeseries"
+
+
+@define(slots=False, kw_only=True)
+class Trend(_Graph):
+    """Figures over a number that ascends, such as a rank or a version. `x` names that field."""
+
+    kind: ClassVar[str] = "trend"
+    x: str
+
+    def options(self) -> Json:
+        return {**super().options(), "xField": self.x}

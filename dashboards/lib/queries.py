@@ -1,0 +1,118 @@
+"""What panels ask: PromQL and SQL. Data sources are variables of the dashboard, so that one file fits every Grafana."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from attrs import define
+
+from contract.metrics import series_catalogue
+from contract.signals import Match, Matches, Quantile, Signal, like
+from dashboards.lib.promql import union
+from recording_rules import registry
+
+Json = dict[str, Any]
+
+FILTERS = ("environment", "agent")
+"""Variables that filter. A signal is filtered by each that all of its metrics carry as a label."""
+
+
+@define(kw_only=True)
+class PromQuery:
+    """One PromQL query. `instant` asks for the end of the range only; `step` is the least distance between two points.
+
+    `legend` is Grafana's text with `{{label}}`; empty leaves the naming to Grafana.
+    """
+
+    source: ClassVar[Json] = {"type": "prometheus", "uid": "${prometheus}"}
+    expr: str
+    legend: str = "__auto"
+    instant: bool = False
+    format: Literal["time_series", "table", "heatmap"] = "time_series"
+    step: str | None = None
+
+    @property
+    def text(self) -> str:
+        return self.expr
+
+    def to_json_data(self) -> Json:
+        return {
+            "datasource": self.source,
+            "editorMode": "code",
+            "expr": self.expr,
+            "format": self.format,
+            "instant": self.instant,
+            "range": not self.instant,
+            "interval": self.step,
+            "legendFormat": self.legend,
+        }
+
+
+@define(kw_only=True)
+class SqlQuery:
+    """One SQL query. A `time_series` needs a column `time` and is sorted by it; text columns name the series."""
+
+    source: ClassVar[Json] = {"type": "grafana-postgresql-datasource", "uid": "${postgres}"}
+    sql: str
+    format: Literal["table", "time_series"] = "table"
+
+    @property
+    def text(self) -> str:
+        return self.sql
+
+    def to_json_data(self) -> Json:
+        return {
+            "datasource": self.source,
+            "editorMode": "code",
+            "format": self.format,
+            "rawQuery": True,
+            "rawSql": self.sql,
+        }
+
+
+Query = PromQuery | SqlQuery
+
+
+def filtered(signal: Signal, filters: tuple[str, ...] = FILTERS) -> Matches:
+    """Matchers for the dashboard's filters that can act on a signal."""
+    series = series_catalogue()
+    labels = frozenset.intersection(*(series[leaf.series].all_labels for leaf in signal.leaves))
+    return tuple(like(name, f"${name}") for name in filters if name in labels)
+
+
+def ask(signal: Signal, by: tuple[str, ...] = (), window: str = "$__rate_interval", where: Matches = ()) -> str:
+    """PromQL of a signal under the dashboard's filters, from recorded series where they fit."""
+    return registry.query(signal, by, window, where + filtered(signal))
+
+
+def series(
+    signal: Signal,
+    by: tuple[str, ...] = (),
+    *,
+    window: str = "$__rate_interval",
+    where: Matches = (),
+    legend: str = "",
+    instant: bool = False,
+    step: str | None = None,
+) -> PromQuery:
+    """A signal as a query. Without `legend` its series are called by the values of `by`, or by the signal's title."""
+    named_by = " · ".join(f"{{{{{label}}}}}" for label in by) or signal.title
+    return PromQuery(expr=ask(signal, by, window, where), legend=legend or named_by, instant=instant, step=step)
+
+
+def quantiles(signal: Quantile, at: tuple[float, ...], *, window: str = "$__rate_interval", where: Matches = ()) -> PromQuery:
+    """Several quantiles of one histogram in one query; the series are called p50, p95 and so on."""
+    parts = {signal.at(q).title: ask(signal.at(q), (), window, where) for q in at}
+    return PromQuery(expr=union("figure", parts), legend="{{figure}}")
+
+
+def top(signal: Signal, label: str, count: int, *, window: str = "", overflow: str = "other", where: Matches = ()) -> PromQuery:
+    """The greatest `count` values of a label, and all the rest as one series called by `overflow`.
+
+    The label may already have that value (the contract's overflow); it is never one of the greatest.
+    """
+    greatest = f"topk({count}, {ask(signal, (label,), window, (*where, Match(label, '!=', overflow)))})"
+    rest = f"{ask(signal, (), window, where)} - (sum({greatest}) or vector(0)) > 0"
+    return PromQuery(
+        expr=f'{greatest}\nor label_replace({rest}, "{label}", "{overflow}", "", "")', legend=f"{{{{{label}}}}}", instant=True
+    )

@@ -1,0 +1,67 @@
+"""Shares and comparisons: pie chart, bar chart."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from attrs import define
+
+from dashboards.lib.field import Json
+from dashboards.lib.panel import PALETTE, TOOLTIP, Calculation, Panel, legend, reduced
+
+
+@define(slots=False, kw_only=True)
+class PieChart(Panel):
+    """Parts of a whole: few of them, or the small ones summed before."""
+
+    kind: ClassVar[str] = "piechart"
+    calculation: Calculation = "lastNotNull"
+    every_row: bool = False
+
+    def default_colour(self) -> Json:
+        return PALETTE
+
+    def options(self) -> Json:
+        return {
+            "pieType": "donut",
+            "sort": "desc",
+            "displayLabels": [],
+            "legend": {**legend(placement="right"), "displayMode": "table", "values": ["percent", "value"]},
+            "tooltip": TOOLTIP,
+            "reduceOptions": reduced(self.calculation, self.every_row),
+        }
+
+
+@define(slots=False, kw_only=True)
+class BarChart(Panel):
+    """Bars per row; `x` names the field with the words below them (the first text field without it)."""
+
+    kind: ClassVar[str] = "barchart"
+    x: str | None = None
+    direction: Literal["auto", "horizontal", "vertical"] = "auto"
+    stacking: Literal["none", "normal", "percent"] = "none"
+    values_shown: Literal["auto", "always", "never"] = "auto"
+    with_legend: bool = True
+
+    def default_colour(self) -> Json:
+        return PALETTE
+
+    def options(self) -> Json:
+        return {
+            "barWidth": 0.9,
+            "groupWidth": 0.7,
+            "barRadius": 0,
+            "fullHighlight": False,
+            "orientation": self.direction,
+            "showValue": self.values_shown,
+            "stacking": self.stacking,
+            "xField": self.x,
+            "xTickLabelRotation": 0,
+            "xTickLabelMaxLength": 24,
+            "xTickLabelSpacing": 0,
+            "legend": legend(shown=self.with_legend),
+            "tooltip": TOOLTIP,
+        }
+
+    def custom(self) -> Json:
+        return {"fillOpacity": 80, "lineWidth": 1, "gradientMode": "none", "thresholdsStyle": {"mode": "off"}, "axisSoftMin": 0}

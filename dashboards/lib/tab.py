@@ -1,0 +1,171 @@
+"""A tab: one dashboard, from its table of contents to Grafana's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from grafanalib import core
+
+from contract.keys import dashboard_uid, panel_id
+from contract.settings import Settings
+from dashboards.lib import layout, variables
+from dashboards.lib.describe import provenance
+from dashboards.lib.finish import finished_dashboard, finished_panel
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import FILTERS
+from dashboards.lib.texts import Text
+from dashboards.lib.variables import Variable
+
+Json = dict[str, Any]
+
+SCHEMA_VERSION = 42
+TAG = "observatory"
+"""Every tab has it; the navigation bar lists the dashboards that do."""
+
+NAVIGATION = core.DashboardLink(
+    title="Tabs", type="dashboards", tags=[TAG], icon="dashboard", includeVars=True, keepTime=True, asDropdown=False
+)
+REFRESH_CHOICES = ["30s", "1m", "5m", "15m", "1h"]
+
+
+class DashboardError(ValueError):
+    """A tab that cannot be built. `problems` names every fault with its place."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a tab's figures come from, and how old they may be."""
+
+    name: str
+    freshness: str
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One dashboard. `rows` gives its contents under a configuration; `owner` is who answers for it.
+
+    `description` says in one sentence what the tab answers. Panels are known outside by `key/name`.
+    """
+
+    key: str
+    title: str
+    folder: Literal["Business", "Administration"]
+    description: str
+    owner: str
+    sources: tuple[Source, ...]
+    rows: Callable[[Settings], tuple[Row, ...]]
+    tags: tuple[str, ...] = ()
+    refresh: str = "30s"
+    time_from: str = "now-6h"
+    variables: Callable[[Settings], tuple[Variable, ...]] = variables.standard
+    links: tuple[core.DashboardLink, ...] = ()
+
+    @property
+    def uid(self) -> str:
+        return dashboard_uid(self.key)
+
+    def panels(self, settings: Settings) -> Iterator[Panel]:
+        """All panels, those in collapsed rows included."""
+        return (panel for row_ in self._all_rows(settings) for panel in row_.panels)
+
+    def panel_keys(self, settings: Settings) -> tuple[str, ...]:
+        return tuple(f"{self.key}/{panel.name}" for panel in self.panels(settings))
+
+    def dashboard(self, settings: Settings) -> Json:
+        """Grafana's JSON (v1, schema 42). Raises DashboardError with everything that is wrong."""
+        rows, known = self._all_rows(settings), self.variables(settings)
+        if problems := self._problems(rows):
+            raise DashboardError(problems)
+        board = core.Dashboard(
+            title=self.title,
+            uid=self.uid,
+            description=self.description,
+            tags=[TAG, self.folder.lower(), *self.tags],
+            refresh=self.refresh,
+            time=core.Time(self.time_from, "now"),
+            timePicker=core.TimePicker(REFRESH_CHOICES, []),
+            timezone="browser",
+            graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
+            links=[NAVIGATION, *self.links],
+            templating=core.Templating(list=list(known)),
+            schemaVersion=SCHEMA_VERSION,
+        )
+        filters = tuple(variable.name for variable in known if variable.name in FILTERS)
+        return finished_dashboard(board.to_json_data(), self._placed(rows, filters))
+
+    def _all_rows(self, settings: Settings) -> tuple[Row, ...]:
+        return (self._legend(), *self.rows(settings))
+
+    def _legend(self) -> Row:
+        """What the tab answers, from where and for whom; folded, for those who ask."""
+        sources = "\n".join(f"- **{source.name}**: {source.freshness}" for source in self.sources)
+        content = (
+            f"{self.description}\n\n{sources}\n\nThe page refreshes every {self.refresh}. Owner: {self.owner}. "
+            "The (i) beside a title says what a figure means, what to do about it, and which filters act on it."
+        )
+        text = Text(name="legend", title="", description="What this tab answers.", content=content)
+        return row("about", "About this tab", line(6, text), collapsed=True)
+
+    def _placed(self, rows: tuple[Row, ...], filters: tuple[str, ...]) -> list[Json]:
+        found: list[Json] = []
+        top = 0
+        for row_ in rows:
+            inside = [self._finished(place, filters) for place in layout.places(row_, top)]
+            title: Json = {
+                "type": "row",
+                "id": panel_id(f"{self.key}/row/{row_.name}"),
+                "title": row_.title,
+                "collapsed": row_.collapsed,
+                "gridPos": {"x": 0, "y": top, "w": layout.COLUMNS, "h": 1},
+                "panels": inside if row_.collapsed else [],
+            }
+            if row_.repeat_by:
+                title["repeat"] = row_.repeat_by
+            found += [title] if row_.collapsed else [title, *inside]
+            top += layout.height(row_)
+        return found
+
+    def _finished(self, place: layout.Place, filters: tuple[str, ...]) -> Json:
+        panel = place.panel
+        texts = tuple(query.text for query in panel.targets)
+        description = "\n\n".join(part for part in (panel.description, provenance(texts, filters)) if part)
+        return finished_panel(panel, panel_id(f"{self.key}/{panel.name}"), description, place.grid_position)
+
+    def _problems(self, rows: tuple[Row, ...]) -> list[str]:
+        """Everything that would make a poor dashboard, each with the panel's key."""
+        found: list[str] = []
+        keys: dict[int, str] = {}
+        for name in (name for row_ in rows for name in (f"row/{row_.name}", *(panel.name for panel in row_.panels))):
+            key = f"{self.key}/{name}"
+            identity = panel_id(key)
+            if keys.get(identity) == key:
+                found.append(f"{key}: this key is used twice")
+            elif identity in keys:
+                found.append(f"{key}: has the same panel id as {keys[identity]}; rename one of them")
+            keys.setdefault(identity, key)
+        for row_ in rows:
+            for line_ in row_.lines:
+                try:
+                    line_.widths()
+                except ValueError as error:
+                    found.append(f"{self.key}/row/{row_.name}: {error}")
+            found += [f"{self.key}/{panel.name}: {fault}" for panel in row_.panels for fault in _faults(panel)]
+        return found
+
+
+def _faults(panel: Panel) -> Iterator[str]:
+    if not panel.title and panel.kind != "text":
+        yield "no title"
+    if not panel.description:
+        yield "no description; say what it means and what to do when it looks bad"
+    if not panel.dataless and not panel.targets:
+        yield "no query"
+    if not panel.unitless and not panel.unit:
+        yield "no unit; write a Grafana unit id such as short, s, percentunit or currencyUSD"

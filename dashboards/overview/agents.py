@@ -1,0 +1,124 @@
+"""Agents as the alerts see them: the alert's own signal at its own window, with its threshold drawn."""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, SUCCESS_RATIO, Signal
+from dashboards.lib import colours
+from dashboards.lib.field import Thresholds, Word, named, narrowing_link, words
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import PromQuery, SqlQuery, series
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+
+BY = ("environment", "agent")
+NO_TRAFFIC = "no traffic in range"
+ONE_AGENT = narrowing_link("Only this agent", "overview", "agent", "${__field.labels.agent}", ("environment",))
+
+
+def _asked(signal: Signal, window: str) -> PromQuery:
+    return series(signal, BY, window=window, legend="{{agent}} · {{environment}}")
+
+
+def success_ratio(settings: Settings) -> Panel:
+    target = settings.thresholds.success_ratio
+    return TimeSeries(
+        name="success_ratio",
+        title=f"Success rate by agent (alert below {target:.0%})",
+        description=(
+            "Ended conversations with the goal achieved / those with a known goal, over one hour, as the alert asks. Below "
+            "the line: compare with the agent's newest version, its error ratio and the reasons of handoffs."
+        ),
+        targets=(_asked(SUCCESS_RATIO, "1h"),),
+        unit="percentunit",
+        decimals=1,
+        maximum=1,
+        no_value=NO_TRAFFIC,
+        limits=Thresholds(colours.DOWN, ((target, colours.NONE),)),
+        drawn="dashed",
+        calculations=("lastNotNull", "min"),
+        data_links=(ONE_AGENT,),
+    )
+
+
+def agent_errors(settings: Settings) -> Panel:
+    limits = settings.thresholds
+    return TimeSeries(
+        name="agent_errors",
+        title=f"Error ratio by agent (alert above {limits.error_ratio:.0%})",
+        description=(
+            "Agent queries that failed or timed out / agent queries, over five minutes, as the alert asks. Above the line: "
+            "see the latest failed executions for the kind of error; when one kind leads, look at that model, tool or service."
+        ),
+        targets=(_asked(AGENT_ERROR_RATIO, "5m"),),
+        unit="percentunit",
+        decimals=1,
+        minimum=0,
+        no_value=NO_TRAFFIC,
+        limits=Thresholds(colours.NONE, ((limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN))),
+        drawn="dashed",
+        soft_maximum=limits.error_ratio * 1.5,
+        calculations=("lastNotNull", "max"),
+        data_links=(ONE_AGENT,),
+    )
+
+
+def agent_latency(settings: Settings) -> Panel:
+    limit = settings.thresholds.response_seconds
+    return TimeSeries(
+        name="agent_latency",
+        title=f"p95 by agent (alert above {limit:g} s)",
+        description=(
+            "95th percentile of the time from query to answer, over five minutes, as the alert asks. Above the line: see "
+            "whether all agents are slow (a model or the database) or one (its tools, its newest version)."
+        ),
+        targets=(_asked(AGENT_LATENCY, "5m"),),
+        unit="s",
+        decimals=2,
+        minimum=0,
+        no_value=NO_TRAFFIC,
+        limits=Thresholds(colours.NONE, ((limit, colours.DOWN),)),
+        drawn="dashed",
+        soft_maximum=limit * 1.2,
+        calculations=("lastNotNull", "max"),
+        data_links=(ONE_AGENT,),
+    )
+
+
+FAILURES = """
+SELECT e.start_time AS "time", e.agent_name AS agent, e.version, e.environment, e.status, e.error_type,
+       e.duration_ms / 1000 AS seconds, e.retry_count AS retries, e.trace_id
+FROM app.agent_executions e
+WHERE $__timeFilter(e.start_time) AND e.status NOT IN ('success', 'in_progress', 'cancelled')
+  AND e.environment ~ '^(${environment:regex})$' AND e.agent_name ~ '^(${agent:regex})$'
+ORDER BY e.start_time DESC
+LIMIT 100
+""".strip()
+
+
+def latest_failures() -> Panel:
+    headings = {
+        "time": "Time", "agent": "Agent", "version": "Version", "environment": "Environment", "status": "Status",
+        "error_type": "Kind of error", "seconds": "Duration", "retries": "Retries", "trace_id": "Trace",
+    }  # fmt: skip
+    status = {
+        "timeout": Word("timeout", colours.DEGRADED),
+        "error": Word("error", colours.DOWN),
+        "failure": Word("failure", colours.DOWN),
+    }
+    return Table(
+        name="latest_failures",
+        title="Latest failed executions",
+        description=(
+            "The newest hundred failed executions of the chosen range, from the database. Look for what they share: one agent, "
+            "one version, one kind of error. The trace id finds the request in Langfuse."
+        ),
+        targets=(SqlQuery(sql=FAILURES),),
+        no_value="no failed execution in range",
+        transformations=(columns(headings, hidden=()),),
+        overrides=(
+            named("Duration", unit="s", decimals=2),
+            named("Status", custom_cellOptions=COLOURED_TEXT, mappings=words(status)),
+        ),
+        paged=True,
+    )

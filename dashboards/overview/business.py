@@ -1,0 +1,164 @@
+"""Users, conversations, tickets, documents: what the platform is for. Mostly from PostgreSQL through the exporter."""
+
+from __future__ import annotations
+
+from contract.definitions import DEFINITIONS, DOCUMENT_STATUSES, TICKET_STATUSES
+from contract.signals import Level, equal, like
+from dashboards.lib import colours
+from dashboards.lib.field import named, of_query, painted
+from dashboards.lib.figures import BarGauge, Stat
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.panel import Panel
+from dashboards.lib.promql import union
+from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
+
+USERS = Level("users", "Users", "Users of all roles", "short", "platform_users")
+NEW_USERS = Level(
+    "users_new", "New users", "Users created in 30 days", "short", "platform_users_new", (equal("window", "30d"),)
+)
+_WEEK_OR_MONTH = (like("window", "7d|30d"),)
+ACTIVE = Level(
+    "active_users", "Active users", "Users with a message of their own", "short", "platform_users_active", _WEEK_OR_MONTH
+)
+ACTIVE_BEFORE = Level(
+    "active_users_before",
+    "Active users before",
+    "The same in the window before",
+    "short",
+    "platform_users_active_before",
+    _WEEK_OR_MONTH,
+)
+CONVERSATIONS = Level("conversations", "Conversations", "Conversations, all time", "short", "platform_conversations")
+TICKETS = Level("tickets", "Tickets", "Tickets as they stand", "short", "platform_tickets")
+DOCUMENTS = Level("documents", "Documents", "Documents as they stand", "short", "platform_documents")
+
+NOT_COUNTED = "not counted yet"
+
+
+def users() -> Panel:
+    total, new = ask(USERS), ask(NEW_USERS)
+    growth = f"{new} / ({total} - {new} > 0)"
+    return Stat(
+        name="users",
+        title="Users",
+        description=f"All users, and their growth in 30 days: {DEFINITIONS['growth'].formula}. All roles count.",
+        targets=(series(USERS, legend="total"), PromQuery(expr=growth, legend="growth in 30 days", instant=True)),
+        unit="short",
+        decimals=0,
+        no_value=NOT_COUNTED,
+        shown="value_and_name",
+        overrides=(of_query("B", unit="percentunit", decimals=1),),
+    )
+
+
+def active_users() -> Panel:
+    change = f"{ask(ACTIVE, ('window',))} / ({ask(ACTIVE_BEFORE, ('window',))} > 0) - 1"
+    return Stat(
+        name="active_users",
+        title="Active users",
+        description=(
+            f"{DEFINITIONS['active_users'].formula}: the last 7 and 30 days, and the change against the 7 and 30 days before. "
+            "A falling week with a steady month is often a holiday; both falling is people leaving."
+        ),
+        targets=(
+            series(ACTIVE, ("window",), legend="{{window}}", instant=True),
+            PromQuery(expr=change, legend="{{window}} change", instant=True),
+        ),
+        unit="short",
+        decimals=0,
+        no_value=NOT_COUNTED,
+        shown="value_and_name",
+        overrides=(of_query("B", unit="percentunit", decimals=1),),
+    )
+
+
+def conversations() -> Panel:
+    return Stat(
+        name="conversations",
+        title="Conversations",
+        description=(
+            "All conversations there ever were; the line and the small figure show the growth over the chosen range. A flat "
+            "line in working hours means that nobody gets through: see the request rate and the platform's health."
+        ),
+        targets=(series(CONVERSATIONS, step="1m"),),
+        unit="short",
+        decimals=0,
+        no_value=NOT_COUNTED,
+        sparkline=True,
+        change=True,
+    )
+
+
+OUTCOMES = """
+SELECT $__timeGroup(c.created_at, '1h') AS "time", coalesce(c.outcome, 'open') AS outcome, count(*)::float8 AS value
+FROM app.conversations c JOIN app.agents a ON a.id = c.agent_id
+WHERE $__timeFilter(c.created_at)
+  AND c.environment ~ '^(${environment:regex})$' AND a.name ~ '^(${agent:regex})$'
+GROUP BY 1, 2
+ORDER BY 1, 2
+""".strip()
+
+OUTCOME_COLOURS = {
+    "resolved": colours.GREEN,
+    "handoff": colours.AMBER,
+    "abandoned": colours.PURPLE,
+    "failed": colours.RED,
+    "open": colours.GREY,
+}
+
+
+def outcomes() -> Panel:
+    return TimeSeries(
+        name="conversation_outcomes",
+        title="Conversations per hour by outcome",
+        description=(
+            "Conversations by the hour they began and how they ended, asked from the database directly; the current hour is "
+            "not full yet. More handed over or failed than usual: see success and errors by agent."
+        ),
+        targets=(SqlQuery(sql=OUTCOMES, format="time_series"),),
+        width=12,
+        unit="short",
+        decimals=0,
+        minimum=0,
+        no_value="no conversation in range",
+        style="bars",
+        stacked=True,
+        always_last="24h",
+        overrides=(named("value", displayName="conversations"), *painted(OUTCOME_COLOURS)),
+    )
+
+
+def tickets() -> Panel:
+    parts = {status.replace("_", " "): ask(TICKETS, (), "", (equal("status", status),)) for status in TICKET_STATUSES}
+    return BarGauge(
+        name="tickets",
+        title="Tickets by status",
+        description=(
+            "Tickets as they stand now, all time. Many open with few in progress: nobody picks them up. Many waiting: the "
+            "answer lies with the customer."
+        ),
+        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", instant=True),),
+        unit="short",
+        decimals=0,
+        minimum=0,
+        no_value=NOT_COUNTED,
+    )
+
+
+def documents() -> Panel:
+    by_status = {status: ask(DOCUMENTS, (), "", (equal("status", status),)) for status in DOCUMENT_STATUSES}
+    parts = {"total": ask(DOCUMENTS), **by_status}
+    return BarGauge(
+        name="documents",
+        title="Documents by status",
+        description=(
+            "Documents of the knowledge base: all, and by status. Failed ones are missing from answers; a growing number in "
+            "processing means that the ingest stands still."
+        ),
+        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", instant=True),),
+        unit="short",
+        decimals=0,
+        minimum=0,
+        no_value=NOT_COUNTED,
+        overrides=painted({"done": colours.GREEN, "processing": colours.AMBER, "failed": colours.RED}),
+    )
