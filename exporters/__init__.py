@@ -1,0 +1,1 @@
+"""The process that turns PostgreSQL and Langfuse into Prometheus metrics."""

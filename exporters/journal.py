@@ -1,0 +1,120 @@
+"""What one source answered, query by query: the last good values, and the samples about the asking itself."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from contract.metrics import Source
+from exporters.logs import LOG, pairs
+from exporters.snapshot import LabelLimits, Reading, Sample, Snapshot, sample, sift
+
+
+class QueryFailed(Exception):
+    """One query gave nothing; others may go on. The text is one line for people, without secrets."""
+
+
+class SourceDown(Exception):
+    """The source does not answer at all. `retry_after`: seconds to leave it alone at least."""
+
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave: its samples, how many rows they come from, and whether the answer was cut at a row limit."""
+
+    samples: tuple[Sample, ...]
+    rows: int
+    truncated: bool = False
+
+
+@dataclass
+class _Query:
+    success: bool = False
+    duration: float = 0.0
+    last_success: float | None = None
+    rows: int = 0
+    complaint: str = ""
+    reading: Reading | None = None
+
+
+class Journal:
+    """Written by the one thread that runs a collector; others only see the snapshots that it makes.
+
+    `source` names the source in `exporter_*` metrics; `yields` is whose metrics the collector may give.
+    """
+
+    def __init__(self, source: str, yields: Source, queries: Iterable[str]) -> None:
+        self.source = source
+        self._yields = yields
+        self._queries = {name: _Query() for name in queries}
+        self._truncated: Counter[str] = Counter()
+        self._overflowed: Counter[str] = Counter()
+        self._limits = LabelLimits()
+        self._data_timestamp: float | None = None
+
+    def begin(self, keep: Iterable[str] = ()) -> None:
+        """A run begins: until it has answered, no query succeeded, save those that this run does not ask."""
+        for name in self._queries.keys() - set(keep):
+            self._queries[name].success = False
+
+    def ask(self, name: str, as_of: float, run: Callable[[], Answer]) -> bool:
+        """Runs one query and keeps what it gave; whether it succeeded.
+
+        `QueryFailed` is noted, and said once until it changes; the last good values stay. Everything else is the caller's.
+        """
+        query = self._queries[name]
+        begun = time.perf_counter()
+        try:
+            answer = run()
+        except QueryFailed as failure:
+            query.duration = time.perf_counter() - begun
+            self._complain(name, str(failure))
+            return False
+        query.success, query.duration = True, time.perf_counter() - begun
+        query.last_success, query.rows = as_of, answer.rows
+        self._truncated[name] += answer.truncated
+        good, problems = sift(answer.samples, self._yields)
+        within, overflowed = self._limits.apply(name, good)
+        self._overflowed[name] += overflowed
+        query.reading = Reading(name, as_of, tuple(within))
+        notes = problems[:3] + [f"{overflowed} rows beyond the label limits went into 'other'"] * bool(overflowed)
+        notes += ["the answer was cut at the row limit"] * answer.truncated
+        self._complain(name, "; ".join(notes))
+        return True
+
+    def _complain(self, name: str, complaint: str) -> None:
+        query = self._queries[name]
+        if complaint == query.complaint:
+            return
+        query.complaint = complaint
+        if complaint:
+            LOG.warning("query", extra=pairs(source=self.source, query=name, problem=complaint))
+        else:
+            LOG.info("query is well again", extra=pairs(source=self.source, query=name))
+
+    def snapshot(self, up: bool, more: Iterable[Sample] = ()) -> Snapshot:
+        """All that is known now. `more` are further samples without an age."""
+        readings = tuple(query.reading for query in self._queries.values() if query.reading)
+        served = [reading.as_of for reading in readings if reading.samples]
+        self._data_timestamp = min(served, default=self._data_timestamp)
+        return Snapshot(self.source, readings, (*self._about(up), *more))
+
+    def _about(self, up: bool) -> Iterable[Sample]:
+        yield sample("exporter_source_up", self.source, value=up)
+        if self._data_timestamp is not None:
+            yield sample("exporter_source_data_timestamp_seconds", self.source, value=self._data_timestamp)
+        for name, query in self._queries.items():
+            labels = (self.source, name)
+            yield sample("exporter_query_success", *labels, value=query.success)
+            yield sample("exporter_query_duration_seconds", *labels, value=query.duration)
+            yield sample("exporter_truncated_results_total", *labels, value=self._truncated[name])
+            yield sample("exporter_label_overflow_total", *labels, value=self._overflowed[name])
+            if query.last_success is not None:
+                yield sample("exporter_query_last_success_timestamp_seconds", *labels, value=query.last_success)
+                yield sample("exporter_query_rows", *labels, value=query.rows)

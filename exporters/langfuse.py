@@ -1,0 +1,247 @@
+"""Langfuse's metrics interface over HTTP: `v2/metrics` on version 4 and Cloud, `metrics` on version 3.
+
+One session, no redirects followed (they would carry the keys away), an overall deadline for every answer. What can go wrong
+becomes one of two errors: `QueryFailed` when only this question is at fault, `SourceDown` when there is no use in asking on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import requests
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from exporters.credentials import CredentialError, LangfuseAccess
+from exporters.journal import QueryFailed, SourceDown
+from exporters.logs import LOG, pairs
+from exporters.request_budget import RequestBudget
+
+ROW_LIMIT = 1000
+"""Most rows that Langfuse gives; more are cut off without a word."""
+
+LOCKED_OUT_SECONDS = 310.0
+"""Langfuse remembers an unknown key for 300 s, and every further attempt begins that time anew."""
+
+_DATA_PLANES = {"v2": "/api/public/v2/metrics", "v1": "/api/public/metrics"}
+_HEALTH = "/api/public/health"
+_NO_RETRY_AFTER = 60.0
+_MOST_BYTES = 32 * 1024 * 1024
+
+
+class Rows(NamedTuple):
+    rows: list[dict[str, Any]]
+    truncated: bool
+
+
+class Timeouts(NamedTuple):
+    """Seconds. Langfuse gives a query 30 s, so `answer` is longer. `first_wait` comes before the second attempt."""
+
+    connect: float = 5.0
+    answer: float = 40.0
+    first_wait: float = 0.5
+
+
+USUAL = Timeouts()
+
+
+class _NotServed(Exception):
+    """This server does not have this data plane."""
+
+
+class _ServerError(Exception):
+    """An answer that a second attempt may better."""
+
+
+class _Broken(Exception):
+    """A connection that was refused or broke; a second attempt may better it."""
+
+
+class _Response(NamedTuple):
+    status: int
+    headers: requests.structures.CaseInsensitiveDict[str]
+    body: bytes
+
+
+class LangfuseClient:
+    """Used by one thread. `access` is asked on every request. `requests_by_code` counts by the contract's `code` label."""
+
+    def __init__(
+        self,
+        access: Callable[[], LangfuseAccess],
+        budget: RequestBudget,
+        timeouts: Timeouts = USUAL,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._access, self.budget, self._timeouts = access, budget, timeouts
+        self._session = requests.Session()
+        self._session.headers.update({"Accept": "application/json", "User-Agent": "observatory-exporter"})
+        self._retrying = Retrying(
+            stop=stop_after_attempt(3),
+            wait=wait_exponential_jitter(initial=timeouts.first_wait, max=8 * timeouts.first_wait, jitter=timeouts.first_wait),
+            retry=retry_if_exception_type((_ServerError, _Broken)),
+            sleep=pause,
+            reraise=True,
+        )
+        self._data_plane = ""
+        self._server_version = ""
+        self.requests_by_code: Counter[str] = Counter()
+
+    def metrics(self, query: dict[str, Any]) -> Rows:
+        """Rows of a metrics query, whichever data plane the server has.
+
+        Raises QueryFailed or SourceDown. Values are as Langfuse sends them: see `number`.
+        """
+        if not self._server_version:
+            self._greet()
+        for plane in sorted(_DATA_PLANES, key=lambda plane: (plane != self._data_plane, plane != "v2")):
+            try:
+                found = self._retrying(self._ask, plane, query)
+            except _NotServed:
+                continue
+            except _Broken as failure:
+                raise SourceDown(str(failure)) from None
+            except _ServerError as failure:
+                # The first releases of version 3 that have the v2 route fail in it, because the table behind is not there.
+                if plane == "v2" and not self._data_plane and self._server_version.startswith("3."):
+                    continue
+                raise QueryFailed(str(failure)) from None
+            if plane != self._data_plane:
+                self._data_plane = plane
+                LOG.info("langfuse", extra=pairs(metrics=plane, server=self._server_version))
+            return found
+        raise SourceDown(f"no metrics at this address: {' and '.join(_DATA_PLANES.values())} are not served; is it Langfuse?")
+
+    def _greet(self) -> None:
+        """Asks for the server's version, which only matters for the log and for old releases."""
+        try:
+            document = json.loads(self._get(_HEALTH, {}).body)
+            self._server_version = str(document["version"])
+        except _Broken:
+            return
+        except (ValueError, KeyError, TypeError):
+            self._server_version = "unknown"
+
+    def _ask(self, plane: str, query: dict[str, Any]) -> Rows:
+        self.budget.spend()
+        response = self._get(_DATA_PLANES[plane], {"query": json.dumps(query, separators=(",", ":"))})
+        if response.status == 404:
+            raise _NotServed
+        if response.status != 200:
+            self._refuse(response)
+        try:
+            rows = json.loads(response.body)["data"]
+            if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+                raise TypeError
+        except (ValueError, KeyError, TypeError):
+            self.requests_by_code["2xx"] -= 1
+            self.requests_by_code["body"] += 1
+            raise QueryFailed(f"the answer is not the JSON that was expected: {_excerpt(response)}") from None
+        return Rows(rows, len(rows) >= ROW_LIMIT)
+
+    def _refuse(self, response: _Response) -> None:
+        """Raises what an answer other than 200 and 404 means."""
+        status, said = response.status, _excerpt(response)
+        if status == 401:
+            reason = f"the keys are not accepted (401: {said}); asking again soon would prolong the lock"
+            raise SourceDown(reason, LOCKED_OUT_SECONDS)
+        if status == 403:
+            raise SourceDown(f"the keys may not read metrics (403: {said}); use the keys of a project")
+        if status == 429:
+            retry_after = _seconds(response.headers.get("Retry-After", ""))
+            self.budget.refused(retry_after)
+            raise SourceDown(f"too many requests (429); asked to wait {retry_after:.0f} s", retry_after)
+        if status >= 500:
+            raise _ServerError(f"server error {status}: {said}")
+        if 300 <= status < 400:
+            raise SourceDown(f"redirected ({status}) to {response.headers.get('Location', 'nowhere')}; correct the base URL")
+        raise QueryFailed(f"refused ({status}): {said}")
+
+    def _get(self, path: str, parameters: dict[str, str]) -> _Response:
+        """One request, counted. Raises SourceDown when there is no answer in time, _Broken when the connection breaks."""
+        try:
+            access = self._access()
+        except CredentialError as error:
+            raise SourceDown(str(error)) from None
+        code = "connection"
+        try:
+            response = self._read(access, path, parameters)
+            code = _code(response.status)
+        except requests.Timeout:
+            code = "timeout"
+            raise SourceDown(f"no answer from {access.base_url} within {self._timeouts.answer:g} s") from None
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            raise _Broken(f"no connection to {access.base_url}: {_cause(error)}") from None
+        except (requests.RequestException, ValueError) as error:
+            raise SourceDown(f"cannot ask {access.base_url}: {type(error).__name__}") from None
+        finally:
+            self.requests_by_code[code] += 1
+        return response
+
+    def _read(self, access: LangfuseAccess, path: str, parameters: dict[str, str]) -> _Response:
+        deadline = time.monotonic() + self._timeouts.answer
+        with self._session.get(
+            access.base_url + path,
+            params=parameters,
+            auth=(access.public_key, access.secret_key),
+            timeout=(self._timeouts.connect, self._timeouts.answer),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = bytearray()
+            while piece := response.raw.read1(65536, decode_content=True):  # read() would wait for ever for a trickle
+                body += piece
+                if time.monotonic() > deadline:
+                    raise requests.Timeout
+                if len(body) > _MOST_BYTES:
+                    raise requests.exceptions.ContentDecodingError
+            return _Response(response.status_code, response.headers, bytes(body))
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def number(row: dict[str, Any], key: str) -> float | None:
+    """A figure of a row; None where Langfuse has no data. Old servers send numbers as strings.
+
+    Raises QueryFailed when the row has no such figure.
+    """
+    value = row.get(key, "nothing")
+    if value is None:
+        return None
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        return float(value)
+    except (TypeError, ValueError):
+        raise QueryFailed(f"{key} is {value!r} in an answer, not a number") from None
+
+
+def _code(status: int) -> str:
+    return str(status) if status in (401, 429) else f"{status // 100}xx"
+
+
+def _seconds(retry_after: str) -> float:
+    return max(1.0, float(retry_after)) if retry_after.isdigit() else _NO_RETRY_AFTER
+
+
+def _excerpt(response: _Response) -> str:
+    """What an answer says, for one line of a log."""
+    text = response.body.decode("utf-8", "replace")
+    try:
+        text = str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        kind = response.headers.get("Content-Type", "nothing known").split(";")[0]
+        text = f"{len(response.body)} bytes of {kind}"
+    return " ".join(text.split())[:200]
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason of a connection error, without the address and its parameters."""
+    reason: BaseException = error
+    while (inner := reason.__cause__ or reason.__context__) is not None:
+        reason = inner
+    return getattr(reason, "strerror", None) or type(reason).__name__

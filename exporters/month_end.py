@@ -1,0 +1,38 @@
+"""What a month will have cost at its end, from what it cost so far and how weekdays differ."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from statistics import fmean
+
+HISTORY_DAYS = 28
+"""Whole weeks, so that every weekday counts equally often."""
+
+
+def month_start(at: datetime) -> datetime:
+    """The first moment of the month of `at`, in UTC."""
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def forecast(spent: float, daily: Mapping[date, float], at: datetime) -> float | None:
+    """Expected cost of the whole month of `at` (UTC), in the unit of `spent`; None without one whole day of history.
+
+    The rest of today and every day after it cost the mean of their weekday in the last 28 whole days. `daily` has the cost
+    of whole days; a day after the first one that has no entry cost nothing. A weekday that the history does not reach
+    costs the mean of all days.
+    """
+    today = at.astimezone(UTC).date()
+    days = [today - timedelta(days=n) for n in range(1, HISTORY_DAYS + 1)]
+    first = min((day for day in days if day in daily), default=None)
+    if first is None:
+        return None
+    known = {day: daily.get(day, 0.0) for day in days if day >= first}
+    overall = fmean(known.values())
+    by_weekday = [fmean([cost for day, cost in known.items() if day.weekday() == n] or [overall]) for n in range(7)]
+    midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    rest_of_today = 1.0 - (at - midnight) / timedelta(days=1)
+    last = calendar.monthrange(today.year, today.month)[1]
+    to_come = sum(by_weekday[today.replace(day=n).weekday()] for n in range(today.day + 1, last + 1))
+    return spent + rest_of_today * by_weekday[today.weekday()] + to_come

@@ -1,0 +1,167 @@
+"""Runs every collector in the background on its own interval, and waits longer after each failure.
+
+One run of a collector at a time; a failing or hanging collector never holds up another one, or a scrape. The pause after a
+failure doubles up to a bound, so that a source that is down is left in peace and one that came back is seen within a minute.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from exporters.journal import SourceDown
+from exporters.logs import LOG, pairs
+from exporters.snapshot import Snapshot
+
+FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
+"""Seconds. A collector whose interval is longer than the longest retry waits for its interval at most."""
+
+_JITTER, _STOP_WAIT = 0.1, 5.0
+
+
+class Collector(Protocol):
+    """What the scheduler runs. All times are in seconds."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def interval(self) -> float:
+        """From one run to the next."""
+
+    @property
+    def timeout(self) -> float:
+        """After which a run is broken off."""
+
+    @property
+    def max_age(self) -> float:
+        """After which its values are no longer served."""
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What it knows; None before the first run ended."""
+
+    def collect(self, now: float) -> None:
+        """Asks the source and swaps the snapshot. Raises SourceDown, with the snapshot saying so as well."""
+
+    def abort(self) -> None:
+        """Makes a running `collect` fail soon. Called from another thread, and harmless when nothing runs."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a collector does, replaced whole after each run. `due` is the scheduler's timer at its next run.
+
+    `reason` says why its last run failed, or is empty.
+    """
+
+    due: float
+    runs: int = 0
+    failures: int = 0
+    last_success: float | None = None
+    reason: str = ""
+
+
+def pause(interval: float, failures: int, retry_after: float, chance: float) -> float:
+    """Seconds until the next run after `failures` failed ones in a row; `chance` in [0, 1) spreads runs by 10 %."""
+    wait = interval
+    if failures:
+        wait = min(FIRST_RETRY * 2.0 ** min(failures - 1, 16), max(interval, LONGEST_RETRY))
+    return max(wait * (1 + _JITTER * (chance - 0.5)), retry_after)
+
+
+class Scheduler:
+    """`gathered` is called after each run, in the collector's thread.
+
+    `clock` gives seconds since the epoch, which the figures are asked for; `timer` seconds that never jump, which it waits by.
+    """
+
+    def __init__(
+        self,
+        collectors: Sequence[Collector],
+        gathered: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.collectors = tuple(collectors)
+        self._gathered, self._clock, self._timer, self._chance = gathered, clock, timer, chance
+        self._standings = {collector.name: Standing(timer()) for collector in collectors}
+        self._running = {collector.name: threading.Lock() for collector in collectors}
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def standings(self) -> dict[str, Standing]:
+        return dict(self._standings)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every collector has ended one run, well or not."""
+        return all(standing.runs for standing in self._standings.values())
+
+    @property
+    def alive(self) -> bool:
+        """Whether every background thread runs."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    def step(self, collector: Collector) -> float:
+        """Runs a collector if it is due and not running; seconds until it is due (again)."""
+        lock = self._running[collector.name]
+        if self._timer() >= self._standings[collector.name].due and lock.acquire(blocking=False):
+            try:
+                self._run(collector)
+            finally:
+                lock.release()
+            self._gathered()
+        return max(0.0, self._standings[collector.name].due - self._timer())
+
+    def _run(self, collector: Collector) -> None:
+        before, now, retry_after, reason = self._standings[collector.name], self._clock(), 0.0, ""
+        watchdog = threading.Timer(collector.timeout, collector.abort)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            collector.collect(now)
+        except SourceDown as down:
+            reason, retry_after = str(down), down.retry_after
+        except Exception as error:  # a bug in one collector must not end its thread, or hide the others
+            reason = f"unexpected {type(error).__name__}"
+            LOG.exception("collector failed unexpectedly", extra=pairs(source=collector.name))
+        finally:
+            watchdog.cancel()
+        failures = before.failures + 1 if reason else 0
+        wait = pause(collector.interval, failures, retry_after, self._chance())
+        after = replace(before, due=self._timer() + wait, runs=before.runs + 1, failures=failures, reason=reason)
+        self._standings[collector.name] = after if reason else replace(after, last_success=now)
+        if reason:
+            said = LOG.warning if reason != before.reason else LOG.debug
+            said("source is down", extra=pairs(source=collector.name, reason=reason, failures=failures, retry_seconds=wait))
+        elif before.reason:
+            LOG.info("source is back", extra=pairs(source=collector.name, failures=before.failures))
+
+    def start(self) -> None:
+        """Begins gathering, one thread for each collector."""
+        self._threads = [
+            threading.Thread(target=self._loop, args=(collector,), name=collector.name, daemon=True)
+            for collector in self.collectors
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _loop(self, collector: Collector) -> None:
+        while not self._stop.wait(self.step(collector)):
+            pass
+
+    def stop(self) -> None:
+        """Ends gathering: breaks off what runs, and waits for the threads for a bounded time."""
+        self._stop.set()
+        for collector in self.collectors:
+            collector.abort()
+        deadline = time.monotonic() + _STOP_WAIT
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
