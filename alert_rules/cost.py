@@ -51,7 +51,7 @@ NEARLY_SPENT = Alert(
     summary="A month's budget for model calls is nearly spent.",
     description="{value} of this month's budget {scope} is spent; the warning begins at {threshold}.",
     meaning="The calls of models in this calendar month (UTC) have cost most of what was set aside for the scope.",
-    impact="None yet. At the present pace the budget may be gone before the month is.",
+    impact="Nothing yet. At the present pace the budget may be gone before the month is.",
     checks=(
         MetricCheck("Which budgets, and how far gone?", BUDGET_SPENT, SCOPE),
         MetricCheck("Which models cost the most today?", MODEL_COST, ("environment", "model"), "24h"),
@@ -90,7 +90,7 @@ FORECAST = replace(
     description="At the present pace, {value} of this month's budget {scope} will be spent when the month ends; it has looked "
     "so for {hold}.",
     meaning="What is spent so far, and what the remaining days usually cost by weekday, add up to more than the budget.",
-    impact="None yet. Acting now is cheaper than acting when the budget is gone.",
+    impact="Nothing yet. Acting now is cheaper than acting when the budget is gone.",
     checks=(MetricCheck("Which budgets will not last?", BUDGET_FORECAST_RATIO, SCOPE), *NEARLY_SPENT.checks[1:]),
     scenarios=standard(_forecast),
 )

@@ -1,0 +1,128 @@
+"""promtool agrees with every scenario, under the defaults and under other limits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from alert_rules import wording
+from alert_rules.catalogue import ALERTS
+from alert_rules.model import Kind
+from alert_rules.rules import rule_groups
+from alert_rules.scenarios import promtool_files
+from contract.keys import panel_id
+from contract.settings import Settings
+
+DEFAULTS = Settings()
+OTHERS = Settings.model_validate(
+    {
+        "thresholds": {
+            "success_ratio": 0.6,
+            "response_seconds": 0.5,
+            "error_ratio": 0.01,
+            "error_ratio_critical": 0.5,
+            "error_ratio_page": 0.85,
+            "response_seconds_page": 60,
+            "budget_warning": 0.5,
+            "minimum_queries": 200,
+            "minimum_queries_page": 1,
+            "minimum_failures_page": 40,
+            "minimum_conversations": 1,
+        },
+        "environments": ["live", "test"],
+        "notifications": {"paging_environments": ["live", "test"]},
+        "budgets": [{"scope": "live", "monthly_usd": 99.5}],
+        "runbook_url": "https://wiki.example.com/runbooks",
+    }
+)
+
+
+def test_promtool_accepts_both_rule_sets(built: Any) -> None:
+    checked = built.run("check", "rules", *built.rules(DEFAULTS))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(ALERTS)} rules found" in checked.stdout
+
+
+@pytest.mark.parametrize("alert", [alert.name for alert in ALERTS])
+def test_promtool_agrees_with_the_scenarios(alert: str, built: Any) -> None:
+    built.rules(DEFAULTS)
+    result = built.run("test", "rules", built.write_test("t.yml", promtool_files(DEFAULTS)[f"{alert}.yml"]))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_scenarios_hold_for_other_limits_too(built: Any) -> None:
+    built.rules(OTHERS)
+    files = [built.write_test(name, document) for name, document in promtool_files(OTHERS).items()]
+    result = built.run("test", "rules", *files)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_scenarios_notice_a_wrong_limit(built: Any) -> None:
+    other = DEFAULTS.model_copy(update={"thresholds": DEFAULTS.thresholds.model_copy(update={"error_ratio": 0.9})})
+    built.rules(other)
+    result = built.run("test", "rules", built.write_test("t.yml", promtool_files(DEFAULTS)["AgentErrorRatioHigh.yml"]))
+    assert result.returncode == 1
+    assert "AgentErrorRatioHigh fires: it goes badly from the first moment" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_is_proven_in_all_kinds_and_a_minute_before_it_fires(alert: Any) -> None:
+    scenarios = alert.scenarios(alert, DEFAULTS)
+    assert {scenario.kind for scenario in scenarios} == set(Kind)
+    (fires,) = (scenario for scenario in scenarios if scenario.kind is Kind.FIRES)
+    assert fires.firing[0][0] - max(fires.quiet) == (60 if alert.hold_seconds else 15)
+
+
+def test_every_rule_says_who_what_where_and_what_next() -> None:
+    rules = {rule["alert"]: rule for group in rule_groups(DEFAULTS) for rule in group["rules"]}  # type: ignore[attr-defined]
+    assert sorted(rules) == sorted(alert.name for alert in ALERTS)
+    for alert in ALERTS:
+        rule = rules[alert.name]
+        assert rule["labels"]["severity"] == alert.severity
+        assert rule["labels"]["team"] == alert.team
+        assert rule["labels"]["source"] in ("platform", "postgres", "langfuse")
+        assert ("paging" in rule["labels"]) == alert.paging
+        annotations = rule["annotations"]
+        assert annotations["runbook_url"] == f"{DEFAULTS.runbook_url}/{alert.name}"
+        assert annotations["__panelId__"] == str(panel_id(alert.panel))
+        assert f"viewPanel={panel_id(alert.panel)}" in annotations["dashboard_url"]
+        for label in alert.by:
+            assert f"{{{{ $labels.{label} }}}}" in annotations["description"]
+        if alert.hold_seconds and alert.signal.unit != "currencyUSD" and alert.guards:
+            assert "It has been so for 5 minutes." in annotations["description"]
+
+
+def test_pages_are_alone_fast_and_for_production_only() -> None:
+    groups = {group["name"]: group for group in rule_groups(DEFAULTS)}
+    assert sorted(groups) == list(groups)
+    pages = groups["agent_pages"]
+    assert pages["interval"] == "15s"
+    for rule in pages["rules"]:  # type: ignore[attr-defined]
+        assert rule["for"] == "0s"
+        selectors = re.findall(r"agent_quer\w+{([^}]*)}", rule["expr"])
+        assert selectors and all('environment="production"' in selector for selector in selectors)
+    assert all(rule.get("labels", {}).get("paging") for rule in pages["rules"])  # type: ignore[attr-defined]
+
+
+def test_without_a_paging_environment_there_are_no_pages() -> None:
+    nobody = Settings.model_validate({"notifications": {"paging_environments": []}})
+    assert "agent_pages" not in [group["name"] for group in rule_groups(nobody)]
+
+
+def test_equal_settings_give_equal_rules() -> None:
+    assert rule_groups(Settings()) == rule_groups(Settings())
+    assert promtool_files(Settings()) == promtool_files(Settings())
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0.1 + 0.2, "0.3"), (5.0, "5"), (12.5, "12.5"), (1e6, "1000000"), (1e-5, "0.00001"), (0.0, "0")]
+)
+def test_numbers_are_printed_as_decimals(number: float, text: str) -> None:
+    assert wording.decimal(number) == text
+
+
+@pytest.mark.parametrize(("duration", "text"), [("5m", "5 minutes"), ("1h", "1 hour"), ("15s", "15 seconds"), ("1h30m", "1h30m")])
+def test_durations_are_written_in_words(duration: str, text: str) -> None:
+    assert wording.span(duration) == text
