@@ -1,0 +1,54 @@
+"""Answers that are not 200, with the bodies of the real server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+
+class ApiError(Exception):
+    """An answer with a status and a JSON body."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(f"{status}: {body.get('message')}")
+        self.status = status
+        self.body = body
+
+
+class InvalidRequest(ApiError):
+    """400 for a question that is well formed but cannot be answered."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, {"message": message, "error": "InvalidRequestError"})
+
+
+class NotFound(ApiError):
+    def __init__(self, message: str) -> None:
+        super().__init__(404, {"message": message, "error": "LangfuseNotFoundError"})
+
+
+class InvalidData(ApiError):
+    """400 for a question of the wrong form: a list of issues, each with the path to the wrong place."""
+
+    def __init__(self, issues: Sequence[dict[str, Any]]) -> None:
+        super().__init__(400, {"message": "Invalid request data", "error": list(issues)})
+
+
+_CODES = {
+    "missing": "invalid_type", "extra_forbidden": "unrecognized_keys", "literal_error": "invalid_value",
+    "union_tag_invalid": "invalid_union", "union_tag_not_found": "invalid_union", "less_than_equal": "too_big",
+    "greater_than_equal": "too_small", "too_short": "too_small",
+}  # fmt: skip
+
+
+def invalid_data(error: ValidationError, within: tuple[str, ...] = ()) -> InvalidData:
+    """The issue list for a failed validation. Paths leave out the names of alternatives, which only pydantic has."""
+    issues = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        kind = detail["type"]
+        code = _CODES.get(kind) or ("custom" if kind in ("value_error", "assertion_error") else "invalid_type")
+        path = [*within, *(part for part in detail["loc"] if not str(part).startswith("filter:"))]
+        issues.append({"code": code, "path": path, "message": detail["msg"].removeprefix("Value error, ")})
+    return InvalidData(issues)

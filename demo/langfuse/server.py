@@ -1,0 +1,55 @@
+"""The stand-in as a running server on this machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import uvicorn
+
+from demo.langfuse.app import application
+from demo.langfuse.standin import StandIn
+
+HOST = "127.0.0.1"
+
+
+class PortTaken(Exception):
+    """Another program listens there."""
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on a port of this machine; port 0 takes a free one. Raises PortTaken."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"port {port} of {HOST} is taken: {error.strerror}") from None
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+def server(standin: StandIn) -> uvicorn.Server:
+    return uvicorn.Server(uvicorn.Config(application(standin), log_level="critical", access_log=False))
+
+
+@contextmanager
+def running(standin: StandIn) -> Iterator[str]:
+    """A server in a thread of this process, for tests; gives its address."""
+    listener = listen(0)
+    listener.listen()  # requests wait in the queue of the socket until the server takes them
+    serving = server(standin)
+    thread = Thread(target=serving.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield address(listener)
+    finally:
+        serving.should_exit = True
+        thread.join()
+        listener.close()
