@@ -1,0 +1,105 @@
+"""`observatory check`: builds in memory and proves what was built, without any server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from contract.settings import Settings
+from provisioning.findings import Finding, has_errors
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, what was looked at, and which tools were not there."""
+
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
+    missing_tools: tuple[str, ...]
+
+    def as_text(self) -> str:
+        lines = [str(finding) for finding in self.findings]
+        lines += [f"note: {sentence}" for sentence in self.missing_tools]
+        looked_at = ", ".join(f"{count} {name}" for name, count in self.counts.items())
+        errors = sum(finding.severity == "error" for finding in self.findings)
+        warnings = len(self.findings) - errors
+        return "\n".join([*lines, f"{looked_at}: {errors} errors, {warnings} warnings"])
+
+    def as_json(self) -> str:
+        return json.dumps(
+            {
+                "ok": not has_errors(self.findings),
+                "checked": dict(self.counts),
+                "findings": [finding.as_json() for finding in self.findings],
+                "notes": list(self.missing_tools),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+
+def run(settings: Settings) -> Report:
+    """Build under these settings and look at everything. Raises ConfigError when it cannot even be built."""
+    from provisioning import build
+    from provisioning.check.external import missing_tools
+
+    artefacts = build.artefacts(settings)
+    groups = rule_groups(artefacts)
+    rules = [rule for group in groups for rule in group["rules"]]
+    counts = {
+        "files": len(artefacts),
+        "dashboards": sum(path.startswith("grafana/dashboards/") for path in artefacts),
+        "recording rules": sum("record" in rule for rule in rules),
+        "alerts": sum("alert" in rule for rule in rules),
+    }
+    findings = tuple(dict.fromkeys(all_findings(artefacts, settings)))
+    return Report(findings, counts, tuple(missing_tools()))
+
+
+def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator[Finding]:
+    """Every finding about these files, in the order: dashboards, queries, rules, alerts, links, routes, tools."""
+    import yaml
+
+    from alert_rules.catalogue import active
+    from dashboards.catalogue import TABS
+    from provisioning import boards as built
+    from provisioning.check.alerts import alert_findings
+    from provisioning.check.expressions import Inspector
+    from provisioning.check.external import external_findings
+    from provisioning.check.links import link_findings
+    from provisioning.check.queries import query_findings
+    from provisioning.check.routes import route_findings
+    from provisioning.check.rules import rule_findings
+    from provisioning.check.series import known_series
+    from provisioning.check.shape import shape_findings
+
+    boards, groups = built.read(artefacts), rule_groups(artefacts)
+    inspector = Inspector.of(settings, known_series(groups))
+    yield from shape_findings(boards, settings)
+    yield from query_findings(boards, inspector, settings)
+    yield from rule_findings(groups, inspector, settings)
+    keys = [key for tab in TABS for key in tab.panel_keys(settings)]
+    yield from alert_findings(active(settings), keys, boards, settings)
+    yield from link_findings(boards, groups, [path for path in artefacts if path.startswith("runbooks/")], settings)
+    templates = {
+        str(PurePosixPath(path).relative_to("alertmanager")): body.decode()
+        for path, body in artefacts.items()
+        if path.startswith("alertmanager/templates/")
+    }
+    yield from route_findings(yaml.safe_load(artefacts["alertmanager/alertmanager.yml"]), templates, groups)
+    yield from external_findings(artefacts)
+
+
+def rule_groups(artefacts: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """The rule groups among built files."""
+    import yaml
+
+    return [
+        group
+        for path, body in artefacts.items()
+        if path.startswith("prometheus/rules/")
+        for group in yaml.safe_load(body)["groups"]
+    ]

@@ -1,0 +1,74 @@
+"""SQL reads only what the contract has. A small tokenizer finds the names behind FROM and JOIN; PostgreSQL proves the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from contract.relations import RELATIONS
+from provisioning.findings import Finding, closest, error
+
+_TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|(?P<word>\"[^\"]+\"|[A-Za-z_][\w$]*)|(?P<sign>[().,;])|\S", re.S)
+_WRITES = frozenset({"insert", "update", "delete", "truncate", "drop", "alter", "create", "grant", "copy", "merge"})
+_NOT_RELATIONS = frozenset({"lateral", "only", "select", "unnest", "generate_series", "values", "rows"})
+
+
+def relation_findings(place: str, sql: str) -> Iterator[Finding]:
+    """Unknown relations, and statements that change something."""
+    tokens = [found["word"] or found["sign"] for found in _TOKEN.finditer(sql) if found["word"] or found["sign"]]
+    words = [token.lower() for token in tokens]
+    known = {relation.qualified for relation in RELATIONS.values()}
+    if words and words[0] in _WRITES:
+        yield error(place, f"{words[0].upper()} changes data", "panels only read")
+    if ";" in words[:-1]:
+        yield error(place, "more than one statement", "one SELECT per query")
+    own = {words[n] for n in range(len(words) - 1) if words[n + 1] == "as" and n and words[n - 1] in ("with", ",", "recursive")}
+    for name in dict.fromkeys(_relations(words)):
+        if name not in known and name not in own:
+            yield error(place, f"reads {name}, which is not in the contract", closest(name, known))
+
+
+def _relations(words: list[str]) -> Iterator[str]:
+    """Names of relations, `schema.name` where written so; functions and sub-selects are left out."""
+    depth_of_from: list[bool] = [False]
+    for index, word in enumerate(words):
+        if word == "(":
+            depth_of_from.append(False)
+        elif word == ")":
+            depth_of_from = depth_of_from[:-1] or [False]
+        elif word in ("where", "group", "order", "limit", "union", "select", "having", "on", "window"):
+            depth_of_from[-1] = False
+        named = word in ("from", "join") and words[index - 1] != "distinct" and not _inside_function(words, index)
+        if named or (word == "," and depth_of_from[-1]):
+            depth_of_from[-1] = True
+            name = _name_at(words, index + 1)
+            if name:
+                yield name
+
+
+def _inside_function(words: list[str], index: int) -> bool:
+    """`extract(epoch from x)`, `trim(both from x)`, `substring(x from 1)`: a FROM that reads no relation."""
+    depth = 0
+    for position in range(index - 1, -1, -1):
+        if words[position] == ")":
+            depth += 1
+        elif words[position] == "(":
+            if depth == 0:
+                return position > 0 and words[position - 1] in ("extract", "trim", "substring", "overlay")
+            depth -= 1
+        elif words[position] == "select" and depth == 0:
+            return False
+    return False
+
+
+def _name_at(words: list[str], index: int) -> str:
+    while index < len(words) and words[index] in ("lateral", "only"):
+        index += 1
+    if index >= len(words) or words[index] in (*_NOT_RELATIONS, "("):
+        return ""
+    if words[index + 1 : index + 2] == ["."] and index + 2 < len(words):
+        name, end = f"{words[index]}.{words[index + 2]}", index + 3
+    else:
+        name, end = words[index], index + 1
+    is_function = words[end : end + 1] == ["("]
+    return "" if is_function else name.replace('"', "")

@@ -1,0 +1,84 @@
+"""Prometheus' HTTP interface, as far as the doctor needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from provisioning.findings import Unreachable
+from provisioning.interpolation import Span
+
+TIMEOUT = (3.0, 20.0)
+"""Seconds to connect, and to answer."""
+
+
+class QueryError(Exception):
+    """The server understood the question and refused it. The text is the server's."""
+
+
+class Prometheus:
+    """Asks one server. Raises Unreachable when it does not answer, QueryError when it says no."""
+
+    def __init__(self, url: str, connections: int = 8) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=connections))
+
+    def ready(self) -> str:
+        """The version of a server that is ready."""
+        return str(self._get("/api/v1/status/buildinfo", {}).get("version", ""))
+
+    def instant(self, expression: str, at: float) -> list[dict[str, Any]]:
+        return _series(self._get("/api/v1/query", {"query": expression, "time": at, "timeout": f"{TIMEOUT[1]:g}s"}))
+
+    def range(self, expression: str, span: Span) -> list[dict[str, Any]]:
+        """A query over a range; start and end are put on multiples of the step, as Grafana does."""
+        asked = {
+            "query": expression,
+            "start": int(span.start) // span.step * span.step,
+            "end": int(span.end) // span.step * span.step,
+            "step": span.step,
+            "timeout": f"{TIMEOUT[1]:g}s",
+        }
+        return _series(self._get("/api/v1/query_range", asked))
+
+    def label_values(self, label: str, selector: str, span: Span) -> list[str]:
+        """Values of a label on the series of a selector (all series when it is empty) that exist in the range."""
+        asked: dict[str, Any] = {"start": span.start, "end": span.end}
+        if selector:
+            asked["match[]"] = selector
+        values = self._get(f"/api/v1/label/{label}/values", asked)
+        return [str(value) for value in values]
+
+    def exists(self, selector: str, span: Span) -> bool:
+        """Whether any series of a selector exists in the range."""
+        return bool(self.label_values("__name__", selector, span))
+
+    def _get(self, path: str, asked: dict[str, Any]) -> Any:
+        try:
+            response = self._session.get(f"{self.url}{path}", params=asked, timeout=TIMEOUT)
+        except requests.Timeout:
+            raise Unreachable(f"Prometheus at {self.url} does not answer in time") from None
+        except requests.RequestException:
+            raise Unreachable(f"Prometheus at {self.url} cannot be reached; is it running, is the address right?") from None
+        try:
+            body = response.json()
+        except ValueError:
+            raise Unreachable(f"{self.url} answers {response.status_code}, but not as Prometheus does") from None
+        if not isinstance(body, dict) or body.get("status") not in ("success", "error"):
+            raise Unreachable(f"{self.url} answers, but not as Prometheus does")
+        if body["status"] == "error":
+            raise QueryError(str(body.get("error", "no reason given")))
+        return body["data"]
+
+
+def _series(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Series with at least one figure; a scalar counts as one series."""
+    if data["resultType"] in ("scalar", "string"):
+        return [{"metric": {}, "value": data["result"]}]
+    return [series for series in data["result"] if any(value != "NaN" for _, value in _points(series))]
+
+
+def _points(series: dict[str, Any]) -> list[Any]:
+    return list(series.get("values", [])) or [series["value"]]

@@ -1,0 +1,96 @@
+"""Whether the four sources answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import requests
+from psycopg.conninfo import conninfo_to_dict
+
+from contract.settings import Settings
+from provisioning import secrets
+from provisioning.doctor.answers import SourceHealth
+from provisioning.doctor.postgres import Postgres
+from provisioning.doctor.prometheus import TIMEOUT, Prometheus, QueryError
+from provisioning.findings import InputError, Unreachable
+
+Ask = Callable[[], str]
+
+
+def postgres_of(settings: Settings) -> Postgres:
+    """The database with Grafana's login when its password is given, else with the exporter's."""
+    dsn = secrets.panel_dsn(settings) if settings.sources.postgres.password_file else secrets.postgres_dsn(settings)
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise InputError("error: the connection string of PostgreSQL cannot be read") from None
+    host, port = parts.get("host") or "localhost", parts.get("port") or "5432"
+    return Postgres(dsn, f"{parts.get('user', '')}@{host}:{port}/{parts.get('dbname', '')}")
+
+
+def health(name: str, address: str, ask: Ask) -> SourceHealth:
+    """Asks one source, and times it."""
+    began = time.monotonic()
+    try:
+        message, reachable = ask(), True
+    except (Unreachable, InputError, QueryError) as problem:
+        message, reachable = str(problem), False
+    return SourceHealth(name, address, reachable, message, round(1000 * (time.monotonic() - began)))
+
+
+def prometheus_health(prometheus: Prometheus) -> SourceHealth:
+    return health("Prometheus", prometheus.url, lambda: f"version {prometheus.ready()}")
+
+
+def postgres_health(postgres: Postgres) -> SourceHealth:
+    return health("PostgreSQL", postgres.address, lambda: f"version {postgres.ready()}")
+
+
+def alertmanager_health(settings: Settings) -> SourceHealth:
+    url = settings.sources.alertmanager.url
+
+    def ask() -> str:
+        body = _json("Alertmanager", f"{url}/api/v2/status", None)
+        return f"version {body.get('versionInfo', {}).get('version', '')}"
+
+    return health("Alertmanager", url, ask)
+
+
+def langfuse_health(settings: Settings) -> SourceHealth:
+    """Health without keys, then who the keys belong to. Without any key Langfuse is left alone."""
+    try:
+        access = secrets.langfuse_credentials(settings)
+    except InputError as problem:
+        return SourceHealth("Langfuse", settings.sources.langfuse.base_url, False, str(problem))
+    if access is None:
+        return SourceHealth("Langfuse", settings.sources.langfuse.base_url, None, "no keys given")
+
+    def ask() -> str:
+        version = _json("Langfuse", f"{access.base_url}/api/public/health", None).get("version", "")
+        keys = (access.public_key, access.secret_key)
+        projects = _json("Langfuse", f"{access.base_url}/api/public/projects", keys).get("data", [])
+        names = ", ".join(str(project.get("name")) for project in projects if isinstance(project, dict))
+        return f"version {version}, project {names}"
+
+    return health("Langfuse", access.base_url, ask)
+
+
+def _json(name: str, url: str, keys: tuple[str, str] | None) -> dict[str, Any]:
+    try:
+        response = requests.get(url, auth=keys, timeout=TIMEOUT)
+    except requests.Timeout:
+        raise Unreachable(f"{name} does not answer in time") from None
+    except requests.RequestException:
+        raise Unreachable(f"{name} cannot be reached; is it running, is the address right?") from None
+    if response.status_code in (401, 403):
+        raise Unreachable(f"{name} refuses the keys ({response.status_code})")
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not response.ok or not isinstance(body, dict):
+        raise Unreachable(f"{name} answers {response.status_code}, but not as expected")
+    return body
