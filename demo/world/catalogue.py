@@ -79,19 +79,19 @@ class Agent(NamedTuple):
 
 
 AGENTS = (
-    Agent(1, "support", "conversational", "Customer Service", "agents", 0.34, 0.95, 0.42, 0.016, 0.50, 0.40, 8800,
+    Agent(1, "support", "conversational", "Customer Service", "agents", 0.34, 0.95, 0.42, 0.016, 0.50, 0.40, 9300,
           ("claude-sonnet-4-5", "gpt-4.1"), ("search_orders", "update_order", "create_ticket", "read_document"),
           ("order_status", "return_item", "complaint", "how_to", "delivery_problem"), 8.0),
-    Agent(2, "billing", "conversational", "Finance", "finance", 0.20, 0.80, 0.44, 0.012, 0.30, 0.55, 7000,
+    Agent(2, "billing", "conversational", "Finance", "finance", 0.20, 0.80, 0.44, 0.012, 0.30, 0.55, 7400,
           ("gpt-4.1", "gpt-4.1-mini"), ("lookup_invoice", "issue_refund", "create_ticket"),
           ("invoice_question", "refund", "payment_failed", "change_plan"), 5.0),
-    Agent(3, "sales", "conversational", "Sales", "agents", 0.16, 1.10, 0.45, 0.018, 0.35, 0.35, 8000,
+    Agent(3, "sales", "conversational", "Sales", "agents", 0.16, 1.10, 0.45, 0.018, 0.35, 0.35, 8500,
           ("gemini-2.5-flash", "gpt-4.1-mini"), ("crm_lookup", "create_quote", "web_search"),
           ("product_question", "pricing", "quote", "demo_request"), 4.0),
-    Agent(4, "research", "analyst", "Research", "platform", 0.12, 1.75, 0.46, 0.022, 0.75, 0.45, 15000,
+    Agent(4, "research", "analyst", "Research", "platform", 0.12, 1.75, 0.46, 0.022, 0.75, 0.45, 15900,
           ("claude-sonnet-4-5", "gemini-2.5-flash"), ("web_search", "read_document", "run_query"),
           ("summary", "comparison", "data_question", "literature"), 2.0),
-    Agent(5, "it-helpdesk", "task", "IT", "platform", 0.18, 1.00, 0.43, 0.017, 0.30, 0.45, 6200,
+    Agent(5, "it-helpdesk", "task", "IT", "platform", 0.18, 1.00, 0.43, 0.017, 0.30, 0.45, 6600,
           ("llama-3.3-70b", "gpt-4.1-mini"), ("reset_password", "check_device", "create_ticket", "read_document"),
           ("password_reset", "access_request", "device_problem", "software_install"), 4.0),
 )  # fmt: skip

@@ -107,8 +107,8 @@ def _of_execution(conversation: Conversation, execution: Execution) -> Iterator[
         chat = call.operation == "chat"
         yield Observation(
             call.observation_id, execution.trace_id, root, "GENERATION" if chat else "EMBEDDING",
-            call.prompt_name if chat else "embed", _level(call.failed), _message(call.failed, call.error_type), call.at, call.end,
-            call.first_token, call.model, usage(call), cost(call), call.prompt_name if chat else None,
+            call.prompt_name if chat else "embed", _level(call.failed), _message(call.failed, call.error_type),
+            call.at, call.end, call.first_token, call.model, usage(call), cost(call), call.prompt_name if chat else None,
             call.prompt_version if chat else None, *whose,
         )  # fmt: skip
 
