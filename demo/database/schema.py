@@ -59,9 +59,7 @@ def read_mark(connection: psycopg.Connection) -> Mark | None:
 
 def write_mark(connection: psycopg.Connection, spec: WorldSpec, loaded_until: float | None) -> None:
     until = None if loaded_until is None else datetime.fromtimestamp(loaded_until, UTC)
-    statement = sql.SQL("UPDATE {}.{} SET spec = %s, loaded_until = %s").format(
-        sql.Identifier(APP_SCHEMA), sql.Identifier(MARK)
-    )
+    statement = sql.SQL("UPDATE {} SET spec = %s, loaded_until = %s").format(sql.Identifier(APP_SCHEMA, MARK))
     connection.execute(statement, (Jsonb(asdict(spec)), until))
 
 
@@ -71,8 +69,8 @@ def create(connection: psycopg.Connection, spec: WorldSpec) -> None:
     connection.execute(f"DROP SCHEMA IF EXISTS {APP_SCHEMA} CASCADE")
     connection.execute(f"CREATE SCHEMA {APP_SCHEMA}")
     connection.execute(f"CREATE TABLE {APP_SCHEMA}.{MARK} (spec jsonb NOT NULL, loaded_until timestamptz)")
-    mark = sql.SQL("INSERT INTO {}.{} VALUES (%s, NULL)").format(sql.Identifier(APP_SCHEMA), sql.Identifier(MARK))
-    connection.execute(mark, (Jsonb(asdict(spec)),))
+    statement = sql.SQL("INSERT INTO {} VALUES (%s, NULL)").format(sql.Identifier(APP_SCHEMA, MARK))
+    connection.execute(statement, (Jsonb(asdict(spec)),))
     for relation in RELATIONS.values():
         connection.execute(sql.SQL(_table(relation)))
 

@@ -104,8 +104,10 @@ def _session(c: Conversation, begun: list[Execution], at: float, over: bool) -> 
 
 def _handoff(conversation_id: int, h: Handoff, at: float) -> str:
     ticket = NULL if h.ticket_id is None else h.ticket_id
-    return f"{h.handoff_id}\t{conversation_id}\t{moment(h.at)}\t{h.reason}\t{ticket}\t{by(h.accepted_at, at)}\t"
+    return (
+        f"{h.handoff_id}\t{conversation_id}\t{moment(h.at)}\t{h.reason}\t{ticket}\t{by(h.accepted_at, at)}\t"
         f"{by(h.resolved_at, at)}\n"
+    )
 
 
 def _feedback(c: Conversation, f: Feedback) -> str:
