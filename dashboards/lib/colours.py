@@ -9,7 +9,8 @@ GREEN, AMBER, RED, GREY = "#009E73", "#E69F00", "#D55E00", "#8A8F98"
 BLUE, SKY, PURPLE, YELLOW = "#0072B2", "#56B4E9", "#CC79A7", "#F0E442"
 
 OK, DEGRADED, DOWN, UNKNOWN = GREEN, AMBER, RED, GREY
-NEUTRAL = BLUE
+NEUTRAL = "#2F8FD0"
+"""Between blue and sky: legible on dark and on light ground."""
 NONE = "transparent"
 
 LOW, MIDDLE, HIGH = SKY, BLUE, PURPLE

@@ -9,25 +9,29 @@ from attrs import define
 from dashboards.lib.field import Json
 from dashboards.lib.panel import Calculation, Panel, reduced
 
+Change = Literal["standard", "inverted", "same_as_value"]
+RISE_IS_GOOD: Change = "standard"
+FALL_IS_GOOD: Change = "inverted"
+NEITHER: Change = "same_as_value"
+
 
 @define(slots=False, kw_only=True)
 class Stat(Panel):
-    """Big figures. `sparkline` draws the range below; `change` shows the percentage between its first and its last value.
+    """Big figures. `sparkline` draws the range below, `filled` paints the whole tile.
 
-    `filled` paints the whole tile. For `change`, `fall_is_good` turns the colours round.
+    `change` shows the percentage between the first and the last value of the range, coloured by what is good.
     """
 
     kind: ClassVar[str] = "stat"
     calculation: Calculation = "lastNotNull"
     sparkline: bool = False
-    change: bool = False
-    fall_is_good: bool = False
+    change: Change | None = None
     filled: bool = False
     every_row: bool = False
     direction: Literal["auto", "horizontal", "vertical"] = "auto"
     shown: Literal["auto", "value", "value_and_name", "name", "none"] = "auto"
-    value_size: int | None = None
-    title_size: int | None = None
+    value_size: int = 40
+    title_size: int = 13
 
     def options(self) -> Json:
         return {
@@ -35,10 +39,10 @@ class Stat(Panel):
             "graphMode": "area" if self.sparkline else "none",
             "justifyMode": "center" if self.filled else "auto",
             "orientation": self.direction,
-            "percentChangeColorMode": "inverted" if self.fall_is_good else "standard",
-            "showPercentChange": self.change,
+            "percentChangeColorMode": self.change or "standard",
+            "showPercentChange": self.change is not None,
             "textMode": self.shown,
-            "wideLayout": True,
+            "wideLayout": False,
             "reduceOptions": reduced(self.calculation, self.every_row),
             "text": {"titleSize": self.title_size, "valueSize": self.value_size},
         }
@@ -87,10 +91,11 @@ class BarGauge(Panel):
             "namePlacement": "left" if self.direction == "horizontal" else "auto",
             "valueMode": "text",
             "showUnfilled": True,
-            "sizing": "auto",
+            "sizing": "manual",
             "minVizHeight": 16,
             "minVizWidth": 8,
-            "maxVizHeight": 300,
+            "maxVizHeight": 36,
             "reduceOptions": reduced(self.calculation, self.every_row),
+            "text": {"titleSize": 13, "valueSize": 14},
             "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
         }

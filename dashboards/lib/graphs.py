@@ -14,14 +14,15 @@ from dashboards.lib.panel import PALETTE, TOOLTIP, Calculation, Panel, legend
 class _Graph(Panel):
     """Lines, bars or points on two axes.
 
-    `drawn` says how the thresholds appear; `soft_maximum` is where the axis ends unless a value is greater, so that a threshold
-    stays in sight; a gap longer than `bridged` milliseconds stays a gap.
+    `drawn` says how the thresholds appear; the axis runs from `soft_minimum` to `soft_maximum` unless a value lies beyond, so
+    that a threshold stays in sight; a gap longer than `bridged` milliseconds stays a gap.
     """
 
     style: Literal["line", "bars", "points"] = "line"
     stacked: bool = False
     fill: int = 0
     drawn: Drawn = "off"
+    soft_minimum: float = 0
     soft_maximum: float | None = None
     axis_label: str = ""
     logarithmic: bool = False
@@ -46,7 +47,7 @@ class _Graph(Panel):
             "pointSize": 4,
             "spanNulls": self.bridged,
             "axisLabel": self.axis_label,
-            "axisSoftMin": 0,
+            "axisSoftMin": self.soft_minimum,
             "axisSoftMax": self.soft_maximum,
             "scaleDistribution": {"type": "log", "log": 10} if self.logarithmic else {"type": "linear"},
             "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},

@@ -13,6 +13,8 @@ from dashboards.lib.queries import Query
 
 PALETTE: Json = {"mode": "palette-classic-by-name"}
 """The same name has the same colour in every panel."""
+PALETTE_IN_ORDER: Json = {"mode": "palette-classic"}
+"""Neighbours never look alike; the same name may have another colour elsewhere."""
 BY_VALUE: Json = {"mode": "thresholds"}
 
 Calculation = Literal["lastNotNull", "mean", "min", "max", "sum", "count", "range", "diff", "diffperc", "first", "last"]
@@ -82,6 +84,10 @@ class Panel(core.Panel):  # type: ignore[misc, unused-ignore]
             "custom": self.custom() or None,
         }
 
+    def all_overrides(self) -> tuple[Override, ...]:
+        """The panel's overrides, after those that its type always has."""
+        return self.overrides
+
     def to_json_data(self) -> Any:
         """The panel as grafanalib writes it; `finish` makes it today's Grafana JSON."""
         fields = {} if self.dataless else self.field_defaults()
@@ -89,7 +95,7 @@ class Panel(core.Panel):  # type: ignore[misc, unused-ignore]
             {
                 "type": self.kind,
                 "options": self.options(),
-                "fieldConfig": {"defaults": fields, "overrides": list(self.overrides)},
+                "fieldConfig": {"defaults": fields, "overrides": list(self.all_overrides())},
                 "repeat": self.repeat_by,
                 "repeatDirection": "h" if self.repeat_by else None,
                 "maxDataPoints": None,

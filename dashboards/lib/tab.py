@@ -66,6 +66,8 @@ class Tab:
     time_from: str = "now-6h"
     variables: Callable[[Settings], tuple[Variable, ...]] = variables.standard
     links: tuple[core.DashboardLink, ...] = ()
+    empty_is_fine: frozenset[str] = frozenset()
+    """Keys (`tab/name`) of panels that show nothing when all is well."""
 
     @property
     def uid(self) -> str:
@@ -111,7 +113,7 @@ class Tab:
             "The (i) beside a title says what a figure means, what to do about it, and which filters act on it."
         )
         text = Text(name="legend", title="", description="What this tab answers.", content=content)
-        return row("about", "About this tab", line(6, text), collapsed=True)
+        return row("about", "About this tab", line(5, text), collapsed=True)
 
     def _placed(self, rows: tuple[Row, ...], filters: tuple[str, ...]) -> list[Json]:
         found: list[Json] = []

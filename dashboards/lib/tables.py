@@ -7,8 +7,11 @@ from typing import ClassVar
 
 from attrs import define
 
-from dashboards.lib.field import Json
+from dashboards.lib.field import Json, Override
 from dashboards.lib.panel import Panel
+
+EMPTY_CELL = Override("byRegexp", "/.*/", (("noValue", "–"),))
+"""What a table shows when it has no row is not what a cell shows when it has no value."""
 
 
 @define(slots=False, kw_only=True)
@@ -25,21 +28,21 @@ class Table(Panel):
         order = [{"displayName": self.sorted_by, "desc": self.greatest_first}] if self.sorted_by else []
         return {"showHeader": True, "cellHeight": "sm", "frameIndex": 0, "enablePagination": self.paged, "sortBy": order}
 
+    def all_overrides(self) -> tuple[Override, ...]:
+        return (EMPTY_CELL, *self.overrides)
+
     def custom(self) -> Json:
         return {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
 
 
-def columns(names: Mapping[str, str], hidden: tuple[str, ...] = ("Time", "__name__", "job", "instance")) -> Json:
-    """Keeps and orders columns: `names` maps a field to its heading, in the order wanted; `hidden` are taken out."""
-    return {
-        "id": "organize",
-        "options": {
-            "excludeByName": dict.fromkeys(hidden, True),
-            "includeByName": {},
-            "indexByName": {name: position for position, name in enumerate(names)},
-            "renameByName": {name: heading for name, heading in names.items() if name != heading},
-        },
-    }
+def columns(headings: Mapping[str, str]) -> tuple[Json, ...]:
+    """Only these columns, in this order: `headings` maps a field to what is written above it. Missing ones are left out."""
+    order = {name: position for position, name in enumerate(headings)}
+    renamed = {name: heading for name, heading in headings.items() if name != heading}
+    return (
+        {"id": "filterFieldsByName", "options": {"include": {"names": list(headings)}}},
+        {"id": "organize", "options": {"excludeByName": {}, "indexByName": order, "renameByName": renamed}},
+    )
 
 
 MERGED: Json = {"id": "merge", "options": {}}

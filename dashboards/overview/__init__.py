@@ -26,16 +26,16 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "agents",
             "Agents, as the alerts see them",
-            line(8, agents.success_ratio(settings), agents.agent_errors(settings), agents.agent_latency(settings)),
+            line(10, agents.success_ratio(settings), agents.agent_errors(settings), agents.agent_latency(settings)),
             line(6, health.firing()),
         ),
         row(
             "business",
             "Users, conversations, support",
             line(5, business.users(), business.active_users(), business.conversations()),
-            line(8, business.outcomes(), business.tickets(), business.documents()),
+            line(7, business.outcomes(), business.tickets(), business.documents()),
         ),
-        row("traffic", "Traffic", line(8, traffic.requests(), traffic.server_errors(settings), traffic.response_times())),
+        row("traffic", "Traffic", line(7, traffic.requests(), traffic.server_errors(settings), traffic.response_times())),
         row("models", "Model calls", line(7, models.calls(), models.tokens_per_call(), models.distribution())),
         row("trust", "How old are these figures?", line(4, trust.data_age(settings))),
         row("history", "Health over time", line(8, health.history(settings)), collapsed=True),
@@ -62,4 +62,5 @@ TAB = Tab(
         ),
     ),
     rows=rows,
+    empty_is_fine=frozenset({"overview/firing_alerts", "overview/latest_failures"}),
 )

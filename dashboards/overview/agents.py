@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, SUCCESS_RATIO, Signal
+from contract.status import ERROR, FAILED, TIMEOUT, WORDS
 from dashboards.lib import colours
 from dashboards.lib.field import Thresholds, Word, named, narrowing_link, words
 from dashboards.lib.graphs import TimeSeries
@@ -34,7 +35,8 @@ def success_ratio(settings: Settings) -> Panel:
         decimals=1,
         maximum=1,
         no_value=NO_TRAFFIC,
-        limits=Thresholds(colours.DOWN, ((target, colours.NONE),)),
+        limits=Thresholds(colours.NONE, ((target, colours.DOWN),)),
+        soft_minimum=min(0.7, target - 0.1),
         drawn="dashed",
         calculations=("lastNotNull", "min"),
         data_links=(ONE_AGENT,),
@@ -74,7 +76,6 @@ def agent_latency(settings: Settings) -> Panel:
         ),
         targets=(_asked(AGENT_LATENCY, "5m"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=Thresholds(colours.NONE, ((limit, colours.DOWN),)),
@@ -85,15 +86,16 @@ def agent_latency(settings: Settings) -> Panel:
     )
 
 
-FAILURES = """
+_FAILED_WORDS = ", ".join(f"'{word}'" for word, status in WORDS.items() if status in FAILED)
+FAILURES = f"""
 SELECT e.start_time AS "time", e.agent_name AS agent, e.version, e.environment, e.status, e.error_type,
        e.duration_ms / 1000 AS seconds, e.retry_count AS retries, e.trace_id
 FROM app.agent_executions e
-WHERE $__timeFilter(e.start_time) AND e.status NOT IN ('success', 'in_progress', 'cancelled')
-  AND e.environment ~ '^(${environment:regex})$' AND e.agent_name ~ '^(${agent:regex})$'
+WHERE $__timeFilter(e.start_time) AND lower(e.status) IN ({_FAILED_WORDS})
+  AND e.environment ~ '^(${{environment:regex}})$' AND e.agent_name ~ '^(${{agent:regex}})$'
 ORDER BY e.start_time DESC
 LIMIT 100
-""".strip()
+""".strip()  # noqa: S608 — words of the contract
 
 
 def latest_failures() -> Panel:
@@ -101,11 +103,8 @@ def latest_failures() -> Panel:
         "time": "Time", "agent": "Agent", "version": "Version", "environment": "Environment", "status": "Status",
         "error_type": "Kind of error", "seconds": "Duration", "retries": "Retries", "trace_id": "Trace",
     }  # fmt: skip
-    status = {
-        "timeout": Word("timeout", colours.DEGRADED),
-        "error": Word("error", colours.DOWN),
-        "failure": Word("failure", colours.DOWN),
-    }
+    painted = {ERROR: colours.DOWN, TIMEOUT: colours.DEGRADED}
+    status = {word: Word(word, painted[meaning]) for word, meaning in WORDS.items() if meaning in painted}
     return Table(
         name="latest_failures",
         title="Latest failed executions",
@@ -115,9 +114,10 @@ def latest_failures() -> Panel:
         ),
         targets=(SqlQuery(sql=FAILURES),),
         no_value="no failed execution in range",
-        transformations=(columns(headings, hidden=()),),
+        transformations=columns(headings),
         overrides=(
             named("Duration", unit="s", decimals=2),
+            named("Trace", custom_width=290),
             named("Status", custom_cellOptions=COLOURED_TEXT, mappings=words(status)),
         ),
         paged=True,

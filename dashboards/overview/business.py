@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contract.definitions import DEFINITIONS, DOCUMENT_STATUSES, TICKET_STATUSES
-from contract.signals import Level, equal, like
+from contract.signals import Level, equal
 from dashboards.lib import colours
-from dashboards.lib.field import named, of_query, painted
-from dashboards.lib.figures import BarGauge, Stat
+from dashboards.lib.field import of_query, painted
+from dashboards.lib.figures import NEITHER, BarGauge, Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
@@ -16,18 +16,9 @@ USERS = Level("users", "Users", "Users of all roles", "short", "platform_users")
 NEW_USERS = Level(
     "users_new", "New users", "Users created in 30 days", "short", "platform_users_new", (equal("window", "30d"),)
 )
-_WEEK_OR_MONTH = (like("window", "7d|30d"),)
-ACTIVE = Level(
-    "active_users", "Active users", "Users with a message of their own", "short", "platform_users_active", _WEEK_OR_MONTH
-)
-ACTIVE_BEFORE = Level(
-    "active_users_before",
-    "Active users before",
-    "The same in the window before",
-    "short",
-    "platform_users_active_before",
-    _WEEK_OR_MONTH,
-)
+ACTIVE = Level("active_users", "Active users", "Users with a message of their own", "short", "platform_users_active")
+ACTIVE_BEFORE = Level("active_users_before", "Before", "The same in the window before", "short", "platform_users_active_before")
+WINDOWS = {"7 d": (equal("window", "7d"),), "30 d": (equal("window", "30d"),)}
 CONVERSATIONS = Level("conversations", "Conversations", "Conversations, all time", "short", "platform_conversations")
 TICKETS = Level("tickets", "Tickets", "Tickets as they stand", "short", "platform_tickets")
 DOCUMENTS = Level("documents", "Documents", "Documents as they stand", "short", "platform_documents")
@@ -43,16 +34,21 @@ def users() -> Panel:
         title="Users",
         description=f"All users, and their growth in 30 days: {DEFINITIONS['growth'].formula}. All roles count.",
         targets=(series(USERS, legend="total"), PromQuery(expr=growth, legend="growth in 30 days", instant=True)),
-        unit="short",
+        unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
         shown="value_and_name",
+        value_size=28,
         overrides=(of_query("B", unit="percentunit", decimals=1),),
     )
 
 
 def active_users() -> Panel:
-    change = f"{ask(ACTIVE, ('window',))} / ({ask(ACTIVE_BEFORE, ('window',))} > 0) - 1"
+    now = {title: ask(ACTIVE, (), "", window) for title, window in WINDOWS.items()}
+    change = {
+        f"{title} change": f"{ask(ACTIVE, (), '', window)} / ({ask(ACTIVE_BEFORE, (), '', window)} > 0) - 1"
+        for title, window in WINDOWS.items()
+    }
     return Stat(
         name="active_users",
         title="Active users",
@@ -61,13 +57,14 @@ def active_users() -> Panel:
             "A falling week with a steady month is often a holiday; both falling is people leaving."
         ),
         targets=(
-            series(ACTIVE, ("window",), legend="{{window}}", instant=True),
-            PromQuery(expr=change, legend="{{window}} change", instant=True),
+            PromQuery(expr=union("figure", now), legend="{{figure}}", instant=True),
+            PromQuery(expr=union("figure", change), legend="{{figure}}", instant=True),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
         shown="value_and_name",
+        value_size=28,
         overrides=(of_query("B", unit="percentunit", decimals=1),),
     )
 
@@ -81,16 +78,16 @@ def conversations() -> Panel:
             "line in working hours means that nobody gets through: see the request rate and the platform's health."
         ),
         targets=(series(CONVERSATIONS, step="1m"),),
-        unit="short",
+        unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
         sparkline=True,
-        change=True,
+        change=NEITHER,
     )
 
 
 OUTCOMES = """
-SELECT $__timeGroup(c.created_at, '1h') AS "time", coalesce(c.outcome, 'open') AS outcome, count(*)::float8 AS value
+SELECT $__timeGroup(c.created_at, '1h') AS "time", coalesce(c.outcome, 'open') AS metric, count(*)::float8 AS value
 FROM app.conversations c JOIN app.agents a ON a.id = c.agent_id
 WHERE $__timeFilter(c.created_at)
   AND c.environment ~ '^(${environment:regex})$' AND a.name ~ '^(${agent:regex})$'
@@ -117,14 +114,14 @@ def outcomes() -> Panel:
         ),
         targets=(SqlQuery(sql=OUTCOMES, format="time_series"),),
         width=12,
-        unit="short",
+        unit="locale",
         decimals=0,
         minimum=0,
         no_value="no conversation in range",
         style="bars",
         stacked=True,
         always_last="24h",
-        overrides=(named("value", displayName="conversations"), *painted(OUTCOME_COLOURS)),
+        overrides=painted(OUTCOME_COLOURS),
     )
 
 
@@ -138,7 +135,7 @@ def tickets() -> Panel:
             "answer lies with the customer."
         ),
         targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", instant=True),),
-        unit="short",
+        unit="locale",
         decimals=0,
         minimum=0,
         no_value=NOT_COUNTED,
@@ -156,7 +153,7 @@ def documents() -> Panel:
             "processing means that the ingest stands still."
         ),
         targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", instant=True),),
-        unit="short",
+        unit="locale",
         decimals=0,
         minimum=0,
         no_value=NOT_COUNTED,

@@ -7,7 +7,7 @@ from contract.settings import Settings
 from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, BUDGET_SPENT, SUCCESS_RATIO, Level, Mean, equal
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, at_least, at_most
-from dashboards.lib.figures import Gauge, Stat
+from dashboards.lib.figures import FALL_IS_GOOD, RISE_IS_GOOD, Gauge, Stat
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask, series
@@ -44,7 +44,7 @@ def success(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_least(target),
         sparkline=True,
-        change=True,
+        change=RISE_IS_GOOD,
     )
 
 
@@ -67,6 +67,7 @@ def response(settings: Settings) -> Panel:
         sparkline=True,
         direction="vertical",
         shown="value_and_name",
+        value_size=28,
     )
 
 
@@ -87,8 +88,7 @@ def errors(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_most(limits.error_ratio, limits.error_ratio_critical),
         sparkline=True,
-        change=True,
-        fall_is_good=True,
+        change=FALL_IS_GOOD,
     )
 
 
@@ -103,7 +103,7 @@ def cost(settings: Settings) -> Panel:
         ),
         targets=(series(COST, ("scope",), legend="{{scope}}"),),
         unit="currencyUSD",
-        decimals=0,
+        decimals=2,
         minimum=0,
         no_value="no cost known",
         limits=PLAIN,

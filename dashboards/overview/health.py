@@ -72,7 +72,7 @@ def agents_state(settings: Settings) -> str:
 
 def alerts_state() -> str:
     """Degraded with any firing alert, down with a critical one."""
-    critical = FIRING.replace("}", ',severity=~"critical|page"}')
+    critical = FIRING.replace("}", ',severity="critical"}')
     return worst(*(f"{state} * (count({series}) > bool 0 or vector(0))" for state, series in ((2, FIRING), (3, critical))))
 
 
@@ -101,12 +101,14 @@ def _selector(signal: Level, *more: str) -> str:
 
 def lights(settings: Settings) -> Panel:
     states = components(settings)
-    overall = f"max({union('component', states)})"
+    whole = {name: f"clamp_max({state}, {DEGRADED})" if name == "Alerts" else state for name, state in states.items()}
+    overall = f"max({union('component', whole)})"
     return Stat(
         name="health",
         title="Health",
         description=(
-            "State of each component, and the worst of them first. Platform API: a target does not answer, or too many 5xx "
+            "State of each component, and the worst of them first, where an alert alone is never more than "
+            "degraded. Platform API: a target does not answer, or too many 5xx "
             f"answers. Agents: error ratio or p95 over {AGENT_WINDOW} beyond the alerts' limits. PostgreSQL and Langfuse: the "
             "exporter cannot read them, or their figures are older than "
             f"{settings.exporter.max_age}. Unknown: too little traffic to tell, or no data. Begin with the component that is "
@@ -120,7 +122,6 @@ def lights(settings: Settings) -> Panel:
         shown="value_and_name",
         direction="vertical",
         value_size=24,
-        title_size=14,
         overrides=(named("Alerts", mappings=words(ALERT_STATES)),),
     )
 
@@ -146,7 +147,6 @@ def firing() -> Panel:
     severity = words(
         {
             "critical": Word("critical", colours.DOWN),
-            "page": Word("page", colours.DOWN),
             "warning": Word("warning", colours.DEGRADED),
             "info": Word("info", colours.NEUTRAL),
         }
@@ -158,7 +158,7 @@ def firing() -> Panel:
         targets=(PromQuery(expr=since, format="table", instant=True),),
         no_value="no alert fires",
         limits=PLAIN,
-        transformations=(columns(headings),),
+        transformations=columns(headings),
         sorted_by="Since",
         greatest_first=False,
         overrides=(

@@ -7,7 +7,7 @@ from contract.settings import Settings
 from contract.signals import HTTP_LATENCY, HTTP_REQUESTS, HTTP_SERVER_ERROR_RATIO
 from dashboards.lib import colours
 from dashboards.lib.field import at_most, painted
-from dashboards.lib.figures import Stat
+from dashboards.lib.figures import FALL_IS_GOOD, NEITHER, Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import quantiles, series
@@ -30,7 +30,7 @@ def requests() -> Panel:
         minimum=0,
         no_value=NO_REQUESTS,
         sparkline=True,
-        change=True,
+        change=NEITHER,
     )
 
 
@@ -38,7 +38,7 @@ def server_errors(settings: Settings) -> Panel:
     limits = settings.thresholds
     return Stat(
         name="server_error_share",
-        title="Server error share, last hour",
+        title="Server errors, last hour",
         description=(
             f"{DEFINITIONS['server_error_ratio'].formula}, over one hour. Above {limits.error_ratio:.0%}: the platform itself "
             "fails, before any agent is asked; look at its log and its database."
@@ -51,8 +51,7 @@ def server_errors(settings: Settings) -> Panel:
         no_value=NO_REQUESTS,
         limits=at_most(limits.error_ratio, limits.error_ratio_critical),
         sparkline=True,
-        change=True,
-        fall_is_good=True,
+        change=FALL_IS_GOOD,
     )
 
 
@@ -66,7 +65,6 @@ def response_times() -> Panel:
         ),
         targets=(quantiles(HTTP_LATENCY, (0.5, 0.95, 0.99), window="5m"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_REQUESTS,
         calculations=("lastNotNull", "mean", "max"),

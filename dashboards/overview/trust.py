@@ -31,15 +31,15 @@ ROWS = Level("query_rows", "Rows", "Rows of the last successful run", "short", "
 
 
 def data_age(settings: Settings) -> Panel:
-    scraped = 'max by (job) (timestamp(up{job=~"platform|exporter"}))'
-    parts = f'label_replace(time() - {ask(DATA_TIME, ("source",))}, "part", "$1", "source", "(.+)")'
-    targets = f'label_replace(time() - {scraped}, "part", "scrape of the $1", "job", "(.+)")'
+    answered = 'max_over_time((time() * (up{job=~"platform|exporter"} == 1))[1h:15s])'
+    parts = f'label_replace(time() - {ask(DATA_TIME, ("source",))}, "part", "data of $1", "source", "(.+)")'
+    targets = f'label_replace(time() - min by (job) ({answered}), "part", "scrape of the $1", "job", "(.+)")'
     limit = duration_seconds(settings.exporter.max_age)
     return Stat(
         name="data_age",
         title="Age of the figures",
         description=(
-            "How long ago the newest figures of each source were true, and when Prometheus last scraped the platform and the "
+            "How long ago the newest figures of each source were true, and when Prometheus last reached the platform and the "
             f"exporter. Amber from two minutes, red from {settings.exporter.max_age}: then the tiles above show the past. Look "
             "at 'Sources in detail' for the query that fails."
         ),
@@ -50,7 +50,7 @@ def data_age(settings: Settings) -> Panel:
         no_value="nothing was ever read",
         limits=at_most(120, limit),
         shown="value_and_name",
-        direction="vertical",
+        value_size=28,
     )
 
 
@@ -69,9 +69,9 @@ def queries() -> Panel:
         targets=tuple(PromQuery(expr=expr, format="table", instant=True) for expr in asked),
         width=16,
         no_value="the exporter was never scraped",
-        transformations=(MERGED, columns(headings)),
+        transformations=(MERGED, *columns(headings)),
         overrides=(
-            named("Result", custom_cellOptions=COLOURED_TEXT, mappings=words(result)),
+            named("Result", custom_align="left", custom_cellOptions=COLOURED_TEXT, mappings=words(result)),
             named("Last success", unit="dtdurations", decimals=0),
             named("Duration", unit="s", decimals=3),
             named("Rows", unit="short", decimals=0),
@@ -80,14 +80,14 @@ def queries() -> Panel:
 
 
 def forecast() -> Panel:
-    parts = {"budget": ask(BUDGET_LIMIT), "expected at month's end": ask(BUDGET_FORECAST)}
+    parts = {"budget": ask(BUDGET_LIMIT, ("scope",)), "expected": ask(BUDGET_FORECAST, ("scope",))}
     return BarGauge(
         name="budget_forecast",
         title="Budget and forecast",
-        description="The month's greatest budget, and what spending is expected to reach. Above it: act before it is spent.",
-        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", instant=True),),
+        description="Each budget of the month, and what its spending is expected to reach. Above it: act before it is spent.",
+        targets=(PromQuery(expr=union("figure", parts), legend="{{scope}}, {{figure}}", instant=True),),
         unit="currencyUSD",
-        decimals=0,
+        decimals=2,
         minimum=0,
         no_value="no budget known",
     )
