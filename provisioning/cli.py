@@ -213,9 +213,11 @@ def exporter(config: Path | None) -> None:
     OBSERVATORY_POSTGRES_DSN=postgresql://… observatory exporter
     observatory exporter --config site.yaml
     """
-    from exporters import process
+    from exporters import credentials, process
 
-    process.run(_settings(config))
+    settings, here = _settings(config), Path()
+    dsn = credentials.postgres_dsn(settings, here, os.environ)
+    raise SystemExit(process.run(settings, dsn, credentials.langfuse_access(settings, here, os.environ)))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

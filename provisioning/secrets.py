@@ -59,11 +59,12 @@ def too_open(settings: Settings) -> list[Finding]:
     """A warning for every secret file of the configuration that everybody on the machine may read."""
     found = []
     for key, path in _files(settings.model_dump(), ""):
+        file = Path(path).absolute()
         try:
-            mode = Path(path).stat().st_mode
+            readable = file.stat().st_mode & stat.S_IROTH and file.parent.stat().st_mode & stat.S_IXOTH
         except OSError:
             continue  # its reader says so, where it is read
-        if mode & stat.S_IROTH:
+        if readable:
             found.append(warning(key, f"{path} may be read by everybody", f"chmod o-r {path}"))
     return found
 

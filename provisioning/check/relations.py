@@ -15,8 +15,7 @@ _NOT_RELATIONS = frozenset({"lateral", "only", "select", "unnest", "generate_ser
 
 def relation_findings(place: str, sql: str) -> Iterator[Finding]:
     """Unknown relations, and statements that change something."""
-    tokens = [found["word"] or found["sign"] for found in _TOKEN.finditer(sql) if found["word"] or found["sign"]]
-    words = [token.lower() for token in tokens]
+    words = _words(sql)
     known = {relation.qualified for relation in RELATIONS.values()}
     if words and words[0] in _WRITES:
         yield error(place, f"{words[0].upper()} changes data", "panels only read")
@@ -26,6 +25,16 @@ def relation_findings(place: str, sql: str) -> Iterator[Finding]:
     for name in dict.fromkeys(_relations(words)):
         if name not in known and name not in own:
             yield error(place, f"reads {name}, which is not in the contract", closest(name, known))
+
+
+def relation_names(sql: str) -> list[str]:
+    """Names of the relations that a statement reads, each once; `schema.name` where written so."""
+    return list(dict.fromkeys(_relations(_words(sql))))
+
+
+def _words(sql: str) -> list[str]:
+    """Names and signs of a statement, in lower case, without comments and texts."""
+    return [(found["word"] or found["sign"]).lower() for found in _TOKEN.finditer(sql) if found["word"] or found["sign"]]
 
 
 def _relations(words: list[str]) -> Iterator[str]:

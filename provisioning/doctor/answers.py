@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -84,16 +85,17 @@ class Report:
 
     def as_text(self) -> str:
         lines = [f"  {_mark(source):<12} {source.name:<13} {source.address}  {source.message}" for source in self.sources]
-        width = max((len(item.key) for item in self.items), default=0)
-        for item in self.items:
+        asked = [item for item in self.items if item.state != "unasked"]
+        width = max((len(item.key) for item in asked), default=0)
+        for item in asked:
             state = item.state.upper() if item.ill else "fine, empty" if item.state == "empty" else item.state
-            rows = sum(answer.rows for answer in item.answers)
-            told = item.why or (f"{rows} series or rows" if item.state == "data" else "")
-            lines.append(f"  {state:<12} {item.kind:<10} {item.key:<{width}} {item.milliseconds:>6} ms  {told}".rstrip())
+            told = item.why or f"{sum(answer.rows for answer in item.answers)} series or rows"
+            lines.append(f"  {state:<12} {item.kind:<10} {item.key:<{width}} {item.milliseconds:>6} ms  {told}")
+        unasked = Counter(item.why for item in self.items if item.state == "unasked")
+        lines += [f"  not asked    {count} panels, variables and rules: {why}" for why, count in unasked.items()]
         lines += [str(warning) for warning in self.warnings]
-        ill = [item for item in self.items if item.ill]
-        unasked = sum(item.state == "unasked" for item in self.items)
-        lines.append(f"{len(self.items)} looked at: {len(ill)} without the data they should have, {unasked} not asked")
+        ill = sum(item.ill for item in self.items)
+        lines.append(f"{len(self.items)} looked at: {ill} without the data they should have, {unasked.total()} not asked")
         return "\n".join(lines)
 
     def as_json(self, config: str | None) -> str:

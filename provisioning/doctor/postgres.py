@@ -59,15 +59,15 @@ class Postgres:
         try:
             connection = psycopg.connect(self.dsn, connect_timeout=CONNECT_SECONDS)
         except psycopg.Error as problem:
-            reason = str(problem).strip().splitlines()[-1] if str(problem).strip() else "no answer"
-            raise Unreachable(f"PostgreSQL at {self.address}: {_without_advice(reason)}") from None
+            raise Unreachable(f"PostgreSQL: {_refusal(problem)}") from None
         connection.read_only = True
         return connection
 
 
-def _without_advice(reason: str) -> str:
-    """What PostgreSQL says, without the part about the address, which stands before it."""
-    return reason.rsplit("FATAL:", 1)[-1].strip() if "FATAL:" in reason else reason.strip()
+def _refusal(problem: psycopg.Error) -> str:
+    """What the server or the network says, without the address, which stands beside it, and without advice."""
+    said = str(problem).strip() or "no answer"
+    return said.splitlines()[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()
 
 
 def _explained(problem: psycopg.Error) -> str:

@@ -59,15 +59,15 @@ class Prometheus:
         try:
             response = self._session.get(f"{self.url}{path}", params=asked, timeout=TIMEOUT)
         except requests.Timeout:
-            raise Unreachable(f"Prometheus at {self.url} does not answer in time") from None
+            raise Unreachable("Prometheus does not answer in time") from None
         except requests.RequestException:
-            raise Unreachable(f"Prometheus at {self.url} cannot be reached; is it running, is the address right?") from None
+            raise Unreachable("Prometheus cannot be reached; is it running, is the address right?") from None
         try:
             body = response.json()
         except ValueError:
-            raise Unreachable(f"{self.url} answers {response.status_code}, but not as Prometheus does") from None
+            raise Unreachable(f"something answers {response.status_code}, but it is not Prometheus") from None
         if not isinstance(body, dict) or body.get("status") not in ("success", "error"):
-            raise Unreachable(f"{self.url} answers, but not as Prometheus does")
+            raise Unreachable("something answers, but it is not Prometheus")
         if body["status"] == "error":
             raise QueryError(str(body.get("error", "no reason given")))
         return body["data"]

@@ -1,0 +1,46 @@
+"""`observatory doctor`: runs every query of every panel, variable and rule against the live sources."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from contract.settings import Settings
+from provisioning import secrets
+from provisioning.doctor import reasons, subjects
+from provisioning.doctor.answers import Item, Report
+from provisioning.doctor.asker import Asker
+from provisioning.findings import InputError, closest
+
+WORKERS = 8
+
+
+def run(settings: Settings, tab: str | None = None, now: float | None = None) -> Report:
+    """Look at all tabs and rules, or at one tab. `now` is the end of every range (seconds since the epoch).
+
+    Raises InputError for a tab that does not exist, and when a secret cannot be read.
+    """
+    from dashboards.catalogue import TABS
+
+    chosen = [known for known in TABS if tab in (None, known.key)]
+    if not chosen:
+        raise InputError(f"error: there is no tab {tab}; {closest(str(tab), [known.key for known in TABS])}")
+    at = time.time() if now is None else now
+    asker = Asker.of(settings)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        sources = tuple(pool.map(lambda ask: ask(), asker.health_checks()))
+        asker = asker.knowing(sources)
+        wanted = [subject for known in chosen for subject in subjects.of_tab(known, settings, asker, at)]
+        if tab is None:
+            wanted += subjects.of_rules(settings, at)
+        items = tuple(pool.map(lambda subject: examined(subject, asker), wanted))
+    return Report(sources, items, tuple(secrets.too_open(settings)))
+
+
+def examined(subject: subjects.Subject, asker: Asker) -> Item:
+    """Put all queries of a subject to their sources. A rule that gives nothing is fine when all that it reads is there."""
+    answers = tuple(asker.answer(query, subject.span, subject.choices) for query in subject.queries)
+    fine = subject.empty_is_fine
+    if subject.kind == "rule":
+        fine = all(answer.why in ("", reasons.NO_TRAFFIC, reasons.NO_ALERT) for answer in answers)
+    return Item(subject.kind, subject.key, answers, fine)

@@ -1,0 +1,113 @@
+"""Puts one query to its source, as Grafana would, and says what came back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from contract.settings import Settings, duration_seconds
+from provisioning.boards import Query, variable_expression
+from provisioning.doctor import reasons, sources
+from provisioning.doctor.answers import Answer, SourceHealth
+from provisioning.doctor.choices import Choice, written
+from provisioning.doctor.postgres import Postgres, SqlError
+from provisioning.doctor.prometheus import Prometheus, QueryError
+from provisioning.findings import Unreachable
+from provisioning.interpolation import Span, builtins, sql_macros, substitute
+
+Choices = Mapping[str, Choice]
+
+_SOURCE = {"promql": "Prometheus", "sql": "PostgreSQL"}
+
+
+@dataclass(frozen=True)
+class Asker:
+    """The live sources of one configuration. `down` names those that do not answer: they are not asked again."""
+
+    settings: Settings
+    prometheus: Prometheus
+    postgres: Postgres
+    down: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Asker:
+        return cls(settings, Prometheus(settings.sources.prometheus.url), sources.postgres_of(settings))
+
+    def health_checks(self) -> list[Callable[[], SourceHealth]]:
+        return [
+            lambda: sources.prometheus_health(self.prometheus),
+            lambda: sources.postgres_health(self.postgres),
+            lambda: sources.alertmanager_health(self.settings),
+            lambda: sources.langfuse_health(self.settings),
+        ]
+
+    def knowing(self, health: Iterable[SourceHealth]) -> Asker:
+        """The same, without asking what does not answer."""
+        return replace(self, down=frozenset(source.name for source in health if source.reachable is False))
+
+    def answer(self, query: Query, span: Span, choices: Choices) -> Answer:
+        """What a query gives over a range. Never raises for what a source says."""
+        source = _SOURCE.get(query.language, "")
+        if not source:
+            return Answer(query.place, "error", "its data source is neither Prometheus nor PostgreSQL")
+        if source in self.down:
+            return Answer(query.place, "unasked", f"{source} cannot be reached")
+        began = time.monotonic()
+        text = query.text
+        try:
+            text = self._filled(query, span, choices)
+            rows = self._rows(query, text, span)
+            took = _since(began)
+            why = "" if rows else self._why(query, text, span)
+        except Unreachable as problem:
+            return Answer(query.place, "unasked", str(problem))
+        except (QueryError, SqlError, ValueError) as problem:
+            return Answer(query.place, "error", str(problem), milliseconds=_since(began))
+        return Answer(query.place, "data" if rows else "empty", why, rows, took)
+
+    def values(self, query: Query, span: Span, choices: Choices) -> list[str]:
+        """The values that a variable's query offers. Nothing when its source does not answer or refuses."""
+        if _SOURCE.get(query.language, "") in self.down:
+            return []
+        try:
+            text = self._filled(query, span, choices)
+            if query.language == "sql":
+                return sorted(self.postgres.first_column(text))
+            expression, label = variable_expression(text)
+            return self.prometheus.label_values(label, expression, span) if label else []
+        except (Unreachable, QueryError, SqlError, ValueError):
+            return []  # said where the variable itself is looked at
+
+    def _filled(self, query: Query, span: Span, choices: Choices) -> str:
+        """The text that Grafana would send."""
+        own = builtins(span, duration_seconds(self.settings.sources.prometheus.scrape_interval))
+
+        def value(name: str, form: str) -> str | None:
+            if name in choices:
+                return written(choices[name], form, query.language)
+            return own.get(name)
+
+        text = substitute(query.text, value)
+        return sql_macros(text, span) if query.language == "sql" else text
+
+    def _rows(self, query: Query, text: str, span: Span) -> int:
+        if query.language == "sql":
+            return self.postgres.rows(text)
+        expression, label = variable_expression(text)
+        if label:
+            return len(self.prometheus.label_values(label, expression, span))
+        if query.instant:
+            return len(self.prometheus.instant(expression, span.end))
+        return len(self.prometheus.range(expression, span))
+
+    def _why(self, query: Query, text: str, span: Span) -> str:
+        if query.language == "sql":
+            return reasons.of_sql(text, self.postgres)
+        retention = duration_seconds(self.settings.sources.prometheus.retention)
+        expression, _ = variable_expression(text)
+        return reasons.of_promql(expression, self.prometheus, span, retention) if expression else reasons.NO_TRAFFIC
+
+
+def _since(began: float) -> int:
+    return round(1000 * (time.monotonic() - began))
