@@ -14,6 +14,7 @@ MARK = "OBSERVATORY_STACK"
 """Environment variable of every process of a stack; its value is the absolute path of the stack's `var` folder."""
 
 _PROC = Path("/proc")
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Identity(NamedTuple):
@@ -44,7 +45,8 @@ def boot() -> str:
 
 def environment(var: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a process of the stack that has its state in `var`."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", **(extra or {}), MARK: str(var.absolute())}
+    own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(_ROOT), MARK: str(var.absolute())}
+    return {**os.environ, **(extra or {}), **own}
 
 
 def marked(var: Path) -> list[Identity]:

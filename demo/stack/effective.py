@@ -1,0 +1,103 @@
+"""The settings of the running stack: what a person configured, with the addresses and secrets that the stack gave out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contract.settings import Settings, Slack, Smtp
+from demo.stack import secrets
+from demo.stack.ports import LOOPBACK
+
+ENVIRONMENTS = ("production", "staging", "development")
+"""Environments of the synthetic platform; each is a scrape target."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How Grafana connects to the database: `host` is a name and a port."""
+
+    host: str
+    database: str
+    user: str
+    sslmode: str
+
+
+def address(ports: Mapping[str, int], name: str) -> str:
+    """Address of a part that speaks HTTP."""
+    return f"http://{LOOPBACK}:{ports[name]}"
+
+
+def of_stack(configured: Settings, ports: Mapping[str, int], var: Path, reader: Reader, links_to: str) -> Settings:
+    """Settings for every part of the stack. `links_to` is the address where people open dashboards.
+
+    Notifications go to the sinks unless a webhook file or a mail server was given; Langfuse is the stand-in unless
+    LANGFUSE_BASE_URL names one.
+    """
+    kept = var / "secrets"
+    postgres = {
+        "dsn_file": str(kept / "postgres_dsn"),
+        "password_file": str(kept / "postgres_reader_password"),
+        **asdict(reader),
+    }
+    targets = [
+        {"environment": name, "address": f"{LOOPBACK}:{ports['platform']}", "path": f"/metrics/{name}"} for name in ENVIRONMENTS
+    ]
+    notifications: dict[str, Any] = {"history_url": address(ports, "inbox") + "/alerts"}
+    if not gives_slack(configured):
+        notifications["slack"] = {"webhook_url_file": str(kept / "slack_webhook_url")}
+    if configured.notifications.smtp == Smtp():
+        notifications["smtp"] = {"smarthost": f"{LOOPBACK}:{ports['smtp']}"}
+    changes = {
+        "sources": {
+            "prometheus": {"url": address(ports, "prometheus")},
+            "alertmanager": {"url": address(ports, "alertmanager")},
+            "grafana": {"url": links_to},
+            "postgres": postgres,
+            "langfuse": _langfuse(ports, kept),
+        },
+        "scrape": {"platform": targets, "exporter": [f"{LOOPBACK}:{ports['exporter']}"]},
+        "exporter": {"listen": f"{LOOPBACK}:{ports['exporter']}"},
+        "notifications": notifications,
+        "runbook_url": address(ports, "inbox") + "/runbooks",
+    }
+    return Settings.model_validate(_merged(configured.model_dump(), changes))
+
+
+def gives_slack(configured: Settings) -> bool:
+    """Whether a person named a webhook file. The default beside observatory.yaml is the one of the containers."""
+    default = Slack().webhook_url_file
+    return bool(os.environ.get("SLACK_WEBHOOK_URL_FILE")) or not configured.notifications.slack.webhook_url_file.endswith(
+        default
+    )
+
+
+def real_langfuse() -> str | None:
+    """Address of the Langfuse that the environment names in place of the stand-in."""
+    return os.environ.get("LANGFUSE_BASE_URL") or None
+
+
+def _langfuse(ports: Mapping[str, int], kept: Path) -> dict[str, str]:
+    if real := real_langfuse():
+        return {"base_url": real}
+    keys = {f"{kind}_key_file": str(kept / f"langfuse_{kind}_key") for kind in ("public", "secret")}
+    return {"base_url": address(ports, "langfuse"), **keys}
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `changes`, which go as deep as they need."""
+    deeper = {key: _merged(base[key], value) if isinstance(value, Mapping) else value for key, value in changes.items()}
+    return {**base, **deeper}
+
+
+def write(settings: Settings, var: Path) -> Path:
+    """`observatory.yaml` of the stack, for `observatory … --config`; only its owner may read it."""
+    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return secrets.write(
+        var / "observatory.yaml", "# Written by `observatory up`: the configuration of the running stack.\n" + text
+    )

@@ -1,0 +1,141 @@
+"""The figures of the live line, gathered in the background."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import requests
+
+from demo.stack.child import launch
+
+_ROWS = "SELECT coalesce(sum(n_tup_ins), 0) FROM pg_stat_user_tables WHERE schemaname = 'app'"
+_SERIES = "sum(prometheus_tsdb_head_series)"
+_FIRING = 'count(ALERTS{alertstate="firing"})'
+_TIMEOUT = 3.0
+DOCTOR_EVERY = 60.0
+
+
+class Reading(NamedTuple):
+    """Figures of one moment (seconds of a monotonic clock); None where the source did not answer."""
+
+    at: float
+    rows: int | None
+    series: int | None
+    firing: int | None
+
+
+def read(dsn: str, prometheus: str | None) -> Reading:
+    series = _value(prometheus, _SERIES) if prometheus else None
+    # No alert at all is an answer too, but only from a Prometheus that answers.
+    firing = (_value(prometheus, _FIRING) or 0) if prometheus and series is not None else None
+    return Reading(time.monotonic(), _rows(dsn), series, firing)
+
+
+def _rows(dsn: str) -> int | None:
+    try:
+        with psycopg.connect(dsn, connect_timeout=int(_TIMEOUT), options="-c statement_timeout=3000") as connection:
+            row = connection.execute(_ROWS).fetchone()
+    except psycopg.Error:
+        return None
+    return int(row[0]) if row else None
+
+
+def _value(prometheus: str, query: str) -> int | None:
+    """The one value of a query; None when there is none, or no answer."""
+    try:
+        answer = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=_TIMEOUT)
+        result = answer.json()["data"]["result"]
+        return int(float(result[0]["value"][1])) if result else None
+    except (requests.RequestException, ValueError, KeyError):
+        return None
+
+
+def text(now: Reading, before: Reading | None, panels: str) -> str:
+    """The live line of two readings. `panels` is what the doctor said last."""
+    rate = None
+    if before and now.rows is not None and before.rows is not None and now.at > before.at:
+        rate = max(now.rows - before.rows, 0) / (now.at - before.at)
+    return " · ".join(
+        (
+            f"rows in {'–' if rate is None else f'{rate:.1f}/s'}",
+            f"series {'–' if now.series is None else f'{now.series:,}'}",
+            f"panels with data {panels or '–'}",
+            f"alerts firing {'–' if now.firing is None else now.firing}",
+        )
+    )
+
+
+class Doctor:
+    """Runs `observatory doctor` now and then, and remembers how many panels had data. `tick` is for the main thread."""
+
+    def __init__(self, command: tuple[str, ...], var: Path) -> None:
+        self._command, self._var = command, var
+        self._output = var / "log" / "doctor.json"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._next = 0.0
+        self.panels = ""
+
+    def tick(self, now: float) -> None:
+        if self._process is None:
+            if now >= self._next:
+                self._output.unlink(missing_ok=True)
+                self._process = launch(self._command, self._output, self._var, {})
+        elif self._process.poll() is not None:
+            self._process = None
+            self._next = now + DOCTOR_EVERY
+            self.panels = panels_with_data(self._output) or self.panels
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def panels_with_data(report: Path) -> str:
+    """`15 of 15` from a doctor's report; empty when it cannot be read."""
+    try:
+        text = report.read_text(encoding="utf-8")
+        # What was written to the error output stands around the report.
+        items = json.JSONDecoder().raw_decode(text, text.index("{"))[0]["items"]
+        states = [item["state"] for item in items if item["kind"] == "panel"]
+        return f"{states.count('data')} of {len(states)}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+class Figures:
+    """Keeps the live line up to date without ever waiting."""
+
+    def __init__(self, read: Callable[[], Reading], doctor: Doctor | None, executor: Executor, every: float = 5.0) -> None:
+        self._read, self._doctor, self._executor, self._every = read, doctor, executor, every
+        self._pending: Future[Reading] | None = None
+        self._before: Reading | None = None
+        self._next = 0.0
+        self.line = ""
+
+    def tick(self, now: float) -> bool:
+        """Whether there is a new line."""
+        if self._doctor:
+            self._doctor.tick(now)
+        if self._pending is None:
+            if now >= self._next:
+                self._pending = self._executor.submit(self._read)
+                self._next = now + self._every
+            return False
+        if not self._pending.done():
+            return False
+        reading, self._pending = self._pending.result(), None
+        self.line = text(reading, self._before, self._doctor.panels if self._doctor else "")
+        self._before = reading
+        return True
+
+    def end(self) -> None:
+        if self._doctor:
+            self._doctor.end()

@@ -1,0 +1,116 @@
+"""What each part of the stack is: its command, its address, and where it says that it is ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.settings import Settings
+from demo.stack.child import Part
+from demo.stack.effective import address
+from demo.stack.ports import LOOPBACK
+from provisioning import preview as previewing
+
+ROOT = Path(__file__).resolve().parents[2]
+_INSTALLING_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stack lives: its folder (absolute), its ports, and the configuration file of its parts."""
+
+    var: Path
+    ports: Mapping[str, int]
+
+    @property
+    def config(self) -> Path:
+        return self.var / "observatory.yaml"
+
+    @property
+    def build(self) -> Path:
+        return self.var / "build"
+
+    def secret(self, name: str) -> str:
+        return str(self.var / "secrets" / name)
+
+
+def python(module: str, *arguments: object) -> tuple[str, ...]:
+    """Command that runs a module of the project; `-P` keeps folders where the user happens to be out of its way."""
+    return (sys.executable, "-P", "-m", module, *map(str, arguments))
+
+
+def _part(place: Place, name: str, title: str, ready: str, command: tuple[str, ...], patience: float = 60.0) -> Part:
+    at = address(place.ports, name)
+    return Part(name, title, at, at + ready, command, patience=patience)
+
+
+def sinks(place: Place) -> Part:
+    command = python(
+        "demo.sinks",
+        *("--var", place.var, "--http-port", place.ports["inbox"], "--smtp-port", place.ports["smtp"]),
+        *("--runbooks", place.build / "runbooks", "--dsn-file", place.secret("postgres_dsn")),
+    )
+    return _part(place, "inbox", f"Inbox (Slack, mail on port {place.ports['smtp']})", "/healthz", command)
+
+
+def langfuse(place: Place, mode: str) -> Part:
+    command = python(
+        "demo.langfuse",
+        *("--var", place.var, "--port", place.ports["langfuse"], "--mode", mode),
+        *("--public-key-file", place.secret("langfuse_public_key"), "--secret-key-file", place.secret("langfuse_secret_key")),
+    )
+    return _part(place, "langfuse", "Langfuse (stand-in)", "/api/public/health", command)
+
+
+def platform(place: Place, with_langfuse: bool) -> Part:
+    there = ("--langfuse", address(place.ports, "langfuse")) if with_langfuse else ()
+    command = python(
+        "demo.platform",
+        *("--var", place.var, "--dsn-file", place.secret("postgres_dsn"), "--port", place.ports["platform"], *there),
+    )
+    return _part(place, "platform", "Synthetic platform", "/healthz", command, patience=180.0)
+
+
+def exporter(place: Place) -> Part:
+    return _part(place, "exporter", "Exporter", "/healthz", python("provisioning.cli", "exporter", "--config", place.config))
+
+
+def prometheus(place: Place, binary: Path, retention: str) -> Part:
+    at = f"{LOOPBACK}:{place.ports['prometheus']}"
+    command = (
+        str(binary),
+        f"--config.file={place.build / 'prometheus' / 'prometheus.yml'}",
+        f"--storage.tsdb.path={place.var / 'prometheus'}",
+        f"--storage.tsdb.retention.time={retention}",
+        f"--web.listen-address={at}",
+        f"--web.external-url=http://{at}",
+        "--web.enable-lifecycle",
+    )
+    return _part(place, "prometheus", "Prometheus", "/-/ready", command)
+
+
+def alertmanager(place: Place, binary: Path) -> Part:
+    at = f"{LOOPBACK}:{place.ports['alertmanager']}"
+    command = (
+        str(binary),
+        f"--config.file={place.build / 'alertmanager' / 'alertmanager.yml'}",
+        f"--storage.path={place.var / 'alertmanager'}",
+        f"--web.listen-address={at}",
+        f"--web.external-url=http://{at}",
+        "--cluster.listen-address=",
+    )
+    return _part(place, "alertmanager", "Alertmanager", "/-/ready", command)
+
+
+def preview(place: Place, settings: Settings) -> Part:
+    """The preview; its first start installs npm packages, which takes a minute or more."""
+    arguments = ("--port", str(place.ports["preview"]), "--open-from", "now-24h")
+    command, environment = previewing.invocation(settings, place.build / "grafana" / "dashboards", None, arguments)
+    at = address(place.ports, "preview")
+    # The script looks for the Node.js of the Python environment with the first python3 that it finds.
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
+    return Part(
+        "preview", "Preview", at, at + "/", tuple(command), environment, _INSTALLING_SECONDS, "installing its packages, once"
+    )
