@@ -46,7 +46,8 @@ class _Query:
 class Journal:
     """Written by the one thread that runs a collector; others only see the snapshots that it makes.
 
-    `source` names the source in `exporter_*` metrics; `yields` is whose metrics the collector may give.
+    `source` names the source in `exporter_*` metrics; `yields` is whose metrics the collector may give; `last_failure` is why
+    a query failed last.
     """
 
     def __init__(self, source: str, yields: Source, queries: Iterable[str]) -> None:
@@ -56,7 +57,7 @@ class Journal:
         self._truncated: Counter[str] = Counter()
         self._overflowed: Counter[str] = Counter()
         self._limits = LabelLimits()
-        self._data_timestamp: float | None = None
+        self.last_failure = ""
 
     def begin(self, keep: Iterable[str] = ()) -> None:
         """A run begins: until it has answered, no query succeeded, save those that this run does not ask."""
@@ -74,7 +75,8 @@ class Journal:
             answer = run()
         except QueryFailed as failure:
             query.duration = time.perf_counter() - begun
-            self._complain(name, str(failure))
+            self.last_failure = str(failure)
+            self._complain(name, self.last_failure)
             return False
         query.success, query.duration = True, time.perf_counter() - begun
         query.last_success, query.rows = as_of, answer.rows
@@ -101,14 +103,10 @@ class Journal:
     def snapshot(self, up: bool, more: Iterable[Sample] = ()) -> Snapshot:
         """All that is known now. `more` are further samples without an age."""
         readings = tuple(query.reading for query in self._queries.values() if query.reading)
-        served = [reading.as_of for reading in readings if reading.samples]
-        self._data_timestamp = min(served, default=self._data_timestamp)
         return Snapshot(self.source, readings, (*self._about(up), *more))
 
     def _about(self, up: bool) -> Iterable[Sample]:
         yield sample("exporter_source_up", self.source, value=up)
-        if self._data_timestamp is not None:
-            yield sample("exporter_source_data_timestamp_seconds", self.source, value=self._data_timestamp)
         for name, query in self._queries.items():
             labels = (self.source, name)
             yield sample("exporter_query_success", *labels, value=query.success)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import requests
+import urllib3
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from exporters.credentials import CredentialError, LangfuseAccess
@@ -81,7 +82,9 @@ class LangfuseClient:
         self._session.headers.update({"Accept": "application/json", "User-Agent": "observatory-exporter"})
         self._retrying = Retrying(
             stop=stop_after_attempt(3),
-            wait=wait_exponential_jitter(initial=timeouts.first_wait, max=8 * timeouts.first_wait, jitter=timeouts.first_wait),
+            wait=wait_exponential_jitter(
+                multiplier=timeouts.first_wait, max=8 * timeouts.first_wait, jitter=timeouts.first_wait
+            ),
             retry=retry_if_exception_type((_ServerError, _Broken)),
             sleep=pause,
             reraise=True,
@@ -161,7 +164,10 @@ class LangfuseClient:
         raise QueryFailed(f"refused ({status}): {said}")
 
     def _get(self, path: str, parameters: dict[str, str]) -> _Response:
-        """One request, counted. Raises SourceDown when there is no answer in time, _Broken when the connection breaks."""
+        """One request, counted.
+
+        Raises QueryFailed for an endless answer, SourceDown for none in time, _Broken when the connection breaks.
+        """
         try:
             access = self._access()
         except CredentialError as error:
@@ -170,10 +176,13 @@ class LangfuseClient:
         try:
             response = self._read(access, path, parameters)
             code = _code(response.status)
-        except requests.Timeout:
+        except QueryFailed:
+            code = "body"
+            raise
+        except (requests.Timeout, urllib3.exceptions.ReadTimeoutError):
             code = "timeout"
             raise SourceDown(f"no answer from {access.base_url} within {self._timeouts.answer:g} s") from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
             raise _Broken(f"no connection to {access.base_url}: {_cause(error)}") from None
         except (requests.RequestException, ValueError) as error:
             raise SourceDown(f"cannot ask {access.base_url}: {type(error).__name__}") from None
@@ -197,7 +206,7 @@ class LangfuseClient:
                 if time.monotonic() > deadline:
                     raise requests.Timeout
                 if len(body) > _MOST_BYTES:
-                    raise requests.exceptions.ContentDecodingError
+                    raise QueryFailed(f"the answer is longer than {_MOST_BYTES >> 20} MB")
             return _Response(response.status_code, response.headers, bytes(body))
 
     def close(self) -> None:

@@ -169,7 +169,7 @@ class LangfuseCollector:
         for name, question in questions.items():
             asked.append(time.monotonic() < deadline and self._journal.ask(name, as_of, question))
         if not any(asked):
-            raise SourceDown("Langfuse did not answer one query")
+            raise SourceDown(f"Langfuse did not answer one query: {self._journal.last_failure}")
 
     def _usage(self, begin: datetime, end: datetime, window: str) -> Answer:
         rows, truncated = self._client.metrics(usage_query(begin, end))

@@ -142,7 +142,7 @@ class PostgresCollector:
         for query in self._queries:
             asked.append(self._journal.ask(query.name, now, partial(self._answer, query, at, deadline)))
         if not any(asked) and time.monotonic() - begun >= self._query_timeout:
-            raise SourceDown(f"PostgreSQL is too slow: not one query ended within {self._query_timeout:g} s")
+            raise SourceDown(f"PostgreSQL did not answer one query: {self._journal.last_failure}")
 
     def _agents(self, at: datetime) -> Answer:
         rows = self._database.rows(AGENT_NAMES, at)

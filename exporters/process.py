@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -65,7 +66,8 @@ def run(settings: Settings, postgres_dsn: Callable[[], str], langfuse: Callable[
         print(f"exporter.listen: {error}", file=sys.stderr)
         return WRONG_INPUT
     except OSError as error:
-        print(f"cannot listen on {settings.exporter.listen}: {error.strerror}", file=sys.stderr)
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        print(f"cannot listen on {settings.exporter.listen}: {why}", file=sys.stderr)
         return NOT_REACHED
     client = LangfuseClient(langfuse, RequestBudget(settings.sources.langfuse.plan))
     collectors = (PostgresCollector(settings, postgres_dsn), LangfuseCollector(settings, client))

@@ -43,11 +43,19 @@ class Snapshot:
     about: tuple[Sample, ...]
 
     def samples(self, now: float, max_age: float) -> Iterable[Sample]:
-        """What may be served at `now`: nothing that is older than `max_age` seconds."""
+        """What may be served at `now`: nothing that is older than `max_age` seconds.
+
+        The time that the figures stand for is that of the oldest one served; when none is, that of the last one there was,
+        so that the age of a source that is gone keeps growing.
+        """
         yield from self.about
-        for reading in self.readings:
-            if now - reading.as_of <= max_age:
-                yield from reading.samples
+        figures = [reading for reading in self.readings if reading.samples]
+        served = [reading for reading in figures if now - reading.as_of <= max_age]
+        for reading in served:
+            yield from reading.samples
+        if figures:
+            as_of = min((reading.as_of for reading in served), default=max(reading.as_of for reading in figures))
+            yield sample("exporter_source_data_timestamp_seconds", self.source, value=as_of)
 
 
 def problem(item: Sample, source: Source) -> str:

@@ -1,0 +1,227 @@
+"""The Langfuse client against a server that answers by script, faults included."""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contract.settings import Settings
+from exporters.credentials import CredentialError, LangfuseAccess, langfuse_access
+from exporters.journal import QueryFailed, SourceDown
+from exporters.langfuse import LangfuseClient, Timeouts, number
+from exporters.request_budget import RequestBudget
+
+if TYPE_CHECKING:
+    from conftest import Script, ScriptedServer
+
+V2, V1, HEALTH = "/api/public/v2/metrics", "/api/public/metrics", "/api/public/health"
+QUERY: dict[str, Any] = {"view": "observations"}
+SECRET = "sk-lf-very-secret"
+SOON = Timeouts(connect=1.0, answer=0.5, first_wait=0.01)
+
+
+def client(url: str, plan: str = "self-hosted") -> LangfuseClient:
+    return LangfuseClient(lambda: LangfuseAccess(url, "pk-lf-1", SECRET), RequestBudget(plan), SOON)
+
+
+@pytest.fixture(autouse=True)
+def healthy(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[HEALTH] = [script.body(b'{"status":"OK","version":"4.16.0"}')]
+
+
+def test_v2_is_asked_first_with_the_keys_and_the_query(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.rows({"count_count": 3})]
+    asked = client(server.url)
+    assert asked.metrics(QUERY) == ([{"count_count": 3}], False)
+    assert server.requests == [(HEALTH, {}), (V2, QUERY)]
+    assert server.authorisations[-1] == "Basic " + base64.b64encode(f"pk-lf-1:{SECRET}".encode()).decode()
+    asked.metrics(QUERY)
+    assert server.paths() == [HEALTH, V2, V2]
+    assert asked.requests_by_code == {"2xx": 3}
+
+
+def test_v1_where_v2_is_not_served_and_back_after_an_upgrade(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.body(b"<html>no such page</html>", 404, "text/html"), script.rows({"n": 2})]
+    server.scripts[V1] = [script.rows({"n": 1}), script.rows({"n": 1}), script.status(404)]
+    asked = client(server.url)
+    assert [asked.metrics(QUERY).rows[0]["n"] for _ in range(4)] == [1, 1, 2, 2]
+    assert server.paths() == [HEALTH, V2, V1, V1, V1, V2, V2]
+
+
+def test_an_early_version_3_fails_in_v2_and_answers_in_v1(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[HEALTH] = [script.body(b'{"status":"OK","version":"3.137.0"}')]
+    server.scripts[V2] = [script.status(500)]
+    server.scripts[V1] = [script.rows({"n": 1})]
+    assert client(server.url).metrics(QUERY).rows == [{"n": 1}]
+
+
+def test_neither_data_plane(server: ScriptedServer) -> None:
+    with pytest.raises(SourceDown, match="is it Langfuse"):
+        client(server.url).metrics(QUERY)
+
+
+def test_unknown_keys_are_left_alone_for_longer_than_langfuse_remembers_them(
+    server: ScriptedServer, script: type[Script]
+) -> None:
+    server.scripts[V2] = [script.status(401, "Invalid credentials.")]
+    asked = client(server.url)
+    with pytest.raises(SourceDown, match="Invalid credentials") as caught:
+        asked.metrics(QUERY)
+    assert caught.value.retry_after > 300
+    assert server.paths() == [HEALTH, V2], "one attempt, and no second one with v1"
+    assert asked.requests_by_code["401"] == 1
+    assert SECRET not in str(caught.value)
+
+
+def test_keys_that_may_not_read(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.status(403, "Organization key")]
+    with pytest.raises(SourceDown, match=r"may not read metrics \(403: Organization key\)"):
+        client(server.url).metrics(QUERY)
+
+
+@pytest.mark.parametrize("code", [400, 422])
+def test_a_question_that_langfuse_refuses_is_only_that_question(
+    server: ScriptedServer, script: type[Script], code: int
+) -> None:
+    server.scripts[V2] = [script.status(code, "Please narrow your query")]
+    with pytest.raises(QueryFailed, match=f"refused \\({code}\\): Please narrow your query"):
+        client(server.url).metrics(QUERY)
+    assert server.paths() == [HEALTH, V2], "asking again is of no use"
+
+
+def test_too_many_requests_waits_as_long_as_it_is_told(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.status(429, "Rate limit exceeded", Retry_After="1234")]
+    asked = client(server.url, plan="core")
+    with pytest.raises(SourceDown) as caught:
+        asked.metrics(QUERY)
+    assert caught.value.retry_after == 1234
+    assert asked.budget.remaining() == 0
+    with pytest.raises(SourceDown, match="are spent"):
+        asked.metrics(QUERY)
+    assert server.paths() == [HEALTH, V2], "no request while none is left"
+    assert asked.requests_by_code == {"2xx": 1, "429": 1}
+
+
+def test_a_passing_server_error_is_asked_again(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.status(500), script.body(b"<html>Bad gateway</html>", 502, "text/html"), script.rows({"n": 1})]
+    asked = client(server.url)
+    assert asked.metrics(QUERY).rows == [{"n": 1}]
+    assert asked.requests_by_code["5xx"] == 2
+
+
+def test_a_lasting_server_error_is_one_line(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.body(b"<html>\n<h1>Bad gateway</h1></html>", 502, "text/html; charset=utf-8")]
+    with pytest.raises(QueryFailed, match="server error 502: 34 bytes of text/html"):
+        client(server.url).metrics(QUERY)
+    assert server.paths() == [HEALTH, V2, V2, V2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"data":[{"count_cou', b"<html>sign in</html>", b"[]", b'{"rows":[]}', b'{"data":{}}', b'{"data":[1]}', b"\xff\xfe"],
+)
+def test_an_answer_that_is_not_the_expected_json(server: ScriptedServer, script: type[Script], content: bytes) -> None:
+    server.scripts[V2] = [script.body(content)]
+    asked = client(server.url)
+    with pytest.raises(QueryFailed, match="not the JSON that was expected"):
+        asked.metrics(QUERY)
+    assert asked.requests_by_code["body"] == 1
+    assert asked.requests_by_code["2xx"] == 1, "the health check only"
+
+
+def test_a_body_that_breaks_off_is_asked_again(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.body(b'{"data":[', length=5000), script.rows({"n": 1})]
+    asked = client(server.url)
+    assert asked.metrics(QUERY).rows == [{"n": 1}]
+    assert asked.requests_by_code["connection"] == 1
+
+
+@pytest.mark.parametrize("kind", ["silence", "trickle"])
+def test_a_slow_answer_is_given_up(server: ScriptedServer, script: type[Script], kind: str) -> None:
+    server.scripts[V2] = [getattr(script, kind)(server)]
+    asked = client(server.url)
+    begun = time.monotonic()
+    with pytest.raises(SourceDown, match=r"no answer from http://127\.0\.0\.1:\d+ within 0\.5 s"):
+        asked.metrics(QUERY)
+    assert time.monotonic() - begun < 3
+    assert asked.requests_by_code["timeout"] == 1
+
+
+def test_nobody_listens() -> None:
+    asked = client("http://127.0.0.1:9")
+    with pytest.raises(SourceDown, match=r"no connection to http://127\.0\.0\.1:9: Connection refused"):
+        asked.metrics(QUERY)
+    assert asked.requests_by_code["connection"] == 4, "the health check, and three attempts"
+
+
+def test_the_keys_do_not_follow_a_redirect(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.body(b"", 302, Location=server.url + "/elsewhere")]
+    with pytest.raises(SourceDown, match=r"redirected \(302\) to .*/elsewhere"):
+        client(server.url).metrics(QUERY)
+    assert server.paths() == [HEALTH, V2]
+
+
+def test_a_full_page_is_noticed(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.rows(*({"n": n} for n in range(999))), script.rows(*({"n": n} for n in range(1000)))]
+    asked = client(server.url)
+    assert [asked.metrics(QUERY).truncated for _ in range(2)] == [False, True]
+
+
+def test_numbers_come_in_three_ways() -> None:
+    row = {"a": 3, "b": "10", "c": None, "d": 1e-7, "e": "many", "f": True}
+    assert [number(row, key) for key in "abcd"] == [3.0, 10.0, None, 1e-7]
+    for key in "efg":
+        with pytest.raises(QueryFailed, match=f"{key} is "):
+            number(row, key)
+
+
+def test_keys_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"sources": {"langfuse": {"base_url": "http://lf", "public_key_file": "pk", "secret_key_file": "deep/sk"}}}
+    )
+    with pytest.raises(CredentialError, match=r"no public key of Langfuse: .*/pk: No such file.*set LANGFUSE_PUBLIC_KEY"):
+        langfuse_access(settings, tmp_path, {})()
+    (tmp_path / "pk").write_text("pk-1\n")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/sk").write_text("\n")
+    access = langfuse_access(settings, tmp_path, {})
+    with pytest.raises(CredentialError, match="is empty"):
+        access()
+    (tmp_path / "deep/sk").write_text(SECRET + "\n")
+    assert access() == LangfuseAccess("http://lf", "pk-1", SECRET), "files are read anew"
+    assert SECRET not in repr(access())
+    environ = {"LANGFUSE_BASE_URL": "http://other/", "LANGFUSE_PUBLIC_KEY": "pk-2", "LANGFUSE_SECRET_KEY": "sk-2"}
+    assert langfuse_access(settings, tmp_path, environ)() == LangfuseAccess("http://other", "pk-2", "sk-2")
+    with pytest.raises(CredentialError, match=r"set LANGFUSE_PUBLIC_KEY, or sources\.langfuse\.public_key_file"):
+        langfuse_access(Settings(), tmp_path, {})()
+
+
+def test_missing_keys_are_a_reason_and_no_request(server: ScriptedServer, tmp_path: Path) -> None:
+    asked = LangfuseClient(langfuse_access(Settings(), tmp_path, {}), RequestBudget("self-hosted"), SOON)
+    with pytest.raises(SourceDown, match="no public key"):
+        asked.metrics(QUERY)
+    assert server.requests == []
+
+
+def test_the_budget_of_a_plan() -> None:
+    now = [1000.0]
+    budget = RequestBudget("core", lambda: now[0])
+    assert budget.interval(60, 5) == 200
+    assert RequestBudget("hobby").interval(60, 5) == 4800
+    assert RequestBudget("pro").interval(60, 5) == 60
+    assert RequestBudget("self-hosted").interval(60, 5) == 60
+    assert RequestBudget("self-hosted").remaining() is None
+    for left in range(99, 0, -1):
+        assert budget.remaining() == left
+        budget.spend()
+    with pytest.raises(SourceDown, match="the 99 requests of the core plan are spent") as caught:
+        budget.spend()
+    assert caught.value.retry_after == 3600
+    now[0] += 3600
+    assert budget.remaining() == 99
+    budget.spend()
+    assert budget.remaining() == 98

@@ -1,0 +1,181 @@
+"""The exporter as a real process: its pages, its logs, its end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import requests
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporters.exposition import OPENMETRICS, TEXT
+
+if TYPE_CHECKING:
+    from conftest import Script, ScriptedServer
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "sk-lf-never-to-be-seen"
+
+PROGRAM = """
+import json, sys
+from contract.settings import Settings
+from exporters.credentials import LangfuseAccess
+from exporters.process import run
+given = json.loads(sys.argv[1])
+sys.exit(run(Settings.model_validate(given["settings"]), lambda: given["dsn"], lambda: LangfuseAccess(*given["langfuse"])))
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Exporter:
+    """A running exporter. Its address is known before it answers."""
+
+    def __init__(self, dsn: str, langfuse: str, listen: str, query_timeout: str = "10s") -> None:
+        settings = {"exporter": {"listen": listen, "postgres_interval": "1s", "query_timeout": query_timeout}}
+        given = {"settings": settings, "dsn": dsn, "langfuse": [langfuse, "pk", SECRET]}
+        self.url = f"http://{listen}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, json.dumps(given)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return requests.get(self.url + path, headers=headers, timeout=5)
+
+    def until(self, condition: Callable[[], bool], seconds: float = 15.0) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except requests.ConnectionError:
+                assert self.process.poll() is None, "the exporter has ended"
+            assert time.monotonic() < end, "did not happen in time"
+            time.sleep(0.02)
+
+    def figures(self) -> dict[str, float]:
+        """Every sample, printed as in a query."""
+        families = parse_text(self.get("/metrics").text)
+        found = {}
+        for family in families:
+            for item in family.samples:
+                labels = ",".join(f'{name}="{value}"' for name, value in sorted(item.labels.items()))
+                found[f"{item.name}{{{labels}}}"] = item.value
+        return found
+
+
+@contextmanager
+def running(dsn: str, langfuse: str, query_timeout: str = "10s") -> Iterator[Exporter]:
+    exporter = Exporter(dsn, langfuse, f"127.0.0.1:{free_port()}", query_timeout)
+    try:
+        yield exporter
+    finally:
+        exporter.process.kill()
+        exporter.process.communicate()
+
+
+def test_it_serves_ready_bytes_in_every_form(platform_database: str, server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts["/api/public/v2/metrics"] = [script.rows()]
+    with running(platform_database, server.url) as exporter:
+        exporter.until(lambda: exporter.get("/readyz").status_code == 200)
+        plain = exporter.get("/metrics", **{"Accept-Encoding": "identity"})
+        assert plain.headers["Content-Type"] == TEXT
+        assert "Content-Encoding" not in plain.headers
+        assert 'exporter_source_up{source="postgres"} 1.0' in plain.text
+        assert "process_resident_memory_bytes" in plain.text
+        assert "_created" not in plain.text
+        packed = exporter.get("/metrics", Accept="application/openmetrics-text;version=1.0.0,*/*;q=0.1")
+        assert packed.headers["Content-Type"] == OPENMETRICS
+        assert packed.headers["Content-Encoding"] == "gzip"
+        names = {family.name for family in parse_openmetrics(packed.text)}  # type: ignore[no-untyped-call]
+        assert {"exporter_source_up", "platform_users_new", "process_cpu_seconds"} <= names
+        raw = requests.get(exporter.url + "/metrics", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=5)
+        assert b"exporter_source_up" in gzip.decompress(raw.raw.read(decode_content=False))
+        assert exporter.get("/healthz").text == "ok\n"
+        ready = exporter.get("/readyz").json()
+        assert ready["collectors"]["postgres"]["state"] == ready["collectors"]["langfuse"]["state"] == "up"
+        landing = exporter.get("/").text
+        assert "<td>postgres</td><td>up</td>" in landing
+        assert exporter.get("/nowhere").status_code == 404
+
+
+def test_sources_that_are_down_are_said_and_hide_nothing(platform_database: str) -> None:
+    with running(platform_database, "http://127.0.0.1:9") as exporter:
+        exporter.until(lambda: exporter.get("/readyz").status_code == 200)
+        collectors = exporter.get("/readyz").json()["collectors"]
+        assert collectors["langfuse"]["state"] == "down"
+        assert "Connection refused" in collectors["langfuse"]["reason"]
+        found = exporter.figures()
+        assert found['exporter_source_up{source="langfuse"}'] == 0
+        assert found['exporter_source_up{source="postgres"}'] == 1
+        assert found['platform_tickets{priority="high",status="open"}'] == 0
+        assert exporter.get("/healthz").status_code == 200, "a source that is down is no reason to restart"
+        exporter.process.send_signal(signal.SIGTERM)
+        _, log = exporter.process.communicate(timeout=10)
+        assert exporter.process.returncode == 0
+    assert 'event="source is down" source=langfuse reason="no connection to http://127.0.0.1:9: Connection refused"' in log
+    assert SECRET not in log
+    assert "Traceback" not in log
+    for line in log.splitlines():
+        assert line.startswith("time=2"), line
+
+
+def test_a_scrape_does_not_wait_for_a_database_that_hangs(platform_database: str) -> None:
+    with psycopg.connect(platform_database) as other:
+        other.execute("LOCK TABLE app.agents IN ACCESS EXCLUSIVE MODE")
+        with running(platform_database, "http://127.0.0.1:9", "5s") as exporter:
+            exporter.until(lambda: exporter.get("/healthz").status_code == 200)
+            assert exporter.get("/readyz").status_code == 503, "the first run still waits for the lock"
+            times = []
+            for _ in range(20):
+                begun = time.perf_counter()
+                assert exporter.get("/metrics").status_code == 200
+                times.append(time.perf_counter() - begun)
+            assert sorted(times)[10] < 0.1
+            exporter.process.send_signal(signal.SIGINT)
+            assert exporter.process.wait(10) == 0, "it ends at once, though a query is still waiting"
+
+
+def test_a_database_that_comes_back_is_seen(platform_database: str) -> None:
+    with psycopg.connect(platform_database, autocommit=True) as connection:
+        connection.execute("ALTER SCHEMA app RENAME TO away")
+        with running(platform_database, "http://127.0.0.1:9") as exporter:
+            exporter.until(lambda: exporter.get("/readyz").status_code == 200)
+            assert exporter.figures()['exporter_query_success{query="users",source="postgres"}'] == 0
+            connection.execute("ALTER SCHEMA away RENAME TO app")
+            exporter.until(lambda: exporter.figures()['exporter_query_success{query="users",source="postgres"}'] == 1)
+            connection.execute("INSERT INTO app.users (id, created_at, role, status) VALUES (1, now(), 'admin', 'active')")
+            exporter.until(lambda: exporter.figures().get('platform_users{role="admin"}') == 1)
+            connection.execute("DELETE FROM app.users")
+            exporter.until(lambda: 'platform_users{role="admin"}' not in exporter.figures())
+
+
+@pytest.mark.parametrize(
+    ("listen", "code", "line"),
+    [
+        ("taken", 3, "cannot listen on 127.0.0.1:{port}: Address already in use\n"),
+        ("nonsense", 2, "exporter.listen: 'nonsense' is not an address to listen on; write for example 127.0.0.1:9464\n"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_one_line(listen: str, code: int, line: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        exporter = Exporter("", "http://127.0.0.1:9", f"127.0.0.1:{port}" if listen == "taken" else listen)
+        _, said = exporter.process.communicate(timeout=20)
+    assert exporter.process.returncode == code
+    assert said == line.format(port=port)

@@ -1,0 +1,88 @@
+"""Samples keep the contract, and labels their limits."""
+
+from __future__ import annotations
+
+from contract.labels import LABELS, OVERFLOW
+from contract.metrics import Metric, MetricType, Source, metric
+from exporters.snapshot import LabelLimits, Reading, Sample, Snapshot, sample, sift
+
+
+def test_each_violation_of_the_contract_is_dropped_and_named() -> None:
+    stranger = Metric("platform_strangers", MetricType.GAUGE, (), "not declared", Source.POSTGRES)
+    good, problems = sift(
+        [
+            sample("platform_users", "admin", value=3),
+            Sample(stranger, (), 1.0),
+            sample("platform_users", value=3),
+            sample("platform_users", "admin", value=4),
+            sample("platform_users", "guest", value=float("nan")),
+            sample("platform_conversations_started_total", "a", "production", value=-1),
+            sample("langfuse_window_calls", "m", "production", "24h", value=1),
+            Sample(metric("platform_execution_duration_seconds"), ("a", "1", "production", "success"), 1.0),
+        ],
+        Source.POSTGRES,
+    )
+    assert good == [sample("platform_users", "admin", value=3)]
+    assert [text.split(" ")[0].split("(")[0] for text in problems] == [
+        "platform_strangers",
+        "platform_users",
+        "platform_users",
+        "platform_users",
+        "platform_conversations_started_total",
+        "langfuse_window_calls",
+        "platform_execution_duration_seconds",
+    ]
+
+
+def test_values_beyond_the_cap_are_summed_into_other_and_counted() -> None:
+    cap = LABELS["model"].cap
+    calls = [sample("langfuse_window_calls", f"m{n:03}", "production", "24h", value=n) for n in range(cap + 3)]
+    kept, overflowed = LabelLimits().apply("usage", calls)
+    by_model = {item.labels[0]: item.value for item in kept}
+    assert overflowed == 3
+    assert len(by_model) == cap + 1
+    assert by_model[OVERFLOW] == 0 + 1 + 2, "the smallest ones are merged"
+    assert sum(by_model.values()) == sum(range(cap + 3)), "and nothing is lost"
+
+
+def test_what_cannot_be_added_is_left_out_of_the_overflow() -> None:
+    cap = LABELS["model"].cap
+    latencies = [
+        sample("langfuse_window_latency_seconds", f"m{n:03}", "production", "24h", value=n + 1) for n in range(cap + 2)
+    ]
+    kept, overflowed = LabelLimits().apply("latency", latencies)
+    assert overflowed == 2
+    assert len(kept) == cap
+    assert OVERFLOW not in {item.labels[0] for item in kept}
+
+
+def test_a_value_keeps_its_name_while_it_appears() -> None:
+    limits, cap = LabelLimits(), LABELS["environment"].cap
+    first = [sample("platform_conversations", f"e{n}", value=100) for n in range(cap)]
+    assert limits.apply("q", first) == (first, 0)
+    kept, overflowed = limits.apply("q", [*first, sample("platform_conversations", "newer-and-greater", value=999)])
+    assert overflowed == 1
+    assert {item.labels[0] for item in kept} == {*(f"e{n}" for n in range(cap)), OVERFLOW}
+    freed, overflowed = limits.apply("q", [*first[1:], sample("platform_conversations", "newer-and-greater", value=999)])
+    assert overflowed == 0
+    assert "newer-and-greater" in {item.labels[0] for item in freed}
+
+
+def test_a_value_outside_a_closed_list_goes_to_other() -> None:
+    found = [sample("platform_tickets", "open", "P0", value=2), sample("platform_tickets", "open", "high", value=3)]
+    kept, overflowed = LabelLimits().apply("tickets", found)
+    assert {item.labels: item.value for item in kept} == {("open", "high"): 3.0, ("open", OVERFLOW): 2.0}
+    assert overflowed == 1
+
+
+def test_a_snapshot_serves_nothing_older_than_its_limit() -> None:
+    up = sample("exporter_source_up", "postgres", value=0)
+    old, young = sample("platform_users", "admin", value=1), sample("platform_documents", "done", value=1)
+    snapshot = Snapshot("postgres", (Reading("users", 100.0, (old,)), Reading("documents", 200.0, (young,))), (up,))
+
+    def stands_for(as_of: float) -> Sample:
+        return sample("exporter_source_data_timestamp_seconds", "postgres", value=as_of)
+
+    assert list(snapshot.samples(200.0, 100.0)) == [up, old, young, stands_for(100.0)]
+    assert list(snapshot.samples(200.1, 100.0)) == [up, young, stands_for(200.0)], "what is not served does not count"
+    assert list(snapshot.samples(1000.0, 100.0)) == [up, stands_for(200.0)], "the last figure's age keeps growing"
