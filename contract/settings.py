@@ -135,6 +135,17 @@ class Thresholds(_Section):
     minimum_failures_page: Annotated[int, Field(ge=1)] = 5
     minimum_conversations: Annotated[int, Field(ge=1)] = 20
 
+    @field_validator("error_ratio_critical", "error_ratio_page", "response_seconds_page")
+    @classmethod
+    def _worse_is_further(cls, value: float, info: ValidationInfo) -> float:
+        milder = {"error_ratio_critical": "error_ratio", "error_ratio_page": "error_ratio_critical"}.get(
+            info.field_name or "", "response_seconds"
+        )
+        below = info.data.get(milder)
+        if below is not None and value <= below:
+            raise ValueError(f"{info.field_name} {value:g} must be above {milder}, which is {below:g}")
+        return value
+
 
 class Budget(_Section):
     """Money for model calls in a calendar month (UTC). `scope` is `all` or an environment."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, SUCCESS_RATIO, Signal
 from contract.status import ERROR, FAILED, TIMEOUT, WORDS
 from dashboards.lib import colours
-from dashboards.lib.field import Thresholds, Word, named, narrowing_link, words
+from dashboards.lib.field import Word, lines, named, narrowing_link, words
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, series
@@ -35,7 +36,7 @@ def success_ratio(settings: Settings) -> Panel:
         decimals=1,
         maximum=1,
         no_value=NO_TRAFFIC,
-        limits=Thresholds(colours.NONE, ((target, colours.DOWN),)),
+        limits=lines((target, colours.DOWN)),
         soft_minimum=min(0.7, target - 0.1),
         drawn="dashed",
         calculations=("lastNotNull", "min"),
@@ -49,15 +50,20 @@ def agent_errors(settings: Settings) -> Panel:
         name="agent_errors",
         title=f"Error ratio by agent (alert above {limits.error_ratio:.0%})",
         description=(
-            "Agent queries that failed or timed out / agent queries, over five minutes, as the alert asks. Above the line: "
-            "see the latest failed executions for the kind of error; when one kind leads, look at that model, tool or service."
+            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks. Lines: warning, critical, and where "
+            "somebody is paged for a whole environment. Above: see the kind of error in the latest failed executions; when one "
+            "kind leads, look at that model, tool or service."
         ),
         targets=(_asked(AGENT_ERROR_RATIO, "5m"),),
         unit="percentunit",
         decimals=1,
         minimum=0,
         no_value=NO_TRAFFIC,
-        limits=Thresholds(colours.NONE, ((limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN))),
+        limits=lines(
+            (limits.error_ratio, colours.DEGRADED),
+            (limits.error_ratio_critical, colours.DOWN),
+            (limits.error_ratio_page, colours.PURPLE),
+        ),
         drawn="dashed",
         soft_maximum=limits.error_ratio * 1.5,
         calculations=("lastNotNull", "max"),
@@ -66,19 +72,20 @@ def agent_errors(settings: Settings) -> Panel:
 
 
 def agent_latency(settings: Settings) -> Panel:
-    limit = settings.thresholds.response_seconds
+    limit, page = settings.thresholds.response_seconds, settings.thresholds.response_seconds_page
     return TimeSeries(
         name="agent_latency",
         title=f"p95 by agent (alert above {limit:g} s)",
         description=(
-            "95th percentile of the time from query to answer, over five minutes, as the alert asks. Above the line: see "
-            "whether all agents are slow (a model or the database) or one (its tools, its newest version)."
+            "95th percentile of the time from query to answer, over five minutes, as the alert asks. The upper line is where "
+            "somebody is paged when half the answers of an environment take longer. Too slow: see whether all agents are slow "
+            "(a model or the database) or one (its tools, its newest version)."
         ),
         targets=(_asked(AGENT_LATENCY, "5m"),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,
-        limits=Thresholds(colours.NONE, ((limit, colours.DOWN),)),
+        limits=lines((limit, colours.DEGRADED), (page, colours.PURPLE)),
         drawn="dashed",
         soft_maximum=limit * 1.2,
         calculations=("lastNotNull", "max"),
