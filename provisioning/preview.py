@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def invocation(
         "--scrape-interval", sources.prometheus.scrape_interval,
         *arguments,
     ]  # fmt: skip
-    return command, {**os.environ, **({"PGPASSWORD": password} if password else {})}
+    # The script looks for the Node.js of the Python environment with the first python3 on PATH.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    return command, {**os.environ, "PATH": path, **({"PGPASSWORD": password} if password else {})}
 
 
 def without_password(dsn: str) -> tuple[str, str]:

@@ -1,0 +1,112 @@
+"""Built files, and a real Prometheus that scrapes a small target."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from contract.settings import Settings
+from provisioning import build
+
+EXPOSITION = """\
+# TYPE agent_queries_total counter
+agent_queries_total{{agent="clerk",status="success",version="1"}} {count}
+# TYPE agent_queries_in_progress gauge
+agent_queries_in_progress{{agent="clerk"}} 2
+"""
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> dict[str, bytes]:
+    return build.artefacts(Settings())
+
+
+@dataclass(frozen=True)
+class Scraped:
+    """A real Prometheus; `since` is when it first saw two samples of its target."""
+
+    url: str
+    since: float
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+class _Target(BaseHTTPRequestHandler):
+    count = 0
+
+    def do_GET(self) -> None:
+        type(self).count += 10
+        body = EXPOSITION.format(count=self.count).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def scraped(prometheus_tools: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    target = ThreadingHTTPServer(("127.0.0.1", 0), _Target)
+    threading.Thread(target=target.serve_forever, daemon=True).start()
+    folder = tmp_path_factory.mktemp("prometheus")
+    port = free_port()
+    jobs = f"""
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: platform
+    static_configs: [{{targets: ["127.0.0.1:{target.server_port}"], labels: {{environment: production}}}}]
+  - job_name: exporter
+    static_configs: [{{targets: ["127.0.0.1:{free_port()}"]}}]
+"""
+    (folder / "prometheus.yml").write_text(jobs)
+    server = subprocess.Popen(
+        [
+            prometheus_tools.prometheus,
+            f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: _counts(url))
+        yield Scraped(url, time.time())
+    finally:
+        server.terminate()
+        server.wait(20)
+        target.shutdown()
+        target.server_close()
+
+
+def _counts(url: str) -> bool:
+    try:
+        body = requests.get(f"{url}/api/v1/query", params={"query": "rate(agent_queries_total[1m])"}, timeout=2).json()
+    except (requests.RequestException, ValueError):
+        return False
+    return bool(body.get("data", {}).get("result"))

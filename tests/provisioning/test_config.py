@@ -1,0 +1,135 @@
+"""A configuration is read as a whole, and every mistake is shown in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract.settings import Settings
+from provisioning import config
+from provisioning.findings import ConfigError, Finding
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def findings(tmp_path: Path, text: str | bytes) -> list[tuple[str, str, str]]:
+    """Place (without the file), message and remedy of every mistake."""
+    file = tmp_path / "observatory.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError) as raised:
+        config.load(file)
+    assert str(raised.value).count("error: ") == len(raised.value.findings)
+
+    def short(finding: Finding) -> tuple[str, str, str]:
+        assert finding.place.startswith(str(file))
+        return finding.place.removeprefix(str(file)).removeprefix(":"), finding.message, finding.remedy
+
+    return [short(finding) for finding in raised.value.findings]
+
+
+def test_the_file_at_the_top_says_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert config.load(Path("observatory.yaml")) == Settings() == config.load(None)
+
+
+def test_the_file_at_the_top_names_every_key() -> None:
+    from provisioning import yaml_source
+
+    written = yaml_source.parse("observatory.yaml", (ROOT / "observatory.yaml").read_text()).data
+
+    def keys(node: object, at: str = "") -> set[str]:
+        if isinstance(node, dict):
+            return {f"{at}.{key}" for key in node} | {k for key, value in node.items() for k in keys(value, f"{at}.{key}")}
+        return {k for item in node for k in keys(item, at)} if isinstance(node, list) else set()
+
+    assert keys(written) == keys(Settings().model_dump(mode="json"))
+
+
+def test_every_mistake_is_shown_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    found = findings(
+        tmp_path,
+        "sources:\n"
+        "  prometheus:\n"
+        "    urll: http://x\n"
+        "thresholds:\n"
+        "  success_ratio: yes\n"
+        "  minimum_queries: 0\n"
+        "  minimum_queries: 5\n"
+        "teams:\n"
+        "  - {name: ops, slack_channel: 12, email: ops@example.com}\n",
+    )
+    assert [place for place, _, _ in found] == [
+        "3:5: sources.prometheus.urll",
+        "5:3: thresholds.success_ratio",
+        "6:3: thresholds.minimum_queries",
+        "7:3: thresholds.minimum_queries",
+        "9:17: teams[0].slack_channel",
+    ]
+    assert found[0][1:] == ("unknown key urll", "did you mean url?")
+    assert found[1][1:] == ("true should be a valid number", "for example 0.9")
+    assert found[2][1].startswith("0 should be greater")
+    assert found[3][1] == "key minimum_queries stands twice, first in line 6"
+    assert found[4][2] == 'put it in quotes: "12"'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("", "", "the file is empty"),
+        ("# only words\n", "", "the file is empty"),
+        ("a: [1\nb: 2\n", "2:2", "not YAML"),
+        ("\ta: 1\n", "1:1", "not YAML"),
+        ("a: 1\n---\nb: 2\n", "2:1", "expected a single document"),
+        ("a: \x01\n", "1", "character 1 is not allowed"),
+        (b"a: 1\nb: \xff\n", "2", "byte 0xff is not UTF-8"),
+        ("- a\n", "1:1", "where settings with keys are wanted"),
+        ("exporter: {listen: !!python/name:os.system x}\n", "1:12: exporter.listen", "is not allowed"),
+        ("exporter:\n  ? [a]\n  : 1\n", "2:5", "a key must be a word"),
+        ("a: &a [*a]\n", "", "contains itself"),
+        ("[" * 4000, "", "nested too deeply"),
+        ("sources:\n", "1:1: sources", "null where settings with keys are wanted"),
+        ("exporter: {query_timeout: 5 minutes}\n", "1:12: exporter.query_timeout", "is not a duration"),
+        ("budgets: [{scope: moon}]\n", "1:1: budgets", "neither 'all' nor one of the environments"),
+        ("environments: [a, a]\n", "1:1: environments", "named twice: a"),
+        ("teams: []\n", "1:1: teams", "at least one is needed"),
+        ("budgets: [{monthly_usd: .inf}]\n", "1:12: budgets[0].monthly_usd", "finite"),
+        ("thresholds:\n  error_ratio: 0.4\n", "1:1: thresholds.error_ratio_critical", "must be above error_ratio"),
+        ("sources: {langfuse: {plan: gold}}\n", "1:22: sources.langfuse.plan", "'hobby', 'core', 'pro' or 'self-hosted'"),
+        ("teams: [{name: a, email: a@b}]\n", "1:9: teams[0].slack_channel", "slack_channel is missing"),
+    ],
+)
+def test_one_mistake_of_each_kind(tmp_path: Path, text: str | bytes, place: str, message: str) -> None:
+    found = findings(tmp_path, text)
+    assert [found[0][0]] == [place]
+    assert message in found[0][1]
+
+
+def test_a_date_is_text_and_not_a_crash(tmp_path: Path) -> None:
+    assert findings(tmp_path, "budgets: [{scope: 2026-13-45}]\n")[0][1].startswith("budget scope '2026-13-45'")
+
+
+@pytest.mark.parametrize(("name", "message"), [("absent.yaml", "there is no such file"), (".", "this is a folder")])
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config.load(tmp_path / name)
+
+
+def test_paths_in_the_file_are_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site").mkdir()
+    file = tmp_path / "site" / "observatory.yaml"
+    file.write_text("sources: {postgres: {dsn_file: secrets/dsn, password_file: /run/secrets/password}}\n")
+    postgres = config.load(file).sources.postgres
+    assert postgres.dsn_file == str(tmp_path / "site" / "secrets" / "dsn")
+    assert postgres.password_file == "/run/secrets/password"
+    monkeypatch.chdir(tmp_path)
+    near = config.load(Path("site/observatory.yaml"))
+    assert near.sources.postgres.dsn_file == "site/secrets/dsn"
+    assert config.anchored(near, tmp_path).sources.postgres.dsn_file == str(tmp_path / "site" / "secrets" / "dsn")
+
+
+def test_the_environment_names_slacks_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_WEBHOOK_URL_FILE", "/run/slack")
+    changed = config.with_environment(Settings())
+    assert changed.notifications.slack.webhook_url_file == "/run/slack"
+    assert changed.notifications.smtp == Settings().notifications.smtp
