@@ -6,7 +6,6 @@ import contextlib
 import os
 from concurrent.futures import Executor, Future
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -26,7 +25,7 @@ _ASK_EVERY = 5.0
 
 
 def named() -> str | None:
-    """The connection string from the environment, given by itself or as a file. Raises StackError when the file is unreadable."""
+    """The connection string from the environment, given by itself or as a file. Raises StackError for an unreadable file."""
     if dsn := os.environ.get(VARIABLE):
         return dsn
     if path := os.environ.get(f"{VARIABLE}_FILE"):
@@ -60,7 +59,9 @@ def trouble(dsn: str) -> str:
 
 
 def reader(dsn: str, var: Path) -> Reader:
-    """How panels connect: as a role of our own with a password in `var/secrets`, or as the DSN's user where roles cannot be made.
+    """How panels connect: as a role of our own, or as the DSN's user where that may not make roles.
+
+    The password goes into `var/secrets/postgres_reader_password`.
 
     Raises StackError when the database cannot be reached or used.
     """
@@ -81,7 +82,7 @@ def reader(dsn: str, var: Path) -> Reader:
             secrets.write(password_file, info.password)
         sslmode = str(conninfo_to_dict(dsn).get("sslmode") or "disable")
         known = ("require", "verify-ca", "verify-full")
-        return Reader(f"{info.host}:{info.port}", info.dbname, quote(user, safe=""), sslmode if sslmode in known else "disable")
+        return Reader(f"{info.host}:{info.port}", info.dbname, user, sslmode if sslmode in known else "disable")
 
 
 class Database:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from demo.stack import record
+from demo.stack import database, record
 from demo.stack.failure import StackError
 from demo.stack.processes import Identity, end, marked
 
@@ -21,12 +21,16 @@ def down(var: Path) -> int:
         end([known.stack], _STACK_SECONDS)
     ended += clear(var)
     record.remove(var)
+    (var / "observatory.yaml").unlink(missing_ok=True)
     return ended
 
 
 def clear(var: Path) -> int:
     """Ends what a stack that was killed left behind, its embedded database too; returns how many processes that were."""
     left = leftovers(var)
+    if (server := database.identity(var)) and server not in left:
+        left.append(server)
+    database.embedded(var, port=0).stop()
     if not end(left, _LEFTOVER_SECONDS):
         pids = ", ".join(str(process.pid) for process in left if process.alive)
         raise StackError(f"processes that could not be ended: {pids}")

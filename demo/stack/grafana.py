@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from demo.stack import secrets
@@ -23,15 +24,18 @@ class NoGrafana(Exception):
     """There is none to be had; the text says why."""
 
 
-def part(place: Place) -> Part:
-    """How to run Grafana here. Its user is `admin`, its password is in `var/secrets/grafana_admin_password`.
+Maker = Callable[[Place], Part]
+
+
+def find() -> Maker:
+    """What makes the part, once the built files are there. Its user is `admin`, its password is in `var/secrets`.
 
     Raises NoGrafana.
     """
     if program := shutil.which("grafana"):
-        return _installed(place, Path(program))
+        return _installed(Path(program))
     if docker := shutil.which("docker"):
-        return _container(place, docker)
+        return _container(docker)
     raise NoGrafana("there is no grafana on PATH and no Docker; the preview shows the same dashboards")
 
 
@@ -51,17 +55,20 @@ def _environment(place: Place, data: Path) -> dict[str, str]:
     }
 
 
-def _installed(place: Place, program: Path) -> Part:
-    real = program.resolve()
-    homes = (real.parent.parent, Path("/usr/share/grafana"))
+def _installed(program: Path) -> Maker:
+    homes = (program.resolve().parent.parent, Path("/usr/share/grafana"))
     home = next((home for home in homes if (home / "conf" / "defaults.ini").is_file()), None)
     if home is None:
         raise NoGrafana(f"{program} has no conf/defaults.ini beside it; the preview shows the same dashboards")
-    command = (str(program), "server", f"--homepath={home}")
-    return _part(place, command, _environment(place, place.var / "grafana"), 60.0)
+
+    def make(place: Place) -> Part:
+        command = (str(program), "server", f"--homepath={home}")
+        return _part(place, command, _environment(place, place.var / "grafana"), 60.0)
+
+    return make
 
 
-def _container(place: Place, docker: str) -> Part:
+def _container(docker: str) -> Maker:
     """In the machine's own network, where it reaches the other parts on loopback and listens there itself."""
     if sys.platform != "linux":
         raise NoGrafana("with Docker it runs on Linux only; `docker compose up` works everywhere")
@@ -73,19 +80,23 @@ def _container(place: Place, docker: str) -> Part:
         ) from None
     if asked.returncode:
         raise NoGrafana("no grafana on PATH, and no Docker engine answers; the preview shows the same dashboards")
-    data = place.var / "grafana"
-    data.mkdir(exist_ok=True)
-    # The folders have the same paths inside, so that the built files are right for both; only `grafana` may be written.
-    mounts = (f"{place.build}:{place.build}:ro", f"{place.var / 'secrets'}:{place.var / 'secrets'}:ro", f"{data}:{data}")
-    environment = _environment(place, data)
-    command = (
-        *(docker, "run", "--rm", f"--name=observatory-grafana-{place.ports['grafana']}", "--network=host"),
-        f"--user={os.getuid()}:{os.getgid()}",
-        *(f"--volume={mount}" for mount in mounts),
-        *(f"--env={name}" for name in environment),
-        IMAGE,
-    )
-    return _part(place, command, environment, _PULLING_SECONDS)
+
+    def make(place: Place) -> Part:
+        data, kept = place.var / "grafana", place.var / "secrets"
+        data.mkdir(exist_ok=True)
+        environment = _environment(place, data)
+        # The folders have the same paths inside, so that the built files are right for both; only `data` may be written.
+        mounts = (f"{place.build}:{place.build}:ro", f"{kept}:{kept}:ro", f"{data}:{data}")
+        command = (
+            *(docker, "run", "--rm", f"--name=observatory-grafana-{place.ports['grafana']}", "--network=host"),
+            f"--user={os.getuid()}:{os.getgid()}",
+            *(f"--volume={mount}" for mount in mounts),
+            *(f"--env={name}" for name in environment),
+            IMAGE,
+        )
+        return _part(place, command, environment, _PULLING_SECONDS)
+
+    return make
 
 
 def _part(place: Place, command: tuple[str, ...], environment: dict[str, str], patience: float) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from demo.stack.child import State
 from demo.stack.figures import Figures
@@ -47,9 +47,9 @@ def _clock() -> str:
     return time.strftime("%H:%M:%S")
 
 
-def stay(supervisor: Supervisor, screen: Screen, figures: Figures, ended: Callable[[], bool]) -> None:
-    """Watches and shows until `ended()`."""
-    while not ended():
+def stay(supervisor: Supervisor, screen: Screen, figures: Figures) -> None:
+    """Watches and shows until an exception ends it."""
+    while True:
         supervisor.tick()
         if figures.tick(time.monotonic()):
             screen.line(figures.line + troubles(supervisor.watched))

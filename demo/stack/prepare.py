@@ -51,6 +51,12 @@ class Wanted:
         )
         return WorldSpec(int(seed), anchor, int(days), float(scale))
 
+    def as_arguments(self) -> tuple[str, ...]:
+        """The options of `prepare` that say the same."""
+        given = (("--seed", self.seed), ("--scale", self.scale), ("--days", self.days))
+        options = tuple(word for name, value in given if value is not None for word in (name, str(value)))
+        return (*options, *(["--fresh"] if self.fresh else []))
+
     def refuse_other(self, spec: WorldSpec, var: Path) -> None:
         """Raises StackError when the world that is there is not the one that was asked for."""
         for name, wanted in (("seed", self.seed), ("scale", self.scale), ("days", self.days)):

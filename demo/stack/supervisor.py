@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from demo.stack.child import Child, Part, State
+from demo.stack.processes import Identity
 
 
 class Watched(Protocol):
@@ -17,6 +18,7 @@ class Watched(Protocol):
     part: Part
     state: State
     reason: str
+    identity: Identity | None
 
     def tick(self, now: float) -> None: ...
 
@@ -34,11 +36,11 @@ class Supervisor:
     def __init__(self, var: Path, changed: Callable[[Watched], None] = lambda _: None) -> None:
         self._var = var
         self._changed = changed
-        self._asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")
+        self.asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")
         self.watched: list[Watched] = []
 
     def start(self, part: Part) -> Child:
-        child = Child(part, self._var, self._asking)
+        child = Child(part, self._var, self.asking)
         child.start(time.monotonic())
         self.add(child)
         return child
@@ -78,4 +80,4 @@ class Supervisor:
         deadline = time.monotonic() + _STOP_SECONDS
         for watched in reversed(self.watched):
             watched.end(min(_STOP_SECONDS_EACH, max(deadline - time.monotonic(), 0.0)))
-        self._asking.shutdown(wait=False, cancel_futures=True)
+        self.asking.shutdown(wait=False, cancel_futures=True)

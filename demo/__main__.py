@@ -1,0 +1,209 @@
+"""`python -m demo`: the local stack and its synthetic platform. `observatory up`, `down` and `demo` lead here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+FINE, UNHEALTHY, WRONG_INPUT, OUT_OF_REACH = 0, 1, 2, 3
+
+_var = click.option(
+    "--var",
+    type=click.Path(path_type=Path),
+    default=ROOT / "var",
+    show_default="var",
+    callback=lambda _context, _option, path: path.absolute(),
+    help="Folder of the stack's state.",
+)
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="OBSERVATORY_CONFIG",
+    help="Configuration file. Without it: ./observatory.yaml when there is one, else the defaults.",
+)
+
+
+def _world(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that choose the synthetic world."""
+    for option in (
+        click.option("--seed", type=click.IntRange(0), help="Number that determines the world.  [1]"),
+        click.option(
+            "--scale", type=click.FloatRange(0.01, 10), help="Size of the platform; 1 is about 2,400 conversations a day.  [1]"
+        ),
+        click.option("--days", type=click.IntRange(8, 400), help="Days of history.  [90]"),
+        click.option("--fresh", is_flag=True, help="Make the world anew, whatever is there."),
+    ):
+        command = option(command)
+    return command
+
+
+class _Commands(click.Group):
+    """Ends every command with a text for people where something is wrong, never with a traceback for it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from demo.stack.failure import StackError
+        from provisioning.findings import InputError
+        from provisioning.tools import ToolError
+
+        try:
+            return super().invoke(ctx)
+        except StackError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except (InputError, ToolError) as error:
+            click.echo(str(error), err=True)
+            ctx.exit(WRONG_INPUT)
+        except OSError as error:
+            click.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+            ctx.exit(OUT_OF_REACH)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """The observatory on this machine, with a synthetic platform to watch.
+
+    \b
+    up                             start everything and stay until Ctrl-C
+    status                         how the running stack is
+    incident errors --for 5m       let something go wrong on the platform
+    down                           end what a killed stack left behind
+    """
+
+
+@main.command()
+@_var
+@_config
+@_world
+@click.option("--no-preview", is_flag=True, help="Leave the preview away.")
+@click.option("--no-grafana", is_flag=True, help="Leave Grafana away.")
+@click.option(
+    "--langfuse-mode",
+    type=click.Choice(["v4", "v3"]),
+    default="v4",
+    show_default=True,
+    help="Version of the Langfuse stand-in.",
+)
+@click.option("--exit-when-ready", is_flag=True, help="End after the table: 0 when all parts are healthy, else 1.")
+def up(
+    var: Path,
+    config: Path | None,
+    seed: int | None,
+    scale: float | None,
+    days: int | None,
+    fresh: bool,
+    no_preview: bool,
+    no_grafana: bool,
+    langfuse_mode: str,
+    exit_when_ready: bool,
+) -> None:
+    """Start everything, show where it is, and stay until Ctrl-C.
+
+    \b
+    The database is the one of OBSERVATORY_POSTGRES_DSN, else an embedded one.
+    Langfuse is the one of LANGFUSE_BASE_URL, else a stand-in.
+    Slack and mail go to sinks with a page, unless SLACK_WEBHOOK_URL_FILE or the configuration's SMTP settings say otherwise.
+    """
+    from demo.stack.prepare import Wanted
+    from demo.stack.screen import Screen
+    from demo.stack.stack import Options
+    from demo.stack.up import up as bring_up
+
+    wanted = Wanted(seed, scale, days, fresh)
+    options = Options(var, wanted, not no_preview and not exit_when_ready, not no_grafana, langfuse_mode)
+    sys.exit(bring_up(options, _settings(config), Screen(), exit_when_ready))
+
+
+@main.command()
+@_var
+def down(var: Path) -> None:
+    """End the stack, or what is left of one that was killed."""
+    from demo.stack.down import down as bring_down
+
+    ended = bring_down(var)
+    click.echo(f"{ended} processes ended" if ended else f"nothing was running in {var}")
+
+
+@main.command()
+@_var
+def status(var: Path) -> None:
+    """Show how the running stack is: exit code 0 when all is healthy, 1 when not, 3 when none runs."""
+    from demo.stack.screen import Screen
+    from demo.stack.status import rows
+
+    found = rows(var)
+    Screen().table(found)
+    sys.exit(FINE if all(row.state == "healthy" for row in found) else UNHEALTHY)
+
+
+@main.command()
+@click.argument("kind")
+@click.option("--for", "duration", default="5m", show_default=True, help="How long: 90s, 5m, 1h.")
+@_var
+def incident(kind: str, duration: str, var: Path) -> None:
+    """Let the platform have an incident: latency, errors, cost or silence."""
+    from demo.platform import incidents
+
+    try:
+        seconds = incidents.seconds_of(duration)
+        declared = incidents.declare(var, kind, seconds, time.time())
+    except incidents.NoRunningStack as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(OUT_OF_REACH)
+    except incidents.IncidentError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(WRONG_INPUT)
+    until = time.strftime("%H:%M:%S", time.localtime(declared.end))
+    click.echo(f"{kind}: {incidents.KINDS[kind]}, until {until}")
+
+
+@main.command()
+@_var
+@_config
+@_world
+def prepare(var: Path, config: Path | None, seed: int | None, scale: float | None, days: int | None, fresh: bool) -> None:
+    """Load the database and fill the history, once: what `up` does before the parts start.
+
+    The database is the one of OBSERVATORY_POSTGRES_DSN, or of the configuration.
+    """
+    import psycopg
+
+    from demo.stack.prepare import HISTORY_FAILED, HistoryError, Progress, Wanted
+    from demo.stack.prepare import prepare as bring_up_to_now
+    from provisioning import secrets
+
+    settings = _settings(config)
+    with_standin = not os.environ.get("LANGFUSE_BASE_URL")
+    var.mkdir(parents=True, exist_ok=True)
+    try:
+        wanted = Wanted(seed, scale, days, fresh)
+        dsn = secrets.postgres_dsn(settings)
+        if not bring_up_to_now(var, dsn, settings, wanted, time.time(), with_standin, Progress(click.echo)):
+            click.echo("no history: promtool or prometheus is missing; run `make tools`")
+            sys.exit(HISTORY_FAILED)
+    except HistoryError as error:
+        click.echo(f"no history: {error}", err=True)
+        sys.exit(HISTORY_FAILED)
+    except psycopg.Error as error:
+        click.echo(f"the database cannot be used: {' '.join(str(error).split())}", err=True)
+        sys.exit(OUT_OF_REACH)
+
+
+def _settings(path: Path | None) -> Settings:
+    from provisioning import config
+
+    default = Path(config.FILE_NAME)
+    return config.with_environment(config.load(path or (default if default.exists() else None)))
+
+
+if __name__ == "__main__":
+    main(prog_name="observatory")

@@ -1,0 +1,178 @@
+"""One stack from its first port to its last process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract.settings import Settings
+from demo.database.server import EmbeddedPostgres, ServerError
+from demo.stack import database, effective, grafana, parts, ports, record, secrets, steps
+from demo.stack.child import Part, State
+from demo.stack.database import Database
+from demo.stack.failure import StackError
+from demo.stack.live import Announcer, row
+from demo.stack.parts import Place, python
+from demo.stack.prepare import HISTORY_FAILED, Wanted
+from demo.stack.processes import boot, identify
+from demo.stack.screen import Row, Screen
+from demo.stack.supervisor import Supervisor, Watched
+from provisioning import build, tools
+from provisioning.findings import InputError
+
+_READY_SECONDS = 240.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person chose. `var` is the folder of the stack's state (absolute)."""
+
+    var: Path
+    wanted: Wanted = field(default_factory=Wanted)
+    preview: bool = True
+    grafana: bool = True
+    langfuse_mode: str = "v4"
+
+
+class Stack:
+    """Starts the parts in order of need and ends them in reverse. Its methods raise StackError."""
+
+    def __init__(self, options: Options, configured: Settings, screen: Screen) -> None:
+        me = identify(os.getpid())
+        if me is None:
+            raise StackError("the local stack runs on Linux only; `docker compose up` works elsewhere")
+        self._options, self._screen = options, screen
+        self._record = record.Record(boot(), me)
+        self._announcer = Announcer(screen)
+        self._absent: list[Row] = []
+        self.settings = configured
+        self.dsn = ""
+        chosen = ports.choose()
+        for sentence in ports.moved(chosen):
+            screen.say(f"  {sentence}")
+        self.place = Place(options.var, chosen)
+        self.supervisor = Supervisor(options.var, self._changed)
+        record.write(options.var, self._record)
+
+    def start(self) -> None:
+        """Everything but the preview, until each part is healthy or has shown that it will not be."""
+        self._open_database()
+        dashboards = self._find_grafana()
+        self._configure(with_grafana=dashboards is not None)
+        self._prepare()
+        for part in self._parts():
+            self.supervisor.start(part)
+        if dashboards:
+            self.supervisor.start(dashboards(self.place))
+        with self._screen.step("Starting the parts") as beat:
+            self.supervisor.wait(self.supervisor.settled, _READY_SECONDS, lambda: beat(self._pending()))
+
+    def start_preview(self) -> None:
+        """In the background: its first start installs packages. What becomes of it is said when it is known."""
+        self._announcer.speaking = True
+        if not self._options.preview:
+            self._absent.append(Row("Preview", "", "not started", "switched off with --no-preview"))
+            return
+        try:
+            self.supervisor.start(parts.preview(self.place, self.settings))
+        except InputError as error:
+            self._absent.append(Row("Preview", "", "not started", str(error)))
+
+    def rows(self) -> list[Row]:
+        return [*map(row, self.supervisor.watched), *self._absent]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all parts are there and well; Grafana and the preview may be missing, for not every machine can have them."""
+        needed = [watched for watched in self.supervisor.watched if watched.part.name not in ("grafana", "preview")]
+        missing = [absent for absent in self._absent if absent.title not in ("Grafana", "Preview")]
+        return not missing and all(watched.state is State.HEALTHY for watched in needed)
+
+    def end(self) -> None:
+        """Ends every part, and takes back what says that a stack is running."""
+        self.supervisor.end()
+        self.place.config.unlink(missing_ok=True)
+        record.remove(self.place.var)
+
+    def _changed(self, watched: Watched) -> None:
+        part = watched.part
+        self._record = self._record.with_part(
+            record.RunningPart(part.name, part.title, part.address, part.ready, watched.identity)
+        )
+        record.write(self.place.var, self._record)
+        self._announcer(watched)
+
+    def _open_database(self) -> None:
+        server: EmbeddedPostgres | None = None
+        dsn = database.named()
+        if dsn is None:
+            with self._screen.step("Starting PostgreSQL"):
+                try:
+                    server = database.embedded(self.place.var, self.place.ports["postgres"])
+                    dsn = server.start()
+                except ServerError as error:
+                    raise StackError(str(error)) from None
+        elif why := database.trouble(dsn):
+            raise StackError(f"the database of {database.VARIABLE} cannot be used: {why}")
+        self.dsn = dsn
+        secrets.write(self.place.var / "secrets" / "postgres_dsn", dsn)
+        self.supervisor.add(Database(self.place.var, dsn, self.supervisor.asking, server))
+
+    def _find_grafana(self) -> grafana.Maker | None:
+        why = "switched off with --no-grafana"
+        if self._options.grafana:
+            try:
+                return grafana.find()
+            except grafana.NoGrafana as error:
+                why = str(error)
+        self._absent.append(Row("Grafana", "", "not started", why))
+        return None
+
+    def _configure(self, with_grafana: bool) -> None:
+        """Secrets, settings and built files; where there is no Grafana, links lead to the preview, which has the same pages."""
+        var, chosen = self.place.var, self.place.ports
+        links_to = effective.address(chosen, "grafana" if with_grafana or not self._options.preview else "preview")
+        self.settings = effective.of_stack(self.settings, chosen, var, database.reader(self.dsn, var), links_to)
+        secrets.write(var / "secrets" / "slack_webhook_url", effective.address(chosen, "inbox") + "/slack")
+        for kind, prefix in (("public", "pk-lf-"), ("secret", "sk-lf-")):
+            secrets.kept(var / "secrets" / f"langfuse_{kind}_key", prefix)
+        effective.write(self.settings, var)
+        try:
+            build.write(build.artefacts(self.settings), self.place.build)
+        except InputError as error:
+            raise StackError(str(error), exit_code=2) from None
+
+    def _prepare(self) -> None:
+        log = self.place.var / "log" / "prepare.log"
+        options = self._options.wanted.as_arguments()
+        command = python("demo", "prepare", "--var", self.place.var, "--config", self.place.config, *options)
+        code = steps.run(self._screen, steps.Step("Bringing the past up to now", command, log), self.place.var)
+        if code == HISTORY_FAILED:
+            self._screen.say(f"  going on without the history of the metrics: {steps.last_line(log)}")
+        elif code:
+            raise StackError(
+                steps.last_line(log) or f"preparing ended with exit code {code}; see {log}", code if code == 2 else 3
+            )
+
+    def _parts(self) -> Iterator[Part]:
+        standin = effective.real_langfuse() is None
+        yield parts.sinks(self.place)
+        if standin:
+            yield parts.langfuse(self.place, self._options.langfuse_mode)
+        yield parts.platform(self.place, standin)
+        yield parts.exporter(self.place)
+        yield from self._server("Alertmanager", "alertmanager", lambda binary: parts.alertmanager(self.place, binary))
+        retention = self.settings.sources.prometheus.retention
+        yield from self._server("Prometheus", "prometheus", lambda binary: parts.prometheus(self.place, binary, retention))
+
+    def _server(self, title: str, name: tools.ToolName, make: Callable[[Path], Part]) -> Iterator[Part]:
+        if binary := tools.find(name):
+            yield make(binary)
+        else:
+            self._absent.append(Row(title, "", "not started", tools.how_to_get(name)))
+
+    def _pending(self) -> str:
+        waiting = (State.STARTING, State.RESTARTING)
+        return ", ".join(watched.part.name for watched in self.supervisor.watched if watched.state in waiting)
