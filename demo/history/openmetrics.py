@@ -29,6 +29,13 @@ class Column(NamedTuple):
     values: Sequence[Number]
 
 
+class Table(NamedTuple):
+    """Series that have their samples at the same times."""
+
+    times: Sequence[int]
+    columns: Sequence[Column]
+
+
 def sample_times(since: float, until: float, now: float) -> list[int]:
     """Times of samples in (since, until]: whole quarters of a minute within the last day before `now`, whole minutes before."""
     fine_from = now - FINE_SPAN_SECONDS
@@ -48,19 +55,28 @@ def by_block(times: Sequence[int]) -> Iterator[list[int]]:
         yield block
 
 
-def write(path: Path, times: Sequence[int], columns: Iterable[Column]) -> int:
-    """Write one file and return the number of its samples. Columns of a series must not repeat."""
-    tails = [f" {at}\n" for at in times]
+def write(path: Path, tables: Iterable[Table]) -> int:
+    """Write one file and return the number of its samples. A series may stand in one of the tables only."""
     samples = 0
     with path.open("w", encoding="utf-8") as file:
-        for name, labels, values in columns:
-            ends = tails[len(tails) - len(values) :]
-            if None in values:
-                kept = [(value, end) for value, end in zip(values, ends, strict=True) if value is not None]
-                values, ends = [value for value, _ in kept], [end for _, end in kept]
-            if values:
-                prefix = f"{name}{label_text(labels)} "
-                file.write(prefix + prefix.join(map(add, map(repr, values), ends)))
+        for times, columns in tables:
+            tails = [f" {at}\n" for at in times]
+            for name, labels, values in columns:
+                ends = tails[len(tails) - len(values) :]
+                if None in values:
+                    kept = [(value, end) for value, end in zip(values, ends, strict=True) if value is not None]
+                    values, ends = [value for value, _ in kept], [end for _, end in kept]
+                file.write(_lines(f"{name}{label_text(labels)} ", values, ends))
                 samples += len(values)
         file.write("# EOF\n")
     return samples
+
+
+def _lines(prefix: str, values: Sequence[Number], ends: list[str]) -> str:
+    """One line for each value. Millions are written, so nothing is done for a line that can be done once."""
+    if not values:
+        return ""
+    if values.count(values[0]) == len(values):
+        prefix += repr(values[0])
+        return prefix + prefix.join(ends)
+    return prefix + prefix.join(map(add, map(repr, values), ends))

@@ -1,0 +1,116 @@
+"""Seven days of history from the first minute, and later the hours in which the stack was not running."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from contract.settings import Settings
+from demo.history import blocks, openmetrics, recorded
+from demo.history.exporter import ExporterHistory
+from demo.history.platform import Recorder
+from demo.platform import state
+from demo.platform.metrics import PlatformMetrics
+from demo.world.world import World
+
+DAYS = 7
+SHORTEST_GAP_SECONDS = 300.0
+"""A shorter gap is left to the platform, which catches up by itself."""
+_LOOKAHEAD_SECONDS = 6 * 3600.0
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and which share of all is done (0 to 1)."""
+
+
+class Tools(Protocol):
+    """Where the binaries are."""
+
+    @property
+    def prometheus(self) -> Path: ...
+
+    @property
+    def promtool(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The `instance` labels of the scrape targets, as Prometheus sees them: `host:port`."""
+
+    platform: str
+    exporter: str
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was written. All zero when there was nothing to do."""
+
+    since: float = 0.0
+    until: float = 0.0
+    series: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+
+def fill(
+    var: Path, dsn: str, world: World, settings: Settings, tools: Tools, instances: Instances, until: float, progress: Progress
+) -> Filled:
+    """Bring the data folder `var`/prometheus up to `until` (seconds since the epoch); Prometheus must not be running on it.
+
+    The database and the stand-in's storage must have lived until then. Nothing happens when at most five minutes are missing.
+    An interrupted run leaves the data folder as it was. Raises HistoryError, psycopg.Error or OSError.
+    """
+    begun = time.monotonic()
+    until = until // openmetrics.COARSE_SECONDS * openmetrics.COARSE_SECONDS
+    data, checkpoint = var / "prometheus", state.read(var)
+    if checkpoint is None or not data.is_dir():
+        since, metrics = until - DAYS * 86400.0, PlatformMetrics(world, until - DAYS * 86400.0, _LOOKAHEAD_SECONDS)
+    elif until - checkpoint["at"] <= SHORTEST_GAP_SECONDS:
+        return Filled()
+    else:
+        since, metrics = checkpoint["at"], PlatformMetrics.restore(world, checkpoint, _LOOKAHEAD_SECONDS)
+    part = var / "prometheus.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        storage = var / "langfuse.sqlite"
+        times = openmetrics.sample_times(since, until, until)
+        progress("reading what the exporter would have seen", 0.0)
+        exporter = ExporterHistory(dsn, storage if storage.is_file() else None, times, settings, instances.exporter)
+        series, samples = _import(part, tools, Recorder(metrics, instances.platform), exporter, times, progress)
+        samples += recorded.record(
+            tools.prometheus, tools.promtool, part / "data", since, until, _share(progress, "recorded series", 0.65)
+        )
+        if data.is_dir():
+            recorded.flush(tools.prometheus, data)
+        blocks.move_blocks(part / "data", data)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    metrics.advance(until)
+    state.write(var, metrics.checkpoint())
+    return Filled(since, until, series, samples, time.monotonic() - begun)
+
+
+def _import(
+    part: Path, tools: Tools, platform: Recorder, exporter: ExporterHistory, times: list[int], progress: Progress
+) -> tuple[int, int]:
+    """Write all blocks; give the greatest number of series in one, and the number of samples."""
+    data = part / "data"
+    data.mkdir()
+    series = samples = 0
+    with blocks.Programs() as programs:
+        for number, block in enumerate(openmetrics.by_block(times)):
+            progress("samples of the last days", 0.05 + 0.6 * (block[0] - times[0]) / max(1, times[-1] - times[0]))
+            tables = (platform.table(block), exporter.table(block[0], block[-1]))
+            file = part / f"{number}.om"
+            samples += openmetrics.write(file, tables)
+            series = max(series, sum(len(table.columns) for table in tables))
+            blocks.import_file(programs, tools.promtool, file, data)
+    return series, samples
+
+
+def _share(progress: Progress, step: str, begin: float) -> Callable[[float], None]:
+    return lambda share: progress(step, begin + (1.0 - begin) * share)
