@@ -76,7 +76,7 @@ class EmbeddedPostgres:
         except OSError as error:
             raise ServerError(f"PostgreSQL's folder {self._folder} cannot be used: {error}") from error
         self._check_version()
-        with self.log.open("ab") as log:
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command("postgres", "-D", str(self._folder), "-p", str(self._port), *_options()),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True, **self._identity(),
@@ -175,8 +175,8 @@ class EmbeddedPostgres:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
-        telling = [line for line in lines if "could not bind" in line or "FATAL" in line]
-        return (telling or lines or ["nothing in the log"])[-1]
+        telling = [line for sign in ("could not bind", "FATAL") for line in lines if sign in line]
+        return (telling or lines[-1:] or ["nothing in the log"])[0]
 
     def _gone(self, pid: int, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -184,7 +184,7 @@ class EmbeddedPostgres:
             if self._process is not None and self._process.pid == pid:
                 if self._process.poll() is not None:
                     return True
-            elif not psutil.pid_exists(pid):
+            elif not _alive(pid):
                 return True
             time.sleep(0.02)
         return False
@@ -226,4 +226,12 @@ def _running(pid_file: Path, folder: Path) -> int | None:
         words = psutil.Process(pid).cmdline()
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
-    return pid if str(folder) in words and any("postgres" in word for word in words) else None
+    return pid if str(folder) in words and any("postgres" in word for word in words) and _alive(pid) else None
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and only waits to be noticed by its parent does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

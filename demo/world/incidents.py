@@ -21,7 +21,7 @@ LATENCY_FACTOR, LATENCY_LIMIT_SECONDS, LATENCY_TIMEOUTS = 9.0, 120.0, 0.015
 COST_FACTOR = 25
 ERROR_SHARE = 0.70
 EXTRA_TRAFFIC = 3.0
-SLOWEST_EXTRA_RATE = 0.12
+SLOWEST_EXTRA_RATE = 0.1
 """Conversations per second: retries are seen at once even where little was going on."""
 _EXTRA_POSITIONS = 10_000
 _PRODUCTION_SHARE = 0.88
@@ -91,7 +91,7 @@ def _retries(spec: WorldSpec, incident: Incident, hour: float) -> list[float]:
         if at >= hour:
             found.append(round(at, 3))
         per_second = max(SLOWEST_EXTRA_RATE, EXTRA_TRAFFIC * _PRODUCTION_SHARE * rate(spec, at))
-        at += rng.expovariate(per_second)
+        at += (0.5 + rng.random()) / per_second
     return found
 
 
