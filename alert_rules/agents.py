@@ -222,7 +222,7 @@ RESPONSE_TIME = Alert(
     severity=Severity.WARNING,
     team="agents",
     summary="An agent answers too slowly.",
-    description="The slowest 5 % of the queries to agent {agent} in {environment} took longer than {value} in the last "
+    description="The slowest 5% of the queries to agent {agent} in {environment} took longer than {value} in the last "
     "{window}; {threshold} is the limit. It has been so for {hold}.",
     meaning="The 95th percentile of the time from query to answer is beyond what was agreed: one user in twenty waits longer.",
     impact="Users wait, ask again, or leave before the answer comes; repeated queries make it slower still.",

@@ -136,9 +136,10 @@ def _smtp(smtp: Smtp) -> Config:
 
 
 def configuration(settings: Settings) -> Config:
-    """Alertmanager's configuration. Paths in it are relative to its file, and files of secrets stand as the settings give them.
+    """Alertmanager's configuration.
 
-    Raises AlertError when the alerts are not sound.
+    The path of the templates is relative to the file. Files of secrets stand as the settings give them: Alertmanager reads
+    relative ones from its working directory, so give absolute ones. Raises AlertError when the alerts are not sound.
     """
     return {
         "global": {

@@ -1,8 +1,8 @@
 """Running Debian's Alertmanager from an unpacked package.
 
-Debian's build does not carry the standard templates and the web interface inside the program but reads them from /usr/share, and
-does not start without. Where the package was only unpacked, nothing is there, and putting it there takes root. So a copy of
-the program is made that reads them from its working folder instead, which is then the unpacked package's own.
+Debian's build does not carry the standard templates inside the program but reads them from /usr/share, and does not start
+without. Where the package was only unpacked, nothing is there, and putting it there takes root. So a copy of the program is
+made that reads them from its working folder instead, which is then the unpacked package's own.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ def alertmanager(binary: Path, place: Path) -> Program:
     here = b"./" * (len(installed) // 2)
     whole.write_bytes(binary.read_bytes().replace(installed, here))
     whole.chmod(0o755)
-    os.replace(whole, copy)
+    whole.replace(copy)
     return Program(copy, unpacked)

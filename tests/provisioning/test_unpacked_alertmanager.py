@@ -1,0 +1,37 @@
+"""A program that was unpacked, not installed, is made to look for its files where it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from provisioning import unpacked
+
+INSTALLED = b"/usr/share/prometheus/alertmanager"
+
+
+@pytest.fixture
+def binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(unpacked, "_INSTALLED", Path(INSTALLED.decode().replace("usr", "opt")))
+    path = tmp_path / "usr" / "bin" / "prometheus-alertmanager"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"before " + INSTALLED.replace(b"usr", b"opt") + b"/ui/ after")
+    return path
+
+
+def test_an_unpacked_program_reads_its_files_from_its_folder(binary: Path, tmp_path: Path) -> None:
+    share = tmp_path / "usr" / "share" / "prometheus" / "alertmanager"
+    share.mkdir(parents=True)
+    (share / "default.tmpl").touch()
+    program = unpacked.alertmanager(binary, tmp_path / "place")
+    assert program.folder == share
+    assert program.path.read_bytes() == b"before " + b"./" * 17 + b"/ui/ after"
+    assert len(program.path.read_bytes()) == len(binary.read_bytes())
+    assert program.path.stat().st_mode & 0o111
+    assert [path.name for path in program.path.parent.iterdir()] == ["alertmanager"]
+
+
+def test_a_program_with_everything_inside_is_run_as_it_is(binary: Path, tmp_path: Path) -> None:
+    assert unpacked.alertmanager(binary, tmp_path / "place") == unpacked.Program(binary)
+    assert not (tmp_path / "place").exists()
