@@ -41,10 +41,15 @@ def at_least(target: float) -> Thresholds:
 
 
 def at_most(warning: float, critical: float | None = None) -> Thresholds:
-    """Good up to `warning`; bad from `critical` on. Without `critical`, bad from `warning` on."""
-    if critical is None:
-        return Thresholds(colours.OK, ((warning, colours.DOWN),))
+    """Good below `warning`, bad from `critical` on. Without `critical`, or with one that comes first, there is no between."""
+    if critical is None or critical <= warning:
+        return Thresholds(colours.OK, ((warning if critical is None else critical, colours.DOWN),))
     return Thresholds(colours.OK, ((warning, colours.DEGRADED), (critical, colours.DOWN)))
+
+
+def lines(*marked: tuple[float, str]) -> Thresholds:
+    """Lines to draw across a graph, in any order; of several at one value the last stays."""
+    return Thresholds(colours.NONE, tuple(sorted(dict(marked).items())))
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def data_age(settings: Settings) -> Panel:
         title="Age of the figures",
         description=(
             "How long ago the newest figures of each source were true, and when Prometheus last reached the platform and the "
-            f"exporter. Amber from two minutes, red from {settings.exporter.max_age}: then the tiles above show the past. Look "
+            f"exporter. Red from {settings.exporter.max_age}: then the tiles above show the past. Look "
             "at 'Sources in detail' for the query that fails."
         ),
         targets=(PromQuery(expr=f"{parts}\nor {targets}", legend="{{part}}", instant=True),),
@@ -48,7 +48,7 @@ def data_age(settings: Settings) -> Panel:
         decimals=0,
         minimum=0,
         no_value="nothing was ever read",
-        limits=at_most(120, limit),
+        limits=at_most(min(120, limit / 2), limit),
         shown="value_and_name",
         value_size=28,
     )
