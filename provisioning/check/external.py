@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from provisioning import tools
@@ -19,8 +21,9 @@ def external_findings(artefacts: Mapping[str, bytes]) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="observatory-check-") as name:
         folder = Path(name)
         write(artefacts, folder)
-        for arguments in _commands(artefacts):
-            yield from _run(arguments, folder)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for found in pool.map(lambda arguments: _run(arguments, folder), _commands(artefacts)):
+                yield from found
 
 
 def missing_tools() -> list[str]:
@@ -29,11 +32,11 @@ def missing_tools() -> list[str]:
 
 
 def _commands(artefacts: Mapping[str, bytes]) -> Iterator[list[str]]:
-    tests = [path for path in artefacts if path.startswith("prometheus/tests/")]
     if promtool := _found("promtool"):
         yield [str(promtool), "check", "config", "prometheus/prometheus.yml"]
-        if tests:
-            yield [str(promtool), "test", "rules", *tests]
+        for path in artefacts:
+            if path.startswith("prometheus/tests/"):
+                yield [str(promtool), "test", "rules", path]
     if amtool := _found("amtool"):
         yield [str(amtool), "check-config", "alertmanager/alertmanager.yml"]
 
@@ -45,14 +48,14 @@ def _found(name: tools.ToolName) -> Path | None:
         raise InputError(f"error: {problem}") from None
 
 
-def _run(arguments: list[str], folder: Path) -> Iterator[Finding]:
+def _run(arguments: list[str], folder: Path) -> list[Finding]:
     program, *rest = arguments
-    place = " ".join([Path(program).name, *rest[:2]])
+    place = " ".join([Path(program).name, *rest])
     try:
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        yield error(place, f"did not end within {_SECONDS} s")
-        return
-    if done.returncode:
-        said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "SUCCESS" not in line)
-        yield error(place, said.replace(str(folder), "build") or f"ended with {done.returncode}")
+        return [error(place, f"did not end within {_SECONDS} s")]
+    if done.returncode == 0:
+        return []
+    said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "SUCCESS" not in line)
+    return [error(place, said.replace(str(folder), "build") or f"ended with {done.returncode}")]

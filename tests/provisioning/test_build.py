@@ -48,7 +48,10 @@ def test_the_real_tools_accept_it(artefacts: dict[str, bytes], prometheus_tools:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     said = subprocess.run(
-        [prometheus_tools.promtool, "check", "config", "prometheus/prometheus.yml"], cwd=tmp_path, capture_output=True, text=True
+        [prometheus_tools.promtool, "check", "config", "prometheus/prometheus.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert "WARNING" not in said.stdout + said.stderr, "every target file is there"
 
