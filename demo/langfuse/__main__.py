@@ -57,12 +57,17 @@ def main(
     except sqlite3.Error as error:
         raise click.BadParameter(f"{var / 'langfuse.sqlite'} cannot be opened: {error}", param_hint="--var") from None
     standin = StandIn(store, MODES[mode], keys, time.time, price_list(MODELS), lag, numbers_as_strings)
-    # The server stops on these signals by itself and passes them on afterwards; the end is then a normal one.
+    serving = server(standin)
+
+    def stop(*_: object) -> None:
+        serving.should_exit = True
+
+    # While it serves, the server stops on these signals by itself and passes them on afterwards; the end is a normal one.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, stop)
     click.echo(f"Langfuse stand-in ({mode}) at {address(listener)}")
     sys.stdout.flush()
-    server(standin).run(sockets=[listener])
+    serving.run(sockets=[listener])
     store.close()
 
 

@@ -7,6 +7,7 @@ import base64
 import hmac
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ def _model(price: Price) -> dict[str, Any]:
     return {
         "id": price.model,
         "modelName": price.model,
-        "matchPattern": f"(?i)^({price.model})$",
+        "matchPattern": f"(?i)^({re.escape(price.model)})$",
         "startDate": None,
         "unit": "TOKENS",
         **{f"{kind}Price": price.usd.get(kind) for kind in ("input", "output", "total")},

@@ -25,6 +25,7 @@ def listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()  # requests wait here until the server takes them
     except OSError as error:
         listener.close()
         raise PortTaken(f"port {port} of {HOST} is taken: {error.strerror}") from None
@@ -43,7 +44,6 @@ def server(standin: StandIn) -> uvicorn.Server:
 def running(standin: StandIn) -> Iterator[str]:
     """A server in a thread of this process, for tests; gives its address."""
     listener = listen(0)
-    listener.listen()  # requests wait in the queue of the socket until the server takes them
     serving = server(standin)
     thread = Thread(target=serving.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from demo.langfuse import aggregates
-from demo.langfuse.times import from_seconds
+from demo.langfuse.times import SECOND, from_seconds
 from demo.world.observations import Observation, Score
 
 USD = 10**12
@@ -106,17 +106,21 @@ def _tags(tags: tuple[str, ...]) -> str:
 
 
 def _observation_row(o: Observation) -> tuple[Any, ...]:
-    started = from_seconds(o.start)
-    ended = None if o.end is None else from_seconds(o.end)
-    received, produced, total, usage = _usage(o.usage)
-    input_cost, output_cost, total_cost, cost = _cost(o.cost)
+    # Taken apart at once: reading thirty attributes by name would be half of the time of a bulk load.
+    (
+        id_, trace_id, parent_id, type_, name, level, message, start, end, first_token, model, usage, cost, prompt_name,
+        prompt_version, user_id, session_id, trace_name, tags, environment, version, release,
+    ) = o  # fmt: skip
+    started = round(start * SECOND)
+    ended = None if end is None else round(end * SECOND)
+    received, produced, total, usage_text = _usage(usage)
+    input_cost, output_cost, total_cost, cost_text = _cost(cost)
     return (
-        o.id, o.trace_id, o.parent_id or None, o.type, o.name, o.level,
-        started, ended, None if o.completion_start is None else from_seconds(o.completion_start),
-        started if ended is None else ended, o.model or None,
-        received, produced, total, input_cost, output_cost, total_cost,
-        o.prompt_name or None, o.prompt_version, o.user_id or None, o.session_id or None, o.trace_name or None,
-        _tags(tuple(o.tags)), o.environment, o.version or None, o.release or None, o.status_message, usage, cost,
+        id_, trace_id, parent_id or None, type_, name, level,
+        started, ended, None if first_token is None else round(first_token * SECOND), started if ended is None else ended,
+        model or None, received, produced, total, input_cost, output_cost, total_cost,
+        prompt_name or None, prompt_version, user_id or None, session_id or None, trace_name or None,
+        _tags(tuple(tags)), environment, version or None, release or None, message, usage_text, cost_text,
     )  # fmt: skip
 
 
