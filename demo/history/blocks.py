@@ -41,7 +41,7 @@ class Programs:
 
     def __init__(self, places: int = WORKERS) -> None:
         self._places = places
-        self._running: list[tuple[subprocess.Popen[str], Path | None]] = []
+        self._running: list[tuple[list[str], subprocess.Popen[str], Path | None]] = []
 
     def __enter__(self) -> Programs:
         return self
@@ -51,7 +51,7 @@ class Programs:
             while kind is None and self._running:
                 self._wait()
         finally:
-            for process, _ in self._running:
+            for _, process, _ in self._running:
                 process.kill()
                 process.communicate()
 
@@ -60,15 +60,15 @@ class Programs:
         while len(self._running) >= self._places:
             self._wait()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment())
-        self._running.append((process, consumed))
+        self._running.append((command, process, consumed))
 
     def _wait(self) -> None:
-        process, consumed = self._running[0]
+        command, process, consumed = self._running[0]
         said, _ = process.communicate()
         self._running.pop(0)
         if process.returncode:
             last = said.strip().splitlines()[-1:] or ["nothing"]
-            raise HistoryError(f"{' '.join(process.args[:4])} ended with {process.returncode} and said: {last[0]}")  # type: ignore[index]
+            raise HistoryError(f"{' '.join(command[:4])} ended with {process.returncode} and said: {last[0]}")
         if consumed:
             consumed.unlink()
 

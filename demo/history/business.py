@@ -42,14 +42,17 @@ def series(dsn: str, times: Sequence[float], environments: Sequence[str]) -> Ite
         yield ("platform_users_active_before", (window,)), read(active[window], earlier)
 
 
-def _rows(connection: psycopg.Connection[Any], sql: str, parameters: dict[str, object] | None = None) -> Iterator[tuple[Any, ...]]:
+Connection = psycopg.Connection[Any]
+
+
+def _rows(connection: Connection, sql: str, parameters: dict[str, object] | None = None) -> Iterator[tuple[Any, ...]]:
     """The rows of a query, a part at a time. Times are selected as seconds since the epoch."""
     with connection.cursor(name="history") as cursor:
         cursor.itersize = _FETCH
         yield from cursor.execute(sql.encode(), parameters)
 
 
-def _users(steps: Steps, connection: psycopg.Connection[Any], until: float) -> None:
+def _users(steps: Steps, connection: Connection, until: float) -> None:
     sql = "SELECT role, extract(epoch FROM created_at)::float8 FROM app.users WHERE created_at <= to_timestamp(%(until)s)"
     for role, created in _rows(connection, sql, {"until": until}):
         steps.change("platform_users", role, at=created)
@@ -58,14 +61,15 @@ def _users(steps: Steps, connection: psycopg.Connection[Any], until: float) -> N
 
 
 def _conversations(
-    steps: Steps, connection: psycopg.Connection[Any], until: float, agents: Sequence[str], environments: Sequence[str]
+    steps: Steps, connection: Connection, until: float, agents: Sequence[str], environments: Sequence[str]
 ) -> None:
     steps.expect("platform_conversations", product(environments))
     steps.expect("platform_conversations_started", product(environments, WINDOWS))
     steps.expect("platform_conversations_started_total", product(agents, environments))
     steps.expect("platform_conversations_ended_total", product(agents, environments, LABELS["goal"].values))
     sql = """
-        SELECT agents.name, conversations.environment, extract(epoch FROM created_at)::float8, extract(epoch FROM ended_at)::float8,
+        SELECT agents.name, conversations.environment,
+               extract(epoch FROM created_at)::float8, extract(epoch FROM ended_at)::float8,
                CASE WHEN goal_achieved THEN 'achieved' WHEN NOT goal_achieved THEN 'missed' ELSE 'unknown' END
         FROM app.conversations JOIN app.agents ON agents.id = conversations.agent_id
         WHERE created_at <= to_timestamp(%(until)s)
@@ -79,7 +83,7 @@ def _conversations(
             steps.change("platform_conversations_ended_total", agent, environment, goal, at=ended)
 
 
-def _tickets(steps: Steps, connection: psycopg.Connection[Any]) -> None:
+def _tickets(steps: Steps, connection: Connection) -> None:
     steps.expect("platform_tickets", product(TICKET_STATUSES, PRIORITIES))
     sql = """
         SELECT priority, extract(epoch FROM at)::float8, from_status, to_status
@@ -91,7 +95,7 @@ def _tickets(steps: Steps, connection: psycopg.Connection[Any]) -> None:
         steps.change("platform_tickets", after, priority, at=at)
 
 
-def _documents(steps: Steps, connection: psycopg.Connection[Any]) -> None:
+def _documents(steps: Steps, connection: Connection) -> None:
     steps.expect("platform_documents", product(DOCUMENT_STATUSES))
     sql = "SELECT status, extract(epoch FROM created_at)::float8, extract(epoch FROM updated_at)::float8 FROM app.documents"
     for status, created, updated in _rows(connection, sql):
@@ -101,7 +105,7 @@ def _documents(steps: Steps, connection: psycopg.Connection[Any]) -> None:
             steps.change("platform_documents", status, at=updated)
 
 
-def _active(connection: psycopg.Connection[Any], since: float, until: float) -> dict[str, Changes]:
+def _active(connection: Connection, since: float, until: float) -> dict[str, Changes]:
     """Changes of the number of distinct active users, by window: a user is active for a window after each own message."""
     sql = """
         SELECT user_id, extract(epoch FROM created_at)::float8 FROM app.messages

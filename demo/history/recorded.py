@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,10 @@ QUERY_SECONDS = 120.0
 FINE_SECONDS, COARSE_SECONDS = 60, 120
 """Recorded series have a point every minute in the last day and every two before; Prometheus looks back five minutes."""
 _DAY_BLOCKS = 12
+
+Rule = tuple[str, str]
+"""Name and expression of a recorded series."""
+
 
 def _free_port() -> int:
     with socket.socket() as listener:
@@ -85,18 +90,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
     raise HistoryError(f"the Prometheus that writes history did not become ready; it last said: {last[0]}")
 
 
-def levels() -> list[list[tuple[str, str]]]:
+def levels() -> list[list[Rule]]:
     """Name and expression of the recorded series of every level, lowest first."""
-    found: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    found: defaultdict[int, list[Rule]] = defaultdict(list)
     for group, rendered in zip(groups(), rule_groups(), strict=True):
         rules: Any = rendered["rules"]
         found[group.level] += ((rule["record"], rule["expr"]) for rule in rules)
     return [found[level] for level in sorted(found)]
 
 
-def record(
-    prometheus: Path, promtool: Path, data: Path, since: float, until: float, progress: Callable[[float], None]
-) -> int:
+def record(prometheus: Path, promtool: Path, data: Path, since: float, until: float, progress: Callable[[float], None]) -> int:
     """Write the recorded series of (since, until] into the data folder and return the number of their samples.
 
     `progress` is told the share done, 0 to 1.
@@ -108,7 +111,7 @@ def record(
             with serving(prometheus, data) as url, Programs() as programs:
                 for number, span in enumerate(spans):
                     # While one answer is written down, Prometheus evaluates the next.
-                    answers = asking.map(lambda rule, span=span, url=url: _ask(url, *rule, span), rules)
+                    answers = asking.map(partial(_ask, url, span), rules)
                     blocks: defaultdict[int, list[str]] = defaultdict(list)
                     for (name, _), found in zip(rules, answers, strict=True):
                         samples += _write_down(name, found, blocks)
@@ -143,8 +146,9 @@ def _spans(since: float, until: float) -> Iterator[Span]:
         start = last + 1
 
 
-def _ask(url: str, name: str, expression: str, span: Span) -> list[Any]:
+def _ask(url: str, span: Span, rule: Rule) -> list[Any]:
     """What a rule would have recorded at every step of a span."""
+    name, expression = rule
     parameters: dict[str, str | int] = {"query": expression, "start": span.start, "end": span.end, "step": span.step}
     answer = requests.get(f"{url}/api/v1/query_range", params=parameters, timeout=QUERY_SECONDS)
     found = json.loads(answer.content)

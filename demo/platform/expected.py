@@ -6,9 +6,21 @@ from contract.labels import PRIORITIES
 from contract.status import ERROR, STATUSES, SUCCESS, TIMEOUT
 from demo.platform.registry import Registry
 from demo.world.catalogue import (
-    AGENTS, EMBEDDING_MODEL, ERROR_SHARES, FILE_TYPES, HANDOFF_REASONS, MODEL, MODELS, QUEUES, SEVERITIES, TOOL, TOOLS, WORKFLOWS,
-    Agent, Model,
-)  # fmt: skip
+    AGENTS,
+    EMBEDDING_MODEL,
+    ERROR_SHARES,
+    FILE_TYPES,
+    HANDOFF_REASONS,
+    MODEL,
+    MODELS,
+    QUEUES,
+    SEVERITIES,
+    TOOL,
+    TOOLS,
+    WORKFLOWS,
+    Agent,
+    Model,
+)
 from demo.world.model import Deployment
 
 BUSINESS_ENVIRONMENT = "production"

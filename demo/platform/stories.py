@@ -12,9 +12,21 @@ from demo.platform.registry import Registry
 from demo.world.catalogue import DEPENDENCIES, QUEUES, SEVERITIES
 from demo.world.happenings import Happening
 from demo.world.model import (
-    Conversation, Deployment, Document, Execution, Feedback, Handoff, LlmCall, Login, QueuedMessage, Search, Ticket, TicketChange,
-    ToolCall, Workflow,
-)  # fmt: skip
+    Conversation,
+    Deployment,
+    Document,
+    Execution,
+    Feedback,
+    Handoff,
+    LlmCall,
+    Login,
+    QueuedMessage,
+    Search,
+    Ticket,
+    TicketChange,
+    ToolCall,
+    Workflow,
+)
 
 LOGIN_SECONDS = 7200.0
 """How long a logged-in session counts as active."""

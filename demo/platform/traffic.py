@@ -68,7 +68,9 @@ FLOWS = (
     *(_http(*handler, *shape) for handler, shape in zip(HTTP_HANDLERS, _HTTP_SHAPE, strict=True)),
     *(
         Flow("", "db_query_duration_seconds", (operation,), weight, (("", 0.0),), median, 0.9)
-        for operation, weight, median in (("SELECT", 2.6, 0.0022), ("INSERT", 0.5, 0.0030), ("UPDATE", 0.4, 0.0036), ("DELETE", 0.02, 0.0040))
+        for operation, weight, median in (
+            ("SELECT", 2.6, 0.0022), ("INSERT", 0.5, 0.0030), ("UPDATE", 0.4, 0.0036), ("DELETE", 0.02, 0.0040),
+        )
     ),
     *(
         Flow("cache_operations_total", "cache_operation_duration_seconds", (name, operation), weight, ends, 0.0006, 0.6)
@@ -87,7 +89,9 @@ FLOWS = (
     *(
         Flow("edge_function_invocations_total", "edge_function_duration_seconds", (function,), weight,
              ((SUCCESS, 0.0), (ERROR, 0.004)), median, 0.7)
-        for function, weight, median in (("resize-image", 0.02, 0.32), ("verify-webhook", 0.05, 0.04), ("send-mail", 0.02, 0.21))
+        for function, weight, median in (
+            ("resize-image", 0.02, 0.32), ("verify-webhook", 0.05, 0.04), ("send-mail", 0.02, 0.21),
+        )
     ),
 )  # fmt: skip
 
@@ -157,9 +161,8 @@ class Traffic:
                 if part and flow.counter:
                     registry.add(flow.counter, *flow.labels, name, amount=part)
             if done := sum(parts):
-                self.sums[number] = [
-                    total + done * share for total, share in zip(self.sums[number], profile(flow, held.pace[number]), strict=True)
-                ]
+                shares = profile(flow, held.pace[number])
+                self.sums[number] = [total + done * share for total, share in zip(self.sums[number], shares, strict=True)]
                 self.show(number)
             if flow.gauge:
                 registry.set(flow.gauge, *flow.labels, to=held.in_progress[number])
@@ -199,7 +202,7 @@ def _ends(rng: Random, flow: Flow, requests: float, kinds: set[str]) -> list[int
     steady = flow.gauge != "" and flow.labels[1] == "/health"
     wanted = flow.weight * requests * (_QUIET if "silence" in kinds and not steady else 1.0)
     whole = count(rng, wanted)
-    found = []
+    found: list[int] = []
     for _, share in flow.ends[1:]:
         failing = flow.gauge != "" and share <= 0.003 and "errors" in kinds
         found.append(min(whole - sum(found), count(rng, whole * share * (_TROUBLE_FACTOR if failing else 1.0))))
