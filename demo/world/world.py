@@ -15,7 +15,7 @@ from demo.world.rhythm import HOUR, growth, rate
 SETTLED_HOURS = int(MAX_CONVERSATION_SECONDS // HOUR) + 1
 """Whatever began more than so many hours before an hour is over when it starts, tickets aside."""
 
-_HOURS_KEPT = 6
+_HOURS_KEPT = 12
 _TICKET_HOURS_KEPT = 31 * 24
 
 _Dated = TypeVar("_Dated", bound=activity.Dated)

@@ -70,6 +70,28 @@ def figure(dsn: str, query: str) -> object:
         return row[0]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder outside of pytest's, whose permissions every run of pytest resets: the server runs as another user than root."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    """The server under test, in place of the one that other tests share."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with EmbeddedPostgres(folder / "postgres", free_port(), folder / "password") as dsn:
+            yield PostgresServer(dsn)
+
+
 @pytest.fixture
 def another(postgres: PostgresServer, database: str) -> Callable[[], str]:
     """Makes further empty databases; they go with the server."""
@@ -219,19 +241,6 @@ def test_the_reader_reads_and_nothing_more(place: Path) -> None:
             connection.execute("DELETE FROM app.users")
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(psycopg.conninfo.make_conninfo(dsn, user=schema.READER, password="it's a secret"))
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder outside of pytest's, whose permissions every run of pytest resets: the server runs as another user than root."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_the_server_survives_kills_and_a_lost_password(place: Path) -> None:
