@@ -24,7 +24,7 @@ NO_TRAFFIC = special("nan", Word("no traffic", GREY))
 
 
 @define(slots=False, kw_only=True)
-class Panel(core.Panel):  # type: ignore[misc, unused-ignore]
+class Panel(core.Panel):
     """A panel of a tab.
 
     `name` is its key within the tab and never changes; `description` says what it means and what to do when it looks bad.

@@ -104,6 +104,9 @@ ORDER BY e.start_time DESC
 LIMIT 100
 """.strip()  # noqa: S608 — words of the contract
 
+WIDTHS = {"Time": 170, "Version": 100, "Status": 100, "Duration": 120, "Retries": 100, "Trace": 300}
+"""Of the table's narrow and wide columns, in pixels; the others share the rest."""
+
 
 def latest_failures() -> Panel:
     headings = {
@@ -123,8 +126,8 @@ def latest_failures() -> Panel:
         no_value="no failed execution in range",
         transformations=columns(headings),
         overrides=(
+            *(named(column, custom_width=width) for column, width in WIDTHS.items()),
             named("Duration", unit="s", decimals=2),
-            named("Trace", custom_width=290),
             named("Status", custom_cellOptions=COLOURED_TEXT, mappings=words(status)),
         ),
         paged=True,

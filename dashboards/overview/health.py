@@ -39,7 +39,9 @@ DATA_TIME = Level(
     operator="max",
 )  # fmt: skip
 SOURCE_UP = Level("source_up", "Source", "1 when a source answers", "none", "exporter_source_up", operator="max")
-FIRING = 'ALERTS{alertstate="firing",environment=~"($environment)|",agent=~"($agent)|"}'
+_SHOWN = 'alertstate="firing",environment=~"($environment)|",agent=~"($agent)|"'
+FIRING, FIRING_CRITICAL = f"ALERTS{{{_SHOWN}}}", f'ALERTS{{{_SHOWN},severity="critical"}}'
+"""Alerts that fire for the chosen environments and agents, and those that belong to none."""
 
 
 def reached(up: str) -> str:
@@ -72,8 +74,12 @@ def agents_state(settings: Settings) -> str:
 
 def alerts_state() -> str:
     """Degraded with any firing alert, down with a critical one."""
-    critical = FIRING.replace("}", ',severity="critical"}')
-    return worst(*(f"{state} * (count({series}) > bool 0 or vector(0))" for state, series in ((2, FIRING), (3, critical))))
+    return worst(
+        *(
+            f"{state} * (count({series}) > bool 0 or vector(0))"
+            for state, series in ((DEGRADED, FIRING), (DOWN, FIRING_CRITICAL))
+        )
+    )
 
 
 def components(settings: Settings) -> dict[str, str]:

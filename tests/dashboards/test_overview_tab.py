@@ -52,6 +52,7 @@ BUILT_IN = {
     "__url_time_range",
     "__all_variables",
     "__field",
+    "__all",
 }
 
 
