@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from demo.langfuse.app import application
-from demo.langfuse.standin import MODES, Keys, StandIn
+from demo.langfuse.standin import MODES, Keys, Price, StandIn
 from demo.langfuse.store import Store
 from demo.world.observations import Observation, Score
 
@@ -108,3 +108,19 @@ def by(*fields: str) -> list[dict[str, str]]:
 
 def where(column: str, type_: str, operator: str, value: Any) -> dict[str, Any]:
     return {"column": column, "type": type_, "operator": operator, "value": value}
+
+
+_NOON = at("12:00:00")
+_CALL = observation(
+    "o1", _NOON, 2.5, trace_id="t1", parent_id="root", user_id="u1", session_id="s1", trace_name="chat", tags=("x",),
+    completion_start=_NOON + 0.25, usage={"input": 10, "output": 5}, cost={"input": 0.00001, "output": 0.00002},
+    prompt_name="answer", prompt_version=3, version="1.2", release="r1", status_message="ok",
+)  # fmt: skip
+
+
+def desk_with_a_call(mode: str = "v4") -> Desk:
+    """A priced call below the root of its trace."""
+    desk = Desk(mode)
+    desk.standin.prices = (Price("gpt-x", {"input": 0.000001, "output": 0.000004}),)
+    desk.insert([observation("root", _NOON, 3.0, trace_id="t1", user_id="u1", session_id="s1", trace_name="chat"), _CALL])
+    return desk

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langfuse_rows import KEYS, Desk, at, metrics, observation, score, where
+from langfuse_rows import KEYS, Desk, at, desk_with_a_call, metrics, observation, score, where
 
 from demo.langfuse.standin import Price
 
@@ -54,22 +54,8 @@ def test_rows_that_arrive_between_two_pages_shift_nothing() -> None:
     assert [row["id"] for row in first["data"] + second["data"]] == ["o3", "o2", "o1", "o0"]
 
 
-CALL = observation(
-    "o1", NOON, 2.5, trace_id="t1", parent_id="root", user_id="u1", session_id="s1", trace_name="chat", tags=("x",),
-    completion_start=NOON + 0.25, usage={"input": 10, "output": 5}, cost={"input": 0.00001, "output": 0.00002},
-    prompt_name="answer", prompt_version=3, version="1.2", release="r1", status_message="ok",
-)  # fmt: skip
-
-
-def _desk(mode: str = "v4") -> Desk:
-    desk = Desk(mode)
-    desk.standin.prices = (Price("gpt-x", {"input": 0.000001, "output": 0.000004}),)
-    desk.insert([observation("root", NOON, 3.0, trace_id="t1", user_id="u1", session_id="s1", trace_name="chat"), CALL])
-    return desk
-
-
 def test_core_and_basic_fields_unless_asked_for_others() -> None:
-    desk = _desk()
+    desk = desk_with_a_call()
     (row,) = desk.rows("v2/observations", parentObservationId="root")
     assert row == {
         "id": "o1", "traceId": "t1", "startTime": "2026-11-20T12:00:00.000Z", "endTime": "2026-11-20T12:00:02.500Z",
@@ -81,7 +67,7 @@ def test_core_and_basic_fields_unless_asked_for_others() -> None:
 
 
 def test_groups_of_fields() -> None:
-    desk = _desk()
+    desk = desk_with_a_call()
     groups = "model,usage,metrics,prompt,time,trace_context,io,metadata"
     (row,) = desk.rows("v2/observations", parentObservationId="root", fields=groups)
     assert "name" not in row
@@ -227,74 +213,6 @@ def test_prices_come_in_pages() -> None:
     (model,) = page["data"]
     assert (model["modelName"], model["inputPrice"], model["prices"]["output"]) == ("m4", 0.000001, {"price": 0.000002})
     assert model["pricingTiers"][0]["prices"] == {"input": 0.000001, "output": 0.000002}
-
-
-def test_observations_of_version_3_come_in_pages() -> None:
-    desk = _desk("v3")
-    page = desk.page("observations", limit=1, page=2)
-    assert page["meta"] == {"page": 2, "limit": 1, "totalItems": 2, "totalPages": 2}
-    (row,) = desk.rows("observations", type="GENERATION", parentObservationId="root")
-    expected = {
-        "id": "o1", "model": "gpt-x", "inputPrice": 0.000001, "latency": 2.5, "timeToFirstToken": 0.25,
-        "usage": {"input": 10, "output": 5, "total": 15, "unit": "TOKENS"}, "calculatedTotalCost": 0.00003,
-    }  # fmt: skip
-    assert {key: row[key] for key in expected} == expected
-    assert desk.get("observations/o1").json() == row
-    assert desk.get("observations/none").status_code == 404
-    assert desk.get("observations", limit=101).status_code == 400
-
-
-def test_traces_of_version_3() -> None:
-    desk = _desk("v3")
-    desk.insert(
-        [observation("other", NOON + 60, trace_id="t2", tags=("x", "y"), session_id="s1", environment="staging")],
-        [score("s", NOON)],
-    )
-    page = desk.page("traces")
-    assert page["meta"]["totalItems"] == 2
-    assert [row["id"] for row in page["data"]] == ["t2", "t1"]
-    first = desk.rows("traces", orderBy="timestamp.asc")[0]
-    assert (first["latency"], first["totalCost"], first["observations"], first["scores"]) == (
-        3.0,
-        0.00003,
-        ["o1", "root"],
-        ["s"],
-    )
-    for parameters, ids in (
-        ({"tags": ["x", "y"]}, ["t2"]),
-        ({"userId": "u1"}, ["t1"]),
-        ({"environment": "staging"}, ["t2"]),
-        ({"toTimestamp": "2026-11-20T12:01:00Z"}, ["t1"]),
-        ({"filter": json.dumps([where("environment", "string", "=", "production")])}, ["t1"]),
-    ):
-        assert [row["id"] for row in desk.rows("traces", **parameters)] == ids
-    whole = desk.get("traces/t1").json()
-    assert [row["id"] for row in whole["observations"]] == ["o1", "root"]
-    assert whole["scores"][0]["value"] == 1.0
-    assert desk.get("traces/none").status_code == 404
-    assert desk.get("traces", orderBy="cost.desc").status_code == 400
-
-
-def test_sessions_of_version_3() -> None:
-    desk = _desk("v3")
-    desk.insert([observation("other", NOON + 60, trace_id="t2", session_id="s/2")])
-    assert [row["id"] for row in desk.rows("sessions")] == ["s/2", "s1"]
-    assert [row["id"] for row in desk.rows("sessions", fromTimestamp="2026-11-20T12:00:01Z")] == ["s/2"]
-    assert [trace["id"] for trace in desk.get("sessions/s1").json()["traces"]] == ["t1"]
-    assert desk.get("sessions/s%2F2").json()["createdAt"] == "2026-11-20T12:01:00.000Z"
-    assert desk.get("sessions/none").status_code == 404
-
-
-def test_scores_of_version_2_carry_their_trace() -> None:
-    desk = _desk("v3")
-    desk.insert(scores=[score("s1", NOON, 0.5), score("s2", NOON + 1, 1.0, data_type="BOOLEAN", trace_id="gone")])
-    rows = desk.rows("v2/scores")
-    assert [(row["id"], row.get("stringValue")) for row in rows] == [("s2", "True"), ("s1", None)]
-    assert rows[0]["trace"] is None
-    assert rows[1]["trace"] == {"userId": "u1", "tags": [], "environment": "production", "sessionId": "s1"}
-    assert [row["id"] for row in desk.rows("v2/scores", userId="u1")] == ["s1"]
-    assert [row["id"] for row in desk.rows("v2/scores", operator=">", value=0.6)] == ["s2"]
-    assert desk.page("v2/scores", limit=1, dataType="NUMERIC")["meta"]["totalItems"] == 1
 
 
 def test_a_known_id_replaces_the_old_row() -> None:
