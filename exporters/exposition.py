@@ -1,7 +1,7 @@
 """Prometheus text 0.0.4 and OpenMetrics 1.0, rendered once per change and served as ready bytes.
 
 The text is byte for byte what prometheus-client's `generate_latest` gives for the same families, about twenty times faster,
-because the part of a line before its value is kept from one rendering to the next. No `_created` series.
+because what stands before the values is kept from one rendering to the next. No `_created` series.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 
 from contract.metrics import Metric, MetricType, catalogue
 from exporters.snapshot import Sample
@@ -80,24 +79,35 @@ def _openmetrics_head(metric: Metric) -> str:
     return head + f"# UNIT {name} {metric.unit}\n" if metric.unit and name.endswith(f"_{metric.unit}") else head
 
 
+_Series = tuple[Metric, tuple[str, ...]]
+
+
+def _plan(series: list[_Series]) -> list[tuple[Metric, list[tuple[int, str]]]]:
+    """Where each series goes: metrics by name, their series by labels; each with its place in the list and its print."""
+    order = sorted(range(len(series)), key=lambda place: (series[place][0].name, series[place][1]))
+    return [
+        (metric, [(place, _series(metric, series[place][1])) for place in places])
+        for metric, places in groupby(order, key=lambda place: series[place][0])
+    ]
+
+
 class Renderer:
-    """Renders samples; remembers the printed series of the rendering before, so that only values are printed anew."""
+    """Renders samples. While the series stay the same from one rendering to the next, only their values are printed anew."""
 
     def __init__(self) -> None:
-        self._printed: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._series: list[_Series] = []
+        self._plan: list[tuple[Metric, list[tuple[int, str]]]] = []
 
     def families(self, samples: Iterable[Sample]) -> list[tuple[Metric, str]]:
         """Each metric with its sample lines; metrics by name, lines by labels."""
-        known, fresh = self._printed, {}
-        rows = []
-        for metric, labels, value in samples:
-            key = (metric.name, labels)
-            series = fresh[key] = known.get(key) or _series(metric, labels)
-            rows.append((metric.name, labels, metric, f"{series}{number(value)}\n"))
-        self._printed = fresh
-        rows.sort(key=itemgetter(0, 1))
-        grouped = (list(group) for _, group in groupby(rows, key=itemgetter(0)))
-        return [(group[0][2], "".join(line for _, _, _, line in group)) for group in grouped]
+        items = list(samples)
+        series = [(metric, labels) for metric, labels, _ in items]
+        if series != self._series:
+            self._series, self._plan = series, _plan(series)
+        return [
+            (metric, "".join([f"{printed}{number(items[place].value)}\n" for place, printed in lines]))
+            for metric, lines in self._plan
+        ]
 
     def page(self, samples: Iterable[Sample], more_text: bytes = b"", more_openmetrics: bytes = b"") -> Page:
         """The whole page. `more_*` are families that somebody else has printed (without the end mark)."""

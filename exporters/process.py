@@ -45,13 +45,21 @@ class _Server(uvicorn.Server):
 
 
 def listen(address: str) -> socket.socket:
-    """A listening socket for `host:port`. Raises ValueError for what is no address, OSError when it cannot be had."""
+    """A socket bound to `host:port`. Raises ValueError for what is no address, OSError when it cannot be had."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{address!r} is not an address to listen on; write for example 127.0.0.1:9464")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, int(port)), family=family, backlog=128)
+    # asyncio sends without delay only on sockets that name their protocol; create_server leaves it out
+    server_socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server_socket.bind((host, int(port)))
+    except OSError:
+        server_socket.close()
+        raise
+    return server_socket
 
 
 def run(settings: Settings, postgres_dsn: Callable[[], str], langfuse: Callable[[], LangfuseAccess]) -> int:
