@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+# The package of the embedded PostgreSQL asks for a folder that it then does not need.
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
 
 if TYPE_CHECKING:
     from contract.settings import Settings

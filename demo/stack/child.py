@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,13 +41,17 @@ class Part:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     patience: float = 30.0  # seconds until it has to be ready
-    starting: str = "starting"  # what to say until then
+    starting: str = ""  # what to say until then
+    folder: Path | None = None  # to run in; None is wherever the stack was started
 
 
 MOST_RESTARTS = 5
 _WELL_AFTER = 300.0  # seconds of health that make earlier deaths forgotten
 _ASK_EVERY = {State.STARTING: 0.2, State.UNHEALTHY: 1.0, State.HEALTHY: 5.0}
 _ASK_TIMEOUT = 3.0
+
+
+_SAID = re.compile(r'(?:^|\s)err="((?:[^"\\]|\\.)*)"')
 
 
 def last_line(log: Path) -> str:
@@ -57,10 +62,16 @@ def last_line(log: Path) -> str:
             lines = deque((line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()), maxlen=1)
     except OSError:
         return ""
-    return lines[0].strip()[:200] if lines else ""
+    if not lines:
+        return ""
+    # Programs that log key=value pairs have said the essential in one of them.
+    pair = _SAID.search(lines[0])
+    return (pair[1].replace('\\"', '"') if pair else lines[0].strip())[:200]
 
 
-def launch(command: tuple[str, ...], log: Path, var: Path, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def launch(
+    command: tuple[str, ...], log: Path, var: Path, extra: Mapping[str, str], folder: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Starts a program in a session of its own that does not outlive this process, its output appended to `log`.
 
     Call it from the main thread only: the kernel takes the end of the calling thread for the end of the parent.
@@ -73,6 +84,7 @@ def launch(command: tuple[str, ...], log: Path, var: Path, extra: Mapping[str, s
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            cwd=folder,
             env=environment(var, extra),
         )
 
@@ -107,7 +119,7 @@ class Child:
 
     def start(self, now: float) -> None:
         """`now` and all times here are seconds of a monotonic clock."""
-        self._process = launch(self.part.command, self.log, self._var, self.part.environment)
+        self._process = launch(self.part.command, self.log, self._var, self.part.environment, self.part.folder)
         self.identity = identify(self._process.pid)
         self._answer, self._ask_at = None, now
         self._set(State.STARTING, self.part.starting, now)

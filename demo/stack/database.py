@@ -103,27 +103,27 @@ class Database:
         if self.state in (State.FAILED, State.ENDED):
             return
         if self._work is None:
-            if now >= self._ask_at:
-                self._work = self._asking.submit(self._revive if self._is_dead() else lambda: trouble(self._dsn))
+            if self.identity is not None and not self.identity.alive:
+                self._died()
+            elif now >= self._ask_at:
+                self._work = self._asking.submit(trouble, self._dsn)
                 self._ask_at = now + _ASK_EVERY
         elif self._work.done():
             self.reason, self._work = self._work.result(), None
             self.state = State.UNHEALTHY if self.reason else State.HEALTHY
-            if self._is_dead():
-                self._bury()
 
     def end(self, seconds: float) -> None:  # noqa: ARG002  the server has patience of its own
         if self._server is not None and self.state is not State.ENDED:
             self._server.stop()
         self.state = State.ENDED
 
-    def _is_dead(self) -> bool:
-        return self.identity is not None and not self.identity.alive
-
-    def _bury(self) -> None:
+    def _died(self) -> None:
+        if self.restarts >= MOST_RESTARTS:
+            self.state, self.reason = State.FAILED, f"{self.reason}; given up after {self.restarts} restarts"
+            return
         self.restarts += 1
-        self.state = State.RESTARTING if self.restarts <= MOST_RESTARTS else State.FAILED
-        self._ask_at = 0.0
+        self.state, self.reason = State.RESTARTING, self.reason or "its process has ended"
+        self._work = self._asking.submit(self._revive)
 
     def _revive(self) -> str:
         assert self._server is not None

@@ -127,14 +127,14 @@ class Figures:
         if self._pending is None:
             if now >= self._next:
                 self._pending = self._executor.submit(self._read)
-                self._next = now + self._every
+                self._next = now + (self._every if self._before else 1.0)
             return False
         if not self._pending.done():
             return False
         reading, self._pending = self._pending.result(), None
         self.line = text(reading, self._before, self._doctor.panels if self._doctor else "")
-        self._before = reading
-        return True
+        before, self._before = self._before, reading
+        return before is not None  # a rate takes two readings
 
     def end(self) -> None:
         if self._doctor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.settings import Settings
@@ -12,6 +12,7 @@ from demo.stack.child import Part
 from demo.stack.effective import address
 from demo.stack.ports import LOOPBACK
 from provisioning import preview as previewing
+from provisioning import unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 _INSTALLING_SECONDS = 900.0
@@ -92,16 +93,17 @@ def prometheus(place: Place, binary: Path, retention: str) -> Part:
 
 
 def alertmanager(place: Place, binary: Path) -> Part:
+    program = unpacked.alertmanager(binary, place.var / "programs")
     at = f"{LOOPBACK}:{place.ports['alertmanager']}"
     command = (
-        str(binary),
+        str(program.path),
         f"--config.file={place.build / 'alertmanager' / 'alertmanager.yml'}",
         f"--storage.path={place.var / 'alertmanager'}",
         f"--web.listen-address={at}",
         f"--web.external-url=http://{at}",
         "--cluster.listen-address=",
     )
-    return _part(place, "alertmanager", "Alertmanager", "/-/ready", command)
+    return replace(_part(place, "alertmanager", "Alertmanager", "/-/ready", command), folder=program.folder)
 
 
 def preview(place: Place, settings: Settings) -> Part:

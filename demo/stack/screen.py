@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from rich.text import Text
 
 _STYLES = {"healthy": "green", "starting": "yellow", "installing": "yellow", "restarting": "yellow", "not started": "dim"}
 _SHOWN_AFTER, _PLAIN_EVERY = 2.0, 10.0
+_PLAIN_WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Screen:
     """A terminal gets moving progress and one line that is drawn anew; everything else gets plain lines."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
         self._live: Live | None = None
         self._last_line, self._last_shown = "", float("-inf")
 
