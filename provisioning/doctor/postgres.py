@@ -9,7 +9,6 @@ from psycopg import sql
 
 from provisioning.findings import Unreachable
 
-STATEMENT_SECONDS = 15
 CONNECT_SECONDS = 5
 
 
@@ -23,6 +22,7 @@ class Postgres:
 
     dsn: str
     address: str
+    statement_seconds: int = 15
 
     def ready(self) -> str:
         """The version of a server that lets us in. Raises Unreachable."""
@@ -33,8 +33,12 @@ class Postgres:
         """How many rows a query gives. Raises SqlError, or Unreachable."""
         with self._connect() as connection:
             try:
-                connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(STATEMENT_SECONDS * 1000)))
+                connection.execute(
+                    sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(self.statement_seconds * 1000))
+                )
                 return len(connection.execute(query.encode()).fetchall())
+            except psycopg.errors.QueryCanceled:
+                raise SqlError(f"took longer than {self.statement_seconds} s") from None
             except psycopg.Error as problem:
                 raise SqlError(_explained(problem)) from None
 
@@ -77,8 +81,6 @@ def _explained(problem: psycopg.Error) -> str:
             return f"missing: {said}"
         case psycopg.errors.InsufficientPrivilege():
             return f"not allowed: {said}; grant this role SELECT"
-        case psycopg.errors.QueryCanceled():
-            return f"took longer than {STATEMENT_SECONDS} s"
         case psycopg.errors.ReadOnlySqlTransaction():
             return f"changes data: {said}"
     return said

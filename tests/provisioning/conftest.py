@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 
@@ -70,7 +72,7 @@ class _Target(BaseHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def scraped(prometheus_tools: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     target = ThreadingHTTPServer(("127.0.0.1", 0), _Target)
-    threading.Thread(target=target.serve_forever, daemon=True).start()
+    threading.Thread(target=target.serve_forever, args=(0.05,), daemon=True).start()
     folder = tmp_path_factory.mktemp("prometheus")
     port = free_port()
     jobs = f"""
@@ -109,3 +111,33 @@ def _counts(url: str) -> bool:
     except (requests.RequestException, ValueError):
         return False
     return bool(body.get("data", {}).get("result"))
+
+
+@pytest.fixture
+def guarded(postgres: Any) -> Iterator[str]:
+    """Connection string, without the password, of a login that needs one; the right one is `right`."""
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        place = connection.execute("SHOW hba_file").fetchone()
+        connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+        assert place
+        rules = Path(place[0])
+        before = rules.read_text()
+        rules.write_text(f"local all guarded scram-sha-256\nhost all guarded all scram-sha-256\n{before}")
+        connection.execute("SELECT pg_reload_conf()")
+        parts = psycopg.conninfo.conninfo_to_dict(postgres.dsn)
+        login = psycopg.conninfo.make_conninfo(**{**parts, "user": "guarded"})
+        wait_for(lambda: not _lets_in(login))
+        try:
+            yield login
+        finally:
+            rules.write_text(before)
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("DROP ROLE guarded")
+
+
+def _lets_in(login: str) -> bool:
+    try:
+        psycopg.connect(login, password="wrong").close()
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -1,0 +1,251 @@
+"""The doctor against a real Prometheus and a real PostgreSQL: data, and every reason for none."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from contract.settings import Settings
+from provisioning import doctor
+from provisioning.boards import Query
+from provisioning.doctor import subjects
+from provisioning.doctor.answers import Answer, Item, Report, SourceHealth
+from provisioning.doctor.asker import Asker
+from provisioning.doctor.postgres import Postgres, SqlError
+from provisioning.findings import InputError
+from provisioning.interpolation import Span
+from tests.provisioning.conftest import Scraped, free_port
+
+TABLES = """
+CREATE SCHEMA app;
+CREATE TABLE app.users (id bigint PRIMARY KEY, created_at timestamptz NOT NULL);
+CREATE TABLE app.tickets (id bigint PRIMARY KEY, created_at timestamptz NOT NULL);
+INSERT INTO app.users SELECT n, now() - n * interval '1 hour' FROM generate_series(1, 5) n;
+"""
+
+
+@pytest.fixture
+def sources(scraped: Scraped, database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings for the live sources."""
+    with psycopg.connect(database) as connection:
+        connection.execute(TABLES)
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", database)
+    closed = f"http://127.0.0.1:{free_port()}"
+    return Settings.model_validate(
+        {"sources": {"prometheus": {"url": scraped.url, "scrape_interval": "1s"}, "alertmanager": {"url": closed}}}
+    )
+
+
+def asked(settings: Settings, text: str, language: Any = "promql", instant: bool = True) -> Answer:
+    now = time.time()
+    query = Query("place", language, text, instant)
+    return Asker.of(settings).answer(query, Span(now - 600, now, 1), {})
+
+
+@pytest.mark.parametrize("instant", [True, False])
+def test_data(sources: Settings, instant: bool) -> None:
+    answer = asked(sources, "sum by (agent) (rate(agent_queries_total[$__rate_interval]))", instant=instant)
+    assert (answer.state, answer.rows, answer.why) == ("data", 1, "")
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("sum(agent_queries_in_progress) > 100", "all that it reads is there, and gives nothing in the range"),
+        ("sum(agent_queries_in_progress) / 0 * 0", "all that it reads is there"),
+        ('sum(agent_queries_in_progress{agent="clrk"})', 'label filter agent="clrk" matches no series'),
+        ('agent_queries_total{agent="clerk",status="error"}', 'label filter status="error" matches no series'),
+        ("sum(kb_search_results_count)", "metric kb_search_results_count was never seen"),
+        ("sum(platform_users)", "source down: no target of job exporter answers"),
+        ("agent:query_errors:ratio_rate5m", "rule agent:query_errors:ratio_rate5m has not recorded anything"),
+        ('ALERTS{alertstate="firing"}', "no alert is firing"),
+    ],
+)
+def test_why_prometheus_gives_nothing(sources: Settings, expression: str, why: str) -> None:
+    answer = asked(sources, expression)
+    assert answer.state == "empty" and why in answer.why
+
+
+@pytest.mark.parametrize(
+    ("sql", "state", "why"),
+    [
+        ("SELECT count(*) FROM app.users WHERE $__timeFilter(created_at)", "data", ""),
+        ("SELECT 1 FROM app.users WHERE created_at < '2000-01-01'", "empty", "no rows in the range and under the filters"),
+        ("SELECT 1 FROM app.tickets", "empty", "app.tickets has no rows"),
+        ("SELECT 1 FROM app.feedback", "error", 'missing: relation "app.feedback" does not exist'),
+        ("SELECT age FROM app.users", "error", 'column "age" does not exist'),
+        ("DELETE FROM app.users RETURNING id", "error", "changes data"),
+        ("SELECT $__nothing(created_at) FROM app.users", "error", "no macro $__nothing"),
+        ("SELECT 100 % 7 FROM app.users", "data", ""),
+    ],
+)
+def test_what_postgresql_says(sources: Settings, sql: str, state: str, why: str) -> None:
+    answer = asked(sources, sql, "sql")
+    assert answer.state == state and why in answer.why
+
+
+def test_a_query_that_takes_too_long_is_ended(database: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(SqlError, match="took longer than 1 s"):
+        Postgres(database, "here", statement_seconds=1).rows("SELECT pg_sleep(30)")
+    assert time.monotonic() - began < 10
+
+
+def test_prometheus_refuses_a_query(sources: Settings) -> None:
+    answer = asked(sources, "sum(")
+    assert answer.state == "error" and "parse error" in answer.why
+
+
+def test_the_whole_examination(sources: Settings) -> None:
+    report = doctor.run(sources)
+    assert [(source.name, source.reachable) for source in report.sources] == [
+        ("Prometheus", True), ("PostgreSQL", True), ("Alertmanager", False), ("Langfuse", None),
+    ]  # fmt: skip
+    items = {item.key: item for item in report.items}
+    assert items["overview/$environment"].state == "data"
+    assert items["overview/users"].ill and items["overview/users"].why == "source down: no target of job exporter answers"
+    assert items["overview/firing_alerts"].state == "empty" and not items["overview/firing_alerts"].ill
+    assert items["overview/conversation_outcomes"].ill and "missing: relation" in items["overview/conversation_outcomes"].why
+    assert items["CostBudgetExceeded"].ill, "an alert whose source is down can never fire"
+    assert not items["agent_status:queries:rate5m"].ill
+    assert report.ill and report.unreachable
+    assert json.loads(report.as_json("f"))["items"][0]["kind"] == "variable"
+    assert "UNREACHABLE" in report.as_text() and "fine, empty" in report.as_text()
+
+
+def test_one_tab_has_no_rules(sources: Settings) -> None:
+    kinds = {item.kind for item in doctor.run(sources, "overview").items}
+    assert kinds == {"panel", "variable"}
+    with pytest.raises(InputError, match="did you mean overview"):
+        doctor.run(sources, "overvew")
+
+
+def test_a_wrong_password_and_a_closed_port_are_told_apart(guarded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.model_validate({"sources": {"prometheus": {"url": f"http://127.0.0.1:{free_port()}"}}})
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", f"{guarded} password=right")
+    health = {source.name: source for source in doctor.run(settings, "overview").sources}
+    assert health["PostgreSQL"].reachable is True and "cannot be reached" in health["Prometheus"].message
+
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", f"{guarded} password=topsecret")
+    health = {source.name: source for source in doctor.run(settings, "overview").sources}
+    assert "password authentication failed" in health["PostgreSQL"].message and "topsecret" not in str(health)
+
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", f"host=127.0.0.1 port={free_port()} dbname=postgres user=x")
+    report = doctor.run(settings, "overview")
+    assert "Connection refused" in str(report.sources) and not report.ill and report.unreachable
+    assert {item.state for item in report.items} == {"unasked"}
+
+
+class _Langfuse(BaseHTTPRequestHandler):
+    status = 200
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        keyed = bool(self.headers.get("Authorization"))
+        known = {
+            "/api/public/health": {"status": "OK", "version": "4.16.0"},
+            "/api/public/projects": {"data": [{"id": "1", "name": "support"}]},
+        }
+        status = type(self).status if keyed else 200
+        body = json.dumps(known[path]).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def langfuse(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Langfuse]]:
+    server = HTTPServer(("127.0.0.1", 0), _Langfuse)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    monkeypatch.setenv("LANGFUSE_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk")
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk")
+    yield _Langfuse
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "reachable", "message"),
+    [
+        (200, True, "version 4.16.0, project support"),
+        (401, False, "refuses the keys (401)"),
+        (500, False, "answers 500, but not as expected"),
+    ],
+)
+def test_langfuse(
+    langfuse: type[_Langfuse], monkeypatch: pytest.MonkeyPatch, status: int, reachable: bool, message: str
+) -> None:
+    monkeypatch.setattr(langfuse, "status", status)
+    health = doctor.asker.sources.langfuse_health(Settings())
+    assert health.reachable is reachable and message in health.message
+
+
+def test_one_key_of_langfuse_alone_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk")
+    health = doctor.asker.sources.langfuse_health(Settings())
+    assert health.reachable is False and "LANGFUSE_SECRET_KEY" in health.message
+
+
+def test_a_secret_that_everybody_may_read(tmp_path: Path) -> None:
+    from provisioning.secrets import too_open
+
+    secret = tmp_path / "dsn"
+    secret.write_text("postgresql://x")
+    tmp_path.chmod(0o755)
+    secret.chmod(0o644)
+    settings = Settings.model_validate({"sources": {"postgres": {"dsn_file": str(secret)}}})
+    assert [finding.place for finding in too_open(settings)] == ["sources.postgres.dsn_file"]
+    secret.chmod(0o600)
+    assert too_open(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("states", "fine", "state", "ill"),
+    [
+        (("data", "empty"), False, "data", False),
+        (("empty",), False, "empty", True),
+        (("empty",), True, "empty", False),
+        (("data", "error"), True, "error", True),
+        (("unasked", "data"), False, "unasked", False),
+    ],
+)
+def test_what_a_panel_of_several_queries_is(states: tuple[Any, ...], fine: bool, state: str, ill: bool) -> None:
+    item = Item("panel", "tab/panel", tuple(Answer("place", each, each) for each in states), fine)
+    assert (item.state, item.ill) == (state, ill)
+
+
+def test_a_report_counts() -> None:
+    source = SourceHealth("Prometheus", "http://x", False, "gone")
+    items = (Item("panel", "a/b", (Answer("p", "unasked", "gone"),)), Item("panel", "a/c", (Answer("p", "empty", "why"),)))
+    text = Report((source,), items).as_text()
+    assert "EMPTY        panel      a/c" in text and "a/b" not in text
+    assert text.endswith("2 looked at: 1 without the data they should have, 1 not asked")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("now", 0),
+        ("now-6h", 6 * 3600),
+        ("now-90d", 90 * 86400),
+        ("now/d", 47 * 60 + 13 * 3600 + 20),
+        ("now-1d/d", 86400 + 47 * 60 + 13 * 3600 + 20),
+    ],
+)
+def test_moments(text: str, seconds: int) -> None:
+    now = 1_763_646_440.0  # 2025-11-20 13:47:20 UTC
+    assert now - subjects._moment(text, now) == seconds
