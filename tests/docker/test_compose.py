@@ -6,6 +6,7 @@ against the programs that they start; paths and names against what `build` write
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -242,7 +243,8 @@ def test_paths_inside_built_files_exist_in_their_container(
 ) -> None:
     provider = yaml.safe_load(artefacts["grafana/provisioning/dashboards/observatory.yml"])
     for entry in provider["providers"]:
-        path = entry["options"]["path"]
+        told = services["grafana"]["environment"]["GF_PATHS_PROVISIONING"]
+        path = os.path.normpath(entry["options"]["path"].replace("$__env{GF_PATHS_PROVISIONING}", told))
         assert path.startswith("/artefacts/grafana/dashboards"), path
         assert any(built.startswith(path.removeprefix("/artefacts/")) for built in artefacts)
     sources = artefacts["grafana/provisioning/datasources/observatory.yml"].decode()
