@@ -96,7 +96,7 @@ class Journal:
             return
         query.complaint = complaint
         if complaint:
-            LOG.warning("query", extra=pairs(source=self.source, query=name, problem=complaint))
+            LOG.warning("query has a problem", extra=pairs(source=self.source, query=name, problem=complaint))
         else:
             LOG.info("query is well again", extra=pairs(source=self.source, query=name))
 

@@ -114,7 +114,7 @@ class LangfuseClient:
                 raise QueryFailed(str(failure)) from None
             if plane != self._data_plane:
                 self._data_plane = plane
-                LOG.info("langfuse", extra=pairs(metrics=plane, server=self._server_version))
+                LOG.info("langfuse answers", extra=pairs(metrics=plane, server=self._server_version))
             return found
         raise SourceDown(f"no metrics at this address: {' and '.join(_DATA_PLANES.values())} are not served; is it Langfuse?")
 
