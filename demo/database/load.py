@@ -1,18 +1,21 @@
 """The history, loaded at once: rows as they stand at a moment, with COPY, by worker processes.
 
-Workers make hours and write them; the observability service's rows are made by the calling process meanwhile: making life twice
-costs less than carrying it from process to process. Traces and their spans are kept for 14 days only, all that failed or were
-slow and one in ten of the others.
+Each worker makes some hours, writes them with a connection of its own and hands back what the observability service is told.
+Traces and their spans are kept for 14 days only: all that failed or were slow, and one in ten of the others.
 """
 
 from __future__ import annotations
 
 import gc
-from collections import defaultdict
+import signal
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
+from typing import NamedTuple, TypeVar
 
 import psycopg
 
@@ -28,8 +31,9 @@ from demo.world.world import World
 Progress = Callable[[str, float], None]
 """Told what is being done and how much of it is (0 to 1)."""
 
-_HOURS_A_PIECE = 48
-_OBSERVATIONS_AT_ONCE = 20_000
+_HOURS_A_PIECE = 24
+_LARGEST = ("agent_executions", "messages", "tool_usage_metrics", "session_metrics", "conversations")
+_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,14 @@ class Piece:
     first: int
     last: int
     until: float
+
+
+class Loaded(NamedTuple):
+    """What a worker hands back."""
+
+    seen: LastSeen
+    observations: list[Observation]
+    scores: list[Score]
 
 
 def load(
@@ -61,58 +73,74 @@ def load(
     with psycopg.connect(dsn) as connection:
         schema.create(connection, spec)
     first, last = int(spec.beginning // 3600), int(until // 3600) + 1
-    pieces = [Piece(dsn, spec, start, min(start + _HOURS_A_PIECE, last), until) for start in range(first, last, _HOURS_A_PIECE)]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(_load_piece, piece) for piece in pieces]
-        _report(spec, until, observations, lambda share: progress("model calls", share))
+    starts = range(first, last, _HOURS_A_PIECE)
+    pieces = [Piece(dsn, spec, start, min(start + _HOURS_A_PIECE, last), until) for start in starts]
+    with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent) as pool, _no_search_for_cycles():
         seen: LastSeen = {}
-        for part in _results(running, lambda share: progress("rows", share)):
-            for user, at in part.items():
+        for loaded in _in_order([pool.submit(_load_piece, piece) for piece in pieces], lambda share: progress("rows", share)):
+            for user, at in loaded.seen.items():
                 seen[user] = max(at, seen.get(user, 0.0))
+            observations(loaded.observations, loaded.scores)
         _load_company(dsn, spec, until, seen)
         # Large tables first, so that no worker is left alone with one at the end.
-        statements = [(dsn, statement) for relation in RELATIONS.values() for statement in [schema.index_statements(relation)]]
-        order = sorted(statements, key=lambda item: _BY_SIZE.get(item[1][0].split()[2], 99))
-        for _ in _results([pool.submit(_run, *item) for item in order], lambda share: progress("indexes", share)):
+        names = (*_LARGEST, *(name for name in RELATIONS if name not in _LARGEST))
+        indexing = [pool.submit(_run, dsn, schema.index_statements(RELATIONS[name])) for name in names]
+        for _ in _in_order(indexing, lambda share: progress("indexes", share)):
             pass
     with psycopg.connect(dsn) as connection:
         schema.write_mark(connection, spec, until)
 
 
-_BY_SIZE = {
-    f"app.{name}": rank
-    for rank, name in enumerate(("agent_executions", "messages", "tool_usage_metrics", "session_metrics", "conversations"))
-}
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _results(running: list[Future[LastSeen]], progress: Callable[[float], None]) -> Iterator[LastSeen]:
-    """What workers give back, as they finish. The first failure ends the rest and is raised."""
-    waiting = set(running)
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Millions of rows pass by and none refers back to itself: looking for cycles among them would cost a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _in_order(running: list[Future[_Given]], progress: Callable[[float], None]) -> Iterator[_Given]:
+    """What workers give, in the order of their tasks, kept no longer than needed. When one fails, the rest is given up."""
+    waiting = deque(running)
+    running.clear()
+    tasks = len(waiting)
     try:
         while waiting:
-            done, waiting = wait(waiting, return_when="FIRST_COMPLETED")
-            for future in done:
-                yield future.result()
-            progress(1.0 - len(waiting) / len(running))
+            yield waiting.popleft().result()
+            progress(1.0 - len(waiting) / tasks)
     finally:
         for future in waiting:
             future.cancel()
 
 
-def _load_piece(piece: Piece) -> LastSeen:
-    """Runs in a worker: write the rows of some hours, tell who was seen."""
-    # Nothing made here refers back to itself, and all of it is dropped at the end: looking for cycles would cost a sixth.
-    gc.disable()
-    world = World(piece.spec)
+_world = lru_cache(maxsize=1)(World)
+"""A worker's world, kept from piece to piece."""
+
+
+def _load_piece(piece: Piece) -> Loaded:
+    """Runs in a worker."""
+    world = _world(piece.spec)
     lines: Lines = defaultdict(list)
-    seen: LastSeen = {}
-    for index in range(piece.first, piece.last):
-        hour = world.hour(index * 3600.0)
-        write_hour(lines, hour, piece.until)
-        see(seen, hour, 0.0, piece.until)
-    with psycopg.connect(piece.dsn) as connection:
-        copy(connection, lines)
-    return seen
+    loaded = Loaded({}, [], [])
+    with _no_search_for_cycles():
+        for index in range(piece.first, piece.last):
+            hour = world.hour(index * 3600.0)
+            write_hour(lines, hour, piece.until)
+            see(loaded.seen, hour, 0.0, piece.until)
+            for conversation in hour.conversations:
+                loaded.observations.extend(observations(conversation, 0.0, piece.until))
+                loaded.scores.extend(scores(conversation, 0.0, piece.until))
+        with psycopg.connect(piece.dsn) as connection:
+            _copy(connection, lines)
+    return loaded
 
 
 def _load_company(dsn: str, spec: WorldSpec, until: float, seen: LastSeen) -> None:
@@ -121,10 +149,10 @@ def _load_company(dsn: str, spec: WorldSpec, until: float, seen: LastSeen) -> No
     write_company(lines, world, until)
     write_users(lines, world.users(until), seen)
     with psycopg.connect(dsn) as connection:
-        copy(connection, lines)
+        _copy(connection, lines)
 
 
-def copy(connection: psycopg.Connection, lines: Lines) -> None:
+def _copy(connection: psycopg.Connection, lines: Lines) -> None:
     """Append rows to their tables."""
     with connection.cursor() as cursor:
         for table, rows in sorted(lines.items()):
@@ -133,26 +161,9 @@ def copy(connection: psycopg.Connection, lines: Lines) -> None:
                     stream.write("".join(rows))
 
 
-def _run(dsn: str, statements: list[str]) -> LastSeen:
+def _run(dsn: str, statements: list[str]) -> None:
     """Runs in a worker: statements one after the other."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("SET maintenance_work_mem = '128MB'")
         for statement in statements:
             connection.execute(statement.encode())
-    return {}
-
-
-def _report(spec: WorldSpec, until: float, sink: ObservationSink, progress: Callable[[float], None]) -> None:
-    """Give the observability service all that ended in the history."""
-    world = World(spec)
-    first, last = int(spec.beginning // 3600), int(until // 3600) + 1
-    rows: list[Observation] = []
-    judged: list[Score] = []
-    for index in range(first, last):
-        for conversation in world.hour(index * 3600.0).conversations:
-            rows += observations(conversation, 0.0, until)
-            judged += scores(conversation, 0.0, until)
-        if len(rows) >= _OBSERVATIONS_AT_ONCE or index == last - 1:
-            sink(rows, judged)
-            rows, judged = [], []
-            progress((index + 1 - first) / (last - first))

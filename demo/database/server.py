@@ -127,7 +127,7 @@ class EmbeddedPostgres:
                 os.chown(secret.name, self._user.pw_uid, self._user.pw_gid)
             self._run(
                 "initdb", "-D", str(draft), "-U", SUPERUSER, f"--pwfile={secret.name}", "--auth=scram-sha-256",
-                "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions",
+                "--encoding=UTF8", "--locale=C", "--no-data-checksums", "--no-sync", "--no-instructions",
             )  # fmt: skip
         if self._folder.exists():
             self._folder.rmdir()
@@ -165,7 +165,7 @@ class EmbeddedPostgres:
             if self._process is None or self._process.poll() is not None:
                 raise ServerError(f"PostgreSQL ended at once: {self._last_words()} (log: {self.log})")
             try:
-                psycopg.connect(dsn, connect_timeout=5).close()
+                psycopg.connect(dsn, connect_timeout=2).close()
                 return
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
