@@ -22,12 +22,6 @@ def blocks_of(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if len(p.name) == BLOCK_NAME_LENGTH and (p / "meta.json").is_file())
 
 
-def move_blocks(source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for block in blocks_of(source):
-        block.rename(target / block.name)
-
-
 def _environment() -> dict[str, str]:
     """Short-lived Go programs with memory to spare: collecting garbage less often saves a sixth of their time."""
     return {**os.environ, "GOGC": "400"}

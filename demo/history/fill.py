@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -56,61 +57,79 @@ class Filled:
 
 
 def fill(
-    var: Path, dsn: str, world: World, settings: Settings, tools: Tools, instances: Instances, until: float, progress: Progress
+    var: Path,
+    dsn: str,
+    world: World,
+    settings: Settings,
+    tools: Tools,
+    instances: Instances,
+    until: float,
+    progress: Progress,
+    days: float = DAYS,
 ) -> Filled:
     """Bring the data folder `var`/prometheus up to `until` (seconds since the epoch); Prometheus must not be running on it.
 
-    The database and the stand-in's storage must have lived until then. Nothing happens when at most five minutes are missing.
-    An interrupted run leaves the data folder as it was. Raises HistoryError, psycopg.Error or OSError.
+    The database and the stand-in's storage must have lived until then. The first time the last `days` are written, later what
+    is missing since; nothing happens when that is at most five minutes. A first run that is interrupted leaves no data folder,
+    a later one can be repeated: equal samples that are there twice count once. Raises HistoryError, psycopg.Error or OSError.
     """
     begun = time.monotonic()
     until = until // openmetrics.COARSE_SECONDS * openmetrics.COARSE_SECONDS
     data, checkpoint = var / "prometheus", state.read(var)
     if checkpoint is None or not data.is_dir():
-        since, metrics = until - DAYS * 86400.0, PlatformMetrics(world, until - DAYS * 86400.0, _LOOKAHEAD_SECONDS)
+        since, checkpoint = until - days * 86400.0, None
+        metrics = PlatformMetrics(world, since, _LOOKAHEAD_SECONDS)
     elif until - checkpoint["at"] <= SHORTEST_GAP_SECONDS:
         return Filled()
     else:
         since, metrics = checkpoint["at"], PlatformMetrics.restore(world, checkpoint, _LOOKAHEAD_SECONDS)
+        progress("keeping the newest samples", 0.0)
+        recorded.flush(tools.prometheus, data)
     part = var / "prometheus.part"
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     try:
-        storage = var / "langfuse.sqlite"
+        # The first blocks appear as a whole; later ones go to those that are there, for rules look back at them.
+        target = part / "data" if checkpoint is None else data
+        target.mkdir(parents=True, exist_ok=True)
+        part.mkdir(exist_ok=True)
         times = openmetrics.sample_times(since, until, until)
-        progress("reading what the exporter would have seen", 0.0)
+        progress("what the exporter would have seen", 0.0)
+        storage = var / "langfuse.sqlite"
         exporter = ExporterHistory(dsn, storage if storage.is_file() else None, times, settings, instances.exporter)
-        series, samples = _import(part, tools, Recorder(metrics, instances.platform), exporter, times, progress)
-        samples += recorded.record(
-            tools.prometheus, tools.promtool, part / "data", since, until, _share(progress, "recorded series", 0.65)
-        )
-        if data.is_dir():
-            recorded.flush(tools.prometheus, data)
-        blocks.move_blocks(part / "data", data)
+        recorder = Recorder(metrics, instances.platform)
+        series, samples = _import(part, target, tools, recorder, exporter, times, progress)
+        share = partial(_report, progress, "recorded series", 0.65)
+        samples += recorded.record(tools.prometheus, tools.promtool, target, since, until, share)
+        if checkpoint is None:
+            shutil.rmtree(data, ignore_errors=True)
+            target.rename(data)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    metrics.advance(until)
     state.write(var, metrics.checkpoint())
     return Filled(since, until, series, samples, time.monotonic() - begun)
 
 
 def _import(
-    part: Path, tools: Tools, platform: Recorder, exporter: ExporterHistory, times: list[int], progress: Progress
+    part: Path,
+    target: Path,
+    tools: Tools,
+    platform: Recorder,
+    exporter: ExporterHistory,
+    times: list[int],
+    progress: Progress,
 ) -> tuple[int, int]:
     """Write all blocks; give the greatest number of series in one, and the number of samples."""
-    data = part / "data"
-    data.mkdir()
     series = samples = 0
     with blocks.Programs() as programs:
         for number, block in enumerate(openmetrics.by_block(times)):
-            progress("samples of the last days", 0.05 + 0.6 * (block[0] - times[0]) / max(1, times[-1] - times[0]))
+            _report(progress, "samples", 0.05, (block[0] - times[0]) / max(1, times[-1] - times[0]), 0.65)
             tables = (platform.table(block), exporter.table(block[0], block[-1]))
             file = part / f"{number}.om"
             samples += openmetrics.write(file, tables)
             series = max(series, sum(len(table.columns) for table in tables))
-            blocks.import_file(programs, tools.promtool, file, data)
+            blocks.import_file(programs, tools.promtool, file, target)
     return series, samples
 
 
-def _share(progress: Progress, step: str, begin: float) -> Callable[[float], None]:
-    return lambda share: progress(step, begin + (1.0 - begin) * share)
+def _report(progress: Progress, step: str, begin: float, share: float, end: float = 1.0) -> None:
+    progress(step, begin + (end - begin) * share)

@@ -36,8 +36,8 @@ class Call(NamedTuple):
     failed: bool
     read: int
     written: int
-    cost: int | None  # in 1e-12 USD; None for a model without a price
-    seconds: float
+    cost: int  # in 1e-12 USD; a model without a price costs nothing that is known
+    seconds: float  # between whole milliseconds, as Langfuse subtracts them
 
 
 def calls(path: Path, since: float, until: float) -> list[Call]:
@@ -55,7 +55,7 @@ def calls(path: Path, since: float, until: float) -> list[Call]:
     return [
         Call(
             started / 1e6, max(started / 1e6 + SETTLE_SECONDS, ended / 1e6), model or "unknown", environment, bool(failed),
-            received, produced, cost, (ended - started) / 1e6,
+            received, produced, cost or 0, (ended // 1000 - started // 1000) / 1000,
         )
         for started, ended, model, environment, failed, received, produced, cost in rows
     ]  # fmt: skip
@@ -71,33 +71,40 @@ def series(path: Path, times: Sequence[float], settings: Settings) -> Iterator[t
 
 
 def _usage(found: list[Call], times: Sequence[float]) -> Iterator[tuple[Key, Sequence[Number]]]:
-    """Calls, errors, tokens and cost of the last 24 hours, and the cost of the month, by model and environment."""
-    day: defaultdict[tuple[str, ...], Changes] = defaultdict(list)
-    month: defaultdict[tuple[str, str], Changes] = defaultdict(list)
+    """Calls, errors, tokens and cost of the last 24 hours, and the cost of the month, by model and environment.
+
+    A series has values where there were calls in its window.
+    """
+    day: defaultdict[tuple[str, str], defaultdict[str, Changes]] = defaultdict(lambda: defaultdict(list))
+    month: defaultdict[tuple[str, str], tuple[Changes, Changes]] = defaultdict(lambda: ([], []))
     for call in found:
         labels = (call.model, call.environment)
-        if call.cost is not None:
-            month[labels] += ((call.seen, call.cost), (_month_end(int(call.started // DAY)), -call.cost))
+        ends = _month_end(int(call.started // DAY))
+        if ends > times[0]:
+            calls_, costs = month[labels]
+            calls_ += ((call.seen, 1), (ends, -1))
+            costs += ((call.seen, call.cost), (ends, -call.cost))
         gone = call.started + SETTLE_SECONDS + DAY
         if gone > times[0]:
             amounts = {"calls": 1, "errors": int(call.failed), "input": call.read, "output": call.written, "cost": call.cost}
             for measure, amount in amounts.items():
-                if amount is not None:
-                    day[measure, *labels] += ((call.seen, amount), (gone, -amount))
-    live = {key[1:]: read(changes, times) for key, changes in day.items() if key[0] == "calls"}
-    for (measure, model, environment), changes in day.items():
-        numbers = read(changes, times)
-        shown = [value if calls else None for value, calls in zip(numbers, live[model, environment], strict=True)]
-        labels_of_day = (model, environment, "24h")
-        if measure in ("input", "output"):
-            yield ("langfuse_window_tokens", (*labels_of_day, measure)), shown
-        elif measure == "cost":
-            yield ("langfuse_window_cost_usd", labels_of_day), [None if value is None else value / USD for value in shown]
-        else:
-            yield (f"langfuse_window_{measure}", labels_of_day), shown
-    for labels, changes in month.items():
-        values = [value / USD if value else None for value in read(changes, times)]
-        yield ("langfuse_window_cost_usd", (*labels, "mtd")), values
+                day[labels][measure] += ((call.seen, amount), (gone, -amount))
+    for labels, measures in day.items():
+        alive = read(measures["calls"], times)
+        for measure, changes in measures.items():
+            shown: list[Number] = [value if calls_ else None for value, calls_ in zip(read(changes, times), alive, strict=True)]
+            if measure in ("input", "output"):
+                yield ("langfuse_window_tokens", (*labels, "24h", measure)), shown
+            elif measure == "cost":
+                yield (
+                    ("langfuse_window_cost_usd", (*labels, "24h")),
+                    [None if value is None else value / USD for value in shown],
+                )
+            else:
+                yield (f"langfuse_window_{measure}", (*labels, "24h")), shown
+    for labels, (calls_, costs) in month.items():
+        pairs = zip(read(costs, times), read(calls_, times), strict=True)
+        yield ("langfuse_window_cost_usd", (*labels, "mtd")), [cost / USD if alive else None for cost, alive in pairs]
 
 
 @cache
@@ -149,8 +156,6 @@ def _money(found: list[Call], times: Sequence[float], settings: Settings) -> Ite
     month: defaultdict[str, Changes] = defaultdict(list, {scope: [] for scope in (EVERYTHING, *settings.environments)})
     daily: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for call in found:
-        if call.cost is None:
-            continue
         day = int(call.started // DAY)
         for scope in (EVERYTHING, call.environment):
             month[scope] += ((call.seen, call.cost), (_month_end(day), -call.cost))
