@@ -23,15 +23,18 @@ _HEADING = "Written by `observatory build`. Change the code or observatory.yaml 
 def artefacts(settings: Settings) -> dict[str, bytes]:
     """All files of a build by path relative to the output folder, sorted. Paths of secrets are absolute in them.
 
-    Raises ConfigError when an alert is not sound under these settings.
+    Raises ConfigError when an alert or a dashboard is not sound under these settings.
     """
     from alert_rules.validation import AlertError
+    from dashboards.lib.tab import DashboardError
 
     located = config.anchored(settings, Path.cwd())
     try:
         found = {**_grafana(located), **_prometheus(located), **_alertmanager(located), **_runbooks(located)}
     except AlertError as problem:
         raise ConfigError([error(finding.place, finding.message) for finding in problem.findings]) from None
+    except DashboardError as problem:
+        raise ConfigError([error("dashboard", text) for text in problem.problems]) from None
     return dict(sorted(found.items()))
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from contract.settings import Settings
 from provisioning import secrets
-from provisioning.doctor import reasons, subjects
+from provisioning.doctor import subjects
 from provisioning.doctor.answers import Item, Report
 from provisioning.doctor.asker import Asker
 from provisioning.findings import InputError, closest
@@ -38,9 +38,7 @@ def run(settings: Settings, tab: str | None = None, now: float | None = None) ->
 
 
 def examined(subject: subjects.Subject, asker: Asker) -> Item:
-    """Put all queries of a subject to their sources. A rule that gives nothing is fine when all that it reads is there."""
+    """Put all queries of a subject to their sources. A rule may be quiet, as long as all that it reads exists."""
     answers = tuple(asker.answer(query, subject.span, subject.choices) for query in subject.queries)
-    fine = subject.empty_is_fine
-    if subject.kind == "rule":
-        fine = all(answer.why in ("", reasons.NO_TRAFFIC, reasons.NO_ALERT) for answer in answers)
-    return Item(subject.kind, subject.key, answers, fine)
+    quiet = subject.kind == "rule" and not any(answer.missing for answer in answers)
+    return Item(subject.kind, subject.key, answers, subject.empty_is_fine or quiet)

@@ -26,13 +26,17 @@ class SourceHealth:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one query. `rows` counts series or rows; `why` explains everything but data."""
+    """What came back for one query. `rows` counts series or rows; `why` explains everything but data.
+
+    `missing`: something that the query reads does not exist at all.
+    """
 
     place: str
     state: State
     why: str = ""
     rows: int = 0
     milliseconds: int = 0
+    missing: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from provisioning.doctor.answers import Answer, SourceHealth
 from provisioning.doctor.choices import Choice, written
 from provisioning.doctor.postgres import Postgres, SqlError
 from provisioning.doctor.prometheus import Prometheus, QueryError
+from provisioning.doctor.reasons import Reason
 from provisioning.findings import Unreachable
 from provisioning.interpolation import Span, builtins, sql_macros, substitute
 
@@ -59,12 +60,12 @@ class Asker:
             text = self._filled(query, span, choices)
             rows = self._rows(query, text, span)
             took = _since(began)
-            why = "" if rows else self._why(query, text, span)
+            reason = Reason("") if rows else self._why(query, text, span)
         except Unreachable as problem:
             return Answer(query.place, "unasked", str(problem))
         except (QueryError, SqlError, ValueError) as problem:
             return Answer(query.place, "error", str(problem), milliseconds=_since(began))
-        return Answer(query.place, "data" if rows else "empty", why, rows, took)
+        return Answer(query.place, "data" if rows else "empty", reason.text, rows, took, reason.missing)
 
     def values(self, query: Query, span: Span, choices: Choices) -> list[str]:
         """The values that a variable's query offers. Nothing when its source does not answer or refuses."""
@@ -101,12 +102,12 @@ class Asker:
             return len(self.prometheus.instant(expression, span.end))
         return len(self.prometheus.range(expression, span))
 
-    def _why(self, query: Query, text: str, span: Span) -> str:
+    def _why(self, query: Query, text: str, span: Span) -> Reason:
         if query.language == "sql":
             return reasons.of_sql(text, self.postgres)
         retention = duration_seconds(self.settings.sources.prometheus.retention)
         expression, _ = variable_expression(text)
-        return reasons.of_promql(expression, self.prometheus, span, retention) if expression else reasons.NO_TRAFFIC
+        return reasons.of_promql(expression or "up", self.prometheus, span, retention)
 
 
 def _since(began: float) -> int:

@@ -119,6 +119,18 @@ def test_thresholds_that_make_an_alert_unsound_are_a_mistake_of_the_configuratio
         build.artefacts(settings(thresholds={"response_seconds": 5.1}))
 
 
+def test_a_dashboard_with_faults_is_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboards.lib.tab import DashboardError, Tab
+
+    def broken(self: Tab, settings: Settings) -> dict[str, Any]:
+        raise DashboardError(["overview/users: no unit", "overview/tickets: no query"])
+
+    monkeypatch.setattr(Tab, "dashboard", broken)
+    with pytest.raises(ConfigError) as raised:
+        build.artefacts(Settings())
+    assert [finding.message for finding in raised.value.findings] == ["overview/users: no unit", "overview/tickets: no query"]
+
+
 def test_dashboards_lie_beside_the_provisioning_folder(artefacts: dict[str, bytes]) -> None:
     for provider in yaml.safe_load(artefacts["grafana/provisioning/dashboards/observatory.yml"])["providers"]:
         path = os.path.normpath(provider["options"]["path"].replace("$__env{GF_PATHS_PROVISIONING}", "grafana/provisioning"))

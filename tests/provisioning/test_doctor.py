@@ -60,8 +60,8 @@ def test_data(sources: Settings, instant: bool) -> None:
 @pytest.mark.parametrize(
     ("expression", "why"),
     [
-        ("sum(agent_queries_in_progress) > 100", "all that it reads is there, and gives nothing in the range"),
-        ("sum(agent_queries_in_progress) / 0 * 0", "all that it reads is there"),
+        ("sum(agent_queries_in_progress) > 100", "no traffic in the range, though all that it reads is there"),
+        ("sum(agent_queries_in_progress) / 0 * 0", "no traffic in the range"),
         ('sum(agent_queries_in_progress{agent="clrk"})', 'label filter agent="clrk" matches no series'),
         ('agent_queries_total{agent="clerk",status="error"}', 'label filter status="error" matches no series'),
         ("sum(kb_search_results_count)", "metric kb_search_results_count was never seen"),
@@ -117,6 +117,8 @@ def test_the_whole_examination(sources: Settings) -> None:
     assert items["overview/conversation_outcomes"].ill and "missing: relation" in items["overview/conversation_outcomes"].why
     assert items["CostBudgetExceeded"].ill, "an alert whose source is down can never fire"
     assert not items["agent_status:queries:rate5m"].ill
+    quiet = items["AgentErrorsPage"]
+    assert quiet.state == "empty" and not quiet.ill, "no failure was ever counted: nothing is missing, all is well"
     assert report.ill and report.unreachable
     assert json.loads(report.as_json("f"))["items"][0]["kind"] == "variable"
     assert "UNREACHABLE" in report.as_text() and "fine, empty" in report.as_text()
