@@ -20,8 +20,9 @@ def _gauges(*names: str, labels: tuple[str, ...] = ()) -> tuple[Metric, ...]:
 
 METRICS = (
     *_gauges(
-        "redis_up", "redis_memory_used_bytes", "redis_memory_max_bytes", "redis_connected_clients", "redis_keyspace_hits_total",
-        "redis_keyspace_misses_total", "redis_evicted_keys_total", "redis_rejected_connections_total", "redis_commands_processed_total",
+        "redis_up", "redis_memory_used_bytes", "redis_memory_max_bytes", "redis_connected_clients",
+        "redis_keyspace_hits_total", "redis_keyspace_misses_total", "redis_evicted_keys_total",
+        "redis_rejected_connections_total", "redis_commands_processed_total",
     ),
     *_gauges("pg_up", "pg_settings_max_connections"),
     *_gauges("pg_stat_activity_count", "pg_database_size_bytes", "pg_stat_database_deadlocks", labels=("datname",)),

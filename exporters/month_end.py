@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from statistics import fmean
+from statistics import median
 
 HISTORY_DAYS = 28
 """Whole weeks, so that every weekday counts equally often."""
@@ -19,9 +19,9 @@ def month_start(at: datetime) -> datetime:
 def forecast(spent: float, daily: Mapping[date, float], at: datetime) -> float | None:
     """Expected cost of the whole month of `at` (UTC), in the unit of `spent`; None without one whole day of history.
 
-    The rest of today and every day after it cost the mean of their weekday in the last 28 whole days. `daily` has the cost
-    of whole days; a day after the first one that has no entry cost nothing. A weekday that the history does not reach
-    costs the mean of all days.
+    The rest of today and every day after it cost the median of their weekday in the last 28 whole days: one odd day must
+    not bend a month. `daily` has the cost of whole days; a day after the first one that has no entry cost nothing. A weekday
+    that the history does not reach costs the median of all days.
     """
     today = at.astimezone(UTC).date()
     days = [today - timedelta(days=n) for n in range(1, HISTORY_DAYS + 1)]
@@ -29,8 +29,8 @@ def forecast(spent: float, daily: Mapping[date, float], at: datetime) -> float |
     if first is None:
         return None
     known = {day: daily.get(day, 0.0) for day in days if day >= first}
-    overall = fmean(known.values())
-    by_weekday = [fmean([cost for day, cost in known.items() if day.weekday() == n] or [overall]) for n in range(7)]
+    overall = median(known.values())
+    by_weekday = [median([cost for day, cost in known.items() if day.weekday() == n] or [overall]) for n in range(7)]
     midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
     rest_of_today = 1.0 - (at - midnight) / timedelta(days=1)
     last = calendar.monthrange(today.year, today.month)[1]

@@ -23,11 +23,11 @@ def test_weekdays_and_weekends_cost_their_own_mean() -> None:
     assert forecast(200.0, daily, NOON_OF_THE_26TH) == pytest.approx(200 + 5 + 10 + 2)
 
 
-def test_each_weekday_is_the_mean_of_its_four() -> None:
+def test_each_weekday_is_the_median_of_its_four() -> None:
     daily = history(date(2026, 2, 26), 0.0, 0.0)
     for n, cost in enumerate((1.0, 2.0, 3.0, 6.0)):
         daily[date(2026, 2, 20) - timedelta(weeks=n)] = cost  # Fridays
-    assert forecast(0.0, daily, NOON_OF_THE_26TH) == pytest.approx(3.0)
+    assert forecast(0.0, daily, NOON_OF_THE_26TH) == pytest.approx(2.5)
 
 
 def test_days_before_the_window_and_today_do_not_count() -> None:
