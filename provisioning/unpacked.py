@@ -1,8 +1,8 @@
-"""Running Debian's Alertmanager from an unpacked package.
+"""Running Debian's Prometheus and Alertmanager from unpacked packages.
 
-Debian's build does not carry the standard templates inside the program but reads them from /usr/share, and does not start
-without. Where the package was only unpacked, nothing is there, and putting it there takes root. So a copy of the program is
-made that reads them from its working folder instead, which is then the unpacked package's own.
+Debian's builds do not carry templates and pages inside the programs but read them from /usr/share; Alertmanager does not start
+without, and Prometheus has no pages. Where a package was only unpacked, nothing is there, and putting it there takes root. So
+a copy of the program is made that reads them from its working folder instead, which is then the unpacked package's own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 
 _INSTALLED = Path("/usr/share/prometheus/alertmanager")
 _TEMPLATE = "default.tmpl"
+_INSTALLED_WEB = Path("/usr/share/prometheus/web")
+_PAGE = "templates/graph.html"
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,22 @@ def alertmanager(binary: Path, place: Path) -> Program:
     unpacked = binary.resolve().parent.parent / "share" / "prometheus" / "alertmanager"
     if (_INSTALLED / _TEMPLATE).exists() or not (unpacked / _TEMPLATE).exists():
         return Program(binary)
-    place.mkdir(parents=True, exist_ok=True)
-    copy, whole = place / "alertmanager", place / f"alertmanager.{os.getpid()}"
+    return Program(_copy(binary, place / "alertmanager", str(_INSTALLED)), unpacked)
+
+
+def prometheus(binary: Path, place: Path) -> Program:
+    """The Prometheus that has its pages, found or made as `alertmanager` is."""
+    unpacked = binary.resolve().parent.parent / "share" / "prometheus" / "web"
+    if (_INSTALLED_WEB / _PAGE).exists() or not (unpacked / _PAGE).exists():
+        return Program(binary)
+    return Program(_copy(binary, place / "prometheus", f"{_INSTALLED_WEB}/"), unpacked)
+
+
+def _copy(binary: Path, copy: Path, installed: str) -> Path:
+    """A copy of the program with its working folder in place of `installed`, whose length has to be even."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    whole = copy.with_name(f"{copy.name}.{os.getpid()}")
     # Texts in a program keep their length: "./././" of the same length is the working folder.
-    installed = str(_INSTALLED).encode()
-    here = b"./" * (len(installed) // 2)
-    whole.write_bytes(binary.read_bytes().replace(installed, here))
+    whole.write_bytes(binary.read_bytes().replace(installed.encode(), b"./" * (len(installed) // 2)))
     whole.chmod(0o755)
-    whole.replace(copy)
-    return Program(copy, unpacked)
+    return whole.replace(copy)

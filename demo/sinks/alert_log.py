@@ -35,6 +35,14 @@ CREATE TABLE IF NOT EXISTS analytics.alert_events (
 );
 CREATE INDEX IF NOT EXISTS alert_events_received_at ON analytics.alert_events (received_at);
 """
+_READERS = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'observatory_reader') THEN
+        GRANT USAGE ON SCHEMA analytics TO observatory_reader;
+        GRANT SELECT ON analytics.alert_events TO observatory_reader;
+    END IF;
+END $$
+"""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('analytics.alert_events'))"  # CREATE IF NOT EXISTS races with itself
 _INSERT = """
 INSERT INTO analytics.alert_events
@@ -115,6 +123,7 @@ class AlertLog:
         async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=3) as connection:
             await connection.execute(_LOCK)
             await connection.execute(_TABLE)
+            await connection.execute(_READERS)
             await connection.commit()
             self.problem = ""
             while self._waiting or not until_empty:

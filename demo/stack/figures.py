@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 import requests
@@ -16,10 +17,10 @@ import requests
 from demo.stack.child import launch
 
 _ROWS = "SELECT coalesce(sum(n_tup_ins), 0) FROM pg_stat_user_tables WHERE schemaname = 'app'"
-_SERIES = "sum(prometheus_tsdb_head_series)"
 _FIRING = 'count(ALERTS{alertstate="firing"})'
 _TIMEOUT = 3.0
 DOCTOR_EVERY = 60.0
+_RATE_SECONDS = 60.0
 
 
 class Reading(NamedTuple):
@@ -31,11 +32,9 @@ class Reading(NamedTuple):
     firing: int | None
 
 
-def read(dsn: str, prometheus: str | None) -> Reading:
-    series = _value(prometheus, _SERIES) if prometheus else None
-    # No alert at all is an answer too, but only from a Prometheus that answers.
-    firing = (_value(prometheus, _FIRING) or 0) if prometheus and series is not None else None
-    return Reading(time.monotonic(), _rows(dsn), series, firing)
+def read(dsn: str, prometheus: str) -> Reading:
+    series = _series(prometheus)
+    return Reading(time.monotonic(), _rows(dsn), series, None if series is None else _firing(prometheus))
 
 
 def _rows(dsn: str) -> int | None:
@@ -47,18 +46,30 @@ def _rows(dsn: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def _value(prometheus: str, query: str) -> int | None:
-    """The one value of a query; None when there is none, or no answer."""
+def _series(prometheus: str) -> int | None:
+    answer = _asked(f"{prometheus}/api/v1/status/tsdb")
+    return int(answer["headStats"]["numSeries"]) if answer else None
+
+
+def _firing(prometheus: str) -> int | None:
+    answer = _asked(f"{prometheus}/api/v1/query", query=_FIRING)
+    if answer is None:
+        return None
+    result = answer["result"]
+    return int(result[0]["value"][1]) if result else 0  # the count of nothing is no value
+
+
+def _asked(address: str, **query: str) -> dict[str, Any] | None:
+    """The data of Prometheus' answer; None when there is none."""
     try:
-        answer = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=_TIMEOUT)
-        result = answer.json()["data"]["result"]
-        return int(float(result[0]["value"][1])) if result else None
+        data: dict[str, Any] = requests.get(address, params=query, timeout=_TIMEOUT).json()["data"]
     except (requests.RequestException, ValueError, KeyError):
         return None
+    return data
 
 
 def text(now: Reading, before: Reading | None, panels: str) -> str:
-    """The live line of two readings. `panels` is what the doctor said last."""
+    """The live line of two readings, the rate being that between them. `panels` is what the doctor said last."""
     rate = None
     if before and now.rows is not None and before.rows is not None and now.at > before.at:
         rate = max(now.rows - before.rows, 0) / (now.at - before.at)
@@ -104,7 +115,8 @@ def panels_with_data(report: Path) -> str:
         text = report.read_text(encoding="utf-8")
         # What was written to the error output stands around the report.
         items = json.JSONDecoder().raw_decode(text, text.index("{"))[0]["items"]
-        states = [item["state"] for item in items if item["kind"] == "panel"]
+        # A panel that may well be empty, and is, counts neither way.
+        states = [item["state"] for item in items if item["kind"] == "panel" and (item["state"] != "empty" or item["ill"])]
         return f"{states.count('data')} of {len(states)}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
@@ -116,7 +128,7 @@ class Figures:
     def __init__(self, read: Callable[[], Reading], doctor: Doctor | None, executor: Executor, every: float = 5.0) -> None:
         self._read, self._doctor, self._executor, self._every = read, doctor, executor, every
         self._pending: Future[Reading] | None = None
-        self._before: Reading | None = None
+        self._last: deque[Reading] = deque(maxlen=1 + round(_RATE_SECONDS / every))
         self._next = 0.0
         self.line = ""
 
@@ -127,14 +139,14 @@ class Figures:
         if self._pending is None:
             if now >= self._next:
                 self._pending = self._executor.submit(self._read)
-                self._next = now + (self._every if self._before else 1.0)
+                self._next = now + (self._every if self._last else 1.0)
             return False
         if not self._pending.done():
             return False
         reading, self._pending = self._pending.result(), None
-        self.line = text(reading, self._before, self._doctor.panels if self._doctor else "")
-        before, self._before = self._before, reading
-        return before is not None  # a rate takes two readings
+        self.line = text(reading, self._last[0] if self._last else None, self._doctor.panels if self._doctor else "")
+        self._last.append(reading)
+        return len(self._last) > 1  # a rate takes two readings
 
     def end(self) -> None:
         if self._doctor:

@@ -79,9 +79,10 @@ def exporter(place: Place) -> Part:
 
 
 def prometheus(place: Place, binary: Path, retention: str) -> Part:
+    program = unpacked.prometheus(binary, place.var / "programs")
     at = f"{LOOPBACK}:{place.ports['prometheus']}"
     command = (
-        str(binary),
+        str(program.path),
         f"--config.file={place.build / 'prometheus' / 'prometheus.yml'}",
         f"--storage.tsdb.path={place.var / 'prometheus'}",
         f"--storage.tsdb.retention.time={retention}",
@@ -89,7 +90,7 @@ def prometheus(place: Place, binary: Path, retention: str) -> Part:
         f"--web.external-url=http://{at}",
         "--web.enable-lifecycle",
     )
-    return _part(place, "prometheus", "Prometheus", "/-/ready", command)
+    return replace(_part(place, "prometheus", "Prometheus", "/-/ready", command), folder=program.folder)
 
 
 def alertmanager(place: Place, binary: Path) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
+from rich.console import Console
 
 from contract.settings import Settings
 from demo.database import schema
@@ -26,9 +28,11 @@ from demo.stack.failure import StackError
 from demo.stack.figures import Reading
 from demo.stack.parts import Place
 from demo.stack.processes import boot, identify
+from demo.stack.screen import Screen
+from demo.stack.stack import Options, Stack
 from demo.world import spec_file
 from demo.world.model import WorldSpec
-from provisioning import config
+from provisioning import config, tools
 
 ROOT = Path(__file__).resolve().parents[2]
 READER = Reader("127.0.0.1:55432", "postgres", "observatory_reader", "disable")
@@ -177,10 +181,10 @@ def test_rows_are_counted_in_a_real_database(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA app")
         connection.execute("CREATE TABLE app.things (n int)")
-        before = figures.read(database, None)
+        before = figures.read(database, "http://127.0.0.1:1")
         connection.execute("INSERT INTO app.things SELECT generate_series(1, 7)")
         connection.execute("SELECT pg_stat_force_next_flush()")
-        after = figures.read(database, None)
+        after = figures.read(database, "http://127.0.0.1:1")
     assert before.rows is not None
     assert after.rows == before.rows + 7
     assert (after.series, after.firing) == (None, None)
@@ -188,7 +192,8 @@ def test_rows_are_counted_in_a_real_database(database: str) -> None:
 
 
 def test_panels_with_data_are_read_from_the_doctors_report(tmp_path: Path) -> None:
-    items = [{"kind": "panel", "state": "data"}, {"kind": "panel", "state": "empty"}, {"kind": "variable", "state": "data"}]
+    found = [("panel", "data", False), ("panel", "empty", True), ("panel", "empty", False), ("variable", "data", False)]
+    items = [{"kind": kind, "state": state, "ill": ill} for kind, state, ill in found]
     script = (
         f"import sys, json; print('a warning', file=sys.stderr, flush=True); print({json.dumps(json.dumps({'items': items}))})"
     )
@@ -387,3 +392,26 @@ def test_a_mistake_in_the_configuration_is_named(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "unknown key urll" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_missing_binaries_are_rows_that_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "FETCHED", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("PROMETHEUS", "ALERTMANAGER"):
+        monkeypatch.delenv(f"OBSERVATORY_{name}", raising=False)
+    screen = Screen(Console(file=io.StringIO()))
+    stack = Stack(Options(tmp_path, preview=False), of_stack(Settings(), tmp_path), screen)
+    assert [part.name for part in stack._parts()] == ["inbox", "langfuse", "platform", "exporter"]
+    assert [row.title for row in stack.rows()] == ["Alertmanager", "Prometheus"]
+    assert all(row.state == "not started" and "make tools" in row.detail for row in stack.rows())
+    assert not stack.healthy
+    stack.end()
+
+
+def test_a_real_langfuse_takes_the_place_of_the_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGFUSE_BASE_URL", "https://langfuse.example.com")
+    stack = Stack(Options(tmp_path, preview=False), of_stack(Settings(), tmp_path), Screen(Console(file=io.StringIO())))
+    started = {part.name: part for part in stack._parts()}
+    assert "langfuse" not in started
+    assert "--langfuse" not in started["platform"].command
+    stack.end()

@@ -35,3 +35,18 @@ def test_an_unpacked_program_reads_its_files_from_its_folder(binary: Path, tmp_p
 def test_a_program_with_everything_inside_is_run_as_it_is(binary: Path, tmp_path: Path) -> None:
     assert unpacked.alertmanager(binary, tmp_path / "place") == unpacked.Program(binary)
     assert not (tmp_path / "place").exists()
+
+
+def test_an_unpacked_prometheus_reads_its_pages_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = "/opt/share/prometheus/web"
+    monkeypatch.setattr(unpacked, "_INSTALLED_WEB", Path(installed))
+    binary = tmp_path / "usr" / "bin" / "prometheus"
+    web = tmp_path / "usr" / "share" / "prometheus" / "web"
+    for folder in (binary.parent, web / "templates"):
+        folder.mkdir(parents=True)
+    binary.write_bytes(f"before {installed}/v1 after".encode())
+    assert unpacked.prometheus(binary, tmp_path / "place") == unpacked.Program(binary), "no pages were unpacked"
+    (web / "templates" / "graph.html").touch()
+    program = unpacked.prometheus(binary, tmp_path / "place")
+    assert program == unpacked.Program(tmp_path / "place" / "prometheus", web)
+    assert program.path.read_bytes() == b"before " + b"./" * 13 + b"v1 after"
