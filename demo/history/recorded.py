@@ -13,12 +13,13 @@ import socket
 import subprocess
 import tempfile
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,6 @@ import requests
 from demo.history.blocks import WORKERS, HistoryError, Programs, blocks_of, import_file
 from demo.history.openmetrics import BLOCK_SECONDS, FINE_SPAN_SECONDS
 from demo.platform.exposition import label_text
-from demo.stack.processes import environment
 from recording_rules.registry import groups, rule_groups
 
 START_SECONDS = 60.0
@@ -63,7 +63,7 @@ def serving(prometheus: Path, data: Path) -> Iterator[str]:
                     str(prometheus), f"--config.file={config}", f"--storage.tsdb.path={data}",
                     f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=10y", "--web.enable-admin-api",
                 ],
-                stdout=said, stderr=subprocess.STDOUT, env=environment(data.parent),
+                stdout=said, stderr=subprocess.STDOUT
             )  # fmt: skip
         try:
             _wait_until_ready(process, url, log)
@@ -162,10 +162,13 @@ def _write_down(name: str, found: list[Any], blocks: dict[int, list[str]]) -> in
     samples = 0
     for series in found:
         labels = tuple(sorted((label, value) for label, value in series["metric"].items() if label != "__name__"))
-        prefix = f"{name}{label_text(labels)} "
-        for block, points in groupby(series["values"], key=lambda point: int(point[0] // BLOCK_SECONDS)):
-            blocks[block].append("".join([f"{prefix}{value} {at}\n" for at, value in points]))
-        samples += len(series["values"])
+        prefix, points, begin = f"{name}{label_text(labels)} ", series["values"], 0
+        while begin < len(points):
+            block = int(points[begin][0] // BLOCK_SECONDS)
+            end = bisect_left(points, (block + 1) * BLOCK_SECONDS, begin, key=itemgetter(0))
+            blocks[block].append("".join([f"{prefix}{value} {at}\n" for at, value in points[begin:end]]))
+            begin = end
+        samples += len(points)
     return samples
 
 
