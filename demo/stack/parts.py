@@ -114,6 +114,6 @@ def preview(place: Place, settings: Settings) -> Part:
     at = address(place.ports, "preview")
     # The script looks for the Node.js of the Python environment with the first python3 that it finds.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
-    return Part(
-        "preview", "Preview", at, at + "/", tuple(command), environment, _INSTALLING_SECONDS, "installing its packages, once"
-    )
+    installed = (previewing.SCRIPT.parent / "node_modules" / ".installed").exists()
+    starting = "" if installed else "installing its packages, once"
+    return Part("preview", "Preview", at, at + "/", tuple(command), environment, _INSTALLING_SECONDS, starting)
