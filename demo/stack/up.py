@@ -45,7 +45,8 @@ def up(options: Options, configured: Settings, screen: Screen, exit_when_ready: 
                     stack.start_preview()
                 screen.table(stack.rows())
                 code = FINE if stack.healthy or not exit_when_ready else UNHEALTHY
-                screen.say(f"Ready after {time.monotonic() - begun:.0f} s. Ctrl-C ends everything.")
+                hint = "" if exit_when_ready else " Ctrl-C ends everything."
+                screen.say(f"Ready after {time.monotonic() - begun:.0f} s.{hint}")
                 if not exit_when_ready:
                     _stay(stack, screen)
         except Interrupted:
