@@ -13,7 +13,7 @@ RUN apt-get update && scripts/tools.sh && rm -rf /var/lib/apt/lists/* var
 
 COPY . .
 RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation -e . && rm -rf agent_observatory.egg-info \
-    && install -d -o 65534 -g 65534 /artefacts /state /prometheus
+    && install -d -o 65534 -g 65534 /artefacts /state
 
 USER 65534:65534
 ENTRYPOINT ["observatory"]

@@ -5,13 +5,16 @@ ARGS ?=
 PY := .venv/bin/python
 OBSERVATORY := .venv/bin/observatory
 
-.PHONY: help venv tools node up down build check doctor preview pictures test lint lock pin secrets clean
+.PHONY: help venv venv-test tools node up down build check doctor preview pictures test lint lock pin secrets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 venv:
 	@scripts/venv.sh runtime
+
+venv-test:
+	@scripts/venv.sh test
 
 tools: ## fetch Prometheus and Alertmanager into .tools
 	@scripts/tools.sh
@@ -41,14 +44,13 @@ pictures: venv node ## pictures of the dashboards of the running stack into docs
 	@scripts/browser.sh
 	@$(OBSERVATORY) preview --out docs/pictures $(ARGS)
 
-lint: ## ruff and mypy
-	@scripts/venv.sh test
+lint: venv-test ## ruff and mypy
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo
 
-test: lint tools node ## everything: lint, unit tests, promtool, amtool, and the living parts
+test: venv-test tools node ## everything: style and types, unit tests, promtool, amtool, and the living parts
 	@scripts/browser.sh
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadgroup $(ARGS)
 
 lock: ## write requirements/*.lock anew (newest versions, with hashes, without index addresses)
 	@scripts/lock.sh

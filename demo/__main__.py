@@ -46,6 +46,9 @@ def _world(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--days", type=click.IntRange(8, 400), help="Days of history.  [90]"),
         click.option("--fresh", is_flag=True, help="Make the world anew, whatever is there."),
+        click.option(
+            "--history", type=click.IntRange(1, 7), default=7, show_default=True, help="Days of metrics to start with."
+        ),
     ):
         command = option(command)
     return command
@@ -105,6 +108,7 @@ def up(
     scale: float | None,
     days: int | None,
     fresh: bool,
+    history: int,
     no_preview: bool,
     no_grafana: bool,
     langfuse_mode: str,
@@ -122,7 +126,7 @@ def up(
     from demo.stack.stack import Options
     from demo.stack.up import up as bring_up
 
-    wanted = Wanted(seed, scale, days, fresh)
+    wanted = Wanted(seed, scale, days, fresh, history)
     options = Options(var, wanted, not no_preview and not exit_when_ready, not no_grafana, langfuse_mode)
     sys.exit(bring_up(options, _settings(config), Screen(), exit_when_ready))
 
@@ -173,24 +177,35 @@ def incident(kind: str, duration: str, var: Path) -> None:
 @main.command()
 @_var
 @_config
+@click.option(
+    "--dsn-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="File with the connection string of the database's owner.",
+)
 @_world
-def prepare(var: Path, config: Path | None, seed: int | None, scale: float | None, days: int | None, fresh: bool) -> None:
-    """Load the database and fill the history, once: what `up` does before the parts start.
-
-    The database is the one of OBSERVATORY_POSTGRES_DSN, or of the configuration.
-    """
+def prepare(
+    var: Path,
+    config: Path | None,
+    dsn_file: Path,
+    seed: int | None,
+    scale: float | None,
+    days: int | None,
+    fresh: bool,
+    history: int,
+) -> None:
+    """Load the database and fill the history, once: what `up` does before the parts start."""
     import psycopg
 
     from demo.stack.prepare import HISTORY_FAILED, HistoryError, Progress, Wanted
     from demo.stack.prepare import prepare as bring_up_to_now
-    from provisioning import secrets
 
     settings = _settings(config)
     with_standin = not os.environ.get("LANGFUSE_BASE_URL")
     var.mkdir(parents=True, exist_ok=True)
     try:
-        wanted = Wanted(seed, scale, days, fresh)
-        dsn = secrets.postgres_dsn(settings)
+        wanted = Wanted(seed, scale, days, fresh, history)
+        dsn = dsn_file.read_text(encoding="utf-8").strip()
         if not bring_up_to_now(var, dsn, settings, wanted, time.time(), with_standin, Progress(click.echo)):
             click.echo("no history: promtool or prometheus is missing; run `make tools`")
             sys.exit(HISTORY_FAILED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
-from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, BUDGET_SPENT, SUCCESS_RATIO, Level, Mean, equal
+from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, BUDGET_SPENT, SUCCESS_RATIO, Level, Mean, equal, like
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, at_least, at_most
 from dashboards.lib.figures import FALL_IS_GOOD, RISE_IS_GOOD, Gauge, Stat
@@ -25,6 +25,7 @@ COST = Level(
     (equal("window", "mtd"),),
     "max",
 )
+"""By scope: `all`, and each environment."""
 
 
 def success(settings: Settings) -> Panel:
@@ -94,6 +95,7 @@ def errors(settings: Settings) -> Panel:
 
 def cost(settings: Settings) -> Panel:
     limits = ", ".join(f"{budget.scope} {budget.monthly_usd:,.0f} USD" for budget in settings.budgets)
+    scopes = like("scope", "|".join(budget.scope for budget in settings.budgets))
     return Stat(
         name="cost_month",
         title="Cost this month",
@@ -101,7 +103,7 @@ def cost(settings: Settings) -> Panel:
             f"Cost of model calls since the month began (UTC), by what a budget covers. Budgets: {limits}. The month's end is "
             "forecast under 'Sources in detail'."
         ),
-        targets=(series(COST, ("scope",), legend="{{scope}}"),),
+        targets=(series(COST, ("scope",), where=(scopes,), legend="{{scope}}"),),
         unit="currencyUSD",
         decimals=2,
         minimum=0,

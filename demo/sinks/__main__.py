@@ -27,7 +27,7 @@ _FLUSH_SECONDS = 2.0
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--runbooks", type=click.Path(path_type=Path), default=Path("build/runbooks"), help="Folder of built runbooks.")
 @click.option(
-    "--dsn-file", type=click.Path(path_type=Path), help="File with the DSN for the alert history [VAR/secrets/postgres_dsn]."
+    "--dsn-file", type=click.Path(path_type=Path), help="File with the DSN of the alert history [VAR/secrets/postgres_owner_dsn]."
 )
 def main(var: Path, http_port: int, smtp_port: int, host: str, runbooks: Path, dsn_file: Path | None) -> None:
     """Take Slack messages (POST /slack), mails (SMTP) and Alertmanager's notifications (POST /alerts), and show them."""
@@ -41,7 +41,7 @@ def main(var: Path, http_port: int, smtp_port: int, host: str, runbooks: Path, d
         # Uvicorn raises the signal again when it has ended; this makes of it an ordinary end with our clean-up.
         signal.signal(number, lambda *_: sys.exit(0))
     hosts = ["127.0.0.1", "localhost"] if host == "127.0.0.1" else ["*"]
-    asyncio.run(_serve(inbox, http, smtp, runbooks, dsn_file or var / "secrets" / "postgres_dsn", hosts))
+    asyncio.run(_serve(inbox, http, smtp, runbooks, dsn_file or var / "secrets" / "postgres_owner_dsn", hosts))
 
 
 def _bind(host: str, port: int) -> socket.socket:

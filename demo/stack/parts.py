@@ -16,6 +16,8 @@ from provisioning import unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 _INSTALLING_SECONDS = 900.0
+OWNER_DSN, READER_DSN = "postgres_owner_dsn", "postgres_dsn"
+"""Files of secrets: only what writes rows connects as the owner."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def sinks(place: Place) -> Part:
     command = python(
         "demo.sinks",
         *("--var", place.var, "--http-port", place.ports["inbox"], "--smtp-port", place.ports["smtp"]),
-        *("--runbooks", place.build / "runbooks", "--dsn-file", place.secret("postgres_dsn")),
+        *("--runbooks", place.build / "runbooks", "--dsn-file", place.secret(OWNER_DSN)),
     )
     return _part(place, "inbox", f"Inbox (Slack, mail on port {place.ports['smtp']})", "/healthz", command)
 
@@ -69,13 +71,16 @@ def platform(place: Place, with_langfuse: bool) -> Part:
     there = ("--langfuse", address(place.ports, "langfuse")) if with_langfuse else ()
     command = python(
         "demo.platform",
-        *("--var", place.var, "--dsn-file", place.secret("postgres_dsn"), "--port", place.ports["platform"], *there),
+        *("--var", place.var, "--dsn-file", place.secret(OWNER_DSN), "--port", place.ports["platform"], *there),
     )
     return _part(place, "platform", "Synthetic platform", "/healthz", command, patience=180.0)
 
 
 def exporter(place: Place) -> Part:
-    return _part(place, "exporter", "Exporter", "/healthz", python("provisioning.cli", "exporter", "--config", place.config))
+    command = python("provisioning.cli", "exporter", "--config", place.config)
+    part = _part(place, "exporter", "Exporter", "/healthz", command)
+    # The owner's connection string is not for the exporter, which reads as the configuration says.
+    return replace(part, environment={"OBSERVATORY_POSTGRES_DSN": ""})
 
 
 def prometheus(place: Place, binary: Path, retention: str) -> Part:

@@ -37,12 +37,16 @@ _LONGEST_GAP = DAYS * _DAY
 
 @dataclass(frozen=True)
 class Wanted:
-    """The world that a person asked for; None is what is there already, or the default."""
+    """The world that a person asked for; None is what is there already, or the default.
+
+    `history` is how many days of metrics Prometheus starts with.
+    """
 
     seed: int | None = None
     scale: float | None = None
     days: int | None = None
     fresh: bool = False
+    history: int = DAYS
 
     def new(self, now: float) -> WorldSpec:
         anchor = now // _MINUTE * _MINUTE
@@ -55,7 +59,7 @@ class Wanted:
         """The options of `prepare` that say the same."""
         given = (("--seed", self.seed), ("--scale", self.scale), ("--days", self.days))
         options = tuple(word for name, value in given if value is not None for word in (name, str(value)))
-        return (*options, *(["--fresh"] if self.fresh else []))
+        return (*options, *(["--fresh"] if self.fresh else []), "--history", str(self.history))
 
     def refuse_other(self, spec: WorldSpec, var: Path) -> None:
         """Raises StackError when the world that is there is not the one that was asked for."""
@@ -98,7 +102,7 @@ def prepare(
     if prometheus is None or promtool is None:
         return False
     instances = Instances(settings.scrape.platform[0].address, settings.scrape.exporter[0])
-    fill(var, dsn, World(spec), settings, _Tools(prometheus, promtool), instances, until, progress)
+    fill(var, dsn, World(spec), settings, _Tools(prometheus, promtool), instances, until, progress, wanted.history)
     return True
 
 

@@ -21,6 +21,7 @@ from demo.stack.screen import Row, Screen
 from demo.stack.supervisor import Supervisor, Watched
 from provisioning import build, tools
 from provisioning.findings import InputError
+from provisioning.secrets import panel_dsn
 
 _READY_SECONDS = 240.0
 
@@ -117,7 +118,7 @@ class Stack:
         elif why := database.trouble(dsn):
             raise StackError(f"the database of {database.VARIABLE} cannot be used: {why}")
         self.dsn = dsn
-        secrets.write(self.place.var / "secrets" / "postgres_dsn", dsn)
+        secrets.write(self.place.var / "secrets" / parts.OWNER_DSN, dsn)
         self.supervisor.add(Database(self.place.var, dsn, self.supervisor.asking, server))
 
     def _find_grafana(self) -> grafana.Maker | None:
@@ -138,6 +139,7 @@ class Stack:
         secrets.write(var / "secrets" / "slack_webhook_url", effective.address(chosen, "inbox") + "/slack")
         for kind, prefix in (("public", "pk-lf-"), ("secret", "sk-lf-")):
             secrets.kept(var / "secrets" / f"langfuse_{kind}_key", prefix)
+        secrets.write(var / "secrets" / parts.READER_DSN, panel_dsn(self.settings))
         effective.write(self.settings, var)
         try:
             build.write(build.artefacts(self.settings), self.place.build)
@@ -147,7 +149,8 @@ class Stack:
     def _prepare(self) -> None:
         log = self.place.var / "log" / "prepare.log"
         options = self._options.wanted.as_arguments()
-        command = python("demo", "prepare", "--var", self.place.var, "--config", self.place.config, *options)
+        owner = ("--dsn-file", self.place.secret(parts.OWNER_DSN))
+        command = python("demo", "prepare", "--var", self.place.var, "--config", self.place.config, *owner, *options)
         code = steps.run(self._screen, steps.Step("Bringing the past up to now", command, log), self.place.var)
         if code == HISTORY_FAILED:
             self._screen.say(f"  going on without the history of the metrics: {steps.last_line(log)}")

@@ -1,0 +1,59 @@
+"""Style, types, and who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = {
+    "contract": set(),
+    "recording_rules": {"contract"},
+    "alert_rules": {"contract", "recording_rules"},
+    "exporters": {"contract"},
+    "dashboards": {"contract", "recording_rules"},
+    "provisioning": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters"},
+    "demo": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "provisioning"},
+}
+"""Each room, and those below it. Panels are named by alerts as texts, so dashboards and alert_rules do not know each other."""
+
+
+@pytest.mark.parametrize("command", [["ruff", "check", "."], ["mypy", *ROOMS]], ids=["ruff", "mypy"])
+def test_style_and_types(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.lineno, node.module
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_down(room: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for line, module in _imports(path)
+        if module.split(".")[0] in {*ROOMS, "tests"} - ROOMS[room] - {room}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_modules_stay_readable() -> None:
+    """A module fits on a few screens."""
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long

@@ -1,0 +1,114 @@
+"""One living stack for all tests of this folder: started as a user starts it, only smaller and asking its sources faster."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+import requests
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-P", "-m", "provisioning.cli"]
+T = TypeVar("T")
+OURS = ("LANGFUSE_", "SLACK_", "OBSERVATORY_POSTGRES", "OBSERVATORY_CONFIG")
+ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(OURS)}, "PYTHONPATH": str(ROOT)}
+SMALL = ("--scale", "0.1", "--days", "70", "--history", "1")
+CONFIG = {"exporter": {"postgres_interval": "5s", "langfuse_interval": "5s"}}
+
+
+def eventually(question: Callable[[], T], seconds: float, what: str) -> T:
+    """The first answer that is not empty. Fails when there is none in time."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
+        time.sleep(0.25)
+
+
+@dataclass(frozen=True)
+class LivingStack:
+    """A running stack: its process, its folder and the addresses of its parts by name."""
+
+    process: subprocess.Popen[str]
+    var: Path
+    table: str
+    parts: dict[str, dict[str, Any]]
+
+    def url(self, part: str) -> str:
+        return str(self.parts[part]["address"])
+
+    @property
+    def config(self) -> Path:
+        return self.var / "observatory.yaml"
+
+    def query(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
+        """An instant query: labels and value of each series."""
+        asked = {"query": expression, **({"time": at} if at else {})}
+        answer = requests.get(f"{self.url('prometheus')}/api/v1/query", params=asked, timeout=10).json()
+        assert answer["status"] == "success", answer
+        return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
+
+    def value(self, expression: str, at: float | None = None) -> float:
+        """The one value of an expression that gives one series."""
+        [(_labels, value)] = self.query(expression, at)
+        return value
+
+    def messages(self, kind: str, since: float) -> list[dict[str, Any]]:
+        """What the inbox received, oldest first."""
+        found: list[dict[str, Any]] = requests.get(
+            f"{self.url('inbox')}/api/messages", params={"kind": kind, "since": since}, timeout=10
+        ).json()
+        return found[::-1]
+
+    def observatory(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    @property
+    def database(self) -> psycopg.Connection[Any]:
+        return psycopg.connect((self.var / "secrets" / "postgres_owner_dsn").read_text(), autocommit=True)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
+    # Not below pytest's own folder, which other test runs close to the user of the database.
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="observatory-stack-") as folder:
+        var = Path(folder) / "var"
+        config = Path(folder) / "observatory.yaml"
+        config.write_text(yaml.safe_dump(CONFIG))
+        output = Path(folder) / "output"
+        with output.open("w") as out:
+            process = subprocess.Popen(
+                [*COMMAND, "up", "--var", str(var), "--config", str(config), *SMALL],
+                cwd=ROOT, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT,
+                start_new_session=True, text=True,
+            )  # fmt: skip
+        try:
+            def ready() -> bool:
+                assert process.poll() is None, output.read_text()
+                return "Ready after" in output.read_text()
+
+            eventually(ready, 180, "the stack is up")
+            parts = {part["name"]: part for part in json.loads((var / "stack.json").read_text())["parts"]}
+            yield LivingStack(process, var, output.read_text(), parts)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+            subprocess.run([*COMMAND, "down", "--var", str(var)], cwd=ROOT, capture_output=True, timeout=60, check=False)
