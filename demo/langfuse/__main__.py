@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from demo.langfuse.server import PortTaken, address, listen, server
+from demo.langfuse.server import HOST, PortTaken, address, listen, server
 from demo.langfuse.standin import MODES, VISIBILITY_LAG_SECONDS, Keys, StandIn, price_list
 from demo.langfuse.store import Store
 from demo.world.catalogue import MODELS
@@ -35,6 +35,7 @@ def _key(path: Path, option: str) -> str:
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
     help="Folder of the storage, langfuse.sqlite.",
 )
+@click.option("--host", default=HOST, show_default=True, help="Address to listen on.")
 @click.option("--port", default=3100, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 @click.option("--mode", default="v4", show_default=True, type=click.Choice(list(MODES)), help="Version of the interface.")
 @click.option("--public-key-file", required=True, type=_FILE, help="File with the project's public key.")
@@ -44,12 +45,19 @@ def _key(path: Path, option: str) -> str:
 )
 @click.option("--numbers-as-strings", is_flag=True, help="Write integers as text, as ClickHouse before 25.8 does.")
 def main(
-    var: Path, port: int, mode: str, public_key_file: Path, secret_key_file: Path, lag: float, numbers_as_strings: bool
+    var: Path,
+    host: str,
+    port: int,
+    mode: str,
+    public_key_file: Path,
+    secret_key_file: Path,
+    lag: float,
+    numbers_as_strings: bool,
 ) -> None:
     """Serves the rows of the synthetic platform as a Langfuse server does."""
     keys = Keys(_key(public_key_file, "--public-key-file"), _key(secret_key_file, "--secret-key-file"))
     try:
-        listener = listen(port)
+        listener = listen(port, host)
     except PortTaken as error:
         raise click.BadParameter(f"{error}; choose another", param_hint="--port") from None
     try:

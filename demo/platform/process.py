@@ -147,7 +147,8 @@ def _live(options: Options, listener: socket.socket) -> int:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket()
+    # With the protocol named, asyncio sends answers without delay; a bare socket leaves 40 ms between head and body.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -148,7 +148,7 @@ def test_mistakes_on_the_command_line_are_answered_in_words(tmp_path: Path, prog
         ({"mode": "v5"}, "'v5' is not one of 'v3', 'v4'"),
         ({"secret-key-file": str(tmp_path / "empty")}, "is empty; it must hold the key"),
         ({"secret-key-file": str(tmp_path / "none")}, "does not exist"),
-        ({"port": program.address.rpartition(":")[2]}, "is taken"),
+        ({"port": program.address.rpartition(":")[2]}, "Address already in use"),
         ({"var": str(tmp_path / "broken")}, "cannot be opened"),
     ):
         done = _run(tmp_path, **changes)
