@@ -37,6 +37,12 @@ def alertmanager(binary: Path, place: Path) -> Program:
     return Program(_copy(binary, place / "alertmanager", str(_INSTALLED)), unpacked)
 
 
+def has_page(program: Program) -> bool:
+    """Whether an Alertmanager has a page; Debian's has one only where somebody has built it."""
+    share = program.folder or _INSTALLED
+    return not (share / "no-ui").exists() or (share / "ui" / "index.html").exists()
+
+
 def prometheus(binary: Path, place: Path) -> Program:
     """The Prometheus that has its pages, found or made as `alertmanager` is."""
     unpacked = binary.resolve().parent.parent / "share" / "prometheus" / "web"

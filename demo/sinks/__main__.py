@@ -11,9 +11,11 @@ from pathlib import Path
 
 import click
 import uvicorn
+from starlette.applications import Starlette
 
 from demo.sinks import mail
 from demo.sinks.alert_log import AlertLog
+from demo.sinks.alertmanager import Alertmanager
 from demo.sinks.app import Sinks
 from demo.sinks.inbox import Inbox
 
@@ -27,9 +29,14 @@ _FLUSH_SECONDS = 2.0
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--runbooks", type=click.Path(path_type=Path), default=Path("build/runbooks"), help="Folder of built runbooks.")
 @click.option(
-    "--dsn-file", type=click.Path(path_type=Path), help="File with the DSN of the alert history [VAR/secrets/postgres_owner_dsn]."
+    "--dsn-file",
+    type=click.Path(path_type=Path),
+    help="File with the DSN of the alert history [VAR/secrets/postgres_owner_dsn].",
 )
-def main(var: Path, http_port: int, smtp_port: int, host: str, runbooks: Path, dsn_file: Path | None) -> None:
+@click.option("--alertmanager", help="Address of the Alertmanager to silence; without it there is no page for that.")
+def main(
+    var: Path, http_port: int, smtp_port: int, host: str, runbooks: Path, dsn_file: Path | None, alertmanager: str | None
+) -> None:
     """Take Slack messages (POST /slack), mails (SMTP) and Alertmanager's notifications (POST /alerts), and show them."""
     try:
         inbox = Inbox(var / "inbox" / "messages.jsonl")
@@ -41,7 +48,9 @@ def main(var: Path, http_port: int, smtp_port: int, host: str, runbooks: Path, d
         # Uvicorn raises the signal again when it has ended; this makes of it an ordinary end with our clean-up.
         signal.signal(number, lambda *_: sys.exit(0))
     hosts = ["127.0.0.1", "localhost"] if host == "127.0.0.1" else ["*"]
-    asyncio.run(_serve(inbox, http, smtp, runbooks, dsn_file or var / "secrets" / "postgres_owner_dsn", hosts))
+    alert_log = AlertLog(dsn_file or var / "secrets" / "postgres_owner_dsn")
+    app = Sinks(inbox, alert_log, runbooks, Alertmanager(alertmanager) if alertmanager else None).app(hosts)
+    asyncio.run(_serve(app, http, inbox, smtp, alert_log))
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -55,14 +64,10 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(
-    inbox: Inbox, http: socket.socket, smtp: socket.socket, runbook_folder: Path, dsn_file: Path, hosts: list[str]
-) -> None:
+async def _serve(app: Starlette, http: socket.socket, inbox: Inbox, smtp: socket.socket, alert_log: AlertLog) -> None:
     loop = asyncio.get_running_loop()
-    alert_log = AlertLog(dsn_file)
     writer = asyncio.create_task(alert_log.run())
     mail_server = await loop.create_server(lambda: mail.protocol(inbox), sock=smtp)
-    app = Sinks(inbox, alert_log, runbook_folder).app(hosts)
     # A browser that keeps its connection open must not hold it up.
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, lifespan="off"))
     try:

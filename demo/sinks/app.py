@@ -1,4 +1,4 @@
-"""The HTTP side of the sinks: Slack's webhook, Alertmanager's webhook, the inbox page and the runbooks."""
+"""The HTTP side of the sinks: Slack's webhook, Alertmanager's webhook, and the pages: inbox, runbooks, silences."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from demo.sinks import page, runbooks, slack
 from demo.sinks.alert_log import AlertLog, Notification
+from demo.sinks.alertmanager import Alertmanager
 from demo.sinks.inbox import Inbox, Kind
+from demo.sinks.silences import Silences
 
 _MOST_BYTES = 1024 * 1024
-_POLICY = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src data:"
 
 
 class Sinks:
-    """The pages and webhooks over one inbox, one alert log and one folder of runbooks."""
+    """The pages and webhooks over one inbox, one alert log, one folder of runbooks and perhaps one Alertmanager to silence."""
 
-    def __init__(self, inbox: Inbox, alert_log: AlertLog, runbook_folder: Path) -> None:
+    def __init__(
+        self, inbox: Inbox, alert_log: AlertLog, runbook_folder: Path, alertmanager: Alertmanager | None = None
+    ) -> None:
         self._inbox = inbox
         self._alert_log = alert_log
         self._runbooks = runbook_folder
+        self._silences = Silences(alertmanager).routes() if alertmanager else []
 
     def app(self, hosts: list[str]) -> Starlette:
         """`hosts` are the names under which the sinks may be asked; others are refused, as a browser may be tricked."""
@@ -43,6 +47,7 @@ class Sinks:
                 Route("/alerts", self.alerts, methods=["POST"]),
                 Route("/runbooks", self.runbook_list),
                 Route("/runbooks/{name}", self.runbook),
+                *self._silences,
                 Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
             ],
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
@@ -83,16 +88,16 @@ class Sinks:
             kind = _kind(request)
         except ValueError:
             return PlainTextResponse("kind is slack or mail", status_code=400)
-        return _html(page.inbox(self._inbox.newest_first(kind), kind, self._note()))
+        return page.html(page.inbox(self._inbox.newest_first(kind), kind, self._note(), bool(self._silences)))
 
     async def runbook_list(self, _request: Request) -> Response:
-        return _html(page.runbook_list(runbooks.names(self._runbooks)))
+        return page.html(page.runbook_list(runbooks.names(self._runbooks)))
 
     async def runbook(self, request: Request) -> Response:
         name = request.path_params["name"]
         if (file := runbooks.find(self._runbooks, name)) is None:
-            return _html(page.runbook("Not found", "<p>There is no such runbook.</p>"), status_code=404)
-        return _html(page.runbook(file.stem, runbooks.html(file.read_text(encoding="utf-8"))))
+            return page.html(page.runbook("Not found", "<p>There is no such runbook.</p>"), status_code=404)
+        return page.html(page.runbook(file.stem, runbooks.html(file.read_text(encoding="utf-8"))))
 
     async def health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok", "messages": self._inbox.last_number, "note": self._note()})
@@ -109,7 +114,3 @@ def _kind(request: Request) -> Kind | None:
     if asked is not None and found is None:
         raise ValueError(asked)
     return found
-
-
-def _html(content: str, status_code: int = 200) -> HTMLResponse:
-    return HTMLResponse(content, status_code, headers={"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"})

@@ -53,7 +53,8 @@ def sinks(place: Place) -> Part:
     command = python(
         "demo.sinks",
         *("--var", place.var, "--http-port", place.ports["inbox"], "--smtp-port", place.ports["smtp"]),
-        *("--runbooks", place.build / "runbooks", "--dsn-file", place.secret(OWNER_DSN)),
+        *("--alertmanager", address(place.ports, "alertmanager"), "--runbooks", place.build / "runbooks"),
+        *("--dsn-file", place.secret(OWNER_DSN)),
     )
     return _part(place, "inbox", f"Inbox (Slack, mail on port {place.ports['smtp']})", "/healthz", command)
 
@@ -101,12 +102,15 @@ def prometheus(place: Place, binary: Path, retention: str) -> Part:
 def alertmanager(place: Place, binary: Path) -> Part:
     program = unpacked.alertmanager(binary, place.var / "programs")
     at = f"{LOOPBACK}:{place.ports['alertmanager']}"
+    # Links of messages lead to where its page is: Debian's has none, but the sinks have.
+    page = f"http://{at}" if unpacked.has_page(program) else address(place.ports, "inbox") + "/alertmanager"
     command = (
         str(program.path),
         f"--config.file={place.build / 'alertmanager' / 'alertmanager.yml'}",
         f"--storage.path={place.var / 'alertmanager'}",
         f"--web.listen-address={at}",
-        f"--web.external-url=http://{at}",
+        f"--web.external-url={page}",
+        "--web.route-prefix=/",
         "--cluster.listen-address=",
     )
     return replace(_part(place, "alertmanager", "Alertmanager", "/-/ready", command), folder=program.folder)

@@ -32,7 +32,7 @@ from demo.stack.screen import Screen
 from demo.stack.stack import Options, Stack
 from demo.world import spec_file
 from demo.world.model import WorldSpec
-from provisioning import config, tools
+from provisioning import config, tools, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 READER = Reader("127.0.0.1:55432", "postgres", "observatory_reader", "disable")
@@ -123,6 +123,16 @@ def test_every_server_listens_on_loopback_and_no_secret_is_in_a_command(tmp_path
     assert f"--config.file={tmp_path}/build/prometheus/prometheus.yml" in prometheus
     assert "--storage.tsdb.retention.time=40d" in prometheus
     assert "--cluster.listen-address=" in alertmanager
+
+
+@pytest.mark.parametrize(("has_page", "leads_to"), [(True, PORTS["alertmanager"]), (False, f"{PORTS['inbox']}/alertmanager")])
+def test_links_to_silence_lead_to_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_page: bool, leads_to: object
+) -> None:
+    monkeypatch.setattr(unpacked, "has_page", lambda _: has_page)
+    command = parts.alertmanager(Place(tmp_path, PORTS), Path(sys.executable)).command
+    assert f"--web.external-url=http://127.0.0.1:{leads_to}" in command
+    assert "--web.route-prefix=/" in command, "it is asked at its own address all the same"
 
 
 def test_grafana_is_the_one_of_the_containers() -> None:

@@ -37,6 +37,18 @@ def test_a_program_with_everything_inside_is_run_as_it_is(binary: Path, tmp_path
     assert not (tmp_path / "place").exists()
 
 
+def test_debians_alertmanager_has_a_page_only_where_one_was_built(binary: Path, tmp_path: Path) -> None:
+    assert unpacked.has_page(unpacked.Program(binary)), "a program of another origin has everything inside"
+    share = tmp_path / "usr" / "share" / "prometheus" / "alertmanager"
+    for folder in ("ui", "no-ui"):
+        (share / folder).mkdir(parents=True)
+    (share / "default.tmpl").touch()
+    program = unpacked.alertmanager(binary, tmp_path / "place")
+    assert not unpacked.has_page(program)
+    (share / "ui" / "index.html").touch()
+    assert unpacked.has_page(program)
+
+
 def test_an_unpacked_prometheus_reads_its_pages_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = "/opt/share/prometheus/web"
     monkeypatch.setattr(unpacked, "_INSTALLED_WEB", Path(installed))
