@@ -72,3 +72,8 @@ def database(postgres: PostgresServer) -> Iterator[str]:
     yield psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name)
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The living stack first: it mostly waits, so the other tests run beside it."""
+    items.sort(key=lambda item: "integration" not in item.path.parts)

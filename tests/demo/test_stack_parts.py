@@ -344,7 +344,7 @@ def test_the_wanted_world() -> None:
     assert prepare.Wanted().new(1_800_000_059.0) == WorldSpec(seed=1, anchor=1_800_000_000.0, days=90, scale=1.0)
     wanted = prepare.Wanted(seed=0, scale=0.5, days=30, fresh=True)
     assert wanted.new(1_800_000_000.0) == WorldSpec(seed=0, anchor=1_800_000_000.0, days=30, scale=0.5)
-    assert wanted.as_arguments() == ("--seed", "0", "--scale", "0.5", "--days", "30", "--fresh")
+    assert wanted.as_arguments() == ("--seed", "0", "--scale", "0.5", "--days", "30", "--fresh", "--history", "7")
 
 
 def test_readers_get_a_role_of_their_own_or_the_owners(tmp_path: Path, postgres_with_password: str) -> None:

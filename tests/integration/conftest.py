@@ -100,6 +100,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
                 start_new_session=True, text=True,
             )  # fmt: skip
         try:
+
             def ready() -> bool:
                 assert process.poll() is None, output.read_text()
                 return "Ready after" in output.read_text()

@@ -1,124 +1,40 @@
-"""The Overview on a living stack: every panel has data, and what comes from PostgreSQL or Langfuse is true.
+"""One living stack from its first minute to its end, as a user meets it.
 
-The platform is held still (SIGSTOP) while figures are compared, so that both sides speak of the same moment. The expectations
-are written from the definitions' words as plain SQL on `app` and as sums over the stand-in's rows; they import nothing of the
-rooms that they check, but the names of panels.
+Every panel has data, and what comes from PostgreSQL or Langfuse is true; an incident pages within a minute, with working links
+and the right facts, and resolves; a browser draws the tab; Ctrl-C and `down` leave nothing behind. The tests build on each
+other in this order: the platform is held still (SIGSTOP) while figures are compared, so that both sides speak of the same
+moment, and the stack is ended at the end.
 """
 
 from __future__ import annotations
 
 import calendar
 import json
-import math
 import os
+import re
 import signal
+import socket
 import statistics
+import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from contract.keys import panel_id
-from provisioning.interpolation import Span, sql_macros, substitute
-from tests.integration.conftest import LivingStack, eventually
+from demo.stack.processes import marked
+from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
+from tests.integration.moment import Moment, cost_of, model_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stack")]
-CHOICES = {"environment": "production", "agent": ".*", "__range": "6h", "__rate_interval": "1m", "__interval": "15s"}
+pytestmark = pytest.mark.integration
 BUDGET = 4000.0
-
-
-class Moment:
-    """A still moment: what Prometheus says of it, and the rows that it is about."""
-
-    def __init__(self, stack: LivingStack) -> None:
-        self.stack = stack
-        self.at = time.time()
-        self.postgres = self._data_time("postgres")
-        self.langfuse = self._data_time("langfuse")
-        built = stack.var / "build" / "grafana" / "dashboards" / "Business" / "observatory-overview.json"
-        self._panels = {panel["id"]: panel for panel in _flat(json.loads(built.read_text())["panels"])}
-        self._observations: dict[tuple[datetime, datetime], list[dict[str, Any]]] = {}
-
-    def _data_time(self, source: str) -> datetime:
-        found = self.stack.value(f'max(exporter_source_data_timestamp_seconds{{source="{source}"}})', self.at)
-        return datetime.fromtimestamp(found, UTC)
-
-    def panel(self, name: str, query: int = 0) -> dict[str, float]:
-        """What a query of an Overview panel shows at the moment, by its legend or only label."""
-        target = self._panels[panel_id(f"overview/{name}")]["targets"][query]
-        expression = substitute(target["expr"], lambda variable, _form: CHOICES.get(variable))
-        shown = {}
-        for labels, value in self.stack.query(expression, self.at):
-            legend = substitute(target.get("legendFormat", ""), lambda *_: None)
-            for label, text in labels.items():
-                legend = legend.replace("{{" + label + "}}", text)
-            shown[legend] = value
-        return shown
-
-    def panel_sql(self, name: str) -> list[tuple[Any, ...]]:
-        """The rows of a panel that asks PostgreSQL itself, over the 24 hours before the moment."""
-        text = self._panels[panel_id(f"overview/{name}")]["targets"][0]["rawSql"]
-        filled = substitute(text, lambda variable, _form: CHOICES.get(variable))
-        with self.stack.database as database:
-            return database.execute(sql_macros(filled, Span(self.at - 86400, self.at, 60)).encode()).fetchall()
-
-    def sql(self, text: str) -> list[tuple[Any, ...]]:
-        """Rows of plain SQL; `:now` is the time that the exporter's figures stand for."""
-        with self.stack.database as database:
-            return database.execute(text.replace(":now", "%(now)s").encode(), {"now": self.postgres}).fetchall()
-
-    def number(self, text: str) -> float:
-        [(value,)] = self.sql(text)
-        return float(value)
-
-    def calls(self, since: datetime) -> list[dict[str, Any]]:
-        """Every model call that Langfuse's row interface gives from `since` to the moment, page by page."""
-        until = self.langfuse
-        if (since, until) not in self._observations:
-            keys = [(self.stack.var / "secrets" / f"langfuse_{kind}_key").read_text() for kind in ("public", "secret")]
-            found: list[dict[str, Any]] = []
-            cursor: str | None = ""
-            while cursor is not None:
-                asked = {
-                    "fromStartTime": _text(since), "toStartTime": _text(until), "limit": 1000,
-                    "fields": "core,basic,model,usage", **({"cursor": cursor} if cursor else {}),
-                }  # fmt: skip
-                url = f"{self.stack.url('langfuse')}/api/public/v2/observations"
-                page = requests.get(url, params=asked, auth=(keys[0], keys[1]), timeout=30).json()
-                found += [row for row in page["data"] if row["type"] in ("GENERATION", "EMBEDDING")]
-                cursor = page["meta"].get("cursor")
-            self._observations[since, until] = found
-        return self._observations[since, until]
-
-    @property
-    def last_day(self) -> list[dict[str, Any]]:
-        return self.calls(self.langfuse - timedelta(hours=24))
-
-    @property
-    def month(self) -> list[dict[str, Any]]:
-        return self.calls(self.langfuse.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-
-
-def _text(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _flat(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for panel in panels:
-        yield panel
-        yield from _flat(panel.get("panels", []))
-
-
-def _cost(rows: list[dict[str, Any]]) -> float:
-    return math.fsum(float((row.get("costDetails") or {}).get("total") or 0.0) for row in rows)
-
-
-def _model(row: dict[str, Any]) -> str:
-    return str(row.get("providedModelName") or row.get("model"))
+PAGE = "AgentErrorsPage"
+SECONDS = 40
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +200,7 @@ def test_tokens_per_call(moment: Moment) -> None:
 
 
 def test_calls_by_model(moment: Moment) -> None:
-    calls = Counter(_model(row) for row in moment.last_day if row["environment"] == "production")
+    calls = Counter(model_of(row) for row in moment.last_day if row["environment"] == "production")
     best = dict(calls.most_common(6))
     expected = {**best, **({"other": calls.total() - sum(best.values())} if len(calls) > 6 else {})}
     shown = {model: count for model, count in moment.panel("model_distribution").items() if count}
@@ -292,7 +208,7 @@ def test_calls_by_model(moment: Moment) -> None:
 
 
 def test_cost_of_the_month_and_budget(moment: Moment) -> None:
-    spent = _cost(moment.month)
+    spent = cost_of(moment.month)
     assert moment.panel("cost_month") == {"all": pytest.approx(spent, rel=1e-9)} and spent > 1
     assert moment.panel("budget") == {"all": pytest.approx(spent / BUDGET, rel=1e-9)}
 
@@ -304,7 +220,7 @@ def test_forecast_of_the_month(moment: Moment) -> None:
     by_day: defaultdict[datetime, float] = defaultdict(float)
     for row in moment.calls(midnight - timedelta(days=28)):
         began = datetime.fromisoformat(row["startTime"].replace("Z", "+00:00"))
-        by_day[began.replace(hour=0, minute=0, second=0, microsecond=0)] += _cost([row])
+        by_day[began.replace(hour=0, minute=0, second=0, microsecond=0)] += cost_of([row])
 
     def usual(day: datetime) -> float:
         weeks = [midnight - timedelta(days=n) for n in range(1, 29)]
@@ -313,7 +229,7 @@ def test_forecast_of_the_month(moment: Moment) -> None:
     last = calendar.monthrange(now.year, now.month)[1]
     to_come = sum(usual(midnight + timedelta(days=n)) for n in range(1, last - now.day + 1))
     today = usual(midnight) * (1 - (now - midnight) / timedelta(days=1))
-    expected = _cost(moment.month) + today + to_come
+    expected = cost_of(moment.month) + today + to_come
     shown = moment.panel("budget_forecast")
     assert shown == {"all, budget": BUDGET, "all, expected": pytest.approx(expected, rel=1e-6)}
 
@@ -322,3 +238,153 @@ def test_age_of_the_figures(moment: Moment) -> None:
     shown = moment.panel("data_age")
     assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
     assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def incident(stack: LivingStack) -> float:
+    """Declares the incident; the time at which it began."""
+    begun = time.time()
+    said = stack.observatory("demo", "incident", "errors", "--for", f"{SECONDS}s", "--var", str(stack.var))
+    assert said.returncode == 0, said.stderr
+    return begun
+
+
+def _text(message: dict[str, Any]) -> str:
+    return str(message)
+
+
+def _named(stack: LivingStack, kind: str, since: float, *words: str) -> dict[str, Any] | None:
+    return next((m for m in stack.messages(kind, since) if all(word in _text(m) for word in words)), None)
+
+
+def _first_bad_scrape(stack: LivingStack, since: float) -> float:
+    """Time of the first scrape that shows more failed queries than the last one before the incident."""
+    failed = 'sum(agent_queries_total{environment="production",status=~"error|timeout"})'
+    before = stack.value(failed, since)
+    asked = {"query": 'agent_queries_total{environment="production",status=~"error|timeout"}[3m]', "time": time.time()}
+    answer = requests.get(f"{stack.url('prometheus')}/api/v1/query", params=asked, timeout=10).json()
+    at: dict[float, float] = {}
+    for series in answer["data"]["result"]:
+        for when, value in series["values"]:
+            at[when] = at.get(when, 0.0) + float(value)
+    return min(when for when, value in at.items() if when > since and value > before)
+
+
+def test_it_pages_in_slack_and_mail_within_a_minute_of_the_first_bad_scrape(
+    stack: LivingStack, incident: float, record_property: Any
+) -> None:
+    slack = eventually(lambda: _named(stack, "slack", incident, PAGE), 110, "the page in Slack")
+    mail = eventually(lambda: _named(stack, "mail", incident, PAGE), 30, "the page by mail")
+    bad = _first_bad_scrape(stack, incident)
+    delays = {kind: message["received_at"] - bad for kind, message in (("slack", slack), ("mail", mail))}
+    record_property("seconds_from_first_bad_scrape", delays)
+    print(f"\nfirst bad scrape {bad - incident:.1f} s after the incident began; then {delays}")
+    assert all(0 <= delay < 60 for delay in delays.values()), delays
+
+
+def test_the_message_has_the_facts(stack: LivingStack, incident: float) -> None:
+    text = _text(_named(stack, "slack", incident, PAGE))
+    assert "production" in text and "<no value>" not in text
+    [share] = re.findall(r"([0-9.]+) ?% of all agent queries", text)[:1]
+    assert 30 < float(share) <= 100
+
+
+def test_its_links_lead_somewhere(stack: LivingStack, incident: float) -> None:
+    message = _named(stack, "slack", incident, PAGE)
+    links = {link.replace("&amp;", "&") for link in re.findall(r"https?://[^\s'\"|>\\]+", _text(message))}
+    runbook = next(link for link in links if "/runbooks/" in link)
+    page = requests.get(runbook, timeout=10)
+    assert page.status_code == 200 and "Look first" in page.text
+    board = next(link for link in links if "/d/observatory-overview" in link)
+    assert "var-environment=production" in board and "viewPanel=" in board
+    eventually(lambda: stack.parts["preview"]["address"] in board or None, 1, "the link leads to the preview")
+
+    def opened() -> bool:
+        try:
+            return requests.get(board, timeout=10).status_code == 200
+        except requests.ConnectionError:
+            return False  # the preview is still being installed
+
+    eventually(opened, 120, "the dashboard's page")
+
+
+def test_it_resolves_in_slack_and_mail(stack: LivingStack, incident: float) -> None:
+    eventually(lambda: _named(stack, "slack", incident, PAGE, "esolved"), SECONDS + 240, "the resolved message in Slack")
+    eventually(lambda: _named(stack, "mail", incident, PAGE, "esolved"), 30, "the resolved mail")
+
+
+def test_the_alert_history_keeps_both(stack: LivingStack, incident: float) -> None:
+    def statuses() -> set[str] | None:
+        with stack.database as database:
+            rows = database.execute(
+                "SELECT DISTINCT status FROM analytics.alert_events WHERE alertname = %s AND received_at >= to_timestamp(%s)",
+                (PAGE, incident),
+            ).fetchall()
+        found = {status for (status,) in rows}
+        return found if found == {"firing", "resolved"} else None
+
+    eventually(statuses, 60, "firing and resolved in the history")
+
+
+def test_a_browser_draws_every_panel(stack: LivingStack, tmp_path: Path) -> None:
+    done = stack.observatory(
+        "preview", "--config", str(stack.config), "--out", str(tmp_path), "--from", "now-6h", "--to", "now", timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    text = json.dumps(report)
+    assert '"query error"' not in text and "unsupported" not in text, (tmp_path / "summary.txt").read_text()
+    assert (tmp_path / "observatory-overview.png").stat().st_size > 100_000
+
+
+def test_a_second_up_says_that_one_runs(stack: LivingStack) -> None:
+    second = stack.observatory("up", "--var", str(stack.var), "--no-preview")
+    assert second.returncode == 2 and "already running" in second.stderr and "Traceback" not in second.stderr
+
+
+def _open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_ctrl_c_leaves_nothing_behind(stack: LivingStack) -> None:
+    record = json.loads((stack.var / "stack.json").read_text())
+    pids = [part["identity"][0] for part in record["parts"] if part["identity"]]
+    ports = [urlsplit(part["address"]).port for part in record["parts"] if part["address"]]
+    assert len(pids) >= 7 and all(_open(port) for port in ports if port)
+    stack.process.send_signal(signal.SIGINT)
+    stack.process.wait(20)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    eventually(lambda: not [port for port in ports if port and _open(port)], 5, "every port is free")
+    assert not (stack.var / "stack.json").exists()
+
+
+@pytest.fixture(scope="module")
+def again(stack: LivingStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A later start over the same folder: its process and what it printed until it was ready."""
+    output = tmp_path_factory.mktemp("again") / "output"
+    with output.open("wb") as out:
+        command = [*COMMAND, "up", "--var", str(stack.var), "--no-preview"]
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        eventually(lambda: "Ready after" in output.read_text() or process.poll() is not None, 60, "the later start")
+        yield process, output.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_later_start_is_ready_within_30_seconds(again: tuple[subprocess.Popen[bytes], str]) -> None:
+    found = re.search(r"Ready after ([0-9]+) s", again[1])
+    assert found and int(found[1]) < 30, again[1]
+    assert again[1].count("healthy") >= 7 and "unhealthy" not in again[1]
+
+
+def test_a_killed_stack_is_cleaned_up(stack: LivingStack, again: tuple[subprocess.Popen[bytes], str]) -> None:
+    process, _ = again
+    process.kill()
+    process.wait()
+    ended = stack.observatory("down", "--var", str(stack.var))
+    assert ended.returncode == 0, ended.stderr
+    assert marked(stack.var) == []

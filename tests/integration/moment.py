@@ -1,0 +1,114 @@
+"""The independent side of the comparison: what panels show at a still moment, and the rows that they are about.
+
+Expectations are plain SQL on `app` and sums over the stand-in's rows; of the rooms under test only names and the built files
+are used.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from contract.keys import panel_id
+from provisioning.interpolation import Span, sql_macros, substitute
+from tests.integration.conftest import LivingStack
+
+CHOICES = {"environment": "production", "agent": ".*", "__range": "6h", "__rate_interval": "1m", "__interval": "15s"}
+
+
+class Moment:
+    """A still moment: what Prometheus says of it, and the rows that it is about."""
+
+    def __init__(self, stack: LivingStack) -> None:
+        self.stack = stack
+        self.at = time.time()
+        self.postgres = self._data_time("postgres")
+        self.langfuse = self._data_time("langfuse")
+        built = stack.var / "build" / "grafana" / "dashboards" / "Business" / "observatory-overview.json"
+        self._panels = {panel["id"]: panel for panel in _flat(json.loads(built.read_text())["panels"])}
+        self._observations: dict[tuple[datetime, datetime], list[dict[str, Any]]] = {}
+
+    def _data_time(self, source: str) -> datetime:
+        found = self.stack.value(f'max(exporter_source_data_timestamp_seconds{{source="{source}"}})', self.at)
+        return datetime.fromtimestamp(found, UTC)
+
+    def panel(self, name: str, query: int = 0) -> dict[str, float]:
+        """What a query of an Overview panel shows at the moment, by its legend or only label."""
+        target = self._panels[panel_id(f"overview/{name}")]["targets"][query]
+        expression = substitute(target["expr"], lambda variable, _form: CHOICES.get(variable))
+        shown = {}
+        for labels, value in self.stack.query(expression, self.at):
+            legend = substitute(target.get("legendFormat", ""), lambda *_: None)
+            for label, text in labels.items():
+                legend = legend.replace("{{" + label + "}}", text)
+            shown[legend] = value
+        return shown
+
+    def panel_sql(self, name: str) -> list[tuple[Any, ...]]:
+        """The rows of a panel that asks PostgreSQL itself, over the 24 hours before the moment."""
+        text = self._panels[panel_id(f"overview/{name}")]["targets"][0]["rawSql"]
+        filled = substitute(text, lambda variable, _form: CHOICES.get(variable))
+        with self.stack.database as database:
+            return database.execute(sql_macros(filled, Span(self.at - 86400, self.at, 60)).encode()).fetchall()
+
+    def sql(self, text: str) -> list[tuple[Any, ...]]:
+        """Rows of plain SQL; `:now` is the time that the exporter's figures stand for."""
+        with self.stack.database as database:
+            return database.execute(text.replace(":now", "%(now)s").encode(), {"now": self.postgres}).fetchall()
+
+    def number(self, text: str) -> float:
+        [(value,)] = self.sql(text)
+        return float(value)
+
+    def calls(self, since: datetime) -> list[dict[str, Any]]:
+        """Every model call that Langfuse's row interface gives from `since` to the moment, page by page."""
+        until = self.langfuse
+        if (since, until) not in self._observations:
+            keys = [(self.stack.var / "secrets" / f"langfuse_{kind}_key").read_text() for kind in ("public", "secret")]
+            found: list[dict[str, Any]] = []
+            cursor: str | None = ""
+            while cursor is not None:
+                asked = {
+                    "fromStartTime": _text(since), "toStartTime": _text(until), "limit": 1000,
+                    "fields": "core,basic,model,usage", **({"cursor": cursor} if cursor else {}),
+                }  # fmt: skip
+                url = f"{self.stack.url('langfuse')}/api/public/v2/observations"
+                page = requests.get(url, params=asked, auth=(keys[0], keys[1]), timeout=30).json()
+                found += [row for row in page["data"] if row["type"] in ("GENERATION", "EMBEDDING")]
+                cursor = page["meta"].get("cursor")
+            self._observations[since, until] = found
+        return self._observations[since, until]
+
+    @property
+    def last_day(self) -> list[dict[str, Any]]:
+        return self.calls(self.langfuse - timedelta(hours=24))
+
+    @property
+    def month(self) -> list[dict[str, Any]]:
+        return self.calls(self.langfuse.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _flat(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for panel in panels:
+        yield panel
+        yield from _flat(panel.get("panels", []))
+
+
+def cost_of(rows: list[dict[str, Any]]) -> float:
+    """USD of model calls; calls of a model without a price cost nothing."""
+    return math.fsum(float((row.get("costDetails") or {}).get("total") or 0.0) for row in rows)
+
+
+def model_of(row: dict[str, Any]) -> str:
+    """The model that a call asked for."""
+    return str(row.get("providedModelName") or row.get("model"))
