@@ -27,14 +27,14 @@ SMALL = ("--scale", "0.1", "--days", "70", "--history", "1")
 CONFIG = {"exporter": {"postgres_interval": "5s", "langfuse_interval": "5s"}}
 
 
-def eventually(question: Callable[[], T], seconds: float, what: str) -> T:
-    """The first answer that is not empty. Fails when there is none in time."""
+def eventually(question: Callable[[], T], seconds: float, what: str, seen: object = "") -> T:
+    """The first answer that is not empty. Fails when there is none in time, and shows what was `seen` until then."""
     end = time.monotonic() + seconds
     while True:
         answer = question()
         if answer:
             return answer
-        assert time.monotonic() < end, f"{what}: not within {seconds:g} s"
+        assert time.monotonic() < end, f"{what}: not within {seconds:g} s {seen}"
         time.sleep(0.25)
 
 

@@ -37,24 +37,6 @@ PAGE = "AgentErrorsPage"
 SECONDS = 40
 
 
-@pytest.fixture(scope="module")
-def moment(stack: LivingStack) -> Iterator[Moment]:
-    platform = stack.parts["platform"]["identity"][0]
-    os.kill(platform, signal.SIGSTOP)
-    try:
-        held, ages = time.time(), dict[str, float]()
-
-        def sources() -> bool:
-            for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)"):
-                ages[labels["source"]] = value - held
-            return all(ages.get(source, 0) > 3 for source in ("postgres", "langfuse"))
-
-        eventually(sources, 90, f"figures of the still platform; seconds after it was held: {ages}")
-        yield Moment(stack)
-    finally:
-        os.kill(platform, signal.SIGCONT)
-
-
 def test_every_part_is_healthy(stack: LivingStack) -> None:
     def well() -> bool:
         return stack.observatory("demo", "status", "--var", str(stack.var)).returncode == 0
@@ -88,161 +70,176 @@ def test_doctor_finds_data_for_every_panel_within_90_seconds(stack: LivingStack)
     assert {item["key"] for item in panels if item["state"] != "data"} <= {"overview/firing_alerts", "overview/latest_failures"}
 
 
-def test_users(moment: Moment) -> None:
-    total = moment.number("SELECT count(*) FROM app.users WHERE created_at <= :now")
-    new = moment.number("SELECT count(*) FROM app.users WHERE created_at <= :now AND created_at > :now - interval '30 days'")
-    assert moment.panel("users") == {"total": total}
-    assert moment.panel("users", 1) == {"growth in 30 days": pytest.approx(new / (total - new), rel=1e-12)}
+@pytest.fixture(scope="class")
+def moment(stack: LivingStack) -> Iterator[Moment]:
+    platform = stack.parts["platform"]["identity"][0]
+    os.kill(platform, signal.SIGSTOP)
+    try:
+        held, ages = time.time(), dict[str, float]()
+
+        def sources() -> bool:
+            for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)"):
+                ages[labels["source"]] = value - held
+            return all(ages.get(source, 0) > 3 for source in ("postgres", "langfuse"))
+
+        eventually(sources, 90, "figures of the still platform", seen=ages)
+        yield Moment(stack)
+    finally:
+        os.kill(platform, signal.SIGCONT)
 
 
-def _active(moment: Moment, days: int, before: int = 0) -> float:
-    return moment.number(
-        "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user' "
-        f"AND created_at > :now - interval '{days + before} days' AND created_at <= :now - interval '{before} days'"
-    )
+class TestTheOverviewIsTrue:
+    """Figures from PostgreSQL and Langfuse, against plain SQL and against rows, while the platform stands still."""
 
-
-def test_active_users_and_their_change(moment: Moment) -> None:
-    week, month = _active(moment, 7), _active(moment, 30)
-    assert moment.panel("active_users") == {"7 d": week, "30 d": month}
-    changes = {"7 d change": week / _active(moment, 7, 7) - 1, "30 d change": month / _active(moment, 30, 30) - 1}
-    assert moment.panel("active_users", 1) == pytest.approx(changes, rel=1e-9)
-
-
-def test_conversations(moment: Moment) -> None:
-    [(shown)] = moment.panel("conversations").values()
-    assert shown == moment.number(
-        "SELECT count(*) FROM app.conversations WHERE environment = 'production' AND created_at <= :now"
-    )
-
-
-def test_tickets_by_status(moment: Moment) -> None:
-    found = dict(moment.sql("SELECT replace(status, '_', ' '), count(*)::float8 FROM app.tickets GROUP BY 1"))
-    shown = moment.panel("tickets")
-    assert {status: count for status, count in shown.items() if count} == found
-    assert set(shown) == {"open", "in progress", "waiting", "resolved", "closed"}
-
-
-def test_documents_by_status(moment: Moment) -> None:
-    found = dict(moment.sql("SELECT status, count(*)::float8 FROM app.documents GROUP BY 1"))
-    assert moment.panel("documents") == {"total": sum(found.values()), "done": 0, "processing": 0, "failed": 0, **found}
-
-
-def test_conversation_counters_behind_the_success_rate(moment: Moment) -> None:
-    expected = {
-        (agent, environment, goal): float(count)
-        for agent, environment, goal, count in moment.sql(
-            "SELECT a.name, c.environment, CASE WHEN c.goal_achieved THEN 'achieved' WHEN NOT c.goal_achieved THEN 'missed' "
-            "ELSE 'unknown' END, count(*) FROM app.conversations c JOIN app.agents a ON a.id = c.agent_id "
-            "WHERE c.ended_at <= :now GROUP BY 1, 2, 3"
+    def test_users(self, moment: Moment) -> None:
+        total = moment.number("SELECT count(*) FROM app.users WHERE created_at <= :now")
+        new = moment.number(
+            "SELECT count(*) FROM app.users WHERE created_at <= :now AND created_at > :now - interval '30 days'"
         )
-    }
-    counted = {
-        (labels["agent"], labels["environment"], labels["goal"]): value
-        for labels, value in moment.stack.query("platform_conversations_ended_total", moment.at)
-        if value
-    }
-    assert counted == expected
+        assert moment.panel("users") == {"total": total}
+        assert moment.panel("users", 1) == {"growth in 30 days": pytest.approx(new / (total - new), rel=1e-12)}
 
+    @staticmethod
+    def _active(moment: Moment, days: int, before: int = 0) -> float:
+        return moment.number(
+            "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user' "
+            f"AND created_at > :now - interval '{days + before} days' AND created_at <= :now - interval '{before} days'"
+        )
 
-def test_success_rate_of_the_last_hour(moment: Moment) -> None:
-    """The panel's hour ends at the last scrape and SQL's at the exporter's question: they may differ by what ended between."""
-    where = "FROM app.conversations WHERE environment = 'production' AND goal_achieved IS NOT NULL"
-    hour = "ended_at <= :now AND ended_at > :now - interval '1 hour'"
-    known = moment.number(f"SELECT count(*) {where} AND {hour}")
-    achieved = moment.number(f"SELECT count(*) {where} AND {hour} AND goal_achieved")
-    near_the_edge = moment.number(
-        f"SELECT count(*) {where} AND ended_at > :now - interval '66 minutes' AND ended_at <= :now - interval '54 minutes'"
-    )
-    [shown] = moment.panel("success_now").values()
-    assert known > 0
-    assert shown == pytest.approx(achieved / known, abs=(near_the_edge + 1) / known)
+    def test_active_users_and_their_change(self, moment: Moment) -> None:
+        week, month = self._active(moment, 7), self._active(moment, 30)
+        assert moment.panel("active_users") == {"7 d": week, "30 d": month}
+        changes = {"7 d change": week / self._active(moment, 7, 7) - 1, "30 d change": month / self._active(moment, 30, 30) - 1}
+        assert moment.panel("active_users", 1) == pytest.approx(changes, rel=1e-9)
 
+    def test_conversations(self, moment: Moment) -> None:
+        [(shown)] = moment.panel("conversations").values()
+        assert shown == moment.number(
+            "SELECT count(*) FROM app.conversations WHERE environment = 'production' AND created_at <= :now"
+        )
 
-def test_outcomes_per_hour(moment: Moment) -> None:
-    counted: Counter[tuple[datetime, str]] = Counter()
-    with moment.stack.database as database:
-        rows = database.execute(
-            "SELECT created_at, outcome FROM app.conversations "
-            "WHERE environment = 'production' AND created_at BETWEEN %s AND %s",
-            (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC)),
-        ).fetchall()
-    for created, outcome in rows:
-        counted[created.astimezone(UTC).replace(minute=0, second=0, microsecond=0), outcome or "open"] += 1
-    shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in moment.panel_sql("conversation_outcomes")}
-    assert shown == counted and sum(counted.values()) > 20
+    def test_tickets_by_status(self, moment: Moment) -> None:
+        found = dict(moment.sql("SELECT replace(status, '_', ' '), count(*)::float8 FROM app.tickets GROUP BY 1"))
+        shown = moment.panel("tickets")
+        assert {status: count for status, count in shown.items() if count} == found
+        assert set(shown) == {"open", "in progress", "waiting", "resolved", "closed"}
 
+    def test_documents_by_status(self, moment: Moment) -> None:
+        found = dict(moment.sql("SELECT status, count(*)::float8 FROM app.documents GROUP BY 1"))
+        assert moment.panel("documents") == {"total": sum(found.values()), "done": 0, "processing": 0, "failed": 0, **found}
 
-def test_latest_failures(moment: Moment) -> None:
-    rows = moment.panel_sql("latest_failures")
-    with moment.stack.database as database:
-        expected = database.execute(
-            "SELECT trace_id FROM app.agent_executions WHERE environment = 'production' AND status IN ('failure', 'timeout') "
-            "AND start_time BETWEEN %s AND %s ORDER BY start_time DESC LIMIT %s",
-            (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC), len(rows)),
-        ).fetchall()
-    assert rows and [row[-1] for row in rows] == [trace for (trace,) in expected]
+    def test_conversation_counters_behind_the_success_rate(self, moment: Moment) -> None:
+        expected = {
+            (agent, environment, goal): float(count)
+            for agent, environment, goal, count in moment.sql(
+                "SELECT a.name, c.environment, "
+                "CASE WHEN c.goal_achieved THEN 'achieved' WHEN NOT c.goal_achieved THEN 'missed' ELSE 'unknown' END, count(*) "
+                "FROM app.conversations c JOIN app.agents a ON a.id = c.agent_id "
+                "WHERE c.ended_at <= :now GROUP BY 1, 2, 3"
+            )
+        }
+        counted = {
+            (labels["agent"], labels["environment"], labels["goal"]): value
+            for labels, value in moment.stack.query("platform_conversations_ended_total", moment.at)
+            if value
+        }
+        assert counted == expected
 
+    def test_success_rate_of_the_last_hour(self, moment: Moment) -> None:
+        """The panel's hour ends at the last scrape, SQL's at the exporter's question: what ended between may differ."""
+        where = "FROM app.conversations WHERE environment = 'production' AND goal_achieved IS NOT NULL"
+        hour = "ended_at <= :now AND ended_at > :now - interval '1 hour'"
+        known = moment.number(f"SELECT count(*) {where} AND {hour}")
+        achieved = moment.number(f"SELECT count(*) {where} AND {hour} AND goal_achieved")
+        near_the_edge = moment.number(
+            f"SELECT count(*) {where} AND ended_at > :now - interval '66 minutes' AND ended_at <= :now - interval '54 minutes'"
+        )
+        [shown] = moment.panel("success_now").values()
+        assert known > 0
+        assert shown == pytest.approx(achieved / known, abs=(near_the_edge + 1) / known)
 
-def test_model_calls_of_the_last_day(moment: Moment) -> None:
-    calls = [row for row in moment.last_day if row["environment"] == "production"]
-    [shown] = moment.panel("model_calls").values()
-    assert shown == len(calls) > 100
+    def test_outcomes_per_hour(self, moment: Moment) -> None:
+        counted: Counter[tuple[datetime, str]] = Counter()
+        with moment.stack.database as database:
+            rows = database.execute(
+                "SELECT created_at, outcome FROM app.conversations "
+                "WHERE environment = 'production' AND created_at BETWEEN %s AND %s",
+                (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC)),
+            ).fetchall()
+        for created, outcome in rows:
+            counted[created.astimezone(UTC).replace(minute=0, second=0, microsecond=0), outcome or "open"] += 1
+        shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in moment.panel_sql("conversation_outcomes")}
+        assert shown == counted and sum(counted.values()) > 20
 
+    def test_latest_failures(self, moment: Moment) -> None:
+        rows = moment.panel_sql("latest_failures")
+        with moment.stack.database as database:
+            expected = database.execute(
+                "SELECT trace_id FROM app.agent_executions "
+                "WHERE environment = 'production' AND status IN ('failure', 'timeout') "
+                "AND start_time BETWEEN %s AND %s ORDER BY start_time DESC LIMIT %s",
+                (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC), len(rows)),
+            ).fetchall()
+        assert rows and [row[-1] for row in rows] == [trace for (trace,) in expected]
 
-def test_tokens_per_call(moment: Moment) -> None:
-    calls = [row for row in moment.last_day if row["environment"] == "production"]
-    tokens = sum(
-        count for row in calls for kind, count in (row.get("usageDetails") or {}).items() if "input" in kind or "output" in kind
-    )
-    [shown] = moment.panel("tokens_per_call").values()
-    assert shown == pytest.approx(tokens / len(calls), rel=1e-9)
+    def test_model_calls_of_the_last_day(self, moment: Moment) -> None:
+        calls = [row for row in moment.last_day if row["environment"] == "production"]
+        [shown] = moment.panel("model_calls").values()
+        assert shown == len(calls) > 100
 
+    def test_tokens_per_call(self, moment: Moment) -> None:
+        calls = [row for row in moment.last_day if row["environment"] == "production"]
+        tokens = sum(
+            count
+            for row in calls
+            for kind, count in (row.get("usageDetails") or {}).items()
+            if "input" in kind or "output" in kind
+        )
+        [shown] = moment.panel("tokens_per_call").values()
+        assert shown == pytest.approx(tokens / len(calls), rel=1e-9)
 
-def test_calls_by_model(moment: Moment) -> None:
-    calls = Counter(model_of(row) for row in moment.last_day if row["environment"] == "production")
-    best = dict(calls.most_common(6))
-    expected = {**best, **({"other": calls.total() - sum(best.values())} if len(calls) > 6 else {})}
-    shown = {model: count for model, count in moment.panel("model_distribution").items() if count}
-    assert shown == expected
+    def test_calls_by_model(self, moment: Moment) -> None:
+        calls = Counter(model_of(row) for row in moment.last_day if row["environment"] == "production")
+        best = dict(calls.most_common(6))
+        expected = {**best, **({"other": calls.total() - sum(best.values())} if len(calls) > 6 else {})}
+        shown = {model: count for model, count in moment.panel("model_distribution").items() if count}
+        assert shown == expected
 
+    def test_cost_of_the_month_and_budget(self, moment: Moment) -> None:
+        spent = cost_of(moment.month)
+        assert moment.panel("cost_month") == {"all": pytest.approx(spent, rel=1e-9)} and spent > 1
+        assert moment.panel("budget") == {"all": pytest.approx(spent / BUDGET, rel=1e-9)}
 
-def test_cost_of_the_month_and_budget(moment: Moment) -> None:
-    spent = cost_of(moment.month)
-    assert moment.panel("cost_month") == {"all": pytest.approx(spent, rel=1e-9)} and spent > 1
-    assert moment.panel("budget") == {"all": pytest.approx(spent / BUDGET, rel=1e-9)}
+    def test_forecast_of_the_month(self, moment: Moment) -> None:
+        """Spent, plus for each remaining day (and the rest of today) the median of that weekday in the last four weeks."""
+        now = moment.langfuse
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        by_day: defaultdict[datetime, float] = defaultdict(float)
+        for row in moment.calls(midnight - timedelta(days=28)):
+            began = datetime.fromisoformat(row["startTime"].replace("Z", "+00:00"))
+            by_day[began.replace(hour=0, minute=0, second=0, microsecond=0)] += cost_of([row])
 
+        def usual(day: datetime) -> float:
+            weeks = [midnight - timedelta(days=n) for n in range(1, 29)]
+            return statistics.median(by_day[past] for past in weeks if past.weekday() == day.weekday())
 
-def test_forecast_of_the_month(moment: Moment) -> None:
-    """Spent, plus for each remaining day (and the rest of today) the median of that weekday in the last four weeks."""
-    now = moment.langfuse
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    by_day: defaultdict[datetime, float] = defaultdict(float)
-    for row in moment.calls(midnight - timedelta(days=28)):
-        began = datetime.fromisoformat(row["startTime"].replace("Z", "+00:00"))
-        by_day[began.replace(hour=0, minute=0, second=0, microsecond=0)] += cost_of([row])
+        last = calendar.monthrange(now.year, now.month)[1]
+        to_come = sum(usual(midnight + timedelta(days=n)) for n in range(1, last - now.day + 1))
+        today = usual(midnight) * (1 - (now - midnight) / timedelta(days=1))
+        expected = cost_of(moment.month) + today + to_come
+        shown = moment.panel("budget_forecast")
+        assert shown == {"all, budget": BUDGET, "all, expected": pytest.approx(expected, rel=1e-6)}
 
-    def usual(day: datetime) -> float:
-        weeks = [midnight - timedelta(days=n) for n in range(1, 29)]
-        return statistics.median(by_day[past] for past in weeks if past.weekday() == day.weekday())
-
-    last = calendar.monthrange(now.year, now.month)[1]
-    to_come = sum(usual(midnight + timedelta(days=n)) for n in range(1, last - now.day + 1))
-    today = usual(midnight) * (1 - (now - midnight) / timedelta(days=1))
-    expected = cost_of(moment.month) + today + to_come
-    shown = moment.panel("budget_forecast")
-    assert shown == {"all, budget": BUDGET, "all, expected": pytest.approx(expected, rel=1e-6)}
-
-
-def test_age_of_the_figures(moment: Moment) -> None:
-    shown = moment.panel("data_age")
-    assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
-    assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
+    def test_age_of_the_figures(self, moment: Moment) -> None:
+        shown = moment.panel("data_age")
+        assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
+        assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
 
 
 @pytest.fixture(scope="module")
 def incident(stack: LivingStack) -> float:
-    """Declares the incident; the time at which it began."""
+    """Declares the incident; the time at which it began. The platform was held still before, and is scraped again."""
+    eventually(lambda: stack.query('up{job="platform",environment="production"} == 1'), 40, "the platform is scraped")
     begun = time.time()
     said = stack.observatory("demo", "incident", "errors", "--for", f"{SECONDS}s", "--var", str(stack.var))
     assert said.returncode == 0, said.stderr
