@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from contract.metrics import MetricType, series_catalogue
+from contract.catalogue import series_catalogue
+from contract.metrics import MetricType
 from contract.settings import Settings, duration_seconds
 from contract.signals import Matches, Rate, Signal, equal, like
 

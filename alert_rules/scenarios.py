@@ -6,7 +6,8 @@ from alert_rules import wording
 from alert_rules.catalogue import checked
 from alert_rules.model import Alert, Flow, Labels, Phase, Scenario
 from alert_rules.rules import rule_groups
-from contract.metrics import Source, series_catalogue
+from contract.catalogue import series_catalogue
+from contract.metrics import Source
 from contract.settings import Settings, duration_seconds
 from recording_rules import registry
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alert_rules.model import Alert, Flow, Kind, Labels, Phase, Scenario
-from contract.metrics import metric
+from contract.catalogue import metric
 from contract.settings import Settings, duration_seconds
 
 MINUTE = 60.0

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from alert_rules import wording
 from alert_rules.model import Alert, Kind, Severity
-from contract.metrics import Metric, catalogue
+from contract.catalogue import catalogue
+from contract.metrics import Metric
 from contract.settings import Settings, duration_seconds
 from contract.signals import Level, Quantile, Quotient, Signal
 

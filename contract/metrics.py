@@ -1,11 +1,9 @@
-"""What a metric declaration is, and the catalogue of all of them."""
+"""What a metric declaration is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 from contract.labels import LABELS
 
@@ -71,36 +69,3 @@ class Metric:
         if self.type is MetricType.HISTOGRAM:
             return tuple(self.name + suffix for suffix in ("_bucket", "_sum", "_count"))
         return (self.name,)
-
-
-@cache
-def catalogue() -> dict[str, Metric]:
-    """Every metric of the contract by name."""
-    from contract import exporter_metrics, foreign_metrics, platform_metrics
-
-    found: dict[str, Metric] = {}
-    for metric in (*platform_metrics.METRICS, *exporter_metrics.METRICS, *foreign_metrics.METRICS):
-        if metric.name in found:
-            raise ValueError(f"metric {metric.name} is declared twice")
-        found[metric.name] = metric
-    return found
-
-
-def metric(name: str) -> Metric:
-    """The declaration of a metric family. Raises KeyError with the name when there is none."""
-    return catalogue()[name]
-
-
-@cache
-def series_catalogue() -> dict[str, Metric]:
-    """Every series name (histograms with their suffixes) and the metric that it belongs to."""
-    found: dict[str, Metric] = {}
-    for declared in catalogue().values():
-        for name in declared.series_names:
-            found[name] = declared
-    return found
-
-
-def of_source(*sources: Source) -> Iterable[Metric]:
-    """The metrics that the given sources expose, in declared order."""
-    return (declared for declared in catalogue().values() if declared.source in sources)

@@ -10,11 +10,13 @@ traffic gives no value at all, so that silence is never mistaken for success or 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from contract.catalogue import metric, series_catalogue
 from contract.labels import LABELS
-from contract.metrics import Metric, MetricType, Source, metric
+from contract.metrics import Metric, MetricType, Source
 from contract.status import FAILED
 
 
@@ -60,8 +62,6 @@ class Leaf:
 
     @property
     def metric(self) -> Metric:
-        from contract.metrics import series_catalogue
-
         return series_catalogue()[self.series]
 
     def raw(self, by: tuple[str, ...], window: str, where: Matches, function: str = "rate") -> str:
@@ -84,7 +84,7 @@ def raw_leaf(leaf: Leaf, by: tuple[str, ...], window: str, where: Matches) -> st
 
 
 @dataclass(frozen=True)
-class Signal:
+class Signal(ABC):
     """What all signals have. `unit` is a Grafana unit id; `labels` are what it may be grouped and filtered by."""
 
     key: str
@@ -93,17 +93,18 @@ class Signal:
     unit: str
 
     @property
+    @abstractmethod
     def leaves(self) -> tuple[Leaf, ...]:
-        raise NotImplementedError
+        """The series that it is made of."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics it reads."""
         return tuple(dict.fromkeys(leaf.metric.name for leaf in self.leaves))
 
+    @abstractmethod
     def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
         """PromQL of the signal, one series per combination of `by`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

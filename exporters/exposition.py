@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from contract.metrics import Metric, MetricType, catalogue
+from contract.catalogue import catalogue
+from contract.metrics import Metric, MetricType
 from exporters.snapshot import Sample
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from contract.catalogue import catalogue, metric
 from contract.labels import LABELS, OVERFLOW
-from contract.metrics import Metric, MetricType, Source, catalogue, metric
+from contract.metrics import Metric, MetricType, Source
 
 
 class Sample(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from contract.metrics import series_catalogue
+from contract.catalogue import series_catalogue
 from contract.relations import RELATIONS
 from recording_rules.registry import recorded_series
 

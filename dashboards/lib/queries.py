@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from attrs import define
 
-from contract.metrics import series_catalogue
+from contract.catalogue import series_catalogue
 from contract.signals import Match, Matches, Quantile, Signal, like
 from dashboards.lib.promql import union
 from recording_rules import registry

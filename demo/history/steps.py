@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from contract.metrics import metric
+from contract.catalogue import metric
 from demo.history.openmetrics import Column
 from demo.platform.registry import Number
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.metrics import metric
+from contract.catalogue import metric
 from demo.platform.registry import LabelPairs, Registry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

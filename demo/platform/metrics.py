@@ -7,7 +7,8 @@ from copy import deepcopy
 from itertools import product
 from typing import Any
 
-from contract.metrics import MetricType, metric
+from contract.catalogue import metric
+from contract.metrics import MetricType
 from demo.platform import expected
 from demo.platform.registry import LabelPairs, Number, Registry
 from demo.platform.stories import Stories

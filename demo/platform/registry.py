@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from contract.metrics import Metric, MetricType, metric
+from contract.catalogue import metric
+from contract.metrics import Metric, MetricType
 
 LabelPairs = tuple[tuple[str, str], ...]
 Number = float | int | None

@@ -13,7 +13,7 @@ from random import Random
 from statistics import NormalDist
 from typing import NamedTuple
 
-from contract.metrics import metric
+from contract.catalogue import metric
 from contract.status import ERROR, SUCCESS
 from demo.platform.registry import Registry
 from demo.world.catalogue import ENVIRONMENTS, HTTP_HANDLERS

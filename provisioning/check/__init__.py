@@ -73,7 +73,7 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     from provisioning.check.queries import query_findings
     from provisioning.check.routes import route_findings
     from provisioning.check.rules import rule_findings
-    from provisioning.check.series import known_series
+    from provisioning.check.known import known_series
     from provisioning.check.shape import shape_findings
 
     boards, groups = built.read(artefacts), rule_groups(artefacts)

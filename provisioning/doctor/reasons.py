@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import promql_parser as promql
 
-from contract.metrics import Source, series_catalogue
+from contract.catalogue import series_catalogue
+from contract.metrics import Source
 from provisioning.check.relations import relation_names
 from provisioning.check.series import selected_name
 from provisioning.doctor.postgres import Postgres

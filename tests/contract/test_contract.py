@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from contract import buckets, keys
-from contract.metrics import Metric, MetricType, Source, catalogue, series_catalogue
+from contract.catalogue import catalogue, series_catalogue
+from contract.metrics import Metric, MetricType, Source
 from contract.relations import RELATIONS, SQL_TYPES
 from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, CONVERSATIONS_STARTED, SIGNALS, Match, equal, like
 from contract.status import STATUSES, normalise, sql_normalise

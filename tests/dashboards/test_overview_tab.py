@@ -12,8 +12,8 @@ import promql_parser as promql
 import pytest
 
 from alert_rules.catalogue import ALERTS
+from contract.catalogue import series_catalogue
 from contract.keys import panel_id
-from contract.metrics import series_catalogue
 from contract.relations import RELATIONS
 from contract.settings import Settings, Thresholds
 from contract.signals import Quantile

@@ -18,7 +18,8 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from psycopg import sql
 
-from contract.metrics import MetricType, series_catalogue
+from contract.catalogue import series_catalogue
+from contract.metrics import MetricType
 from contract.settings import Budget, Settings
 from demo.database.live import LiveDatabase
 from demo.database.load import load

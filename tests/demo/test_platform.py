@@ -23,8 +23,9 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from contract.catalogue import of_source, series_catalogue
 from contract.labels import LABELS
-from contract.metrics import MetricType, Source, of_source, series_catalogue
+from contract.metrics import MetricType, Source
 from demo.database.load import load
 from demo.platform import exposition, incidents, state
 from demo.platform.follower import Follower, Present

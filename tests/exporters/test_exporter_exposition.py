@@ -14,7 +14,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.registry import Collector
 
-from contract.metrics import MetricType, Source, of_source
+from contract.catalogue import of_source
+from contract.metrics import MetricType, Source
 from exporters.exposition import OPENMETRICS, TEXT, Renderer, gzip_accepted, negotiate
 from exporters.snapshot import Sample, sample
 

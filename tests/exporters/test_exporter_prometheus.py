@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import requests
 
-from contract.metrics import MetricType, Source, of_source
+from contract.catalogue import of_source
+from contract.metrics import MetricType, Source
 from exporters.exposition import Renderer, gzip_accepted, negotiate
 from exporters.snapshot import Sample
 

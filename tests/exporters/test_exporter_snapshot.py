@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contract.catalogue import metric
 from contract.labels import LABELS, OVERFLOW
-from contract.metrics import Metric, MetricType, Source, metric
+from contract.metrics import Metric, MetricType, Source
 from exporters.snapshot import LabelLimits, Reading, Sample, Snapshot, sample, sift
 
 

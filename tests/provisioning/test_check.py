@@ -19,11 +19,11 @@ from provisioning.check import all_findings, rule_groups, run
 from provisioning.check.alerts import alert_findings
 from provisioning.check.expressions import Inspector
 from provisioning.check.external import external_findings
+from provisioning.check.known import known_series
 from provisioning.check.links import link_findings
 from provisioning.check.queries import query_findings
 from provisioning.check.routes import route_findings
 from provisioning.check.rules import rule_findings
-from provisioning.check.series import known_series
 from provisioning.check.shape import shape_findings
 from provisioning.findings import Finding
 

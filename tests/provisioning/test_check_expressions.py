@@ -7,8 +7,8 @@ import pytest
 
 from contract.settings import Settings
 from provisioning.check.expressions import Inspector
+from provisioning.check.known import known_series
 from provisioning.check.labels import surviving
-from provisioning.check.series import known_series
 from recording_rules import registry
 
 OWN_RULE = {"name": "g", "rules": [{"record": "own:figure:sum", "expr": "sum by (agent) (agent_queries_in_progress)"}]}
