@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from contract.settings import Settings
+from dashboards.catalogue import TABS
+from provisioning import build
 
 PREVIEW = Path(__file__).resolve().parents[2] / "preview"
 
@@ -21,6 +26,22 @@ def _node(preview: Path) -> str:
     """The Node.js that the preview's own script chooses."""
     shown = subprocess.run([preview / "preview", "node"], capture_output=True, text=True, check=True)
     return shown.stdout.strip()
+
+
+def test_every_board_is_clean_under_grafanas_own_types(installed: Path, tmp_path: Path) -> None:
+    build.write(build.artefacts(Settings()), tmp_path)
+    checked = subprocess.run([installed / "validate", tmp_path / "grafana" / "dashboards"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout.count("panels, 0 errors, 0 warnings") == len(TABS), checked.stdout
+
+
+def test_an_unknown_option_is_found(installed: Path, tmp_path: Path) -> None:
+    board = json.loads(build.artefacts(Settings())["grafana/dashboards/Business/observatory-overview.json"])
+    panel = next(panel for panel in board["panels"] if panel["type"] == "stat")
+    panel["options"]["colourMode"] = "value"
+    (tmp_path / "board.json").write_text(json.dumps(board))
+    checked = subprocess.run([installed / "validate", tmp_path], capture_output=True, text=True)
+    assert checked.returncode == 1 and "colourMode" in checked.stdout
 
 
 def test_own_tests_with_a_real_browser(installed: Path) -> None:
