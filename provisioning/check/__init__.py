@@ -69,11 +69,11 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     from provisioning.check.alerts import alert_findings
     from provisioning.check.expressions import Inspector
     from provisioning.check.external import external_findings
+    from provisioning.check.known import known_series
     from provisioning.check.links import link_findings
     from provisioning.check.queries import query_findings
     from provisioning.check.routes import route_findings
     from provisioning.check.rules import rule_findings
-    from provisioning.check.known import known_series
     from provisioning.check.shape import shape_findings
 
     boards, groups = built.read(artefacts), rule_groups(artefacts)
