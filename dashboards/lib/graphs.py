@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from attrs import define
 
 from dashboards.lib.field import Drawn, Json
-from dashboards.lib.panel import PALETTE, TOOLTIP, Calculation, Panel, legend
+from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend
 
 
 @define(slots=False, kw_only=True)
@@ -31,7 +31,7 @@ class _Graph(Panel):
     legend_placement: Literal["bottom", "right"] = "bottom"
 
     def default_colour(self) -> Json:
-        return PALETTE
+        return PALETTE_IN_ORDER
 
     def options(self) -> Json:
         return {"legend": legend(self.calculations, self.legend_placement), "tooltip": TOOLTIP}

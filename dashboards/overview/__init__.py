@@ -26,7 +26,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "agents",
             "Agents, as the alerts see them",
-            line(10, agents.success_ratio(settings), agents.agent_errors(settings), agents.agent_latency(settings)),
+            line(12, agents.success_ratio(settings), agents.agent_errors(settings), agents.agent_latency(settings)),
             line(6, health.firing()),
         ),
         row(

@@ -23,10 +23,10 @@ def _asked(signal: Signal, window: str) -> PromQuery:
 
 
 def success_ratio(settings: Settings) -> Panel:
-    target = settings.thresholds.success_ratio
+    target, enough = settings.thresholds.success_ratio, settings.thresholds.minimum_conversations
     return TimeSeries(
         name="success_ratio",
-        title=f"Success rate by agent (alert below {target:.0%})",
+        title=f"Success rate by agent (alert below {target:.0%}, from {enough} conversations)",
         description=(
             "Ended conversations with the goal achieved / those with a known goal, over one hour, as the alert asks. Below "
             "the line: compare with the agent's newest version, its error ratio and the reasons of handoffs."
@@ -48,7 +48,7 @@ def agent_errors(settings: Settings) -> Panel:
     limits = settings.thresholds
     return TimeSeries(
         name="agent_errors",
-        title=f"Error ratio by agent (alert above {limits.error_ratio:.0%})",
+        title=f"Error ratio by agent (alert above {limits.error_ratio:.0%}, from {limits.minimum_queries} queries)",
         description=(
             f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks. Lines: warning, critical, and where "
             "somebody is paged for a whole environment. Above: see the kind of error in the latest failed executions; when one "
@@ -73,9 +73,10 @@ def agent_errors(settings: Settings) -> Panel:
 
 def agent_latency(settings: Settings) -> Panel:
     limit, page = settings.thresholds.response_seconds, settings.thresholds.response_seconds_page
+    enough = settings.thresholds.minimum_queries
     return TimeSeries(
         name="agent_latency",
-        title=f"p95 by agent (alert above {limit:g} s)",
+        title=f"p95 by agent (alert above {limit:g} s, from {enough} queries)",
         description=(
             "95th percentile of the time from query to answer, over five minutes, as the alert asks. The upper line is where "
             "somebody is paged when half the answers of an environment take longer. Too slow: see whether all agents are slow "

@@ -9,9 +9,19 @@ from pathlib import Path
 from contract.settings import Settings
 from demo.history import business, model_calls
 from demo.history.openmetrics import COARSE_SECONDS, Column, Table
-from demo.history.steps import column
+from demo.history.steps import Key, column
+from demo.platform.registry import Number
+from exporters.langfuse_collector import SETTLE_SECONDS
 
 JOB = "exporter"
+
+
+def _itself(source: str, times: Sequence[int], behind: float) -> list[tuple[Key, Sequence[Number]]]:
+    """What the exporter says of a source that always answered: its figures stand for the time of asking, less `behind`."""
+    return [
+        (("exporter_source_up", (source,)), [1] * len(times)),
+        (("exporter_source_data_timestamp_seconds", (source,)), [at - behind for at in times]),
+    ]
 
 
 class ExporterHistory:
@@ -27,9 +37,11 @@ class ExporterHistory:
         if not self._times:
             return
         target = (("instance", instance), ("job", JOB))
-        found = business.series(dsn, self._times, settings.environments)
+        found = chain(business.series(dsn, self._times, settings.environments), _itself("postgres", self._times, 0.0))
         if storage is not None:
-            found = chain(found, model_calls.series(storage, self._times, settings))
+            calls = model_calls.series(storage, self._times, settings)
+            found = chain(found, calls, _itself("langfuse", self._times, SETTLE_SECONDS))
+        found = chain(found, [(("up", ()), [1] * len(self._times))])
         self._columns = [column(key, values, target) for key, values in found]
 
     def table(self, first: int, last: int) -> Table:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from demo.langfuse import metrics, observations, scores, traces
@@ -143,8 +143,13 @@ ENDPOINTS = (
 
 def application(standin: StandIn) -> Starlette:
     """The server as an ASGI application."""
-    routes = [Route(each.path, _serve(standin, each), methods=[each.method]) for each in ENDPOINTS]
+    routes = [Route("/", _contents)]
+    routes += [Route(each.path, _serve(standin, each), methods=[each.method]) for each in ENDPOINTS]
     return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _wrong_method})
+
+
+async def _contents(_: Request) -> Response:
+    return PlainTextResponse("A stand-in for Langfuse: its interface is under /api/public, health for example\n")
 
 
 async def _no_route(_: Request, __: Exception) -> Response:

@@ -17,7 +17,7 @@ from threading import Event
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from demo.platform import state
@@ -83,7 +83,13 @@ class Platform:
         self.metrics.save(self._reports.until)
 
     def application(self) -> Starlette:
-        return Starlette(routes=[Route("/metrics/{environment}", self._scrape), Route("/healthz", self._health)])
+        return Starlette(
+            routes=[Route("/", self._contents), Route("/metrics/{environment}", self._scrape), Route("/healthz", self._health)]
+        )
+
+    def _contents(self, _: Request) -> Response:
+        links = "".join(f'<li><a href="/metrics/{name}">/metrics/{name}</a></li>' for name in self.metrics.environments())
+        return HTMLResponse(f"<!doctype html><title>Synthetic platform</title><h1>Synthetic platform</h1><ul>{links}</ul>")
 
     def _scrape(self, request: Request) -> Response:
         if not self.metrics.caught_up:

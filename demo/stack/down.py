@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from demo.stack import database, record
 from demo.stack.failure import StackError
-from demo.stack.processes import Identity, end, marked
+from demo.stack.processes import Identity, end, marked, scratch
 
 _STACK_SECONDS = 15.0
 _LEFTOVER_SECONDS = 5.0
@@ -34,6 +35,7 @@ def clear(var: Path) -> int:
     if not end(left, _LEFTOVER_SECONDS):
         pids = ", ".join(str(process.pid) for process in left if process.alive)
         raise StackError(f"processes that could not be ended: {pids}")
+    shutil.rmtree(scratch(var), ignore_errors=True)
     return len(left)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.settings import Settings
-from demo.stack.child import Part
+from demo.stack.child import Part, launch
 from demo.stack.effective import address
 from demo.stack.ports import LOOPBACK
 from provisioning import preview as previewing
@@ -116,8 +118,16 @@ def alertmanager(place: Place, binary: Path) -> Part:
     return replace(_part(place, "alertmanager", "Alertmanager", "/-/ready", command), folder=program.folder)
 
 
+def install_preview(place: Place) -> subprocess.Popen[bytes] | None:
+    """Begins to install the preview's npm packages, which takes half a minute the first time; None without the preview."""
+    if not previewing.SCRIPT.exists():
+        return None
+    path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+    return launch((str(previewing.SCRIPT), "install"), place.var / "log" / "preview.log", place.var, {"PATH": path})
+
+
 def preview(place: Place, settings: Settings) -> Part:
-    """The preview; its first start installs npm packages, which takes a minute or more."""
+    """The preview."""
     arguments = ("--port", str(place.ports["preview"]), "--open-from", "now-24h")
     command, environment = previewing.invocation(settings, place.build / "grafana" / "dashboards", None, arguments)
     at = address(place.ports, "preview")

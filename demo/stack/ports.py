@@ -44,6 +44,28 @@ def choose(wanted: Mapping[str, int] = DEFAULTS) -> dict[str, int]:
     return chosen
 
 
+class Held:
+    """Keeps chosen ports from other programs until the part that they are for is started."""
+
+    def __init__(self, chosen: Mapping[str, int]) -> None:
+        self._sockets: dict[str, socket.socket] = {}
+        for name, port in chosen.items():
+            holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                # Without SO_REUSEADDR, so that nobody else can bind. Lingering connections forbid it: then it is not held.
+                holder.bind((LOOPBACK, port))
+            except OSError:
+                holder.close()
+            else:
+                self._sockets[name] = holder
+
+    def release(self, *names: str) -> None:
+        """Lets go of ports; of all that are left when none is named."""
+        for name in names or tuple(self._sockets):
+            if holder := self._sockets.pop(name, None):
+                holder.close()
+
+
 def moved(chosen: Mapping[str, int], wanted: Mapping[str, int] = DEFAULTS) -> list[str]:
     """One sentence for each port that is not the wanted one."""
     return [f"port {wanted[name]} is taken; {name} listens on {port}" for name, port in chosen.items() if port != wanted[name]]

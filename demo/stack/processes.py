@@ -43,9 +43,14 @@ def boot() -> str:
     return (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
 
 
+def scratch(var: Path) -> Path:
+    """Folder for temporary files of the stack's processes, which what is killed leaves there and the next start clears."""
+    return var.absolute() / "tmp"
+
+
 def environment(var: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a process of the stack that has its state in `var`."""
-    own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(_ROOT), MARK: str(var.absolute())}
+    own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(_ROOT), MARK: str(var.absolute()), "TMPDIR": str(scratch(var))}
     return {**os.environ, **(extra or {}), **own}
 
 

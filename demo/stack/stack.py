@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 from contract.settings import Settings
 from demo.database.server import EmbeddedPostgres, ServerError
-from demo.stack import database, effective, grafana, parts, ports, record, secrets, steps
-from demo.stack.child import Part, State
+from demo.stack import database, effective, grafana, parts, ports, processes, record, secrets, steps
+from demo.stack.child import Part, State, end_session
 from demo.stack.database import Database
 from demo.stack.failure import StackError
 from demo.stack.live import Announcer, row
@@ -24,6 +28,7 @@ from provisioning.findings import InputError
 from provisioning.secrets import panel_dsn
 
 _READY_SECONDS = 240.0
+_INSTALL_SECONDS, _INSTALL_END_SECONDS = 300.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -53,33 +58,53 @@ class Stack:
         chosen = ports.choose()
         for sentence in ports.moved(chosen):
             screen.say(f"  {sentence}")
+        self._held = ports.Held(chosen)
         self.place = Place(options.var, chosen)
         self.supervisor = Supervisor(options.var, self._changed)
         record.write(options.var, self._record)
+        processes.scratch(options.var).mkdir(exist_ok=True)
 
     def start(self) -> None:
         """Everything but the preview, until each part is healthy or has shown that it will not be."""
         self._open_database()
         dashboards = self._find_grafana()
         self._configure(with_grafana=dashboards is not None)
-        self._prepare()
+        installing = parts.install_preview(self.place) if self._options.preview else None
+        try:
+            self._prepare()
+            if installing:
+                self._await_preview(installing)
+        finally:
+            if installing:
+                end_session(installing, _INSTALL_END_SECONDS)
         for part in self._parts():
-            self.supervisor.start(part)
+            self._start(part)
         if dashboards:
-            self.supervisor.start(dashboards(self.place))
+            self._start(dashboards(self.place))
         with self._screen.step("Starting the parts") as beat:
             self.supervisor.wait(self.supervisor.settled, _READY_SECONDS, lambda: beat(self._pending()))
 
     def start_preview(self) -> None:
-        """In the background: its first start installs packages. What becomes of it is said when it is known."""
+        """In the background: it bundles its page. What becomes of it is said when it is known."""
         self._announcer.speaking = True
         if not self._options.preview:
             self._absent.append(Row("Preview", "", "not started", "switched off with --no-preview"))
             return
         try:
-            self.supervisor.start(parts.preview(self.place, self.settings))
+            self._start(parts.preview(self.place, self.settings))
         except InputError as error:
             self._absent.append(Row("Preview", "", "not started", str(error)))
+
+    def _start(self, part: Part) -> None:
+        self._held.release(part.name, *(["smtp"] if part.name == "inbox" else []))
+        self.supervisor.start(part)
+
+    def _await_preview(self, installing: subprocess.Popen[bytes]) -> None:
+        """Its packages were being installed beside the preparations. What went wrong is said when it starts."""
+        if installing.poll() is None:
+            with self._screen.step("Installing the packages of the preview, once") as beat, contextlib.suppress(TimeoutExpired):
+                beat("")
+                installing.wait(_INSTALL_SECONDS)
 
     def rows(self) -> list[Row]:
         return [*map(row, self.supervisor.watched), *self._absent]
@@ -94,6 +119,8 @@ class Stack:
     def end(self) -> None:
         """Ends every part, and takes back what says that a stack is running."""
         self.supervisor.end()
+        self._held.release()
+        shutil.rmtree(processes.scratch(self.place.var), ignore_errors=True)
         self.place.config.unlink(missing_ok=True)
         record.remove(self.place.var)
 
@@ -109,6 +136,7 @@ class Stack:
         server: EmbeddedPostgres | None = None
         dsn = database.named()
         if dsn is None:
+            self._held.release("postgres")
             with self._screen.step("Starting PostgreSQL"):
                 try:
                     server = database.embedded(self.place.var, self.place.ports["postgres"])

@@ -302,3 +302,14 @@ def test_tools_are_found_by_variable_then_fetched_then_path(tmp_path: Path, monk
 def test_the_record_is_json_that_people_can_read(tmp_path: Path) -> None:
     record.write(tmp_path, stack_record(tmp_path, Identity(7, 9)))
     assert json.loads(record.path(tmp_path).read_text())["parts"][0]["identity"] == [7, 9]
+
+
+def test_a_chosen_port_is_kept_until_its_part_starts() -> None:
+    chosen = ports.choose({"web": free_port(), "mail": free_port()})
+    held = ports.Held(chosen)
+    assert not ports.is_free(chosen["web"]) and not ports.is_free(chosen["mail"])
+    assert ports.choose(chosen) != chosen, "another stack moves"
+    held.release("web")
+    assert ports.is_free(chosen["web"]) and not ports.is_free(chosen["mail"])
+    held.release()
+    assert ports.is_free(chosen["mail"])
