@@ -108,20 +108,23 @@ def _routes(settings: Settings) -> Iterator[Config]:
 
 
 def _inhibitions(settings: Settings) -> list[Config]:
-    """The critical alert mutes the warning of the same concern about the same thing; the page mutes it for all agents."""
+    """The critical alert mutes the warning of the same concern about the same thing; the page mutes it for all agents.
+
+    Where nobody is paged, no alert has the label `paging`, and nothing may match it.
+    """
+    pages = any(urgency == PAGE for _, urgency in _classes(settings))
     about = sorted({label for alert in checked(settings) for label in alert.by})
-    return [
-        {
-            "source_matchers": ['severity="critical"', 'paging=""'],
-            "target_matchers": ['severity="warning"'],
-            "equal": ["concern", *about],
-        },
-        {
-            "source_matchers": ['severity="critical"', 'paging="true"'],
-            "target_matchers": ['severity="warning"'],
-            "equal": ["concern", "environment"],
-        },
-    ]
+    of_critical = {
+        "source_matchers": ['severity="critical"', *(['paging=""'] if pages else [])],
+        "target_matchers": ['severity="warning"'],
+        "equal": ["concern", *about],
+    }
+    of_page = {
+        "source_matchers": ['severity="critical"', 'paging="true"'],
+        "target_matchers": ['severity="warning"'],
+        "equal": ["concern", "environment"],
+    }
+    return [of_critical, of_page] if pages else [of_critical]
 
 
 def _smtp(smtp: Smtp) -> Config:

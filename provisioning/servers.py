@@ -20,16 +20,29 @@ def prometheus(settings: Settings) -> Document:
     """prometheus.yml. Every path in it is relative to the file."""
     interval = settings.sources.prometheus.scrape_interval
     timeout = interval if duration_seconds(interval) < 10 else "10s"
+    sources = settings.sources
+    ways = {"prometheus": sources.prometheus.url, "alertmanager": sources.alertmanager.url}
+    alertmanagers = {
+        **_way(sources.alertmanager.url, "path_prefix", ""),
+        "file_sd_configs": [{"files": ["targets/alertmanagers.json"]}],
+    }
     return {
         "global": {"scrape_interval": interval, "scrape_timeout": timeout, "evaluation_interval": interval},
         "rule_files": ["rules/*.yml"],
-        "alerting": {"alertmanagers": [{"file_sd_configs": [{"files": ["targets/alertmanagers.json"]}]}]},
-        "scrape_configs": [_job(name) for name in JOBS],
+        "alerting": {"alertmanagers": [alertmanagers]},
+        "scrape_configs": [_job(name, ways.get(name, "")) for name in JOBS],
     }
 
 
-def _job(name: str) -> Document:
-    job: Document = {"job_name": name}
+def _way(url: str, key: str, page: str) -> Document:
+    """What `host:port` does not say of an address: https, and under `key` the folder that the server answers in."""
+    parts = urlsplit(url)
+    scheme = {"scheme": "https"} if parts.scheme == "https" else {}
+    return {**scheme, key: f"{parts.path}{page}"} if parts.path else scheme
+
+
+def _job(name: str, url: str) -> Document:
+    job: Document = {"job_name": name, **_way(url, "metrics_path", "/metrics")}
     if name == "exporter":
         job["honor_labels"] = True  # its figures carry the environment that they belong to
     return {**job, "file_sd_configs": [{"files": [f"targets/{name}.json"], "refresh_interval": "15s"}]}
@@ -57,7 +70,8 @@ def targets(settings: Settings) -> dict[str, list[Document]]:
 def _address(url: str) -> str:
     """`host:port` of an address; the scheme's own port where it names none."""
     parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def datasources(settings: Settings) -> Document:

@@ -94,6 +94,28 @@ def test_each_environment_is_a_target_and_the_exporter_keeps_its_own_labels() ->
     assert json.loads(built["prometheus/targets/alertmanagers.json"]) == [{"targets": ["alerts.example:443"]}]
 
 
+def test_https_and_the_folder_of_an_address_reach_prometheus(prometheus_tools: Any, tmp_path: Path) -> None:
+    built = build.artefacts(
+        settings(sources={"alertmanager": {"url": "https://am.example/am"}, "prometheus": {"url": "https://[::1]:9090/prom/"}})
+    )
+    prometheus = yaml.safe_load(built["prometheus/prometheus.yml"])
+    assert prometheus["alerting"]["alertmanagers"] == [
+        {"scheme": "https", "path_prefix": "/am", "file_sd_configs": [{"files": ["targets/alertmanagers.json"]}]}
+    ]
+    jobs = {job["job_name"]: (job.get("scheme"), job.get("metrics_path")) for job in prometheus["scrape_configs"]}
+    assert jobs == {
+        "platform": (None, None),
+        "exporter": (None, None),
+        "prometheus": ("https", "/prom/metrics"),
+        "alertmanager": ("https", "/am/metrics"),
+    }
+    assert json.loads(built["prometheus/targets/alertmanagers.json"]) == [{"targets": ["am.example:443"]}]
+    assert json.loads(built["prometheus/targets/prometheus.json"]) == [{"targets": ["[::1]:9090"]}]
+    build.write(built, tmp_path / "out")
+    command = [prometheus_tools.promtool, "check", "config", "prometheus/prometheus.yml"]
+    subprocess.run(command, cwd=tmp_path / "out", check=True, capture_output=True)
+
+
 @pytest.mark.parametrize(
     ("postgres", "password"),
     [

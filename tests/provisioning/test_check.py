@@ -56,6 +56,11 @@ def panel(board: Board, name: str) -> dict[str, Any]:
     return next(panel for panel in board.panels if panel["id"] == panel_id(f"overview/{name}"))
 
 
+def test_a_house_that_pages_nobody_passes() -> None:
+    report = run(Settings.model_validate({"notifications": {"paging_environments": []}}))
+    assert report.findings == ()
+
+
 def test_the_house_passes_and_says_what_was_looked_at() -> None:
     report = run(SETTINGS)
     assert report.findings == () and report.missing_tools == ()
