@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
-from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, SUCCESS_RATIO, Signal
+from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, SUCCESS_RATIO, Signal, like
 from contract.status import ERROR, FAILED, TIMEOUT, WORDS
 from dashboards.lib import colours
-from dashboards.lib.field import Word, lines, named, narrowing_link, words
+from dashboards.lib.field import Word, fixed, lines, named, narrowing_link, of_query, words
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, series
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from recording_rules import registry
 
 BY = ("environment", "agent")
 NO_TRAFFIC = "no traffic in range"
 ONE_AGENT = narrowing_link("Only this agent", "overview", "agent", "${__field.labels.agent}", ("environment",))
+
+
+PAGE_WINDOW = "1m"
+
+
+def _paged(signal: Signal, what: str) -> PromQuery:
+    """The signal of the page: all agents of an environment together, whichever agents are chosen, over one minute."""
+    expression = registry.query(signal, ("environment",), PAGE_WINDOW, (like("environment", "$environment"),))
+    return PromQuery(expr=expression, legend=f"page: {what} · {{{{environment}}}}")
+
+
+PAGED = of_query("B", color=fixed(colours.PURPLE), custom_lineStyle={"fill": "dash", "dash": [6, 4]})
+"""How the page's own series looks: the colour of its line, dashed."""
 
 
 def _asked(signal: Signal, window: str) -> PromQuery:
@@ -50,11 +64,12 @@ def agent_errors(settings: Settings) -> Panel:
         name="agent_errors",
         title=f"Error ratio by agent (alert above {limits.error_ratio:.0%}, from {limits.minimum_queries} queries)",
         description=(
-            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks. Lines: warning, critical, and where "
-            "somebody is paged for a whole environment. Above: see the kind of error in the latest failed executions; when one "
-            "kind leads, look at that model, tool or service."
+            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks. Lines: warning and critical for one "
+            "agent; the purple line is for the purple series, all agents over one minute, which wakes somebody. Above: see the "
+            "kind of error in the latest failed executions; when one kind leads, look at that model, tool or service."
         ),
-        targets=(_asked(AGENT_ERROR_RATIO, "5m"),),
+        targets=(_asked(AGENT_ERROR_RATIO, "5m"), _paged(AGENT_ERROR_RATIO, "all, 1 min")),
+        overrides=(PAGED,),
         unit="percentunit",
         decimals=1,
         minimum=0,
@@ -78,11 +93,12 @@ def agent_latency(settings: Settings) -> Panel:
         name="agent_latency",
         title=f"p95 by agent (alert above {limit:g} s, from {enough} queries)",
         description=(
-            "95th percentile of the time from query to answer, over five minutes, as the alert asks. The upper line is where "
-            "somebody is paged when half the answers of an environment take longer. Too slow: see whether all agents are slow "
-            "(a model or the database) or one (its tools, its newest version)."
+            "95th percentile of the time from query to answer, over five minutes, as the alert asks. The purple line is for "
+            "the purple series, the median of all agents over one minute, which wakes somebody. Too slow: see whether all "
+            "agents are slow (a model or the database) or one (its tools, its newest version)."
         ),
-        targets=(_asked(AGENT_LATENCY, "5m"),),
+        targets=(_asked(AGENT_LATENCY, "5m"), _paged(AGENT_LATENCY.at(0.5), "median, 1 min")),
+        overrides=(PAGED,),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.definitions import DEFINITIONS, DOCUMENT_STATUSES, TICKET_STATUSES
 from contract.signals import Level, equal
 from dashboards.lib import colours
-from dashboards.lib.field import of_query, painted
+from dashboards.lib.field import named, painted
 from dashboards.lib.figures import NEITHER, BarGauge, Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
@@ -24,6 +24,7 @@ TICKETS = Level("tickets", "Tickets", "Tickets as they stand", "short", "platfor
 DOCUMENTS = Level("documents", "Documents", "Documents as they stand", "short", "platform_documents")
 
 NOT_COUNTED = "not counted yet"
+GROWTH = "growth in 30 days"
 
 
 def users() -> Panel:
@@ -33,13 +34,13 @@ def users() -> Panel:
         name="users",
         title="Users",
         description=f"All users, and their growth in 30 days: {DEFINITIONS['growth'].formula}. All roles count.",
-        targets=(series(USERS, legend="total"), PromQuery(expr=growth, legend="growth in 30 days", instant=True)),
+        targets=(PromQuery(expr=union("figure", {"total": total, GROWTH: growth}), legend="{{figure}}", instant=True),),
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
         shown="value_and_name",
         value_size=28,
-        overrides=(of_query("B", unit="percentunit", decimals=1),),
+        overrides=(named(GROWTH, unit="percentunit", decimals=1),),
     )
 
 
@@ -57,15 +58,14 @@ def active_users() -> Panel:
             "A falling week with a steady month is often a holiday; both falling is people leaving."
         ),
         targets=(
-            PromQuery(expr=union("figure", now), legend="{{figure}}", instant=True),
-            PromQuery(expr=union("figure", change), legend="{{figure}}", instant=True),
+            PromQuery(expr=union("figure", {**now, **change}), legend="{{figure}}", instant=True),
         ),
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
         shown="value_and_name",
         value_size=28,
-        overrides=(of_query("B", unit="percentunit", decimals=1),),
+        overrides=tuple(named(title, unit="percentunit", decimals=1) for title in change),
     )
 
 

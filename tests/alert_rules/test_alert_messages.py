@@ -225,9 +225,9 @@ def test_a_page_and_its_end(delivery: Delivery) -> None:
     (end,) = delivery.slack_message("Resolved: AgentErrorsPage in production")["attachments"]
     assert end["color"] == "good"
     assert re.fullmatch(
-        r":white_check_mark: production is well again since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", end["text"].strip()
+        r":white_check_mark: production no longer fires since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", end["text"].strip()
     )
-    end_mail = delivery.mail("Resolved: production is well again since")
+    end_mail = delivery.mail("Resolved: production no longer fires since")
     assert mail["Subject"] == end_mail["Subject"] == "[critical] AgentErrorsPage in production"
     assert mail["To"] == end_mail["To"] == "agents@example.com"
     assert "#2e7d32" in part(end_mail, "html") and "Runbook" not in part(end_mail, "html")

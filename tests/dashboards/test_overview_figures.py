@@ -148,15 +148,13 @@ def test_figures_of_the_exporter(prometheus_tools: PrometheusTools, tmp_path: Pa
     users = replicated(
         'platform_users{role="user"} 120', 'platform_users{role="admin"} 5', 'platform_users_new{window="30d"} 25'
     )
-    shows("users", "", users, {"": 125})
-    shows("users", "", users, {"": 0.25}, query=1)
+    shows("users", "figure", users, {"total": 125, "growth in 30 days": 0.25})
     active = replicated(
         'platform_users_active{window="24h"} 9',
         'platform_users_active{window="7d"} 60', 'platform_users_active{window="30d"} 90',
         'platform_users_active_before{window="7d"} 40', 'platform_users_active_before{window="30d"} 120',
     )  # fmt: skip
-    shows("active_users", "figure", active, {"7 d": 60, "30 d": 90})
-    shows("active_users", "figure", active, {"7 d change": 0.5, "30 d change": -0.25}, query=1)
+    shows("active_users", "figure", active, {"7 d": 60, "30 d": 90, "7 d change": 0.5, "30 d change": -0.25})
     tickets = replicated(
         'platform_tickets{status="open",priority="low"} 3', 'platform_tickets{status="open",priority="high"} 4',
         'platform_tickets{status="in_progress",priority="low"} 2',
