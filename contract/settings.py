@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 _DURATION = re.compile(r"^(?:[0-9]+(?:ms|s|m|h|d|w|y))+$")
+_LOGIN = "an address with a user or password; addresses are shown to people, keep secrets in files"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 
 
@@ -22,21 +24,51 @@ def duration_seconds(text: str) -> float:
     return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9]+)(ms|s|m|h|d|w|y)", text))
 
 
-def _duration(text: str) -> str:
-    duration_seconds(text)
-    return text
+def _between(least: str, most: str) -> AfterValidator:
+    """Holds a duration between two others."""
+
+    def held(text: str) -> str:
+        if not duration_seconds(least) <= duration_seconds(text) <= duration_seconds(most):
+            raise ValueError(f"{text[:40]!r} does not lie between {least} and {most}")
+        return text
+
+    return AfterValidator(held)
 
 
-def _url(text: str) -> str:
-    if not re.match(r"^https?://[^\s/]+", text):
+def checked_url(text: str) -> str:
+    """An http address without the slash at its end. Raises ValueError, which never repeats a password, for anything else."""
+    try:
+        parts = urlsplit(text)
+        port, login = parts.port, "@" in parts.netloc
+    except ValueError:
+        port, login = 0, "@" in text  # a password may hold the slash that seems to end the host
+    if login:
+        raise ValueError(_LOGIN)
+    if not re.fullmatch(r"https?://[^\s/?#:][^\s]*|https?://\[[^\s]+", text):
         raise ValueError(f"{text!r} is not an address; write for example http://127.0.0.1:9090")
+    if port == 0:
+        raise ValueError(f"{text!r} has no port between 1 and 65535; write for example http://127.0.0.1:9090")
     return text.rstrip("/")
 
 
-Duration = Annotated[str, AfterValidator(_duration)]
-Url = Annotated[str, AfterValidator(_url)]
-Address = Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]+$")]
+def _host(text: str) -> str:
+    """The port of `host:port`, where there is one, is a port; and there is no login."""
+    if "@" in text:
+        raise ValueError(_LOGIN)
+    port = text.rpartition(":")[2] if ":" in text else "1"
+    if port.isdecimal() and not (len(port) < 6 and 1 <= int(port) <= 65535):
+        raise ValueError(f"{text[:80]!r} has no port between 1 and 65535")
+    return text
+
+
+Interval = Annotated[str, _between("1s", "1d")]
+Url = Annotated[str, AfterValidator(checked_url)]
+Host = Annotated[str, AfterValidator(_host)]
+Address = Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]+$"), AfterValidator(_host)]
+Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Amount = Annotated[float, Field(gt=0, le=1e9)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class _Section(BaseModel):
@@ -47,17 +79,17 @@ class Prometheus(_Section):
     """Where Prometheus answers and how it is run."""
 
     url: Url = "http://127.0.0.1:9090"
-    uid: str = "prometheus"
-    scrape_interval: Duration = "15s"
-    retention: Duration = "40d"
+    uid: Uid = "prometheus"
+    scrape_interval: Interval = "15s"
+    retention: Annotated[str, _between("1h", "100y")] = "40d"
 
 
 class Postgres(_Section):
     """The platform's database. The connection string comes from a file or from OBSERVATORY_POSTGRES_DSN."""
 
-    uid: str = "postgres"
+    uid: Uid = "postgres"
     dsn_file: str | None = None
-    host: str = "127.0.0.1:5432"
+    host: Host = "127.0.0.1:5432"
     database: str = "postgres"
     user: str = "observatory_grafana"
     password_file: str | None = None
@@ -90,6 +122,16 @@ class Sources(_Section):
     alertmanager: Alertmanager = Alertmanager()
     grafana: Grafana = Grafana()
 
+    @field_validator("prometheus", "postgres")
+    @classmethod
+    def _each_has_its_own_uid(cls, source: Prometheus | Postgres, info: ValidationInfo) -> Prometheus | Postgres:
+        others = {"alertmanager": "Alertmanager"}
+        if isinstance(source, Postgres) and "prometheus" in info.data:
+            others[info.data["prometheus"].uid] = "Prometheus"
+        if source.uid in others:
+            raise ValueError(f"uid {source.uid!r} is the one of {others[source.uid]}; every data source needs its own")
+        return source
+
 
 class PlatformTarget(_Section):
     """One scrape target of the platform. There is one for each environment."""
@@ -109,31 +151,38 @@ class Scrape(_Section):
     )
     exporter: tuple[Address, ...] = ("127.0.0.1:9464",)
 
+    @field_validator("platform")
+    @classmethod
+    def _something_is_scraped(cls, targets: tuple[PlatformTarget, ...]) -> tuple[PlatformTarget, ...]:
+        if not targets:
+            raise ValueError("at least one is needed")
+        return targets
+
 
 class Exporter(_Section):
     """The exporter process. Intervals follow how fast a figure changes and what asking for it costs."""
 
-    listen: str = "127.0.0.1:9464"
-    postgres_interval: Duration = "1m"
-    langfuse_interval: Duration = "1m"
-    query_timeout: Duration = "10s"
-    max_age: Duration = "15m"
+    listen: Host = "127.0.0.1:9464"
+    postgres_interval: Interval = "1m"
+    langfuse_interval: Interval = "1m"
+    query_timeout: Annotated[str, _between("1ms", "10m")] = "10s"
+    max_age: Annotated[str, _between("1s", "30d")] = "15m"
 
 
 class Thresholds(_Section):
     """Where an alert begins. The same numbers are drawn in the panels."""
 
     success_ratio: Share = 0.90
-    response_seconds: Annotated[float, Field(gt=0)] = 5.0
+    response_seconds: Amount = 5.0
     error_ratio: Share = 0.05
     error_ratio_critical: Share = 0.20
     error_ratio_page: Share = 0.30
-    response_seconds_page: Annotated[float, Field(gt=0)] = 12.5
+    response_seconds_page: Amount = 12.5
     budget_warning: Share = 0.80
-    minimum_queries: Annotated[int, Field(ge=1)] = 10
-    minimum_queries_page: Annotated[int, Field(ge=1)] = 5
-    minimum_failures_page: Annotated[int, Field(ge=1)] = 5
-    minimum_conversations: Annotated[int, Field(ge=1)] = 20
+    minimum_queries: Count = 10
+    minimum_queries_page: Count = 5
+    minimum_failures_page: Count = 5
+    minimum_conversations: Count = 20
 
     @field_validator("error_ratio_critical", "error_ratio_page", "response_seconds_page")
     @classmethod
@@ -151,7 +200,7 @@ class Budget(_Section):
     """Money for model calls in a calendar month (UTC). `scope` is `all` or an environment."""
 
     scope: str = "all"
-    monthly_usd: Annotated[float, Field(gt=0)] = 4000.0
+    monthly_usd: Amount = 4000.0
 
 
 class Team(_Section):
@@ -171,11 +220,18 @@ class Slack(_Section):
 class Smtp(_Section):
     """The mail server. User and password are optional; the password comes from a file."""
 
-    smarthost: Annotated[str, Field(pattern=r"^[^\s:]+:[0-9]+$")] = "127.0.0.1:1025"
+    smarthost: Address = "127.0.0.1:1025"
     sender: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = "observatory@example.com"
     username: str | None = None
     password_file: str | None = None
     require_tls: bool = False
+
+    @field_validator("password_file")
+    @classmethod
+    def _a_user_has_a_password(cls, file: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("username") and not file:
+            raise ValueError("username is given without password_file; name the file that holds the password")
+        return file
 
 
 class Notifications(_Section):
@@ -223,6 +279,13 @@ class Settings(_Section):
         if not items:
             raise ValueError("at least one is needed")
         return items
+
+    @field_validator("environments")
+    @classmethod
+    def _all_is_no_name(cls, environments: tuple[str, ...]) -> tuple[str, ...]:
+        if "all" in environments:
+            raise ValueError("no environment can be called 'all', which stands for all of them")
+        return environments
 
     @field_validator("budgets")
     @classmethod

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from contract.settings import Settings
+from contract.settings import Settings, checked_url
 from exporters import credentials
 from provisioning.findings import Finding, InputError, warning
 
@@ -50,9 +50,13 @@ def langfuse_credentials(settings: Settings) -> credentials.LangfuseAccess | Non
     if not any(given):
         return None
     try:
-        return credentials.langfuse_access(settings, Path(), os.environ)()
+        access = credentials.langfuse_access(settings, Path(), os.environ)()
+        checked_url(access.base_url)
     except credentials.CredentialError as problem:
         raise InputError(f"error: {problem}") from None
+    except ValueError as problem:
+        raise InputError(f"error: LANGFUSE_BASE_URL: {problem}") from None
+    return access
 
 
 def too_open(settings: Settings) -> list[Finding]:

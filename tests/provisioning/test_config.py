@@ -96,6 +96,26 @@ def test_every_mistake_is_shown_at_once_in_the_order_of_the_file(tmp_path: Path)
         ("budgets: [{monthly_usd: .inf}]\n", "1:12: budgets[0].monthly_usd", "finite"),
         ("thresholds:\n  error_ratio: 0.4\n", "1:1: thresholds.error_ratio_critical", "must be above error_ratio"),
         ("sources: {langfuse: {plan: gold}}\n", "1:22: sources.langfuse.plan", "'hobby', 'core', 'pro' or 'self-hosted'"),
+        ("sources: {alertmanager: {url: 'http://x:99999999/'}}\n", "1:26: sources.alertmanager.url", "between 1 and 65535"),
+        ("sources: {grafana: {url: 'http://[::1'}}\n", "1:21: sources.grafana.url", "between 1 and 65535"),
+        ("sources: {grafana: {url: 'http://:80'}}\n", "1:21: sources.grafana.url", "is not an address"),
+        ("sources: {grafana: {url: 'http://a b'}}\n", "1:21: sources.grafana.url", "is not an address"),
+        ("sources: {postgres: {host: 'db:0'}}\n", "1:22: sources.postgres.host", "between 1 and 65535"),
+        ("scrape: {exporter: ['x:99999']}\n", "1:21: scrape.exporter[0]", "between 1 and 65535"),
+        ("exporter: {listen: 'x:99999'}\n", "1:12: exporter.listen", "between 1 and 65535"),
+        ("notifications: {smtp: {smarthost: 'x:99999'}}\n", "1:24: notifications.smtp.smarthost", "between 1 and 65535"),
+        ("notifications: {smtp: {username: x}}\n", "1:17: notifications.smtp.password_file", "without password_file"),
+        (f"thresholds: {{minimum_queries: {'9' * 400}}}\n", "1:14: thresholds.minimum_queries", "less than or equal to"),
+        ("exporter: {query_timeout: 999999999y}\n", "1:12: exporter.query_timeout", "between 1ms and 10m"),
+        ("exporter: {max_age: 31d}\n", "1:12: exporter.max_age", "between 1s and 30d"),
+        ("exporter: {langfuse_interval: 2d}\n", "1:12: exporter.langfuse_interval", "between 1s and 1d"),
+        ("sources: {prometheus: {scrape_interval: 0s}}\n", "1:24: sources.prometheus.scrape_interval", "between 1s and 1d"),
+        ("sources: {prometheus: {retention: 999999999y}}\n", "1:24: sources.prometheus.retention", "between 1h and 100y"),
+        ("sources: {prometheus: {uid: a b/c}}\n", "1:24: sources.prometheus.uid", "should match pattern"),
+        ("sources: {prometheus: {uid: x}, postgres: {uid: x}}\n", "1:33: sources.postgres", "the one of Prometheus"),
+        ("sources: {prometheus: {uid: alertmanager}}\n", "1:11: sources.prometheus", "the one of Alertmanager"),
+        ("environments: [live, all]\n", "1:1: environments", "can be called 'all'"),
+        ("scrape: {platform: []}\n", "1:10: scrape.platform", "at least one is needed"),
         ("teams: [{name: a, email: a@b}]\n", "1:9: teams[0].slack_channel", "slack_channel is missing"),
     ],
 )
@@ -103,6 +123,17 @@ def test_one_mistake_of_each_kind(tmp_path: Path, text: str | bytes, place: str,
     found = findings(tmp_path, text)
     assert [found[0][0]] == [place]
     assert message in found[0][1]
+
+
+@pytest.mark.parametrize("key", ["prometheus: {url: %s}", "langfuse: {base_url: %s}", "postgres: {host: %s}"])
+@pytest.mark.parametrize("address", ["https://root:pass/word@h", "http://root:password@h:80", "http://rootpass@h/a"])
+def test_a_login_in_an_address_is_refused_and_not_repeated(tmp_path: Path, key: str, address: str) -> None:
+    found = findings(tmp_path, f"sources: {{{key % address}}}\n")
+    assert "keep secrets in files" in found[0][1] and "pass" not in found[0][1].replace("password;", "")
+
+
+def test_an_at_sign_in_the_path_of_an_address_is_fine() -> None:
+    assert Settings(runbook_url="http://wiki.example:80/@team/pages/").runbook_url == "http://wiki.example:80/@team/pages"
 
 
 def test_a_date_is_text_and_not_a_crash(tmp_path: Path) -> None:

@@ -202,6 +202,12 @@ def test_one_key_of_langfuse_alone_is_a_mistake(monkeypatch: pytest.MonkeyPatch)
     assert health.reachable is False and "LANGFUSE_SECRET_KEY" in health.message
 
 
+def test_a_login_in_langfuses_address_is_not_shown(langfuse: type[_Langfuse], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGFUSE_BASE_URL", "http://root:hidden@127.0.0.1:1")
+    health = doctor.asker.sources.langfuse_health(Settings())
+    assert health.reachable is False and "LANGFUSE_BASE_URL" in health.message and "hidden" not in str(health)
+
+
 def test_a_secret_that_everybody_may_read(tmp_path: Path) -> None:
     from provisioning.secrets import too_open
 
