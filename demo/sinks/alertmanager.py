@@ -71,7 +71,12 @@ class Alertmanager:
         return str(self._ask("POST", "silences", order.silence(now))["silenceID"])
 
     def expire(self, silence: UUID) -> None:
-        self._ask("DELETE", f"silence/{silence}")
+        """Ends a silence. Raises Refused, with status 404 when there is no such silence."""
+        try:
+            self._ask("DELETE", f"silence/{silence}")
+        except Refused as refused:
+            # Many versions of Alertmanager answer 500 for a silence that they do not know.
+            raise Refused(404 if "not found" in str(refused) else refused.status, str(refused)) from None
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:

@@ -20,6 +20,7 @@ from demo.sinks import page, runbooks, slack
 from demo.sinks.alert_log import AlertLog, Notification
 from demo.sinks.alertmanager import Alertmanager
 from demo.sinks.inbox import Inbox, Kind
+from demo.sinks.origin import OwnPagesOnly
 from demo.sinks.silences import Silences
 
 _MOST_BYTES = 1024 * 1024
@@ -50,7 +51,7 @@ class Sinks:
                 *self._silences,
                 Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
             ],
-            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(OwnPagesOnly)],
         )
 
     async def slack(self, request: Request) -> Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from demo.sinks import strict
 
 Kind = Literal["slack", "mail"]
 
@@ -34,13 +36,15 @@ class Inbox:
         self._rewrite()
 
     def add(self, kind: Kind, content: dict[str, Any], received_at: float) -> Message:
+        """Keeps a message and returns it. Raises ValueError for content that JSON cannot hold, which is then not kept."""
         message = Message(self._messages[-1].number + 1 if self._messages else 1, kind, received_at, content)
+        line = _line(message)
         self._messages.append(message)
         if self._lines >= 2 * self._capacity:
             self._rewrite()
         else:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(_line(message))
+            with self._file.open("ab") as file:
+                file.write(line)
             self._lines += 1
         return message
 
@@ -54,21 +58,30 @@ class Inbox:
 
     def _rewrite(self) -> None:
         temporary = self._file.with_suffix(".tmp")
-        temporary.write_text("".join(map(_line, self._messages)), encoding="utf-8")
+        temporary.write_bytes(b"".join(map(_line, self._messages)))
         temporary.replace(self._file)
         self._lines = len(self._messages)
 
 
-def _line(message: Message) -> str:
-    return json.dumps(asdict(message), ensure_ascii=False, sort_keys=True) + "\n"
+def _line(message: Message) -> bytes:
+    return strict.line(asdict(message))
 
 
 def _read(file: Path) -> list[Message]:
-    """Messages of an earlier run. A last line that was cut off by a kill is left out."""
+    """Messages of an earlier run. A line that was cut off by a kill, or is no message, is left out."""
     messages = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in file.read_bytes().split(b"\n"):
         try:
-            messages.append(Message(**json.loads(line)))
-        except (ValueError, TypeError):
+            messages.append(_message(strict.loads(line)))
+        except (ValueError, TypeError, OverflowError, OSError):
             continue
     return messages
+
+
+def _message(data: Any) -> Message:
+    """Raises one of several errors when `data` is no message that can be shown."""
+    message = Message(**data)
+    datetime.fromtimestamp(message.received_at, UTC)
+    if not (type(message.number) is int and message.kind in get_args(Kind) and isinstance(message.content, dict)):
+        raise TypeError("not a message")
+    return message

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from html import escape, unescape
 from typing import Any
 from urllib.parse import parse_qs
+
+from demo.sinks import strict
 
 Payload = dict[str, Any]
 
@@ -20,7 +21,7 @@ def parse(body: bytes, content_type: str) -> Payload:
     if content_type.startswith("application/x-www-form-urlencoded"):
         body = "".join(parse_qs(body.decode("utf-8", "replace")).get("payload", [])).encode()
     try:
-        payload = json.loads(body)
+        payload = strict.loads(body)
     except ValueError:
         raise Refused("invalid_payload") from None
     if not isinstance(payload, dict):
@@ -97,10 +98,10 @@ def anchor(address: str, label: str, css: str = "") -> str:
 
 
 def render(payload: Payload) -> str:
-    """HTML of a whole message."""
-    parts = [f"<p>{markup(payload['text'])}</p>"] if payload.get("text") else []
-    parts += [_block(block) for block in payload.get("blocks", [])]
-    parts += [_attachment(attachment) for attachment in payload.get("attachments", [])]
+    """HTML of a whole message, whatever it holds."""
+    parts = [f"<p>{markup(str(payload['text']))}</p>"] if payload.get("text") else []
+    parts += [_block(block) for block in _items(payload.get("blocks"))]
+    parts += [_attachment(attachment) for attachment in _items(payload.get("attachments"))]
     return "".join(parts)
 
 

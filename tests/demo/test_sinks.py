@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import requests
 
-from demo.sinks import runbooks, slack
+from demo.sinks import page, runbooks, slack
 from demo.sinks.inbox import Inbox
 
 
@@ -118,6 +118,13 @@ def test_slack_message_is_kept_and_shown(sinks: Running) -> None:
         (b'{"channel": "#a"}', "no_text"),
         (b'{"attachments": "x"}', "invalid_attachments"),
         (json.dumps({"attachments": [{}] * 101}).encode(), "too_many_attachments"),
+        (rb'{"text": "\ud800"}', "invalid_payload"),
+        (rb'{"text": "a", "\udfff": 1}', "invalid_payload"),
+        (b'{"text": "a", "x": NaN}', "invalid_payload"),
+        (b'{"text": "a", "x": -Infinity}', "invalid_payload"),
+        (b'{"text": "a", "x": 1e999}', "invalid_payload"),
+        (b"[" * 20_000, "invalid_payload"),
+        (b'{"text": "a", "x": ' + b"[" * 400 + b"]" * 400 + b"}", "invalid_payload"),
     ],
 )
 def test_slack_refuses_as_slack_does(sinks: Running, body: bytes, error: str) -> None:
@@ -125,6 +132,7 @@ def test_slack_refuses_as_slack_does(sinks: Running, body: bytes, error: str) ->
     answer = requests.post(f"{sinks.url}/slack", data=body, headers={"Content-Type": "application/json"}, timeout=5)
     assert (answer.status_code, answer.text) == (400, error)
     assert sinks.messages(since=since) == []
+    assert requests.get(sinks.url, timeout=5).ok
 
 
 def test_slack_takes_the_form_of_old_clients(sinks: Running) -> None:
@@ -169,6 +177,7 @@ def test_runbooks_have_anchors_and_no_raw_html(sinks: Running) -> None:
     assert requests.get(f"{sinks.url}/runbooks/agents.md", timeout=5).ok
     assert 'href="/runbooks/agents"' in requests.get(f"{sinks.url}/runbooks", timeout=5).text
     assert requests.get(f"{sinks.url}/runbooks/..%2Fsecrets", timeout=5).status_code == 404
+    assert requests.get(f"{sinks.url}/runbooks/{'a' * 5000}", timeout=5).status_code == 404
 
 
 def test_headings_that_repeat_get_anchors_of_their_own() -> None:
@@ -179,6 +188,14 @@ def test_headings_that_repeat_get_anchors_of_their_own() -> None:
 def test_other_hosts_and_unknown_kinds_are_refused(sinks: Running) -> None:
     assert requests.get(sinks.url, headers={"Host": "evil.example"}, timeout=5).status_code == 400
     assert requests.get(f"{sinks.url}/api/messages?kind=fax", timeout=5).status_code == 400
+
+
+@pytest.mark.parametrize("foreign", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_pages_of_other_sites_cannot_send_messages(sinks: Running, foreign: dict[str, str]) -> None:
+    since = time.time()
+    assert requests.post(f"{sinks.url}/slack", json={"text": "x"}, headers=foreign, timeout=5).status_code == 403
+    assert requests.post(f"{sinks.url}/alerts", json={"alerts": []}, headers=foreign, timeout=5).status_code == 403
+    assert sinks.messages(since=since) == []
 
 
 def notification(status: str, ends_at: str) -> dict[str, Any]:
@@ -229,6 +246,37 @@ def test_inbox_is_bounded_and_survives_a_cut_off_line(tmp_path: Path) -> None:
     again = Inbox(file, capacity=3)
     assert [m.content["text"] for m in again.newest_first()] == ["19", "18", "17"]
     assert again.add("mail", {}, 20.0).number == 21
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"kind": "slack", "number": 2, "received_at": 2.0, "content": {"text": NaN}}',
+        '{"kind": "slack", "number": 2, "received_at": 2.0, "content": {"text": "\\ud800"}}',
+        '{"kind": "slack", "number": 2, "received_at": 1e300, "content": {"text": "a"}}',
+        '{"kind": "slack", "number": "2", "received_at": 2.0, "content": {"text": "a"}}',
+        '{"kind": "slack", "number": 2, "received_at": "2", "content": {"text": "a"}}',
+        '{"kind": "fax", "number": 2, "received_at": 2.0, "content": {"text": "a"}}',
+        '{"kind": "mail", "number": 2, "received_at": 2.0, "content": null}',
+        "[" * 20_000,
+    ],
+)
+def test_a_broken_line_is_left_out(tmp_path: Path, broken: str) -> None:
+    file = tmp_path / "messages.jsonl"
+    Inbox(file).add("slack", {"text": "a\u2028b"}, 1.0)
+    with file.open("a") as lines:
+        lines.write(broken + "\n")
+    again = Inbox(file).newest_first()
+    assert [message.content for message in again] == [{"text": "a\u2028b"}]
+
+
+def test_content_of_any_shape_is_shown_and_what_json_cannot_hold_is_not_kept(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path / "messages.jsonl")
+    inbox.add("slack", {"text": 5, "blocks": "x", "attachments": {"a": 1}}, 1.0)
+    with pytest.raises(ValueError, match="surrogates"):
+        inbox.add("mail", {"subject": "\udcff"}, 2.0)
+    (message,) = inbox.newest_first()
+    assert "<p>5</p>" in page.inbox([message], None, "", with_silences=False)
 
 
 def test_taken_port_is_one_clear_line(tmp_path: Path) -> None:
