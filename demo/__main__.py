@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,29 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FINE, UNHEALTHY, WRONG_INPUT, OUT_OF_REACH = 0, 1, 2, 3
 
+
+class _Folder(click.Path):
+    """A folder's path. An empty one (a variable that is not set, most likely) would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty; write . for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Size(click.FloatRange):
+    """A range that `nan`, which is neither below nor above it, is not in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
+
+
 _var = click.option(
     "--var",
-    type=click.Path(path_type=Path),
+    type=_Folder(path_type=Path),
     default=ROOT / "var",
     show_default="var in the project's folder",
     callback=lambda _context, _option, path: path.absolute(),
@@ -41,9 +63,7 @@ def _world(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that choose the synthetic world."""
     for option in (
         click.option("--seed", type=click.IntRange(0), help="Number that determines the world.  [1]"),
-        click.option(
-            "--scale", type=click.FloatRange(0.01, 10), help="Size of the platform; 1 is about 2,400 conversations a day.  [1]"
-        ),
+        click.option("--scale", type=_Size(0.01, 10), help="Size of the platform; 1 is about 2,400 conversations a day.  [1]"),
         click.option("--days", type=click.IntRange(8, 400), help="Days of history.  [90]"),
         click.option("--fresh", is_flag=True, help="Make the world anew, whatever is there."),
         click.option(
@@ -128,7 +148,8 @@ def up(
 
     wanted = Wanted(seed, scale, days, fresh, history)
     options = Options(var, wanted, not no_preview and not exit_when_ready, not no_grafana, langfuse_mode)
-    sys.exit(bring_up(options, _settings(config), Screen(), exit_when_ready))
+    with _writing_below(var):
+        sys.exit(bring_up(options, _settings(config), Screen(), exit_when_ready))
 
 
 @main.command()
@@ -206,7 +227,9 @@ def prepare(
     try:
         wanted = Wanted(seed, scale, days, fresh, history)
         dsn = dsn_file.read_text(encoding="utf-8").strip()
-        if not bring_up_to_now(var, dsn, settings, wanted, time.time(), with_standin, Progress(click.echo)):
+        with _writing_below(var):
+            made = bring_up_to_now(var, dsn, settings, wanted, time.time(), with_standin, Progress(click.echo))
+        if not made:
             click.echo("no history: promtool or prometheus is missing; run `make tools`")
             sys.exit(HISTORY_FAILED)
     except HistoryError as error:
@@ -215,6 +238,17 @@ def prepare(
     except psycopg.Error as error:
         click.echo(f"the database cannot be used: {' '.join(str(error).split())}", err=True)
         sys.exit(OUT_OF_REACH)
+
+
+@contextlib.contextmanager
+def _writing_below(folder: Path) -> Iterator[None]:
+    """Names the folder in errors of the system that name no file: a disk that is full does not say where."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(folder)
+        raise
 
 
 def _settings(path: Path | None) -> Settings:

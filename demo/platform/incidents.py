@@ -63,7 +63,7 @@ def presence(var: Path) -> Iterator[bool]:
 def declare(var: Path, kind: str, seconds: float, now: float) -> Incident:
     """Let an incident begin and last `seconds`. It starts a second after `now`, when the platform is sure to have read of it.
 
-    Raises UnknownKind, BadDuration, or NoRunningStack.
+    Raises UnknownKind, BadDuration, NoRunningStack, or IncidentError when the world's file is broken.
     """
     if kind not in KINDS:
         raise UnknownKind(f"there is no incident {kind!r}; choose one of {', '.join(KINDS)}")
@@ -77,7 +77,10 @@ def declare(var: Path, kind: str, seconds: float, now: float) -> Incident:
             raise NoRunningStack("the stack is not running; start it with `observatory up`")
     with (var / "world.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        spec = spec_file.read(path)
+        try:
+            spec = spec_file.read(path)
+        except spec_file.SpecError as error:
+            raise IncidentError(str(error)) from None
         incident = Incident(kind, now + 1.0, now + 1.0 + seconds)
         spec_file.write(path, replace(spec, incidents=(*spec.incidents, incident)))
     return incident

@@ -54,11 +54,11 @@ _ASK_TIMEOUT = 3.0
 _SAID = re.compile(r'(?:^|\s)err="((?:[^"\\]|\\.)*)"')
 
 
-def last_line(log: Path) -> str:
-    """The last line with text of a log, cut to a readable length; empty when there is none."""
+def last_line(log: Path, after: int = 0) -> str:
+    """The last line with text of a log beyond its first `after` bytes, cut to a readable length; empty when there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
+            file.seek(max(after, log.stat().st_size - 4096))
             lines = deque((line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()), maxlen=1)
     except OSError:
         return ""
@@ -116,9 +116,11 @@ class Child:
         self._answer: Future[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._since = self._ask_at = self._start_at = 0.0
+        self._log_begins = 0  # bytes of the log that earlier starts have written
 
     def start(self, now: float) -> None:
         """`now` and all times here are seconds of a monotonic clock."""
+        self._log_begins = self.log.stat().st_size if self.log.exists() else 0
         self._process = launch(self.part.command, self.log, self._var, self.part.environment, self.part.folder)
         self.identity = identify(self._process.pid)
         self._answer, self._ask_at = None, now
@@ -151,7 +153,7 @@ class Child:
         assert self._process is not None
         end_session(self._process, 0.0)
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        why = f"{how}: {last_line(self.log) or 'no output'}"
+        why = f"{how}: {self._said() or 'no output'}"
         if self.restarts >= MOST_RESTARTS:
             self._set(State.FAILED, f"{why}; given up after {self.restarts} restarts", now)
             return
@@ -159,6 +161,10 @@ class Child:
         self.restarts += 1
         self._start_at = now + delay
         self._set(State.RESTARTING, why, now)
+
+    def _said(self) -> str:
+        """Last words since its start; older ones are not the cause of anything."""
+        return last_line(self.log, self._log_begins)
 
     def _ask(self, now: float) -> None:
         if self._answer is None:
@@ -173,7 +179,7 @@ class Child:
         elif self.state is State.HEALTHY:
             self._set(State.UNHEALTHY, trouble, now)
         elif now - self._since > self.part.patience and self.state is State.STARTING:
-            said = last_line(self.log)
+            said = self._said()
             self._set(
                 State.UNHEALTHY, f"not ready after {self.part.patience:.0f} s, {trouble}{': ' if said else ''}{said}", now
             )

@@ -58,6 +58,17 @@ def trouble(dsn: str) -> str:
     return ""
 
 
+def refuse_foreign(dsn: str) -> None:
+    """Raises StackError when schema `app` in the database is somebody else's, or cannot be looked at."""
+    try:
+        with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
+            schema.read_mark(connection)
+    except schema.ForeignSchema as error:
+        raise StackError(str(error), exit_code=2) from None
+    except psycopg.Error as error:
+        raise StackError(f"the database cannot be used: {' '.join(str(error).split())}") from None
+
+
 def reader(dsn: str, var: Path) -> Reader:
     """How panels connect: as a role of our own, or as the DSN's user where that may not make roles.
 

@@ -15,6 +15,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from demo.stack.output import Output
+
 _STYLES = {"healthy": "green", "starting": "yellow", "installing": "yellow", "restarting": "yellow", "not started": "dim"}
 _SHOWN_AFTER, _PLAIN_EVERY = 2.0, 10.0
 _PLAIN_WIDTH = 160
@@ -31,10 +33,14 @@ class Row:
 
 
 class Screen:
-    """A terminal gets moving progress and one line that is drawn anew; everything else gets plain lines."""
+    """A terminal gets moving progress and one line that is drawn anew; everything else gets plain lines.
+
+    Once standard output cannot be written to any more, nothing is shown, and nothing is raised for it.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+        width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+        self._console = console or Console(file=Output(sys.stdout), highlight=False, soft_wrap=True, width=width)  # type: ignore[arg-type]
         self._live: Live | None = None
         self._last_line, self._last_shown = "", float("-inf")
 

@@ -27,6 +27,7 @@ from provisioning import build, tools
 from provisioning.findings import InputError
 from provisioning.secrets import panel_dsn
 
+_TOOLS: tuple[tools.ToolName, ...] = ("prometheus", "promtool", "alertmanager")
 _READY_SECONDS = 240.0
 _INSTALL_SECONDS, _INSTALL_END_SECONDS = 300.0, 3.0
 
@@ -66,6 +67,8 @@ class Stack:
 
     def start(self) -> None:
         """Everything but the preview, until each part is healthy or has shown that it will not be."""
+        for name in _TOOLS:
+            tools.find(name)  # a wrong name is refused before anything starts
         self._open_database()
         dashboards = self._find_grafana()
         self._configure(with_grafana=dashboards is not None)
@@ -148,6 +151,7 @@ class Stack:
         self.dsn = dsn
         secrets.write(self.place.var / "secrets" / parts.OWNER_DSN, dsn)
         self.supervisor.add(Database(self.place.var, dsn, self.supervisor.asking, server))
+        database.refuse_foreign(dsn)
 
     def _find_grafana(self) -> grafana.Maker | None:
         why = "switched off with --no-grafana"
@@ -184,7 +188,8 @@ class Stack:
             self._screen.say(f"  going on without the history of the metrics: {steps.last_line(log)}")
         elif code:
             raise StackError(
-                steps.last_line(log) or f"preparing ended with exit code {code}; see {log}", code if code == 2 else 3
+                steps.last_line(log).removeprefix("error: ") or f"preparing ended with exit code {code}; see {log}",
+                code if code == 2 else 3,
             )
 
     def _parts(self) -> Iterator[Part]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from demo.stack import child, ports, record
+from demo.stack import child, database, ports, record
 from demo.stack.child import Part, State, end_session, launch
 from demo.stack.down import clear, down
 from demo.stack.failure import StackError
@@ -104,6 +105,21 @@ def test_a_part_that_dies_is_started_again_with_its_last_words_shown(supervisor:
     assert supervisor.wait(lambda: started.state is State.HEALTHY, 10)
     assert started.identity != first
     assert started.restarts == 1
+
+
+def test_words_of_an_earlier_life_are_no_cause(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "part.log").write_text("an old failure\n")
+    started = supervisor.start(server("part"))
+    try:
+        assert supervisor.wait(supervisor.settled, 10)
+        assert started.identity is not None
+        os.kill(started.identity.pid, signal.SIGKILL)
+        assert supervisor.wait(lambda: started.state is State.RESTARTING, 5)
+        assert started.reason == "killed by SIGKILL: no output"
+    finally:
+        supervisor.end()
 
 
 def test_a_part_that_cannot_live_is_given_up(tmp_path: Path) -> None:
@@ -263,6 +279,40 @@ def test_ending_a_process_that_is_gone_is_fine() -> None:
 def plain_screen() -> tuple[Screen, io.StringIO]:
     written = io.StringIO()
     return Screen(Console(file=written, width=100, force_terminal=False, highlight=False)), written
+
+
+def test_a_closed_terminal_ends_the_whole_stack(tmp_path: Path) -> None:
+    master, terminal = pty.openpty()
+    words = ("up", "--var", str(tmp_path), "--no-preview", "--no-grafana", "--days", "8", "--scale", "0.01")
+    stack = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "demo", *words],
+        cwd=Path(__file__).resolve().parents[2],
+        env={name: value for name, value in os.environ.items() if name != "OBSERVATORY_POSTGRES_DSN"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    try:
+        eventually(lambda: (tmp_path / "observatory.yaml").exists(), 30)
+        assert database.identity(tmp_path) is not None
+        os.close(master)
+        assert stack.wait(30) == 130
+        assert database.identity(tmp_path) is None
+        assert not (tmp_path / "stack.json").exists()
+        assert not (tmp_path / "observatory.yaml").exists()
+    finally:
+        stack.kill()
+        stack.wait()
+        clear(tmp_path)
+
+
+def test_a_full_disk_quietens_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        screen = Screen()
+        for _ in range(2):
+            screen.say("nobody hears this")
 
 
 def test_screen_without_a_terminal_writes_plain_lines() -> None:

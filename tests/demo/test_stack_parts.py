@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -17,11 +18,14 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
+from click.testing import CliRunner
 from rich.console import Console
 
 from contract.settings import Settings
+from demo.__main__ import main as program
 from demo.database import schema
-from demo.stack import database, effective, figures, grafana, parts, ports, prepare, record, secrets, status
+from demo.platform import incidents
+from demo.stack import database, effective, figures, grafana, parts, ports, prepare, record, secrets, status, steps
 from demo.stack.child import State, last_line
 from demo.stack.effective import Reader
 from demo.stack.failure import StackError
@@ -298,8 +302,56 @@ def test_a_schema_of_others_is_left_alone(tmp_path: Path, database: str) -> None
     with pytest.raises(StackError, match="not the demonstration's") as caught:
         prepare.prepare(tmp_path, database, Settings(), prepare.Wanted(), 0.0, True, prepare.Progress(print))
     assert caught.value.exit_code == 2
+    ended = demo("up", "--var", str(tmp_path), OBSERVATORY_POSTGRES_DSN=database)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: database ") and ended.stderr.count("\n") == 1
+    assert not (tmp_path / "build").exists() and not (tmp_path / "log").exists(), "refused before anything was made or started"
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM app.users").fetchone() == (0,)
+
+
+def test_a_wrong_name_of_a_binary_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    ended = demo("up", "--var", str(tmp_path), OBSERVATORY_PROMETHEUS="/nonexistent")
+    assert ended.returncode == 2
+    assert "OBSERVATORY_PROMETHEUS names /nonexistent" in ended.stderr
+    assert not (tmp_path / "postgres").exists() and not (tmp_path / "stack.json").exists()
+
+
+@pytest.mark.parametrize(("words", "said"), [(("--scale", "nan"), "nan is not a number"), (("--var", ""), "the name is empty")])
+def test_options_that_mean_nothing_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "demo", "up", "--var", str(tmp_path / "var"), *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OBSERVATORY_PROMETHEUS": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_named_once_and_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> bool:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(prepare, "prepare", full)
+    (tmp_path / "dsn").touch()
+    ended = CliRunner().invoke(program, ["prepare", "--var", str(tmp_path), "--dsn-file", str(tmp_path / "dsn")])
+    assert (ended.exit_code, ended.stderr) == (3, f"error: No space left on device: {tmp_path}\n")
+
+    def failed(_screen: Screen, step: steps.Step, _var: Path) -> int:
+        step.log.parent.mkdir(exist_ok=True)
+        step.log.write_text(ended.stderr)
+        return ended.exit_code
+
+    monkeypatch.setattr(steps, "run", failed)
+    stack = Stack(Options(tmp_path, preview=False), of_stack(Settings(), tmp_path), Screen(Console(file=io.StringIO())))
+    with pytest.raises(StackError, match=f"^No space left on device: {tmp_path}$"):
+        stack._prepare()
+    stack.end()
 
 
 @pytest.fixture
@@ -387,6 +439,14 @@ def test_incidents_need_a_running_stack_and_a_known_kind(tmp_path: Path) -> None
     ended = demo("incident", "flood", "--var", str(tmp_path))
     assert ended.returncode == 2
     assert "choose one of latency, errors, cost, silence" in ended.stderr
+
+
+def test_an_incident_in_a_broken_world_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_text("{ torn")
+    with incidents.presence(tmp_path):
+        ended = demo("incident", "cost", "--var", str(tmp_path))
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"{tmp_path / 'world.json'} does not describe a world" in ended.stderr
 
 
 def test_a_folder_that_cannot_be_written_ends_up_at_once(tmp_path: Path) -> None:
