@@ -21,6 +21,11 @@ RUNNING_CONFIG = ROOT / "var" / "observatory.yaml"
 """The effective configuration of the local stack while it runs."""
 
 
+def _say(text: str, err: bool = False) -> None:
+    """Print what may hold words of a server, or a file's name, that are not valid text."""
+    click.echo(text.encode(errors="replace").decode(), err=err)
+
+
 class _Commands(click.Group):
     """Ends every command with an exit code and a text for people, never with a traceback for a user's mistake."""
 
@@ -28,17 +33,17 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InputError as problem:
-            click.echo(str(problem), err=True)
+            _say(str(problem), err=True)
             ctx.exit(WRONG_INPUT)
         except Unreachable as problem:
-            click.echo(str(problem), err=True)
+            _say(str(problem), err=True)
             ctx.exit(UNREACHABLE)
         except BrokenPipeError:  # the reader, `head` for example, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FINE)
         except OSError as problem:
             place = f": {problem.filename}" if problem.filename else ""
-            click.echo(f"error: {problem.strerror or problem}{place}", err=True)
+            _say(f"error: {problem.strerror or problem}{place}", err=True)
             ctx.exit(WRONG_INPUT)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
@@ -91,9 +96,9 @@ def _settings(path: Path | None) -> Settings:
 
 @main.command()
 @_config_option
-@click.option("--out", type=click.Path(path_type=Path), default="build", show_default=True, help="Folder to write to.")
+@click.option("--out", type=click.Path(), default="build", show_default=True, help="Folder to write to.")
 @_format_option
-def build(config: Path | None, out: Path, form: str) -> None:
+def build(config: Path | None, out: str, form: str) -> None:
     """Write everything that the servers read.
 
     Files of an earlier build that are no longer needed are removed; files that build did not write are left alone.
@@ -104,14 +109,16 @@ def build(config: Path | None, out: Path, form: str) -> None:
     """
     from provisioning import build as builder
 
+    if not out:
+        raise InputError("error: --out is empty; name a folder, for example --out build")
     artefacts = builder.artefacts(_settings(config))
-    builder.write(artefacts, out)
+    builder.write(artefacts, Path(out))
     if form == "json":
         import json
 
-        click.echo(json.dumps({"out": str(out), "files": list(artefacts)}, indent=2))
+        _say(json.dumps({"out": out, "files": list(artefacts)}, indent=2))
     else:
-        click.echo(f"{len(artefacts)} files in {out}")
+        _say(f"{len(artefacts)} files in {out}")
 
 
 @main.command()
@@ -130,7 +137,7 @@ def check(config: Path | None, form: str) -> None:
     from provisioning.findings import has_errors
 
     report = run(_settings(config))
-    click.echo(report.as_json() if form == "json" else report.as_text())
+    _say(report.as_json() if form == "json" else report.as_text())
     if has_errors(report.findings):
         raise SystemExit(FINDINGS)
 
@@ -157,9 +164,9 @@ def doctor(config: Path | None, tab: str | None, form: str) -> None:
         chosen = RUNNING_CONFIG
     report = examination.run(_settings(chosen), tab)
     if form == "json":
-        click.echo(report.as_json(str(chosen) if chosen else None))
+        _say(report.as_json(str(chosen) if chosen else None))
     else:
-        click.echo(f"configuration: {_named(chosen)}\n{report.as_text()}")
+        _say(f"configuration: {_named(chosen)}\n{report.as_text()}")
     if report.unreachable:
         raise SystemExit(UNREACHABLE)
     if report.ill:

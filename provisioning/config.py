@@ -18,6 +18,7 @@ from provisioning import yaml_source
 from provisioning.findings import ConfigError, Finding, closest, error
 
 FILE_NAME = "observatory.yaml"
+MOST_BYTES = 100_000
 
 
 def load(path: Path | None) -> Settings:
@@ -26,7 +27,9 @@ def load(path: Path | None) -> Settings:
         return Settings()
     source = yaml_source.parse(str(path), _read(path))
     if source.data is None and not source.findings:
-        raise ConfigError([error(source.name, "the file is empty", "write a setting, or do without the file")])
+        raise ConfigError(
+            [error(source.name, "the file says nothing", "give at least one setting, such as: exporter: {max_age: 15m}")]
+        )
     if source.data is None:
         raise ConfigError(source.findings)
     try:
@@ -56,13 +59,18 @@ def anchored(settings: Settings, folder: Path) -> Settings:
 
 def _read(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        if not path.is_dir() and path.exists() and not path.is_file():  # reading a pipe may never end
+            raise ConfigError([error(str(path), "this is no regular file", "save the configuration in a file")])
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError([error(str(path), "there is no such file", f"name an existing {FILE_NAME}")]) from None
     except IsADirectoryError:
         raise ConfigError([error(str(path), "this is a folder", f"name the file in it: {path / FILE_NAME}")]) from None
     except OSError as problem:
         raise ConfigError([error(str(path), f"the file cannot be read: {problem.strerror}")]) from None
+    if len(raw) > MOST_BYTES:
+        raise ConfigError([error(str(path), f"more than {MOST_BYTES} bytes", f"is this {FILE_NAME}?")])
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

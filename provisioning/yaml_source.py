@@ -13,6 +13,12 @@ import yaml
 from provisioning.findings import Finding, error
 
 Path = tuple[str | int, ...]
+MOST_VALUES = 20_000
+"""Aliases of aliases can make a short text into billions of values."""
+
+
+class _TooMuch(Exception):
+    """More values than any configuration has."""
 
 
 @dataclass(frozen=True, order=True)
@@ -82,6 +88,8 @@ def parse(name: str, text: str) -> Source:
     except yaml.reader.ReaderError as problem:
         line = text.count("\n", 0, problem.position) + 1
         source.findings.append(error(f"{name}:{line}", f"not YAML: character {problem.character!r} is not allowed"))
+    except _TooMuch:
+        source.findings.append(error(name, f"more than {MOST_VALUES} values", "write values out instead of aliases of aliases"))
     except RecursionError:
         source.findings.append(error(name, "nested too deeply, or an alias that contains itself"))
     return source
@@ -93,8 +101,12 @@ class _Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.loader = _Loader("")
+        self.values = 0
 
     def value(self, node: yaml.Node, path: Path) -> Any:
+        self.values += 1
+        if self.values > MOST_VALUES:
+            raise _TooMuch
         self.source.places.setdefault(path, _position(node.start_mark))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,15 @@ def test_every_mistake_is_shown_at_once_in_the_order_of_the_file(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("", "", "the file is empty"),
-        ("# only words\n", "", "the file is empty"),
+        ("", "", "the file says nothing"),
+        ("# only words\n", "", "the file says nothing"),
+        ("#" * 100_001, "", "more than 100000 bytes"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1]\n"
+            + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 8)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+            "",
+            "more than 20000 values",
+        ),
         ("a: [1\nb: 2\n", "2:2", "not YAML"),
         ("\ta: 1\n", "1:1", "not YAML"),
         ("a: 1\n---\nb: 2\n", "2:1", "expected a single document"),
@@ -144,6 +152,18 @@ def test_a_date_is_text_and_not_a_crash(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         config.load(tmp_path / name)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="no regular file"):
+        config.load(tmp_path / "pipe")
+
+
+def test_a_file_of_comments_is_told_what_would_be_right(tmp_path: Path) -> None:
+    remedy = findings(tmp_path, "# only words\n")[0][2]
+    (tmp_path / "right.yaml").write_text(remedy.partition("such as: ")[2])
+    assert config.load(tmp_path / "right.yaml") == Settings()
 
 
 def test_paths_in_the_file_are_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
