@@ -16,12 +16,16 @@ class QueryFailed(Exception):
     """One query gave nothing; others may go on. The text is one line for people, without secrets."""
 
 
+LONGEST_WAIT = 86400.0
+"""Seconds. Nothing here waits longer, whatever a server or the configuration asks for: a thread cannot wait for centuries."""
+
+
 class SourceDown(Exception):
     """The source does not answer at all. `retry_after`: seconds to leave it alone at least."""
 
     def __init__(self, reason: str, retry_after: float = 0.0) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.retry_after = min(retry_after, LONGEST_WAIT)
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,14 @@ class _Query:
 class Journal:
     """Written by the one thread that runs a collector; others only see the snapshots that it makes.
 
-    `source` names the source in `exporter_*` metrics; `yields` is whose metrics the collector may give; `last_failure` is why
-    a query failed last.
+    `source` names the source in `exporter_*` metrics; `yields` is whose metrics the collector may give; `without_secrets` is
+    applied to all that is said; `last_failure` is why a query failed last.
     """
 
-    def __init__(self, source: str, yields: Source, queries: Iterable[str]) -> None:
-        self.source = source
+    def __init__(
+        self, source: str, yields: Source, queries: Iterable[str], without_secrets: Callable[[str], str] = str
+    ) -> None:
+        self.source, self._without_secrets = source, without_secrets
         self._yields = yields
         self._queries = {name: _Query() for name in queries}
         self._truncated: Counter[str] = Counter()
@@ -75,7 +81,7 @@ class Journal:
             answer = run()
         except QueryFailed as failure:
             query.duration = time.perf_counter() - begun
-            self.last_failure = str(failure)
+            self.last_failure = self._without_secrets(str(failure))
             self._complain(name, self.last_failure)
             return False
         query.success, query.duration = True, time.perf_counter() - begun
@@ -91,7 +97,7 @@ class Journal:
         return True
 
     def _complain(self, name: str, complaint: str) -> None:
-        query = self._queries[name]
+        query, complaint = self._queries[name], self._without_secrets(complaint)
         if complaint == query.complaint:
             return
         query.complaint = complaint

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from exporters.credentials import CredentialError, LangfuseAccess
 from exporters.journal import QueryFailed, SourceDown
 from exporters.logs import LOG, pairs
-from exporters.request_budget import RequestBudget
+from exporters.redaction import hidden, without_secrets
+from exporters.request_budget import RequestBudget, seconds_to_wait
 
 ROW_LIMIT = 1000
 """Most rows that Langfuse gives; more are cut off without a word."""
@@ -29,7 +31,7 @@ LOCKED_OUT_SECONDS = 310.0
 
 _DATA_PLANES = {"v2": "/api/public/v2/metrics", "v1": "/api/public/metrics"}
 _HEALTH = "/api/public/health"
-_NO_RETRY_AFTER = 60.0
+_LONGEST_EXCERPT = 200
 _MOST_BYTES = 32 * 1024 * 1024
 
 
@@ -91,6 +93,8 @@ class LangfuseClient:
         )
         self._data_plane = ""
         self._server_version = ""
+        self._secrets: set[str] = set()
+        self._base_urls: set[str] = set()
         self.requests_by_code: Counter[str] = Counter()
 
     def metrics(self, query: dict[str, Any]) -> Rows:
@@ -114,7 +118,7 @@ class LangfuseClient:
                 raise QueryFailed(str(failure)) from None
             if plane != self._data_plane:
                 self._data_plane = plane
-                LOG.info("langfuse answers", extra=pairs(metrics=plane, server=self._server_version))
+                LOG.info("langfuse answers", extra=pairs(metrics=plane, server=self._server_version[:_LONGEST_EXCERPT]))
             return found
         raise SourceDown(f"no metrics at this address: {' and '.join(_DATA_PLANES.values())} are not served; is it Langfuse?")
 
@@ -122,10 +126,10 @@ class LangfuseClient:
         """Asks for the server's version, which only matters for the log and for old releases."""
         try:
             document = json.loads(self._get(_HEALTH, {}).body)
-            self._server_version = str(document["version"])
+            self._server_version = self.without_secrets(str(document["version"]))
         except _Broken:
             return
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self._server_version = "unknown"
 
     def _ask(self, plane: str, query: dict[str, Any]) -> Rows:
@@ -139,28 +143,29 @@ class LangfuseClient:
             rows = json.loads(response.body)["data"]
             if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
                 raise TypeError
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self.requests_by_code["2xx"] -= 1
             self.requests_by_code["body"] += 1
-            raise QueryFailed(f"the answer is not the JSON that was expected: {_excerpt(response)}") from None
+            raise QueryFailed(f"the answer is not the JSON that was expected: {self._excerpt(response)}") from None
         return Rows(rows, len(rows) >= ROW_LIMIT)
 
     def _refuse(self, response: _Response) -> None:
         """Raises what an answer other than 200 and 404 means."""
-        status, said = response.status, _excerpt(response)
+        status, said = response.status, self._excerpt(response)
         if status == 401:
             reason = f"the keys are not accepted (401: {said}); asking again soon would prolong the lock"
             raise SourceDown(reason, LOCKED_OUT_SECONDS)
         if status == 403:
             raise SourceDown(f"the keys may not read metrics (403: {said}); use the keys of a project")
         if status == 429:
-            retry_after = _seconds(response.headers.get("Retry-After", ""))
+            retry_after = seconds_to_wait(response.headers.get("Retry-After", ""), time.time())
             self.budget.refused(retry_after)
             raise SourceDown(f"too many requests (429); asked to wait {retry_after:.0f} s", retry_after)
         if status >= 500:
             raise _ServerError(f"server error {status}: {said}")
         if 300 <= status < 400:
-            raise SourceDown(f"redirected ({status}) to {response.headers.get('Location', 'nowhere')}; correct the base URL")
+            target = self.without_secrets(response.headers.get("Location", "nowhere"))[:_LONGEST_EXCERPT]
+            raise SourceDown(f"redirected ({status}) to {target}; correct the base URL")
         raise QueryFailed(f"refused ({status}): {said}")
 
     def _get(self, path: str, parameters: dict[str, str]) -> _Response:
@@ -172,6 +177,8 @@ class LangfuseClient:
             access = self._access()
         except CredentialError as error:
             raise SourceDown(str(error)) from None
+        self._know(access)
+        base_url = self.without_secrets(access.base_url)
         code = "connection"
         try:
             response = self._read(access, path, parameters)
@@ -181,11 +188,11 @@ class LangfuseClient:
             raise
         except (requests.Timeout, urllib3.exceptions.ReadTimeoutError):
             code = "timeout"
-            raise SourceDown(f"no answer from {access.base_url} within {self._timeouts.answer:g} s") from None
+            raise SourceDown(f"no answer from {base_url} within {self._timeouts.answer:g} s") from None
         except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise _Broken(f"no connection to {access.base_url}: {_cause(error)}") from None
+            raise _Broken(f"no connection to {base_url}: {_cause(error)}") from None
         except (requests.RequestException, ValueError) as error:
-            raise SourceDown(f"cannot ask {access.base_url}: {type(error).__name__}") from None
+            raise SourceDown(f"cannot ask {base_url}: {type(error).__name__}") from None
         finally:
             self.requests_by_code[code] += 1
         return response
@@ -209,6 +216,28 @@ class LangfuseClient:
                     raise QueryFailed(f"the answer is longer than {_MOST_BYTES >> 20} MB")
             return _Response(response.status_code, response.headers, bytes(body))
 
+    def _know(self, access: LangfuseAccess) -> None:
+        """Keys stay secrets after they were changed, and so does the header that carries them."""
+        login = b64encode(f"{access.public_key}:{access.secret_key}".encode()).decode()
+        self._secrets |= {access.public_key, access.secret_key, login}
+        self._base_urls.add(access.base_url)
+
+    def without_secrets(self, text: str) -> str:
+        """A text without the keys that were used, in case the server repeats them."""
+        for base_url in self._base_urls:
+            text = without_secrets(text, base_url)
+        return hidden(text, self._secrets)
+
+    def _excerpt(self, response: _Response) -> str:
+        """What an answer says, for one line of a log."""
+        text = response.body.decode("utf-8", "replace")
+        try:
+            text = str(json.loads(text)["message"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            kind = response.headers.get("Content-Type", "nothing known").split(";")[0]
+            text = f"{len(response.body)} bytes of {kind}"
+        return " ".join(self.without_secrets(text).split())[:_LONGEST_EXCERPT]
+
     def close(self) -> None:
         self._session.close()
 
@@ -225,27 +254,12 @@ def number(row: dict[str, Any], key: str) -> float | None:
         if isinstance(value, bool):
             raise ValueError
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise QueryFailed(f"{key} is {value!r} in an answer, not a number") from None
 
 
 def _code(status: int) -> str:
     return str(status) if status in (401, 429) else f"{status // 100}xx"
-
-
-def _seconds(retry_after: str) -> float:
-    return max(1.0, float(retry_after)) if retry_after.isdigit() else _NO_RETRY_AFTER
-
-
-def _excerpt(response: _Response) -> str:
-    """What an answer says, for one line of a log."""
-    text = response.body.decode("utf-8", "replace")
-    try:
-        text = str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        kind = response.headers.get("Content-Type", "nothing known").split(";")[0]
-        text = f"{len(response.body)} bytes of {kind}"
-    return " ".join(text.split())[:200]
 
 
 def _cause(error: Exception) -> str:

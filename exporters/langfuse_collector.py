@@ -136,7 +136,7 @@ class LangfuseCollector:
         self.timeout = 2 * _RUN_SECONDS
         self.max_age = max(duration_seconds(settings.exporter.max_age), 2 * self.interval + SETTLE_SECONDS)
         self.snapshot: Snapshot | None = None
-        self._journal = Journal(self.name, Source.LANGFUSE, _QUERIES)
+        self._journal = Journal(self.name, Source.LANGFUSE, _QUERIES, client.without_secrets)
         self._history: dict[str, dict[date, float]] = {}
         self._history_until: datetime | None = None
         self._history_at = 0.0
@@ -209,6 +209,9 @@ class LangfuseCollector:
 
     def abort(self) -> None:
         """Nothing to cut: every request has a deadline of its own, and a run asks no further after its time."""
+
+    def without_secrets(self, text: str) -> str:
+        return self._client.without_secrets(text)
 
     def close(self) -> None:
         self._client.close()

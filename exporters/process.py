@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -47,8 +48,9 @@ class _Server(uvicorn.Server):
 def listen(address: str) -> socket.socket:
     """A socket bound to `host:port`. Raises ValueError for what is no address, OSError when it cannot be had."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{address!r} is not an address to listen on; write for example 127.0.0.1:9464")
+    wrong = f"{address!r} is not an address to listen on; write host:port, port 1 to 65535, for example 127.0.0.1:9464"
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise ValueError(wrong)
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends without delay only on sockets that name their protocol; create_server leaves it out
@@ -56,6 +58,9 @@ def listen(address: str) -> socket.socket:
     try:
         server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server_socket.bind((host, int(port)))
+    except (UnicodeError, TypeError):  # a host name that cannot be one
+        server_socket.close()
+        raise ValueError(wrong) from None
     except OSError:
         server_socket.close()
         raise

@@ -8,14 +8,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
-from exporters.journal import SourceDown
+from exporters.journal import LONGEST_WAIT, SourceDown
 
 PLANS: dict[str, tuple[int, float]] = {"hobby": (100, 86400.0), "core": (100, 3600.0), "pro": (500, 3600.0)}
 """Requests and seconds of each plan that has a limit."""
 
 PLANNED_SHARE = 0.9
 """The rest is for repeated requests and for people who use the same organisation."""
+
+_UNSAID_WAIT = 60.0
+
+
+def seconds_to_wait(retry_after: str, now: float) -> float:
+    """What a `Retry-After` header asks for, as seconds or as an HTTP date: 1 s to a day, and a minute for nonsense.
+
+    `now`: seconds since the epoch.
+    """
+    try:
+        if retry_after.isascii() and retry_after.isdigit():
+            wait = float(retry_after)
+        else:
+            until = parsedate_to_datetime(retry_after)
+            wait = (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return _UNSAID_WAIT
+    return min(max(1.0, wait), LONGEST_WAIT)
 
 
 class RequestBudget:

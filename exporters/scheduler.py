@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from exporters.journal import SourceDown
+from exporters.journal import LONGEST_WAIT, SourceDown
 from exporters.logs import LOG, pairs
 from exporters.snapshot import Snapshot
 
@@ -51,6 +51,9 @@ class Collector(Protocol):
     def abort(self) -> None:
         """Makes a running `collect` fail soon. Called from another thread, and harmless when nothing runs."""
 
+    def without_secrets(self, text: str) -> str:
+        """A text about the source without its keys and passwords."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -71,7 +74,7 @@ def pause(interval: float, failures: int, retry_after: float, chance: float) -> 
     wait = interval
     if failures:
         wait = min(FIRST_RETRY * 2.0 ** min(failures - 1, 16), max(interval, LONGEST_RETRY))
-    return max(wait * (1 + _JITTER * (chance - 0.5)), retry_after)
+    return min(max(wait * (1 + _JITTER * (chance - 0.5)), retry_after), LONGEST_WAIT)
 
 
 class Scheduler:
@@ -117,23 +120,11 @@ class Scheduler:
                 self._run(collector)
             finally:
                 lock.release()
-            self._gathered()
         return max(0.0, self._standings[collector.name].due - self._timer())
 
     def _run(self, collector: Collector) -> None:
-        before, now, retry_after, reason = self._standings[collector.name], self._clock(), 0.0, ""
-        watchdog = threading.Timer(collector.timeout, collector.abort)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            collector.collect(now)
-        except SourceDown as down:
-            reason, retry_after = str(down), down.retry_after
-        except Exception as error:  # a bug in one collector must not end its thread, or hide the others
-            reason = f"unexpected {type(error).__name__}"
-            LOG.exception("collector failed unexpectedly", extra=pairs(source=collector.name))
-        finally:
-            watchdog.cancel()
+        before, now = self._standings[collector.name], self._clock()
+        reason, retry_after = self._outcome(collector, now)
         failures = before.failures + 1 if reason else 0
         wait = pause(collector.interval, failures, retry_after, self._chance())
         after = replace(before, due=self._timer() + wait, runs=before.runs + 1, failures=failures, reason=reason)
@@ -143,6 +134,32 @@ class Scheduler:
             said("source is down", extra=pairs(source=collector.name, reason=reason, failures=failures, retry_seconds=wait))
         elif before.reason:
             LOG.info("source is back", extra=pairs(source=collector.name, failures=before.failures))
+
+    def _outcome(self, collector: Collector, now: float) -> tuple[str, float]:
+        """Why a run failed, or "", and the seconds that the source wants to be left alone."""
+        try:
+            try:
+                self._collect(collector, now)
+            finally:
+                self._gathered()
+        except SourceDown as down:
+            return collector.without_secrets(str(down)), down.retry_after
+        except BaseException as error:  # whatever it is, it must not end the thread, or hide the other collectors
+            said = " ".join(f"unexpected {type(error).__name__}: {error}".split()).removesuffix(":")
+            reason = collector.without_secrets(said)
+            if reason != self._standings[collector.name].reason:
+                LOG.exception("collector failed unexpectedly", extra=pairs(source=collector.name, problem=reason))
+            return reason, 0.0
+        return "", 0.0
+
+    def _collect(self, collector: Collector, now: float) -> None:
+        watchdog = threading.Timer(min(collector.timeout, LONGEST_WAIT), collector.abort)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            collector.collect(now)
+        finally:
+            watchdog.cancel()
 
     def start(self) -> None:
         """Begins gathering, one thread for each collector."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
+import logging
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +16,7 @@ from contract.settings import Settings
 from exporters.credentials import CredentialError, LangfuseAccess, langfuse_access
 from exporters.journal import QueryFailed, SourceDown
 from exporters.langfuse import LangfuseClient, Timeouts, number
-from exporters.request_budget import RequestBudget
+from exporters.request_budget import RequestBudget, seconds_to_wait
 
 if TYPE_CHECKING:
     from conftest import Script, ScriptedServer
@@ -106,6 +109,62 @@ def test_too_many_requests_waits_as_long_as_it_is_told(server: ScriptedServer, s
     assert asked.requests_by_code == {"2xx": 1, "429": 1}
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        ("0", 1),
+        ("99999999999", 86400),
+        ("9" * 5000, 86400),
+        ("Sun, 15 Mar 2026 12:05:00 GMT", 300),
+        ("Sun, 15 Mar 2026 12:05:00 -0000", 300),
+        ("Sun, 15 Mar 2026 11:00:00 GMT", 1),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", 60),
+        *((nonsense, 60) for nonsense in ("", "soon", "-5", "1.5", "²", "inf", "nan", "1e9")),
+    ],
+)
+def test_how_long_a_server_may_keep_us_away(header: str, seconds: float) -> None:
+    assert seconds_to_wait(header, datetime(2026, 3, 15, 12, tzinfo=UTC).timestamp()) == seconds
+
+
+def test_a_server_that_asks_to_wait_for_ever_is_asked_after_a_day(server: ScriptedServer, script: type[Script]) -> None:
+    server.scripts[V2] = [script.status(429, "Rate limit exceeded", Retry_After="99999999999")]
+    with pytest.raises(SourceDown, match="asked to wait 86400 s") as caught:
+        client(server.url).metrics(QUERY)
+    assert caught.value.retry_after == 86400
+
+
+@pytest.mark.parametrize("code", [200, 400, 401, 403, 500])
+def test_what_a_server_repeats_of_our_keys_is_not_shown(
+    server: ScriptedServer, script: type[Script], caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    login = base64.b64encode(f"pk-lf-1:{SECRET}".encode()).decode()
+    # the last one is where the message is cut, so that only a part of it would stay
+    echo = f"{login} pk-lf-1 {SECRET} ".ljust(195, ".") + SECRET
+    server.scripts[HEALTH] = [script.body(json.dumps({"version": f"4 {SECRET} {login}"}).encode())]
+    server.scripts[V2] = [script.status(code, echo), script.rows()] if code != 500 else [script.status(code, echo)]
+    asked = client(server.url)
+    with caplog.at_level(logging.INFO, "observatory.exporter"):
+        with pytest.raises((SourceDown, QueryFailed)) as caught:
+            asked.metrics(QUERY)
+        if code != 500:
+            asked.metrics(QUERY)
+    shown = str(caught.value) + str([record.__dict__["pairs"] for record in caplog.records])
+    assert "***" in shown
+    for secret in (SECRET[:5], "pk-lf", login):
+        assert secret not in shown
+
+
+def test_an_address_with_a_login_or_a_redirect_with_our_keys_is_masked(server: ScriptedServer, script: type[Script]) -> None:
+    with pytest.raises(SourceDown) as caught:
+        client("http://me:hunter2@127.0.0.1:9").metrics(QUERY)
+    assert "hunter2" not in str(caught.value)
+    server.scripts[V2] = [script.body(b"", 302, Location=f"/?key={SECRET}")]
+    with pytest.raises(SourceDown, match=r"redirected \(302\) to /\?key=\*\*\*;"):
+        client(server.url).metrics(QUERY)
+
+
 def test_a_passing_server_error_is_asked_again(server: ScriptedServer, script: type[Script]) -> None:
     server.scripts[V2] = [script.status(500), script.body(b"<html>Bad gateway</html>", 502, "text/html"), script.rows({"n": 1})]
     asked = client(server.url)
@@ -122,7 +181,16 @@ def test_a_lasting_server_error_is_one_line(server: ScriptedServer, script: type
 
 @pytest.mark.parametrize(
     "content",
-    [b'{"data":[{"count_cou', b"<html>sign in</html>", b"[]", b'{"rows":[]}', b'{"data":{}}', b'{"data":[1]}', b"\xff\xfe"],
+    [
+        b'{"data":[{"count_cou',
+        b"<html>sign in</html>",
+        b"[]",
+        b'{"rows":[]}',
+        b'{"data":{}}',
+        b'{"data":[1]}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
 )
 def test_an_answer_that_is_not_the_expected_json(server: ScriptedServer, script: type[Script], content: bytes) -> None:
     server.scripts[V2] = [script.body(content)]
@@ -172,9 +240,9 @@ def test_a_full_page_is_noticed(server: ScriptedServer, script: type[Script]) ->
 
 
 def test_numbers_come_in_three_ways() -> None:
-    row = {"a": 3, "b": "10", "c": None, "d": 1e-7, "e": "many", "f": True}
+    row = {"a": 3, "b": "10", "c": None, "d": 1e-7, "e": "many", "f": True, "g": 10**400, "h": {}}
     assert [number(row, key) for key in "abcd"] == [3.0, 10.0, None, 1e-7]
-    for key in "efg":
+    for key in "efghi":
         with pytest.raises(QueryFailed, match=f"{key} is "):
             number(row, key)
 

@@ -114,9 +114,8 @@ def test_a_wrong_password_is_one_clear_line_without_it(guarded: str) -> None:
     assert said.startswith("cannot connect to PostgreSQL: ")
     assert SECRET not in said
     right = collector(guarded)
-    right.collect(NOW)
+    assert reason(right) == "PostgreSQL did not answer one query: permission denied for schema app", "it was let in"
     right.close()
-    assert value(right, "exporter_source_up", "postgres") == 1
 
 
 def closed_port() -> int:
@@ -136,6 +135,45 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up() -> None:
         said = reason(collector(f"host=127.0.0.1 port={server.getsockname()[1]} user=me connect_timeout=2"))
         assert time.monotonic() - begun < 5
         assert "timeout" in said
+
+
+def test_an_unescaped_at_sign_in_a_password_shows_no_part_of_it() -> None:
+    said = reason(collector("postgresql://me:p@wSECRET@127.0.0.1/platform"))
+    assert "wSECRET" not in said
+    assert "'***@127.0.0.1'" in said
+    assert said.endswith("; write @ in a password as %40")
+
+
+def test_a_database_without_the_schema_is_down_and_says_so(database: str) -> None:
+    exporter = collector(database)
+    name = conninfo_to_dict(database)["dbname"]
+    assert reason(exporter) == f"the database {name} has no schema app, where the platform's tables should be"
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE SCHEMA app")
+    assert reason(exporter) == 'PostgreSQL did not answer one query: relation "app.feedback" does not exist'
+    exporter.close()
+
+
+def test_what_the_database_repeats_of_the_password_is_not_shown(
+    platform_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    echo = Query("echo", f"SELECT '{SECRET}'::int WHERE %(now)s IS NOT NULL", lambda rows, expected: [])
+    exporter = collector(make_conninfo(platform_database, password=SECRET), queries=(echo,))
+    with caplog.at_level(logging.WARNING, "observatory.exporter"):
+        exporter.collect(NOW)
+    exporter.close()
+    assert [record.__dict__["pairs"]["problem"] for record in caplog.records] == [
+        'invalid input syntax for type integer: "***"'
+    ]
+
+
+def test_a_time_limit_beyond_what_the_server_can_count(platform_database: str) -> None:
+    usual = Settings()
+    endless = usual.model_copy(update={"exporter": usual.exporter.model_copy(update={"query_timeout": "99999999999y"})})
+    exporter = PostgresCollector(endless, lambda: platform_database, (QUICK,))
+    exporter.collect(NOW)
+    exporter.close()
+    assert success(exporter) == {"agents": 1, "quick": 1}
 
 
 @pytest.mark.parametrize("dsn", [f"postgresql//me:{SECRET}@host/db", f"host=x passwort={SECRET}", "postgresql://me@[::1/db"])

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,15 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporters.exposition import OPENMETRICS, TEXT
+from exporters.process import listen
 
 if TYPE_CHECKING:
     from conftest import Script, ScriptedServer
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "sk-lf-never-to-be-seen"
+
+FORM = "write host:port, port 1 to 65535, for example 127.0.0.1:9464\n"
 
 PROGRAM = """
 import json, sys
@@ -157,6 +161,10 @@ def test_a_database_that_comes_back_is_seen(platform_database: str) -> None:
         with running(platform_database, "http://127.0.0.1:9") as exporter:
             exporter.until(lambda: exporter.get("/readyz").status_code == 200)
             assert exporter.figures()['exporter_query_success{query="users",source="postgres"}'] == 0
+            assert exporter.figures()['exporter_source_up{source="postgres"}'] == 0
+            sentence = "has no schema app, where the platform's tables should be"
+            assert sentence in exporter.get("/readyz").json()["collectors"]["postgres"]["reason"]
+            assert sentence in unescape(exporter.get("/").text)
             connection.execute("ALTER SCHEMA away RENAME TO app")
             exporter.until(lambda: exporter.figures()['exporter_query_success{query="users",source="postgres"}'] == 1)
             connection.execute("INSERT INTO app.users (id, created_at, role, status) VALUES (1, now(), 'admin', 'active')")
@@ -166,16 +174,44 @@ def test_a_database_that_comes_back_is_seen(platform_database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listen", "code", "line"),
+    "address", ["127.0.0.1:²", "127.0.0.1:٣", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", ":9464", f"{'ä' * 99}:9464"]
+)
+def test_what_is_no_address_is_answered_with_the_right_form(address: str) -> None:
+    with pytest.raises(ValueError, match=f"is not an address to listen on; {FORM.strip()}$"):
+        listen(address)
+
+
+def test_a_server_that_refuses_for_ever_and_repeats_our_keys(
+    platform_database: str, server: ScriptedServer, script: type[Script]
+) -> None:
+    server.scripts["/api/public/v2/metrics"] = [
+        script.status(400, f"what is {SECRET}?"),
+        script.status(429, SECRET, Retry_After="99999999999"),
+    ]
+    with running(platform_database, server.url) as exporter:
+        exporter.until(lambda: exporter.get("/readyz").status_code == 200)
+        assert exporter.get("/readyz").json()["collectors"]["langfuse"]["state"] == "down"
+        assert SECRET not in exporter.get("/").text
+        assert exporter.get("/healthz").text == "ok\n"
+        exporter.process.send_signal(signal.SIGTERM)
+        _, log = exporter.process.communicate(timeout=10)
+    assert 'problem="refused (400): what is ***?"' in log
+    assert SECRET not in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "line"),
     [
         ("taken", 3, "cannot listen on 127.0.0.1:{port}: Address already in use\n"),
-        ("nonsense", 2, "exporter.listen: 'nonsense' is not an address to listen on; write for example 127.0.0.1:9464\n"),
+        ("nonsense", 2, "exporter.listen: 'nonsense' is not an address to listen on; " + FORM),
+        ("127.0.0.1:²", 2, "exporter.listen: '127.0.0.1:²' is not an address to listen on; " + FORM),
     ],
 )
-def test_an_address_that_cannot_be_had_is_one_line(listen: str, code: int, line: str) -> None:
+def test_an_address_that_cannot_be_had_is_one_line(address: str, code: int, line: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        exporter = Exporter("", "http://127.0.0.1:9", f"127.0.0.1:{port}" if listen == "taken" else listen)
+        exporter = Exporter("", "http://127.0.0.1:9", f"127.0.0.1:{port}" if address == "taken" else address)
         _, said = exporter.process.communicate(timeout=20)
     assert exporter.process.returncode == code
     assert said == line.format(port=port)

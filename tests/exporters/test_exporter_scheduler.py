@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from contract.metrics import Source
-from exporters.journal import Answer, Journal, QueryFailed, SourceDown
+from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
 from exporters.publication import Publication
 from exporters.scheduler import LONGEST_RETRY, Scheduler, pause
 from exporters.snapshot import Snapshot, sample
@@ -52,6 +52,9 @@ class Scripted:
     def abort(self) -> None:
         self.aborted.set()
 
+    def without_secrets(self, text: str) -> str:
+        return text.replace("s3cret", "***")
+
 
 def down(retry_after: float = 0.0) -> Callable[[], None]:
     def fail() -> None:
@@ -78,6 +81,7 @@ def test_pauses_double_after_failures_up_to_a_bound() -> None:
     assert [pause(15, n, 0, middle) for n in range(8)] == [15, 2, 4, 8, 16, 32, 60, 60]
     assert pause(4800, 40, 0, middle) == 4800, "a long interval is its own bound"
     assert pause(15, 1, 310, middle) == 310, "a source may ask for more"
+    assert pause(15, 1, 99999999999, middle) == pause(1e300, 0, 0, middle) == LONGEST_WAIT, "but not for ever"
     assert pause(100, 0, 0, 0.0) == 95
     assert pause(100, 0, 0, 1.0) == 105
 
@@ -166,6 +170,55 @@ def test_a_bug_in_a_collector_ends_neither_its_thread_nor_the_page(caplog: pytes
     scheduler.step(well)
     assert page_lines(publication)['platform_documents{status="x"}'] == "1.0"
     assert page_lines(publication)['exporter_source_up{source="one"}'] == "0.0"
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("timestamp\nout of range, s3cret"), SystemExit("timestamp out of range, s3cret")]
+)
+def test_no_exception_ends_a_thread_and_each_is_said_once(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    now = Time()
+    broken = Scripted("one", "platform_users")
+
+    def stumble() -> None:
+        raise error
+
+    broken.behave = stumble
+    scheduler = Scheduler([broken], lambda: None, now, now, lambda: 0.5)
+    with caplog.at_level(logging.WARNING, "observatory.exporter"):
+        for wait in (2, 4, 8):
+            assert scheduler.step(broken) == wait
+            now.now += wait
+    reason = f"unexpected {type(error).__name__}: timestamp out of range, ***"
+    assert (scheduler.standings["one"].failures, scheduler.standings["one"].reason) == (3, reason)
+    said = [record.__dict__["pairs"]["problem"] for record in caplog.records if record.levelno == logging.ERROR]
+    assert said == [reason]
+    assert "s3cret" not in str([record.__dict__["pairs"] for record in caplog.records])
+
+
+def test_threads_outlive_endless_waits_and_a_page_that_cannot_be_made() -> None:
+    refused, slow, unpublished = (Scripted(name, "platform_users", 0.01) for name in ("refused", "slow", "unpublished"))
+    refused.behave = down(retry_after=99999999999.0)
+    slow.timeout = slow.interval = 1e11
+
+    def gathered() -> None:
+        if unpublished.runs:
+            raise RuntimeError("no page")
+
+    scheduler = Scheduler([refused, slow], lambda: None)
+    failing = Scheduler([unpublished], gathered, chance=lambda: 0.5)
+    for running in (scheduler, failing):
+        running.start()
+    try:
+        until(lambda: scheduler.ready and failing.ready)
+        for thread in (*scheduler._threads, *failing._threads):
+            thread.join(0.1)
+        assert scheduler.alive
+        assert failing.alive
+        assert failing.standings["unpublished"].reason == "unexpected RuntimeError: no page"
+        assert scheduler.standings["slow"].reason == ""
+    finally:
+        scheduler.stop()
+        failing.stop()
 
 
 def test_a_hanging_collector_is_broken_off_and_holds_up_nobody() -> None:
