@@ -216,6 +216,8 @@ def prepare(
     history: int,
 ) -> None:
     """Load the database and fill the history, once: what `up` does before the parts start."""
+    import sqlite3
+
     import psycopg
 
     from demo.stack.prepare import HISTORY_FAILED, HistoryError, Progress, Wanted
@@ -235,6 +237,9 @@ def prepare(
     except HistoryError as error:
         click.echo(f"no history: {error}", err=True)
         sys.exit(HISTORY_FAILED)
+    except sqlite3.Error as error:
+        click.echo(f"error: {error}: {var / 'langfuse.sqlite'}", err=True)
+        sys.exit(OUT_OF_REACH)
     except psycopg.Error as error:
         click.echo(f"the database cannot be used: {' '.join(str(error).split())}", err=True)
         sys.exit(OUT_OF_REACH)

@@ -73,7 +73,9 @@ def _stay(stack: Stack, screen: Screen) -> None:
 
 @contextlib.contextmanager
 def _signals_raised() -> Iterator[None]:
-    """Raises Interrupted on the first signal; further ones are ignored, so that nothing keeps the clean-up from ending."""
+    """Raises Interrupted on the first signal. Once it or anything else has ended the block, signals are ignored, so that
+    nothing keeps the clean-up from ending.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         for number in _SIGNALS:
@@ -82,6 +84,8 @@ def _signals_raised() -> Iterator[None]:
 
     for number in _SIGNALS:
         signal.signal(number, interrupt)
-    yield
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)

@@ -25,6 +25,7 @@ from demo.stack.failure import StackError
 from demo.stack.processes import Identity, boot, end, identify, marked
 from demo.stack.screen import Row, Screen
 from demo.stack.supervisor import Supervisor
+from demo.stack.up import _signals_raised
 from provisioning import tools
 
 SERVER = """
@@ -305,6 +306,17 @@ def test_a_closed_terminal_ends_the_whole_stack(tmp_path: Path) -> None:
         stack.kill()
         stack.wait()
         clear(tmp_path)
+
+
+def test_no_signal_disturbs_the_end_of_a_stack_that_failed() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with pytest.raises(StackError), _signals_raised():
+            raise StackError("the database is away")
+        assert {signal.getsignal(number) for number in before} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_full_disk_quietens_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:

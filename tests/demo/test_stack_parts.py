@@ -7,6 +7,7 @@ import io
 import json
 import os
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from rich.console import Console
 from contract.settings import Settings
 from demo.__main__ import main as program
 from demo.database import schema
+from demo.database.server import EmbeddedPostgres
 from demo.platform import incidents
 from demo.stack import database, effective, figures, grafana, parts, ports, prepare, record, secrets, status, steps
 from demo.stack.child import State, last_line
@@ -290,7 +292,7 @@ def postgres_with_password(tmp_path_factory: pytest.TempPathFactory) -> object:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    server = database.EmbeddedPostgres(folder / "data", port, folder / "password")
+    server = EmbeddedPostgres(folder / "data", port, folder / "password")
     yield server.start()
     server.stop()
 
@@ -331,6 +333,16 @@ def test_options_that_mean_nothing_are_refused(tmp_path: Path, words: tuple[str,
     assert ended.returncode == 2
     assert said in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_trouble_with_the_storage_of_the_stand_in_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> bool:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(prepare, "prepare", full)
+    (tmp_path / "dsn").touch()
+    ended = CliRunner().invoke(program, ["prepare", "--var", str(tmp_path), "--dsn-file", str(tmp_path / "dsn")])
+    assert (ended.exit_code, ended.stderr) == (3, f"error: database or disk is full: {tmp_path / 'langfuse.sqlite'}\n")
 
 
 def test_a_full_disk_is_named_once_and_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
