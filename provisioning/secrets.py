@@ -18,8 +18,13 @@ PANEL_PASSWORD_VARIABLE = "OBSERVATORY_GRAFANA_POSTGRES_PASSWORD"  # noqa: S105 
 
 def postgres_dsn(settings: Settings) -> str:
     """Connection string from OBSERVATORY_POSTGRES_DSN or the configured file, else Grafana's own. Raises InputError."""
-    if not os.environ.get("OBSERVATORY_POSTGRES_DSN") and not settings.sources.postgres.dsn_file:
-        return panel_dsn(settings)
+    return exporter_dsn(settings) or panel_dsn(settings)
+
+
+def exporter_dsn(settings: Settings) -> str:
+    """Connection string as the exporter connects; empty when neither variable nor file names one. Raises InputError."""
+    if not os.environ.get("OBSERVATORY_POSTGRES_DSN", "").strip() and not settings.sources.postgres.dsn_file:
+        return ""
     try:
         return credentials.postgres_dsn(settings, Path(), os.environ)()
     except credentials.CredentialError as problem:

@@ -81,14 +81,16 @@ class Report:
 
     @property
     def unreachable(self) -> bool:
-        return any(source.reachable is False for source in self.sources)
+        lost = any(source.reachable is False for source in self.sources)
+        return lost or any(item.state == "unasked" for item in self.items)
 
     @property
     def ill(self) -> bool:
         return any(item.ill for item in self.items)
 
     def as_text(self) -> str:
-        lines = [f"  {_mark(source):<12} {source.name:<13} {source.address}  {source.message}" for source in self.sources]
+        names = max((len(source.name) for source in self.sources), default=0)
+        lines = [f"  {_mark(source):<12} {source.name:<{names}}  {source.address}  {source.message}" for source in self.sources]
         asked = [item for item in self.items if item.state != "unasked"]
         width = max((len(item.key) for item in asked), default=0)
         for item in asked:

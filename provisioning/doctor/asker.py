@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from contract.settings import Settings, duration_seconds
 from provisioning.boards import Query, variable_expression
@@ -19,26 +20,29 @@ from provisioning.interpolation import Span, builtins, sql_macros, substitute
 
 Choices = Mapping[str, Choice]
 
-_SOURCE = {"promql": "Prometheus", "sql": "PostgreSQL"}
-
 
 @dataclass(frozen=True)
 class Asker:
-    """The live sources of one configuration. `down` names those that do not answer: they are not asked again."""
+    """The live sources of one configuration. `down` names those that do not answer: they are not asked again.
+
+    `exporters` is the database as the exporter reaches it, where that is another way than the panels' (`postgres`).
+    """
 
     settings: Settings
     prometheus: Prometheus
     postgres: Postgres
+    exporters: Postgres | None = None
     down: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, settings: Settings) -> Asker:
-        return cls(settings, Prometheus(settings.sources.prometheus.url), sources.postgres_of(settings))
+        return cls(settings, Prometheus(settings.sources.prometheus.url), *sources.postgres_of(settings))
 
     def health_checks(self) -> list[Callable[[], SourceHealth]]:
+        ways = [way for way in (self.postgres, self.exporters) if way]
         return [
             lambda: sources.prometheus_health(self.prometheus),
-            lambda: sources.postgres_health(self.postgres),
+            *(partial(sources.postgres_health, way) for way in ways),
             lambda: sources.alertmanager_health(self.settings),
             lambda: sources.langfuse_health(self.settings),
         ]
@@ -49,7 +53,7 @@ class Asker:
 
     def answer(self, query: Query, span: Span, choices: Choices) -> Answer:
         """What a query gives over a range. Never raises for what a source says."""
-        source = _SOURCE.get(query.language, "")
+        source = self._source(query)
         if not source:
             return Answer(query.place, "error", "its data source is neither Prometheus nor PostgreSQL")
         if source in self.down:
@@ -69,7 +73,7 @@ class Asker:
 
     def values(self, query: Query, span: Span, choices: Choices) -> list[str]:
         """The values that a variable's query offers. Nothing when its source does not answer or refuses."""
-        if _SOURCE.get(query.language, "") in self.down:
+        if self._source(query) in self.down:
             return []
         try:
             text = self._filled(query, span, choices)
@@ -79,6 +83,9 @@ class Asker:
             return self.prometheus.label_values(label, expression, span) if label else []
         except (Unreachable, QueryError, SqlError, ValueError):
             return []  # said where the variable itself is looked at
+
+    def _source(self, query: Query) -> str:
+        return {"promql": "Prometheus", "sql": self.postgres.name}.get(query.language, "")
 
     def _filled(self, query: Query, span: Span, choices: Choices) -> str:
         """The text that Grafana would send."""

@@ -22,6 +22,7 @@ class Postgres:
 
     dsn: str
     address: str
+    name: str = "PostgreSQL"
     statement_seconds: int = 15
 
     def ready(self) -> str:

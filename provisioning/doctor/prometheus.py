@@ -6,11 +6,14 @@ from typing import Any
 
 import requests
 
+from provisioning.doctor.deadline import within
 from provisioning.findings import Unreachable
 from provisioning.interpolation import Span
 
 TIMEOUT = (3.0, 20.0)
-"""Seconds to connect, and to answer."""
+"""Seconds to connect, and between two pieces of an answer."""
+QUERY_TIMEOUT = "15s"
+"""When Prometheus itself gives up: before we do, so that a slow query is told from a lost server."""
 
 
 class QueryError(Exception):
@@ -22,6 +25,7 @@ class Prometheus:
 
     def __init__(self, url: str, connections: int = 8) -> None:
         self.url = url
+        self._lost = False
         self._session = requests.Session()
         self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=connections))
 
@@ -30,7 +34,7 @@ class Prometheus:
         return str(self._get("/api/v1/status/buildinfo", {}).get("version", ""))
 
     def instant(self, expression: str, at: float) -> list[dict[str, Any]]:
-        return _series(self._get("/api/v1/query", {"query": expression, "time": at, "timeout": f"{TIMEOUT[1]:g}s"}))
+        return _series(self._get("/api/v1/query", {"query": expression, "time": at, "timeout": QUERY_TIMEOUT}))
 
     def range(self, expression: str, span: Span) -> list[dict[str, Any]]:
         """A query over a range; start and end are put on multiples of the step, as Grafana does."""
@@ -39,7 +43,7 @@ class Prometheus:
             "start": int(span.start) // span.step * span.step,
             "end": int(span.end) // span.step * span.step,
             "step": span.step,
-            "timeout": f"{TIMEOUT[1]:g}s",
+            "timeout": QUERY_TIMEOUT,
         }
         return _series(self._get("/api/v1/query_range", asked))
 
@@ -56,6 +60,15 @@ class Prometheus:
         return bool(self.label_values("__name__", selector, span))
 
     def _get(self, path: str, asked: dict[str, Any]) -> Any:
+        if self._lost:  # hundreds of queries would wait as long, one after the other
+            raise Unreachable("Prometheus does not answer in time")
+        try:
+            return within("Prometheus", lambda: self._answer(path, asked))
+        except Unreachable as problem:
+            self._lost = "in time" in str(problem)
+            raise
+
+    def _answer(self, path: str, asked: dict[str, Any]) -> Any:
         try:
             response = self._session.get(f"{self.url}{path}", params=asked, timeout=TIMEOUT)
         except requests.Timeout:

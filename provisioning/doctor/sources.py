@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from contract.settings import Settings
 from provisioning import secrets
 from provisioning.doctor.answers import SourceHealth
+from provisioning.doctor.deadline import within
 from provisioning.doctor.postgres import Postgres
 from provisioning.doctor.prometheus import TIMEOUT, Prometheus, QueryError
 from provisioning.findings import InputError, Unreachable
@@ -20,22 +21,38 @@ from provisioning.findings import InputError, Unreachable
 Ask = Callable[[], str]
 
 
-def postgres_of(settings: Settings) -> Postgres:
-    """The database with Grafana's login when its password is given, else with the exporter's."""
-    dsn = secrets.panel_dsn(settings) if settings.sources.postgres.password_file else secrets.postgres_dsn(settings)
+def postgres_of(settings: Settings) -> tuple[Postgres, Postgres | None]:
+    """The database as the panels reach it, and as the exporter does where that is known to be another way.
+
+    The panels' way is Grafana's login when its password is given, else the exporter's connection string.
+    """
+    exporters = secrets.exporter_dsn(settings)
+    if not settings.sources.postgres.password_file:
+        return _postgres(exporters or secrets.panel_dsn(settings)), None
+    panels = secrets.panel_dsn(settings)
+    if not exporters or _parts(exporters) == _parts(panels):
+        return _postgres(panels), None
+    return _postgres(panels, "PostgreSQL (Grafana)"), _postgres(exporters, "PostgreSQL (exporter)")
+
+
+def _parts(dsn: str) -> dict[str, str]:
     try:
-        parts = conninfo_to_dict(dsn)
+        return {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}
     except psycopg.ProgrammingError:
         raise InputError("error: the connection string of PostgreSQL cannot be read") from None
+
+
+def _postgres(dsn: str, name: str = "PostgreSQL") -> Postgres:
+    parts = _parts(dsn)
     host, port = parts.get("host") or "localhost", parts.get("port") or "5432"
-    return Postgres(dsn, f"{parts.get('user', '')}@{host}:{port}/{parts.get('dbname', '')}")
+    return Postgres(dsn, f"{parts.get('user', '')}@{host}:{port}/{parts.get('dbname', '')}", name)
 
 
 def health(name: str, address: str, ask: Ask) -> SourceHealth:
     """Asks one source, and times it."""
     began = time.monotonic()
     try:
-        message, reachable = ask(), True
+        message, reachable = within(name, ask), True
     except (Unreachable, InputError, QueryError) as problem:
         message, reachable = str(problem), False
     return SourceHealth(name, address, reachable, message, round(1000 * (time.monotonic() - began)))
@@ -46,7 +63,7 @@ def prometheus_health(prometheus: Prometheus) -> SourceHealth:
 
 
 def postgres_health(postgres: Postgres) -> SourceHealth:
-    return health("PostgreSQL", postgres.address, lambda: f"version {postgres.ready()}")
+    return health(postgres.name, postgres.address, lambda: f"version {postgres.ready()}")
 
 
 def alertmanager_health(settings: Settings) -> SourceHealth:

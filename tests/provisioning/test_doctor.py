@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from contract.settings import Settings
-from provisioning import doctor
+from provisioning import cli, doctor
 from provisioning.boards import Query
-from provisioning.doctor import subjects
+from provisioning.doctor import deadline, subjects
 from provisioning.doctor.answers import Answer, Item, Report, SourceHealth
 from provisioning.doctor.asker import Asker
 from provisioning.doctor.postgres import Postgres, SqlError
-from provisioning.findings import InputError
+from provisioning.doctor.prometheus import Prometheus
+from provisioning.findings import InputError, Unreachable
 from provisioning.interpolation import Span
 from tests.provisioning.conftest import Scraped, free_port
 
@@ -147,14 +149,84 @@ def test_a_wrong_password_and_a_closed_port_are_told_apart(guarded: str, monkeyp
     assert {item.state for item in report.items} == {"unasked"}
 
 
+def test_both_ways_to_the_database_are_tried(guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "password").write_text("right")
+    closed = f"http://127.0.0.1:{free_port()}"
+    settings = Settings.model_validate(
+        {
+            "sources": {
+                "prometheus": {"url": closed},
+                "alertmanager": {"url": closed},
+                "postgres": {"host": f"127.0.0.1:{free_port()}", "password_file": str(tmp_path / "password")},
+            }
+        }
+    )
+
+    def found() -> dict[str, bool | None]:
+        report = doctor.run(settings, "overview")
+        return {source.name: source.reachable for source in report.sources if source.name.startswith("PostgreSQL")}
+
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", f"{guarded} password=right")
+    assert found() == {"PostgreSQL (Grafana)": False, "PostgreSQL (exporter)": True}
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", f"{guarded} password=wrong")
+    assert found() == {"PostgreSQL (Grafana)": False, "PostgreSQL (exporter)": False}
+    monkeypatch.delenv("OBSERVATORY_POSTGRES_DSN")
+    assert found() == {"PostgreSQL": False}
+
+
+@pytest.fixture
+def trickle() -> Iterator[str]:
+    """Address of a server that sends a byte of its answer now and then, and never all."""
+    stop = Event()
+
+    class Trickling(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            while not stop.wait(0.05):
+                try:
+                    self.wfile.write(b" ")
+                except OSError:
+                    return
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickling)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    stop.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_trickles_is_left(trickle: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "SECONDS", 0.5)
+    prometheus = Prometheus(trickle)
+    began = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(Unreachable, match="in time"):
+            prometheus.ready()
+    settings = Settings.model_validate({"sources": {"alertmanager": {"url": trickle}}})
+    assert "in time" in doctor.asker.sources.alertmanager_health(settings).message
+    assert time.monotonic() - began < 4, "every further question would have waited as long"
+
+
+def test_what_was_not_asked_is_no_success() -> None:
+    items = (Item("panel", "a/b", (Answer("p", "unasked", "gone"),)),)
+    assert Report((SourceHealth("Prometheus", "http://x", True, "version 3"),), items).unreachable
+
+
 class _Langfuse(BaseHTTPRequestHandler):
     status = 200
+    version = "4.16.0"
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         keyed = bool(self.headers.get("Authorization"))
         known = {
-            "/api/public/health": {"status": "OK", "version": "4.16.0"},
+            "/api/public/health": {"status": "OK", "version": type(self).version},
             "/api/public/projects": {"data": [{"id": "1", "name": "support"}]},
         }
         status = type(self).status if keyed else 200
@@ -194,6 +266,15 @@ def test_langfuse(
     monkeypatch.setattr(langfuse, "status", status)
     health = doctor.asker.sources.langfuse_health(Settings())
     assert health.reachable is reachable and message in health.message
+
+
+def test_a_version_that_is_no_text_can_be_printed(langfuse: type[_Langfuse], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(langfuse, "version", "4\ud800")
+    report = Report((doctor.asker.sources.langfuse_health(Settings()),), ())
+    monkeypatch.setattr(doctor, "run", lambda settings, tab: report)
+    for form in ("text", "json"):
+        done = CliRunner().invoke(cli.main, ["doctor", "--format", form])
+        assert done.exit_code == 0 and "version 4?" in done.output
 
 
 def test_one_key_of_langfuse_alone_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
