@@ -60,13 +60,14 @@ def run(settings: Settings) -> Report:
 
 
 def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator[Finding]:
-    """Every finding about these files, in the order: dashboards, queries, rules, alerts, links, routes, tools."""
+    """Every finding about these files, in the order: settings, dashboards, queries, rules, alerts, links, routes, tools."""
     import yaml
 
     from alert_rules.catalogue import active
     from dashboards.catalogue import TABS
     from provisioning import boards as built
     from provisioning.check.alerts import alert_findings
+    from provisioning.check.configured import configured_findings
     from provisioning.check.expressions import Inspector
     from provisioning.check.external import external_findings
     from provisioning.check.known import known_series
@@ -76,6 +77,7 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     from provisioning.check.rules import rule_findings
     from provisioning.check.shape import shape_findings
 
+    yield from configured_findings(settings)
     boards, groups = built.read(artefacts), rule_groups(artefacts)
     inspector = Inspector.of(settings, known_series(groups))
     yield from shape_findings(boards, settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,24 @@ def panel(board: Board, name: str) -> dict[str, Any]:
 def test_a_house_that_pages_nobody_passes() -> None:
     report = run(Settings.model_validate({"notifications": {"paging_environments": []}}))
     assert report.findings == ()
+
+
+def test_a_target_of_an_environment_that_does_not_exist(artefacts: dict[str, bytes]) -> None:
+    platform = [{"environment": "prodution", "address": "x:1"}, {"environment": "staging", "address": "x:1"}]
+    settings = Settings.model_validate({"scrape": {"platform": platform}})
+    found = only(list(all_findings(artefacts, settings)))
+    assert (found.severity, found.place) == ("error", "scrape.platform[0].environment")
+    assert found.remedy == "did you mean production?"
+
+
+def test_slacks_file_is_looked_for_where_the_environment_names_it(
+    artefacts: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_WEBHOOK_URL_FILE", str(tmp_path / "slack"))
+    found = only(list(all_findings(artefacts, SETTINGS)))
+    assert (found.severity, found.place) == ("warning", "SLACK_WEBHOOK_URL_FILE")
+    (tmp_path / "slack").write_text("https://hooks.example/x")
+    assert list(all_findings(artefacts, SETTINGS)) == []
 
 
 def test_the_house_passes_and_says_what_was_looked_at() -> None:
