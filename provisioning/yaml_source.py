@@ -136,6 +136,7 @@ class _Reader:
             self._report(self.source.place(path), f"tag {node.tag} is not allowed", "write a plain value")
             return None
         try:
+            node.value.encode()  # half of a surrogate pair is no text
             return self.loader.construct_object(node)
         except (ValueError, yaml.YAMLError):
             self._report(self.source.place(path), f"{node.value!r} is no value of its kind", "put it in quotes")

@@ -109,7 +109,7 @@ def _no_place(board: Board) -> None:
 
 
 def _same_letter(board: Board) -> None:
-    panel(board, "users")["targets"][1]["refId"] = "A"
+    panel(board, "agent_errors")["targets"][1]["refId"] = "A"
 
 
 @pytest.mark.parametrize(

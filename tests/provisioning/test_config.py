@@ -124,6 +124,7 @@ def test_every_mistake_is_shown_at_once_in_the_order_of_the_file(tmp_path: Path)
         ("sources: {prometheus: {uid: alertmanager}}\n", "1:11: sources.prometheus", "the one of Alertmanager"),
         ("environments: [live, all]\n", "1:1: environments", "can be called 'all'"),
         ("scrape: {platform: []}\n", "1:10: scrape.platform", "at least one is needed"),
+        ('exporter: {listen: "\\ud800"}\n', "1:12: exporter.listen", "is no value of its kind"),
         ("teams: [{name: a, email: a@b}]\n", "1:9: teams[0].slack_channel", "slack_channel is missing"),
     ],
 )
