@@ -21,8 +21,8 @@ LATENCY_FACTOR, LATENCY_LIMIT_SECONDS, LATENCY_TIMEOUTS = 9.0, 120.0, 0.015
 COST_FACTOR = 25
 ERROR_SHARE = 0.70
 EXTRA_TRAFFIC = 3.0
-SLOWEST_EXTRA_RATE = 0.1
-"""Conversations per second: retries are seen at once even where little was going on."""
+SLOWEST_EXTRA_RATE = 0.3
+"""Conversations per second: retries are seen at once, at night and on a small platform too."""
 _EXTRA_POSITIONS = 10_000
 _PRODUCTION_SHARE = 0.88
 

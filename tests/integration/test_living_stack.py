@@ -34,7 +34,7 @@ from tests.integration.moment import Moment, cost_of, model_of
 pytestmark = pytest.mark.integration
 BUDGET = 4000.0
 PAGE = "AgentErrorsPage"
-SECONDS = 40
+SECONDS = 60
 
 
 def test_every_part_is_healthy(stack: LivingStack) -> None:
