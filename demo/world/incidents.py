@@ -21,8 +21,8 @@ LATENCY_FACTOR, LATENCY_LIMIT_SECONDS, LATENCY_TIMEOUTS = 9.0, 120.0, 0.015
 COST_FACTOR = 25
 ERROR_SHARE = 0.70
 EXTRA_TRAFFIC = 3.0
-SLOWEST_EXTRA_RATE = 0.3
-"""Conversations per second: retries are seen at once, at night and on a small platform too."""
+FIRST_RUSH_SECONDS, FIRST_RUSH_RATE, SLOWEST_EXTRA_RATE = 120.0, 0.3, 0.1
+"""Conversations per second: many try again at once when something breaks, then fewer; seen at night and when small, too."""
 _EXTRA_POSITIONS = 10_000
 _PRODUCTION_SHARE = 0.88
 
@@ -90,7 +90,8 @@ def _retries(spec: WorldSpec, incident: Incident, hour: float) -> list[float]:
     while at < min(incident.end, hour + HOUR):
         if at >= hour:
             found.append(round(at, 3))
-        per_second = max(SLOWEST_EXTRA_RATE, EXTRA_TRAFFIC * _PRODUCTION_SHARE * rate(spec, at))
+        least = FIRST_RUSH_RATE if at < incident.start + FIRST_RUSH_SECONDS else SLOWEST_EXTRA_RATE
+        per_second = max(least, EXTRA_TRAFFIC * _PRODUCTION_SHARE * rate(spec, at))
         at += (0.5 + rng.random()) / per_second
     return found
 
