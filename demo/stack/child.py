@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
@@ -49,6 +50,7 @@ MOST_RESTARTS = 5
 _WELL_AFTER = 300.0  # seconds of health that make earlier deaths forgotten
 _ASK_EVERY = {State.STARTING: 0.2, State.UNHEALTHY: 1.0, State.HEALTHY: 5.0}
 _ASK_TIMEOUT = 3.0
+_GONE_SECONDS = 1.0
 
 
 _SAID = re.compile(r'(?:^|\s)err="((?:[^"\\]|\\.)*)"')
@@ -97,8 +99,11 @@ def end_session(process: subprocess.Popen[bytes], seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(patience, 0.0))
             break
+    deadline = time.monotonic() + _GONE_SECONDS
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)  # what its children left
+        while time.monotonic() < deadline:  # what its children left; a killed process is gone a moment later
+            os.killpg(process.pid, signal.SIGKILL)
+            time.sleep(0.01)
 
 
 class Child:
