@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from alert_rules.model import Alert, AlertGroup, Flow, Guard, Labels, MetricCheck, Severity, TableCheck
 from alert_rules.stories import Story, bucket_after, durations, standard
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
 from contract.signals import (
     AGENT_ERROR_RATIO,
     AGENT_ERRORS,
@@ -23,6 +23,7 @@ from contract.signals import (
     Quantile,
 )
 from contract.status import FAILED, WORDS
+from contract.values import duration_seconds
 
 AGENT = ("environment", "agent")
 ENVIRONMENT = ("environment",)

@@ -9,8 +9,9 @@ from typing import Literal
 
 from contract.catalogue import series_catalogue
 from contract.metrics import MetricType
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
 from contract.signals import Matches, Rate, Signal, equal, like
+from contract.values import duration_seconds
 
 Labels = tuple[tuple[str, str], ...]
 

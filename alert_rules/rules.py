@@ -5,8 +5,9 @@ from __future__ import annotations
 from alert_rules import wording
 from alert_rules.catalogue import checked
 from alert_rules.model import Alert, Guard
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
 from contract.signals import Matches
+from contract.values import duration_seconds
 from recording_rules.registry import query
 
 

@@ -8,7 +8,8 @@ from alert_rules.model import Alert, Flow, Labels, Phase, Scenario
 from alert_rules.rules import rule_groups
 from contract.catalogue import series_catalogue
 from contract.metrics import Source
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from recording_rules import registry
 
 RULE_FILES = "../rules/*.yml"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from alert_rules.model import Alert, Flow, Kind, Labels, Phase, Scenario
 from contract.catalogue import metric
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 
 MINUTE = 60.0
 

@@ -11,8 +11,9 @@ from alert_rules import wording
 from alert_rules.model import Alert, Kind, Severity
 from contract.catalogue import catalogue
 from contract.metrics import Metric
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
 from contract.signals import Level, Quantile, Quotient, Signal
+from contract.values import duration_seconds
 
 _NAME = re.compile(r"([A-Z][a-z0-9]+)+")
 _PANEL = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")

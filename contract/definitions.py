@@ -16,15 +16,32 @@ class Definition:
 
 
 _ALL = (
-    Definition("success_ratio", "Success rate", "ended conversations with the goal achieved / ended conversations with a known goal", "percentunit"),
+    Definition(
+        "success_ratio",
+        "Success rate",
+        "ended conversations with the goal achieved / ended conversations with a known goal",
+        "percentunit",
+    ),
     Definition("handoff_ratio", "Handoff rate", "conversations handed over to a person / conversations ended", "percentunit"),
     Definition("nps", "Net promoter score", "100 x (promoters - detractors) / answers", "none"),
     Definition("active_users", "Active users", "distinct users with at least one own message in the window", "short"),
     Definition("stickiness", "Stickiness", "mean daily active users / monthly active users", "percentunit"),
-    Definition("retention", "Retention", "users of a cohort active in week n / cohort size; unfinished weeks are not shown", "percentunit"),
+    Definition(
+        "retention",
+        "Retention",
+        "users of a cohort active in week n / cohort size; unfinished weeks are not shown",
+        "percentunit",
+    ),
     Definition("adoption", "Feature adoption", "users of a feature / active users", "percentunit"),
-    Definition("sla_attainment", "SLA attainment", "served before due / (served with a due time + open past due)", "percentunit"),
-    Definition("cost_per_conversation", "Cost per conversation", "cost of model calls with a conversation / distinct conversations", "currencyUSD"),
+    Definition(
+        "sla_attainment", "SLA attainment", "served before due / (served with a due time + open past due)", "percentunit"
+    ),
+    Definition(
+        "cost_per_conversation",
+        "Cost per conversation",
+        "cost of model calls with a conversation / distinct conversations",
+        "currencyUSD",
+    ),
     Definition("token_efficiency", "Token efficiency", "output tokens / input tokens", "percentunit"),
     Definition("tokens_per_call", "Tokens per call", "tokens of model calls / model calls", "short"),
     Definition("error_ratio", "Error ratio", "agent queries that failed or timed out / agent queries", "percentunit"),

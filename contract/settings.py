@@ -6,89 +6,30 @@ Secrets are never part of it: only the paths of files that hold them.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-_DURATION = re.compile(r"^(?:[0-9]+(?:ms|s|m|h|d|w|y))+$")
-_LOGIN = "an address with a user or password; addresses are shown to people, keep secrets in files"
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+from contract.data_plane import Database, Exporter, Price, Reconciliation
+from contract.values import Address, Amount, Count, Host, Interval, Section, Share, Uid, Url, between
 
 
-def duration_seconds(text: str) -> float:
-    """Seconds of a Prometheus duration such as `5m` or `1h30m`. Raises ValueError for anything else."""
-    if not _DURATION.match(text):
-        raise ValueError(f"{text!r} is not a duration; write for example 30s, 5m or 2h")
-    return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9]+)(ms|s|m|h|d|w|y)", text))
-
-
-def _between(least: str, most: str) -> AfterValidator:
-    """Holds a duration between two others."""
-
-    def held(text: str) -> str:
-        if not duration_seconds(least) <= duration_seconds(text) <= duration_seconds(most):
-            raise ValueError(f"{text[:40]!r} does not lie between {least} and {most}")
-        return text
-
-    return AfterValidator(held)
-
-
-def checked_url(text: str) -> str:
-    """An http address without the slash at its end. Raises ValueError, which never repeats a password, for anything else."""
-    try:
-        parts = urlsplit(text)
-        port, login = parts.port, "@" in parts.netloc
-    except ValueError:
-        port, login = 0, "@" in text  # a password may hold the slash that seems to end the host
-    if login:
-        raise ValueError(_LOGIN)
-    if not re.fullmatch(r"https?://[^\s/?#:][^\s]*|https?://\[[^\s]+", text):
-        raise ValueError(f"{text!r} is not an address; write for example http://127.0.0.1:9090")
-    if port == 0:
-        raise ValueError(f"{text!r} has no port between 1 and 65535; write for example http://127.0.0.1:9090")
-    return text.rstrip("/")
-
-
-def _host(text: str) -> str:
-    """The port of `host:port`, where there is one, is a port; and there is no login."""
-    if "@" in text:
-        raise ValueError(_LOGIN)
-    port = text.rpartition(":")[2] if ":" in text else "1"
-    if port.isdecimal() and not (len(port) < 6 and 1 <= int(port) <= 65535):
-        raise ValueError(f"{text[:80]!r} has no port between 1 and 65535")
-    return text
-
-
-Interval = Annotated[str, _between("1s", "1d")]
-Url = Annotated[str, AfterValidator(checked_url)]
-Host = Annotated[str, AfterValidator(_host)]
-Address = Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]+$"), AfterValidator(_host)]
-Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Amount = Annotated[float, Field(gt=0, le=1e9)]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
-
-
-class Prometheus(_Section):
+class Prometheus(Section):
     """Where Prometheus answers and how it is run."""
 
     url: Url = "http://127.0.0.1:9090"
     uid: Uid = "prometheus"
     scrape_interval: Interval = "15s"
-    retention: Annotated[str, _between("1h", "100y")] = "40d"
+    retention: Annotated[str, between("1h", "100y")] = "40d"
 
 
-class Postgres(_Section):
-    """The platform's database. The connection string comes from a file or from OBSERVATORY_POSTGRES_DSN."""
+class Postgres(Section):
+    """The platform's database. Connection strings come from files or from OBSERVATORY_POSTGRES_DSN (reads) and
+    OBSERVATORY_POSTGRES_ADVANCE_DSN (writes schema `analytics`; without it the exporter only reads)."""
 
     uid: Uid = "postgres"
     dsn_file: str | None = None
+    advance_dsn_file: str | None = None
     host: Host = "127.0.0.1:5432"
     database: str = "postgres"
     user: str = "observatory_grafana"
@@ -96,26 +37,34 @@ class Postgres(_Section):
     sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
 
 
-class Langfuse(_Section):
-    """Langfuse. LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY override what stands here."""
+class Langfuse(Section):
+    """Langfuse. LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY override what stands here.
+
+    `mode`: a ledger of every call in schema `analytics`, or windowed figures only; `auto` is the ledger where one can be
+    written. `reread` is how far back calls are read again, because they arrive late. `prices` are for models without one.
+    """
 
     base_url: Url = "https://cloud.langfuse.com"
     public_key_file: str | None = None
     secret_key_file: str | None = None
     plan: Literal["hobby", "core", "pro", "self-hosted"] = "self-hosted"
+    mode: Literal["auto", "ledger", "metrics"] = "auto"
+    reread: Annotated[str, between("1m", "1d")] = "20m"
+    prices: tuple[Price, ...] = ()
+    reconciliation: Reconciliation = Reconciliation()
 
 
-class Alertmanager(_Section):
+class Alertmanager(Section):
     url: Url = "http://127.0.0.1:9093"
 
 
-class Grafana(_Section):
+class Grafana(Section):
     """Where people open dashboards; links of alerts point there."""
 
     url: Url = "http://127.0.0.1:3000"
 
 
-class Sources(_Section):
+class Sources(Section):
     prometheus: Prometheus = Prometheus()
     postgres: Postgres = Postgres()
     langfuse: Langfuse = Langfuse()
@@ -133,7 +82,7 @@ class Sources(_Section):
         return source
 
 
-class PlatformTarget(_Section):
+class PlatformTarget(Section):
     """One scrape target of the platform. There is one for each environment."""
 
     environment: str
@@ -141,7 +90,7 @@ class PlatformTarget(_Section):
     path: Annotated[str, Field(pattern=r"^/")] = "/metrics"
 
 
-class Scrape(_Section):
+class Scrape(Section):
     """What Prometheus scrapes. `build` writes these as target files that Prometheus re-reads by itself."""
 
     platform: tuple[PlatformTarget, ...] = (
@@ -159,17 +108,7 @@ class Scrape(_Section):
         return targets
 
 
-class Exporter(_Section):
-    """The exporter process. Intervals follow how fast a figure changes and what asking for it costs."""
-
-    listen: Host = "127.0.0.1:9464"
-    postgres_interval: Interval = "1m"
-    langfuse_interval: Interval = "1m"
-    query_timeout: Annotated[str, _between("1ms", "10m")] = "10s"
-    max_age: Annotated[str, _between("1s", "30d")] = "15m"
-
-
-class Thresholds(_Section):
+class Thresholds(Section):
     """Where an alert begins. The same numbers are drawn in the panels."""
 
     success_ratio: Share = 0.90
@@ -196,14 +135,14 @@ class Thresholds(_Section):
         return value
 
 
-class Budget(_Section):
+class Budget(Section):
     """Money for model calls in a calendar month (UTC). `scope` is `all` or an environment."""
 
     scope: str = "all"
     monthly_usd: Amount = 4000.0
 
 
-class Team(_Section):
+class Team(Section):
     """Who is told. Alerts name a team; the team has a Slack channel and an e-mail address."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
@@ -211,13 +150,13 @@ class Team(_Section):
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 
 
-class Slack(_Section):
+class Slack(Section):
     """Slack's incoming webhook. Its address is a secret and comes from a file."""
 
     webhook_url_file: str = "secrets/slack_webhook_url"
 
 
-class Smtp(_Section):
+class Smtp(Section):
     """The mail server. User and password are optional; the password comes from a file."""
 
     smarthost: Address = "127.0.0.1:1025"
@@ -234,7 +173,7 @@ class Smtp(_Section):
         return file
 
 
-class Notifications(_Section):
+class Notifications(Section):
     """How people are told. Pages go out for `paging_environments` only; `history_url` is a webhook that every alert goes to."""
 
     slack: Slack = Slack()
@@ -243,12 +182,13 @@ class Notifications(_Section):
     history_url: Url | None = None
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything. Lists of names bound the label sets that start at zero; they are not filters."""
 
     sources: Sources = Sources()
     scrape: Scrape = Scrape()
     exporter: Exporter = Exporter()
+    database: Database = Database()
     thresholds: Thresholds = Thresholds()
     environments: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = (
         "production",

@@ -16,7 +16,8 @@ from typing import Any
 
 from contract.labels import LABELS
 from contract.metrics import Source
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from exporters.journal import Answer, Journal, QueryFailed, SourceDown
 from exporters.langfuse import ROW_LIMIT, LangfuseClient, number
 from exporters.month_end import HISTORY_DAYS, forecast, month_start
@@ -132,7 +133,7 @@ class LangfuseCollector:
 
     def __init__(self, settings: Settings, client: LangfuseClient) -> None:
         self._settings, self._client = settings, client
-        self.interval = client.budget.interval(duration_seconds(settings.exporter.langfuse_interval), len(_QUERIES))
+        self.interval = client.budget.interval(duration_seconds(settings.exporter.intervals.langfuse), len(_QUERIES))
         self.timeout = 2 * _RUN_SECONDS
         self.max_age = max(duration_seconds(settings.exporter.max_age), 2 * self.interval + SETTLE_SECONDS)
         self.snapshot: Snapshot | None = None

@@ -20,7 +20,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from contract.metrics import Source
 from contract.relations import APP_SCHEMA
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from exporters.credentials import CredentialError
 from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
 from exporters.postgres_queries import AGENT_NAMES, QUERIES, Expected, Query, Rows
@@ -123,7 +124,7 @@ class PostgresCollector:
 
     def __init__(self, settings: Settings, dsn: Callable[[], str], queries: Sequence[Query] = QUERIES) -> None:
         exporter = settings.exporter
-        self.interval = duration_seconds(exporter.postgres_interval)
+        self.interval = duration_seconds(exporter.intervals.business)
         self._query_timeout = min(duration_seconds(exporter.query_timeout), LONGEST_WAIT)
         self.timeout = _CONNECT_SECONDS + (_CYCLE_TIMEOUTS + 1) * self._query_timeout
         self.max_age = max(duration_seconds(exporter.max_age), 2 * self.interval)

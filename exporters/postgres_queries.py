@@ -176,7 +176,7 @@ CONVERSATIONS_ENDED = Query(
 
 def _conversations_recent(rows: Rows, expected: Expected) -> Iterator[Sample]:
     found = (((row[0], window), count) for row in rows for window, count in zip(INTERVALS, row[1:], strict=True))
-    return _with_zeros("platform_conversations_started", product(expected.environments, INTERVALS), found)
+    return _with_zeros("platform_window_conversations", product(expected.environments, INTERVALS), found)
 
 
 CONVERSATIONS_RECENT = Query(
@@ -274,7 +274,7 @@ RATINGS = Query(
 
 def _nps(rows: Rows, _: Expected) -> Iterator[Sample]:
     promoters, detractors, answers = rows[0]
-    yield sample("platform_nps_answers", "30d", value=answers)
+    yield sample("platform_window_nps_answers", "30d", value=answers)
     if answers:
         yield sample("platform_nps_points", "30d", value=100 * (promoters - detractors) / answers)
 

@@ -114,6 +114,6 @@ def _timestamp(moment: float) -> str:
 
 def _width(text: str) -> int:
     """Seconds of an interval such as '5m'."""
-    from contract.settings import duration_seconds
+    from contract.values import duration_seconds
 
     return max(1, int(duration_seconds(text.strip("'\""))))

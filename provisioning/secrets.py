@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from contract.settings import Settings, checked_url
+from contract.settings import Settings
+from contract.values import checked_url
 from exporters import credentials
 from provisioning.findings import Finding, InputError, warning
 

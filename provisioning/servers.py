@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from provisioning.secrets import PANEL_PASSWORD_VARIABLE
 
 Document = dict[str, Any]

@@ -57,9 +57,7 @@ def active_users() -> Panel:
             f"{DEFINITIONS['active_users'].formula}: the last 7 and 30 days, and the change against the 7 and 30 days before. "
             "A falling week with a steady month is often a holiday; both falling is people leaving."
         ),
-        targets=(
-            PromQuery(expr=union("figure", {**now, **change}), legend="{{figure}}", instant=True),
-        ),
+        targets=(PromQuery(expr=union("figure", {**now, **change}), legend="{{figure}}", instant=True),),
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,

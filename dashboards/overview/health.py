@@ -5,8 +5,9 @@ A state is 0 OK, 1 unknown, 2 degraded, 3 down. Unknown is worse than OK: silenc
 
 from __future__ import annotations
 
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
 from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES, HTTP_SERVER_ERROR_RATIO, Level, equal
+from contract.values import duration_seconds
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, Word, named, words
 from dashboards.lib.figures import Stat

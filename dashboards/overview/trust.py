@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
 from contract.signals import BUDGET_FORECAST, BUDGET_LIMIT, Level
+from contract.values import duration_seconds
 from dashboards.lib import colours
 from dashboards.lib.field import Word, at_most, named, words
 from dashboards.lib.figures import BarGauge, Stat

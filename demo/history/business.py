@@ -64,7 +64,7 @@ def _conversations(
     steps: Steps, connection: Connection, until: float, agents: Sequence[str], environments: Sequence[str]
 ) -> None:
     steps.expect("platform_conversations", product(environments))
-    steps.expect("platform_conversations_started", product(environments, WINDOWS))
+    steps.expect("platform_window_conversations", product(environments, WINDOWS))
     steps.expect("platform_conversations_started_total", product(agents, environments))
     steps.expect("platform_conversations_ended_total", product(agents, environments, LABELS["goal"].values))
     sql = """
@@ -78,7 +78,7 @@ def _conversations(
         steps.change("platform_conversations", environment, at=created)
         steps.change("platform_conversations_started_total", agent, environment, at=created)
         for window, seconds in WINDOWS.items():
-            steps.pass_through("platform_conversations_started", environment, window, at=created, window=seconds)
+            steps.pass_through("platform_window_conversations", environment, window, at=created, window=seconds)
         if ended is not None:
             steps.change("platform_conversations_ended_total", agent, environment, goal, at=ended)
 

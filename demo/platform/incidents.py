@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from contract.settings import duration_seconds
+from contract.values import duration_seconds
 from demo.world import spec_file
 from demo.world.model import Incident
 

@@ -10,7 +10,8 @@ import promql_parser as promql
 
 from contract.buckets import bound_matcher
 from contract.labels import LABELS
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from provisioning.check.labels import is_scalar, surviving
 from provisioning.check.series import Known, Series, selected_name
 from provisioning.findings import Finding, closest, error, warning

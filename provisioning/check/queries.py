@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from provisioning.boards import Board, Query, variable_expression
 from provisioning.check.expressions import Inspector
 from provisioning.check.relations import relation_findings

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from provisioning.boards import Query, variable_expression
 from provisioning.doctor import reasons, sources
 from provisioning.doctor.answers import Answer, SourceHealth

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from contract.keys import panel_id
-from contract.settings import Settings, duration_seconds
+from contract.settings import Settings
+from contract.values import duration_seconds
 from provisioning.boards import Board, Query
 from provisioning.doctor.asker import Asker, Choices
 from provisioning.doctor.choices import Choice, opened

@@ -355,7 +355,7 @@ def test_figures_from_postgres_equal_the_exporters(loaded: Place, back: float) -
     names = {name for name, _ in past}
     assert names == {
         "platform_users", "platform_users_active", "platform_users_active_before", "platform_users_new",
-        "platform_conversations", "platform_conversations_started", "platform_conversations_started_total",
+        "platform_conversations", "platform_window_conversations", "platform_conversations_started_total",
         "platform_conversations_ended_total", "platform_tickets", "platform_documents", *_ABOUT,
     }  # fmt: skip
     compared = names - (_TODAY_ONLY if back else set())

@@ -87,7 +87,7 @@ def test_a_strict_parser_reads_every_metric_of_the_contract() -> None:
     read = {found.name: found.value for family in families for found in family.samples}
     assert read == {declared.name: 2.0 for declared in OURS}
     types = {family.name: family.type for family in families}
-    assert types["platform_conversations_started"] == "gauge"
+    assert types["platform_window_conversations"] == "gauge"
     assert types["platform_conversations_ended"] == "counter"
 
 

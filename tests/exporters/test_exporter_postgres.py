@@ -136,7 +136,7 @@ def test_users(filled: str) -> None:
 def test_conversations(filled: str) -> None:
     found = gather(filled)
     assert of(found, "platform_conversations") == {("production",): 7, ("staging",): 1}
-    assert of(found, "platform_conversations_started") == {
+    assert of(found, "platform_window_conversations") == {
         ("production", "24h"): 4, ("production", "7d"): 6, ("production", "30d"): 6,
         ("staging", "24h"): 0, ("staging", "7d"): 0, ("staging", "30d"): 1,
     }  # fmt: skip
@@ -191,7 +191,7 @@ def test_feedback(filled: str) -> None:
         ("staging", "30d"): 4.0,
         ("unknown", "30d"): 1.0,
     }
-    assert of(found, "platform_nps_answers") == {("30d",): 5}
+    assert of(found, "platform_window_nps_answers") == {("30d",): 5}
     assert of(found, "platform_nps_points") == {("30d",): pytest.approx(100 * (3 - 1) / 5)}
 
 
@@ -199,7 +199,7 @@ def test_the_same_database_as_of_another_time(filled: str) -> None:
     earlier = gather(filled, ago(days=10))
     assert of(earlier, "platform_users") == {("customer",): 2, ("staff",): 1}
     assert of(earlier, "platform_conversations") == {("production",): 1, ("staging",): 1}
-    assert of(earlier, "platform_nps_answers") == {("30d",): 2}
+    assert of(earlier, "platform_window_nps_answers") == {("30d",): 2}
     later = gather(filled, ago(days=-1))
     assert of(later, "platform_conversations_ended_total")["travel", "production", "achieved"] == 2
     assert of(later, "platform_conversations")["production",] == 8
@@ -211,7 +211,7 @@ def test_an_empty_platform_has_zeros_and_no_made_up_ratios(platform_database: st
     assert of(found, "platform_users_new") == {("24h",): 0, ("7d",): 0, ("30d",): 0}
     assert of(found, "platform_users_active")["30d",] == 0
     assert of(found, "platform_conversations") == {("production",): 0, ("staging",): 0}
-    assert of(found, "platform_nps_answers") == {("30d",): 0}
+    assert of(found, "platform_window_nps_answers") == {("30d",): 0}
     assert of(found, "platform_nps_points") == of(found, "platform_goal_success_ratio") == {}
     assert set(of(found, "exporter_query_success").values()) == {1.0}
     assert found["exporter_source_up", "postgres"] == 1

@@ -51,7 +51,7 @@ class Exporter:
     """A running exporter. Its address is known before it answers."""
 
     def __init__(self, dsn: str, langfuse: str, listen: str, query_timeout: str = "10s") -> None:
-        settings = {"exporter": {"listen": listen, "postgres_interval": "1s", "query_timeout": query_timeout}}
+        settings = {"exporter": {"listen": listen, "intervals": {"business": "1s"}, "query_timeout": query_timeout}}
         given = {"settings": settings, "dsn": dsn, "langfuse": [langfuse, "pk", SECRET]}
         self.url = f"http://{listen}"
         self.process = subprocess.Popen(

@@ -24,7 +24,7 @@ T = TypeVar("T")
 OURS = ("LANGFUSE_", "SLACK_", "OBSERVATORY_POSTGRES", "OBSERVATORY_CONFIG")
 ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(OURS)}, "PYTHONPATH": str(ROOT)}
 SMALL = ("--scale", "0.1", "--days", "70", "--history", "1")
-CONFIG = {"exporter": {"postgres_interval": "5s", "langfuse_interval": "5s"}}
+CONFIG = {"exporter": {"intervals": {"business": "5s", "langfuse": "5s"}}}
 
 
 def eventually(question: Callable[[], T], seconds: float, what: str, seen: object = "") -> T:

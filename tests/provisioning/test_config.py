@@ -116,7 +116,7 @@ def test_every_mistake_is_shown_at_once_in_the_order_of_the_file(tmp_path: Path)
         (f"thresholds: {{minimum_queries: {'9' * 400}}}\n", "1:14: thresholds.minimum_queries", "less than or equal to"),
         ("exporter: {query_timeout: 999999999y}\n", "1:12: exporter.query_timeout", "between 1ms and 10m"),
         ("exporter: {max_age: 31d}\n", "1:12: exporter.max_age", "between 1s and 30d"),
-        ("exporter: {langfuse_interval: 2d}\n", "1:12: exporter.langfuse_interval", "between 1s and 1d"),
+        ("exporter: {intervals: {langfuse: 2d}}\n", "1:24: exporter.intervals.langfuse", "between 1s and 1d"),
         ("sources: {prometheus: {scrape_interval: 0s}}\n", "1:24: sources.prometheus.scrape_interval", "between 1s and 1d"),
         ("sources: {prometheus: {retention: 999999999y}}\n", "1:24: sources.prometheus.retention", "between 1h and 100y"),
         ("sources: {prometheus: {uid: a b/c}}\n", "1:24: sources.prometheus.uid", "should match pattern"),

@@ -1,0 +1,73 @@
+"""Kinds of values in the configuration: durations, addresses, shares. Each refuses what cannot be right with a sentence."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_DURATION = re.compile(r"^(?:[0-9]+(?:ms|s|m|h|d|w|y))+$")
+_LOGIN = "an address with a user or password; addresses are shown to people, keep secrets in files"
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+
+
+def duration_seconds(text: str) -> float:
+    """Seconds of a Prometheus duration such as `5m` or `1h30m`. Raises ValueError for anything else."""
+    if not _DURATION.match(text):
+        raise ValueError(f"{text!r} is not a duration; write for example 30s, 5m or 2h")
+    return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9]+)(ms|s|m|h|d|w|y)", text))
+
+
+def between(least: str, most: str) -> AfterValidator:
+    """Holds a duration between two others."""
+
+    def held(text: str) -> str:
+        if not duration_seconds(least) <= duration_seconds(text) <= duration_seconds(most):
+            raise ValueError(f"{text[:40]!r} does not lie between {least} and {most}")
+        return text
+
+    return AfterValidator(held)
+
+
+def checked_url(text: str) -> str:
+    """An http address without the slash at its end. Raises ValueError, which never repeats a password, for anything else."""
+    try:
+        parts = urlsplit(text)
+        port, login = parts.port, "@" in parts.netloc
+    except ValueError:
+        port, login = 0, "@" in text  # a password may hold the slash that seems to end the host
+    if login:
+        raise ValueError(_LOGIN)
+    if not re.fullmatch(r"https?://[^\s/?#:][^\s]*|https?://\[[^\s]+", text):
+        raise ValueError(f"{text!r} is not an address; write for example http://127.0.0.1:9090")
+    if port == 0:
+        raise ValueError(f"{text!r} has no port between 1 and 65535; write for example http://127.0.0.1:9090")
+    return text.rstrip("/")
+
+
+def host(text: str) -> str:
+    """The port of `host:port`, where there is one, is a port; and there is no login."""
+    if "@" in text:
+        raise ValueError(_LOGIN)
+    port = text.rpartition(":")[2] if ":" in text else "1"
+    if port.isdecimal() and not (len(port) < 6 and 1 <= int(port) <= 65535):
+        raise ValueError(f"{text[:80]!r} has no port between 1 and 65535")
+    return text
+
+
+Interval = Annotated[str, between("1s", "1d")]
+Url = Annotated[str, AfterValidator(checked_url)]
+Host = Annotated[str, AfterValidator(host)]
+Address = Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]+$"), AfterValidator(host)]
+Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Amount = Annotated[float, Field(gt=0, le=1e9)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
