@@ -104,8 +104,14 @@ def _workflow(act: Activity, rng: Random, at: float) -> Workflow:
     identity, session = uuid_text(rng.getrandbits(128)), uuid_text(rng.getrandbits(128))
     return Workflow(
         identity, kind.name, at, duration, status, kind.agents, tools, int(tools * 0.6), 2500 + int(22_000 * random()),
-        session, act.user(), satisfaction, completion,
+        session, act.user(), satisfaction, completion, _environment(identity),
     )  # fmt: skip
+
+
+def _environment(identity: str) -> str:
+    """Most workflows run in production. Drawn from the identity, so that it costs the other draws nothing."""
+    lot = int(identity[:2], 16)
+    return "production" if lot < 208 else "staging" if lot < 240 else "development"
 
 
 def queued(spec: WorldSpec, population: Population, hour: float) -> tuple[QueuedMessage, ...]:

@@ -202,6 +202,7 @@ class Workflow(NamedTuple):
     user_id: int
     satisfaction: float | None
     completion: float
+    environment: str
 
 
 class QueuedMessage(NamedTuple):

@@ -98,7 +98,7 @@ def _session(c: Conversation, begun: list[Execution], at: float, over: bool) -> 
     browser, address = visitor(c.session_id)
     return (
         f"{c.session_id}\t{moment(c.at)}\t{closing}\t{c.user_id}\t{browser}\t{address}\t{len(begun)}\t{good}\t{bad}\t"
-        f"{names((c.agent,))}\t1\t{mean}\t{sum(map(tokens_of, ended))}\t{'f' if over else 't'}\n"
+        f"{names((c.agent,))}\t1\t{mean}\t{sum(map(tokens_of, ended))}\t{'f' if over else 't'}\t{c.environment}\n"
     )
 
 

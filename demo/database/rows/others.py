@@ -103,7 +103,7 @@ def write_workflow(lines: Lines, workflow: Workflow, at: float) -> None:
         )
         judged = f"{NULL if w.satisfaction is None else w.satisfaction}\t{w.completion}"
     lines["workflow_metrics"].append(
-        f"{w.workflow_id}\t{w.workflow_type}\t{moment(w.at)}\t{state}\t{w.session_id}\t{w.user_id}\t{judged}\n"
+        f"{w.workflow_id}\t{w.workflow_type}\t{moment(w.at)}\t{state}\t{w.session_id}\t{w.user_id}\t{judged}\t{w.environment}\n"
     )
 
 
