@@ -131,15 +131,17 @@ def _write(connection: psycopg.Connection, relation: Relation, rows: list[str]) 
     """Insert rows, or replace those with the same key."""
     if not rows:
         return
+    # Columns are named everywhere, since the table may have one more, in which the exporter's capture marks a row's transaction.
+    names = ", ".join(column.name for column in relation.columns)
     incoming = f"incoming_{relation.name}"
     connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {incoming} (LIKE {relation.qualified}) ON COMMIT DELETE ROWS".encode())
-    with connection.cursor() as cursor, cursor.copy(f"COPY {incoming} FROM STDIN".encode()) as stream:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {incoming} ({names}) FROM STDIN".encode()) as stream:
         stream.write("".join(rows))
     updates = ", ".join(
         f"{column.name} = excluded.{column.name}" for column in relation.columns if column.name not in relation.key
     )
     connection.execute(
-        f"INSERT INTO {relation.qualified} SELECT * FROM {incoming} "  # noqa: S608  names of the contract
+        f"INSERT INTO {relation.qualified} ({names}) SELECT {names} FROM {incoming} "  # noqa: S608  names of the contract
         f"ON CONFLICT ({', '.join(relation.key)}) DO UPDATE SET {updates}".encode()
     )
 

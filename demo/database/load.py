@@ -157,7 +157,8 @@ def _copy(connection: psycopg.Connection, lines: Lines) -> None:
     with connection.cursor() as cursor:
         for table, rows in sorted(lines.items()):
             if rows:
-                with cursor.copy(f"COPY {RELATIONS[table].qualified} FROM STDIN".encode()) as stream:
+                names = ", ".join(column.name for column in RELATIONS[table].columns)
+                with cursor.copy(f"COPY {RELATIONS[table].qualified} ({names}) FROM STDIN".encode()) as stream:
                     stream.write("".join(rows))
 
 
