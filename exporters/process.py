@@ -15,13 +15,13 @@ import uvicorn
 
 from contract.settings import Settings
 from exporters.credentials import LangfuseAccess
-from exporters.langfuse import LangfuseClient
-from exporters.langfuse_collector import LangfuseCollector
+from exporters.langfuse.client import LangfuseClient
+from exporters.langfuse.request_budget import RequestBudget
+from exporters.langfuse.windows import LangfuseCollector
 from exporters.logs import LOG, pairs, to_standard_error
 from exporters.pages import application
 from exporters.postgres import PostgresCollector
 from exporters.publication import Publication
-from exporters.request_budget import RequestBudget
 from exporters.scheduler import Scheduler
 
 FINE, WRONG_INPUT, NOT_REACHED = 0, 2, 3

@@ -11,7 +11,7 @@ from demo.history import business, model_calls
 from demo.history.openmetrics import COARSE_SECONDS, Column, Table
 from demo.history.steps import Key, column
 from demo.platform.registry import Number
-from exporters.langfuse_collector import SETTLE_SECONDS
+from exporters.langfuse.windows import SETTLE_SECONDS
 
 JOB = "exporter"
 

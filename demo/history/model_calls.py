@@ -15,8 +15,8 @@ from demo.history.steps import Changes, Key, read
 from demo.langfuse.store import USD, Store
 from demo.langfuse.times import from_seconds
 from demo.platform.registry import Number
-from exporters.langfuse_collector import SETTLE_SECONDS
-from exporters.month_end import HISTORY_DAYS, forecast, month_start
+from exporters.langfuse.month_end import HISTORY_DAYS, forecast, month_start
+from exporters.langfuse.windows import SETTLE_SECONDS
 
 DAY = 86400.0
 EVERYTHING = "all"

@@ -39,10 +39,10 @@ from demo.world.catalogue import MODELS
 from demo.world.model import WorldSpec
 from demo.world.world import World
 from exporters.credentials import LangfuseAccess
-from exporters.langfuse import LangfuseClient
-from exporters.langfuse_collector import LangfuseCollector
+from exporters.langfuse.client import LangfuseClient
+from exporters.langfuse.request_budget import RequestBudget
+from exporters.langfuse.windows import LangfuseCollector
 from exporters.postgres import PostgresCollector
-from exporters.request_budget import RequestBudget
 from tests.conftest import PostgresServer, PrometheusTools
 
 ANCHOR = float(int(time.time()) // 60 * 60)

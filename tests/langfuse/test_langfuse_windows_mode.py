@@ -13,9 +13,9 @@ import pytest
 from contract.settings import Settings
 from exporters.credentials import LangfuseAccess
 from exporters.journal import SourceDown
-from exporters.langfuse import LangfuseClient, Timeouts
-from exporters.langfuse_collector import LangfuseCollector
-from exporters.request_budget import RequestBudget
+from exporters.langfuse.client import LangfuseClient, Timeouts
+from exporters.langfuse.request_budget import RequestBudget
+from exporters.langfuse.windows import LangfuseCollector
 
 if TYPE_CHECKING:
     from conftest import Script, ScriptedServer

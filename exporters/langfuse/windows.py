@@ -19,8 +19,8 @@ from contract.metrics import Source
 from contract.settings import Settings
 from contract.values import duration_seconds
 from exporters.journal import Answer, Journal, QueryFailed, SourceDown
-from exporters.langfuse import ROW_LIMIT, LangfuseClient, number
-from exporters.month_end import HISTORY_DAYS, forecast, month_start
+from exporters.langfuse.client import ROW_LIMIT, LangfuseClient, number
+from exporters.langfuse.month_end import HISTORY_DAYS, forecast, month_start
 from exporters.snapshot import Sample, Snapshot, sample
 
 SETTLE_SECONDS = 30.0

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from exporters.month_end import forecast, month_start
+from exporters.langfuse.month_end import forecast, month_start
 
 # 2026-02-01 is a Sunday; February has exactly four weeks.
 NOON_OF_THE_26TH = datetime(2026, 2, 26, 12, 0, tzinfo=UTC)  # a Thursday

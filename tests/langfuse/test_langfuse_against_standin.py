@@ -14,9 +14,9 @@ from demo.langfuse.store import Store
 from demo.world.observations import Observation
 from exporters.credentials import LangfuseAccess
 from exporters.journal import SourceDown
-from exporters.langfuse import LangfuseClient, Timeouts
-from exporters.langfuse_collector import LangfuseCollector
-from exporters.request_budget import RequestBudget
+from exporters.langfuse.client import LangfuseClient, Timeouts
+from exporters.langfuse.request_budget import RequestBudget
+from exporters.langfuse.windows import LangfuseCollector
 
 NOW = datetime(2026, 2, 26, 12, 0, 30, tzinfo=UTC)  # a Thursday; windows end on noon
 KEYS = Keys("pk-lf-test", "sk-lf-test")

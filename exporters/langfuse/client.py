@@ -19,9 +19,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from exporters.credentials import CredentialError, LangfuseAccess
 from exporters.journal import QueryFailed, SourceDown
+from exporters.langfuse.request_budget import RequestBudget, seconds_to_wait
 from exporters.logs import LOG, pairs
 from exporters.redaction import hidden, without_secrets
-from exporters.request_budget import RequestBudget, seconds_to_wait
 
 ROW_LIMIT = 1000
 """Most rows that Langfuse gives; more are cut off without a word."""

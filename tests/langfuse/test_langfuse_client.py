@@ -15,8 +15,8 @@ import pytest
 from contract.settings import Settings
 from exporters.credentials import CredentialError, LangfuseAccess, langfuse_access
 from exporters.journal import QueryFailed, SourceDown
-from exporters.langfuse import LangfuseClient, Timeouts, number
-from exporters.request_budget import RequestBudget, seconds_to_wait
+from exporters.langfuse.client import LangfuseClient, Timeouts, number
+from exporters.langfuse.request_budget import RequestBudget, seconds_to_wait
 
 if TYPE_CHECKING:
     from conftest import Script, ScriptedServer
