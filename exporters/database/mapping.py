@@ -1,0 +1,208 @@
+"""The contract's relations as SQL over the platform's own tables: the preset, then what the configuration says.
+
+Expressions are SQL of the site's owner, trusted as the configuration is, but each must be one expression. Keys and references
+(`id`, `…_id`) keep the type that they have at the platform; everything else is cast to the contract's type, which costs
+nothing where it has it already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from contract.data_plane import Capture, Mapped
+from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES, Column, Relation, Shown
+from contract.settings import Settings
+from exporters.database.expressions import expression_problem, is_name, query_problem, split_name
+from exporters.database.presets import PRESETS
+
+STAMP = "observatory_xid"
+"""The column that `db install` adds to a table whose changes are captured by snapshots."""
+
+TEXTS = (Shown.CONTENT, Shown.NEVER)
+
+
+class MappingError(Exception):
+    """The mapping cannot be used. `problems` holds every mistake: place in the configuration and what would be right."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def is_key(column: Column) -> bool:
+    """Whether a column is a key or a reference, which keeps the platform's own type."""
+    return column.name == "id" or column.name.endswith("_id")
+
+
+def sql_type(column: Column) -> str:
+    """The contract's type of a column as SQL writes it."""
+    return SQL_TYPES.get(column.type, column.type)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """What each relation of the contract is at this platform."""
+
+    relations: dict[str, Mapped]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Mapping:
+        """The preset with what the configuration changes. Raises MappingError with all mistakes at once."""
+        preset = PRESETS[settings.database.preset]
+        mapping = cls({name: _merged(preset.get(name), settings.database.relations.get(name)) for name in RELATIONS})
+        if problems := tuple(mapping.problems()):
+            raise MappingError(problems)
+        return mapping
+
+    def is_absent(self, relation: str) -> bool:
+        return self.relations[relation].absent
+
+    def is_query(self, relation: str) -> bool:
+        return self.relations[relation].query is not None
+
+    def capture(self, relation: str) -> Capture:
+        """How changes are to be found, as the configuration wishes; `auto` leaves it to what is possible."""
+        return self.relations[relation].capture
+
+    def driving(self, relation: str) -> tuple[str, str] | None:
+        """Schema and name of the table whose rows are the relation's rows; None when absent or a query that names none."""
+        mapped = self.relations[relation]
+        if mapped.absent:
+            return None
+        if mapped.query is not None:
+            return split_name(mapped.driving_table) if mapped.driving_table else None
+        return split_name(mapped.table) if mapped.table else (APP_SCHEMA, relation)
+
+    def column(self, relation: str, column: str) -> str | None:
+        """The plain column of the driving table that a column of the contract is, or None when it is something else."""
+        mapped = self.relations[relation]
+        said = mapped.columns.get(column, column)
+        if mapped.absent or mapped.query is not None or said is None or not is_name(said):
+            return None
+        return said
+
+    def table(self, relation: str, texts: bool = False) -> sql.Composable:
+        """What to write behind FROM, always followed by `AS alias`: the contract's columns with the contract's names.
+
+        Columns that hold what people wrote are NULL unless `texts`: roles that only count need no right to read them.
+        An unmapped table stands as it is, whatever else it may hold: name the columns that you want.
+        """
+        if self._is_identity(relation):
+            return sql.Identifier(APP_SCHEMA, relation)
+        return self._subselect(relation, texts, stamp=False)
+
+    def stamped(self, relation: str) -> sql.Composable:
+        """`table` with one more column, `observatory_xid` of the driving table. For relations with one only."""
+        if self._is_identity(relation):
+            return sql.Identifier(APP_SCHEMA, relation)
+        return self._subselect(relation, texts=False, stamp=True)
+
+    def expression(self, relation: str, column: str, row: str) -> sql.Composable:
+        """A column of the contract over one row of the driving table called `row` (`OLD`, an alias), with its type.
+
+        Raises ValueError for queries, whose columns are not those of one table.
+        """
+        mapped, declared = self.relations[relation], _column(relation, column)
+        if mapped.query is not None or mapped.absent:
+            raise ValueError(f"{relation} is no table of the platform, so it has no rows to look at")
+        plain = self.column(relation, column)
+        name = sql.SQL(row) if row in ("OLD", "NEW") else sql.Identifier(row)
+        if plain is not None:
+            return _typed(declared, sql.SQL("{}.{}").format(name, sql.Identifier(plain)))
+        said = mapped.columns[column]
+        if said is None:
+            return _null(declared)
+        return _typed(declared, sql.SQL("(SELECT ({}) FROM (SELECT {}.*) AS mapped)").format(sql.SQL(said), name))
+
+    def problems(self) -> Iterator[str]:
+        """What can be told to be wrong without asking a database."""
+        for name, mapped in self.relations.items():
+            place = f"database.relations.{name}"
+            if mapped.table is not None and split_name(mapped.table) is None:
+                yield f"{place}.table: {mapped.table!r} is no name of a table; write schema.table"
+            if mapped.driving_table is not None and split_name(mapped.driving_table) is None:
+                yield f"{place}.driving_table: {mapped.driving_table!r} is no name of a table; write schema.table"
+            if mapped.query is not None and (problem := query_problem(mapped.query)):
+                yield f"{place}.query: {problem}"
+            for column in RELATIONS[name].columns:
+                said = mapped.columns.get(column.name, column.name)
+                if said is None and not column.nullable and not mapped.absent:
+                    yield f"{place}.columns.{column.name}: null, but every row needs one; give a constant such as 'unknown'"
+                elif said is not None and (problem := expression_problem(said)):
+                    yield f"{place}.columns.{column.name}: {problem}"
+
+    def _is_identity(self, relation: str) -> bool:
+        mapped = self.relations[relation]
+        return not (mapped.absent or mapped.query or mapped.table or mapped.columns)
+
+    def _subselect(self, relation: str, texts: bool, stamp: bool) -> sql.Composable:
+        mapped, declared = self.relations[relation], RELATIONS[relation]
+        columns = [self._selected(mapped, column, texts) for column in declared.columns]
+        if mapped.absent:
+            columns += [sql.SQL("NULL::xid8 AS {}").format(sql.Identifier(STAMP))] * stamp
+            return sql.SQL("(SELECT {} WHERE false)").format(sql.SQL(", ").join(columns))
+        driving = self.driving(relation)
+        if stamp and driving is None:
+            raise ValueError(f"{relation} is a query without a driving table, so nothing stamps its rows")
+        source: sql.Composable
+        if mapped.query is None:
+            assert driving is not None
+            source = sql.Identifier(*driving)
+            columns += [sql.Identifier(STAMP)] * stamp
+        else:
+            source = sql.SQL("({}) AS mapped").format(sql.SQL(mapped.query))
+            if stamp:
+                assert driving is not None
+                key = sql.Identifier(self.driving_key(relation))
+                source += sql.SQL(" JOIN (SELECT {key} AS driving_key, {stamp} FROM {table}) AS driving").format(
+                    key=key, stamp=sql.Identifier(STAMP), table=sql.Identifier(*driving)
+                ) + sql.SQL(" ON driving.driving_key = mapped.{key}").format(key=key)
+                columns += [sql.Identifier(STAMP)]
+        return sql.SQL("(SELECT {} FROM {})").format(sql.SQL(", ").join(columns), source)
+
+    def driving_key(self, relation: str) -> str:
+        """The key column of a query's driving table: it carries the same name in the query."""
+        (key, *_) = RELATIONS[relation].key
+        return self.relations[relation].columns.get(key) or key
+
+    def _selected(self, mapped: Mapped, column: Column, texts: bool) -> sql.Composable:
+        said = None if mapped.absent else mapped.columns.get(column.name, column.name)
+        value: sql.Composable
+        if said is None or (column.shown in TEXTS and not texts):
+            value = _null(column)
+        elif is_name(said):
+            value = _typed(column, sql.Identifier(said))
+        else:
+            value = _typed(column, sql.SQL("({})").format(sql.SQL(said)))
+        return sql.SQL("{} AS {}").format(value, sql.Identifier(column.name))
+
+
+def _merged(preset: Mapped | None, configured: Mapped | None) -> Mapped:
+    """The site's word before the preset's. Another table or query is another thing: its columns are the site's alone."""
+    if configured is None:
+        return preset or Mapped()
+    if preset is None or configured.absent or configured.table is not None or configured.query is not None:
+        return configured
+    changes = {
+        "absent": False,
+        "columns": {**preset.columns, **configured.columns},
+        "capture": preset.capture if configured.capture == "auto" else configured.capture,
+        "driving_table": configured.driving_table or preset.driving_table,
+    }
+    return preset.model_copy(update=changes)
+
+
+def _column(relation: str, column: str) -> Column:
+    declared: Relation = RELATIONS[relation]
+    return next(found for found in declared.columns if found.name == column)
+
+
+def _typed(column: Column, value: sql.Composable) -> sql.Composable:
+    return value if is_key(column) else sql.SQL("{}::{}").format(value, sql.SQL(sql_type(column)))
+
+
+def _null(column: Column) -> sql.Composable:
+    return sql.SQL("NULL::{}").format(sql.SQL(sql_type(column)))

@@ -1,0 +1,144 @@
+"""Connections to PostgreSQL that cannot do harm: short waits, limits that the server keeps, errors without secrets.
+
+Limits are set per transaction (`SET LOCAL`) and nothing is prepared or kept in the session, so that a pooler may give every
+transaction another server connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from exporters.redaction import password_hint, without_secrets
+
+APPLICATION_NAME = "observatory-exporter"
+CONNECT_SECONDS = 5
+_LOCK_SECONDS = 2.0
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class DatabaseDown(Exception):
+    """No connection, or it was lost. One line without secrets."""
+
+
+class StatementRefused(Exception):
+    """The server refused one statement; the connection lives. One line without secrets; `sqlstate` is PostgreSQL's code."""
+
+    def __init__(self, text: str, sqlstate: str = "") -> None:
+        super().__init__(text)
+        self.sqlstate = sqlstate
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def connect(dsn: str, application_name: str = APPLICATION_NAME) -> Connection:
+    """A connection in autocommit mode that prepares nothing. Raises DatabaseDown."""
+    try:
+        given: dict[str, Any] = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:  # its text quotes the connection string, and so perhaps the password
+        reason = "the connection string of PostgreSQL is not valid: want postgresql://user@host/database"
+        raise DatabaseDown(reason + password_hint(dsn)) from None
+    keepalives = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
+    fixed = {"application_name": application_name, "autocommit": True, "prepare_threshold": None}
+    try:
+        return psycopg.connect(**({"connect_timeout": CONNECT_SECONDS} | keepalives | given | fixed))
+    except psycopg.Error as error:
+        said = without_secrets(one_line(error), dsn) + password_hint(dsn)
+        raise DatabaseDown(f"cannot connect to PostgreSQL: {said}") from None
+
+
+def limits(statement_seconds: float, read_only: bool) -> sql.Composed:
+    """The statement that puts a transaction under our limits; one round trip."""
+    lock = min(statement_seconds, _LOCK_SECONDS)
+    settings = {
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": _milliseconds(statement_seconds),
+        "lock_timeout": _milliseconds(lock),
+        "idle_in_transaction_session_timeout": _milliseconds(statement_seconds + lock),
+    } | ({"transaction_read_only": "on"} if read_only else {})
+    calls = (sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items())
+    return sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls))
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
+
+
+class Session:
+    """One connection, opened when it is needed. `dsn` is asked on every opening, so that a password may change."""
+
+    def __init__(
+        self,
+        dsn: Callable[[], str],
+        statement_seconds: float,
+        read_only: bool = True,
+        application_name: str = APPLICATION_NAME,
+    ) -> None:
+        self._dsn, self._seconds, self._read_only, self._name = dsn, statement_seconds, read_only, application_name
+        self._used_dsn = ""
+        self._connection: Connection | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None and not self._connection.closed
+
+    def open(self) -> None:
+        """Connects unless the connection lives. Raises DatabaseDown, and what `dsn` raises."""
+        if self._connection is not None:
+            try:
+                self._connection.execute("SELECT")
+                return
+            except psycopg.Error:  # the server was restarted, or something between us forgot the connection
+                self._connection.close()
+                self._connection = None
+        self._used_dsn = self._dsn()
+        self._connection = connect(self._used_dsn, self._name)
+
+    @contextlib.contextmanager
+    def transaction(self, statement_seconds: float | None = None) -> Iterator[Connection]:
+        """A transaction under the limits; everything inside sees them. Raises DatabaseDown or StatementRefused."""
+        if self._connection is None:
+            raise DatabaseDown("not connected to PostgreSQL")
+        connection = self._connection
+        try:
+            with connection.transaction():
+                connection.execute(limits(statement_seconds or self._seconds, self._read_only))
+                yield connection
+        except psycopg.Error as error:
+            if connection.closed:
+                raise DatabaseDown(f"connection to PostgreSQL lost: {self.without_secrets(one_line(error))}") from None
+            said = error.diag.message_primary or one_line(error)
+            raise StatementRefused(self.without_secrets(said), error.sqlstate or "") from None
+
+    def rows(self, query: sql.SQL | sql.Composed | str, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
+        """All rows of one query in a transaction of its own. Raises DatabaseDown or StatementRefused."""
+        text = query.encode() if isinstance(query, str) else query
+        with self.transaction() as connection:
+            return connection.execute(text, parameters).fetchall()
+
+    def without_secrets(self, text: str) -> str:
+        """A text without any part of the password that was used last."""
+        return without_secrets(text, self._used_dsn)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def abort(self) -> None:
+        """Cuts the connection under a waiting statement, from another thread. PostgreSQL notices by itself."""
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
