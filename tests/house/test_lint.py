@@ -19,6 +19,7 @@ ROOMS = {
     "dashboards": {"contract", "recording_rules"},
     "provisioning": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters"},
     "demo": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "provisioning"},
+    "benchmarks": {"contract", "exporters", "provisioning", "demo"},
 }
 """Each room, and those below it. Panels are named by alerts as texts, so dashboards and alert_rules do not know each other."""
 

@@ -1,0 +1,86 @@
+"""One run of the benchmarks: how large, in which folder, and the database server that they share."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from demo.database.server import EmbeddedPostgres
+
+# As the measurements that the bars come from were made: data in memory, durable commits.
+_TUNED = {
+    "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica", "max_wal_size": "8GB",
+    "shared_buffers": "4GB", "work_mem": "64MB", "maintenance_work_mem": "512MB", "max_connections": "80",
+    "max_prepared_transactions": "10", "track_io_timing": "off",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured. `rows` are agent executions, `small` the tenth that growth is measured from."""
+
+    rows: int = 10_000_000
+    arrivals: int = 1_000
+    cycles: int = 60
+    repeat: int = 5
+    series: tuple[int, ...] = (10_000, 100_000)
+    scrapes: int = 300
+    seconds: float = 90.0
+    longest: float = 25.0
+    writers: int = 16
+    kills: int = 100
+    runs: int = 10
+    minutes: float = 2.0
+
+    @property
+    def small(self) -> int:
+        return self.rows // 10
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+TINY = Scale(
+    rows=10_000, arrivals=100, cycles=3, repeat=2, series=(1_000,), scrapes=20, seconds=2.0, longest=1.0, writers=4, kills=3,
+    runs=1, minutes=0.1,
+)  # fmt: skip
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Run:
+    """What a benchmark is given. Close it at the end: it stops the database server."""
+
+    folder: Path
+    scale: Scale = field(default_factory=Scale)
+    shared_buffers: str = _TUNED["shared_buffers"]
+    _server: EmbeddedPostgres | None = None
+    _dsn: str = ""
+
+    def dsn(self) -> str:
+        """The superuser's connection string; the server starts when it is first asked for."""
+        if self._server is None:
+            settings = {**_TUNED, "shared_buffers": self.shared_buffers}
+            place, password = self.folder / "postgres", self.folder / "postgres.password"
+            self._server = EmbeddedPostgres(place, free_port(), password, settings)
+            self._dsn = self._server.start()
+        return self._dsn
+
+    def stop_database(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self) -> Run:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_database()
