@@ -1,8 +1,8 @@
 """The contract's relations as SQL over the platform's own tables: the preset, then what the configuration says.
 
 Expressions are SQL of the site's owner, trusted as the configuration is, but each must be one expression. Keys and references
-(`id`, `…_id`) keep the type that they have at the platform; everything else is cast to the contract's type, which costs
-nothing where it has it already.
+keep the type that they have at the platform (a reference without a column has the type of what it would refer to), so that
+they can be joined; everything else is cast to the contract's type, which costs nothing where it has it already.
 """
 
 from __future__ import annotations
@@ -32,9 +32,18 @@ class MappingError(Exception):
         super().__init__("\n".join(problems))
 
 
-def is_key(column: Column) -> bool:
-    """Whether a column is a key or a reference, which keeps the platform's own type."""
-    return column.name == "id" or column.name.endswith("_id")
+REFERS_TO = {
+    "user_id": "users", "assignee_id": "users", "agent_id": "agents", "department_id": "departments",
+    "conversation_id": "conversations", "message_id": "messages", "ticket_id": "tickets", "document_id": "documents",
+    "execution_id": "agent_executions", "workflow_id": "workflow_metrics", "session_id": "session_metrics",
+    "usage_id": "tool_usage_metrics",
+}  # fmt: skip
+"""The relation whose key a column holds. `trace_id` and the like are texts of another system, not keys."""
+
+
+def refers_to(relation: str, column: str) -> str | None:
+    """The relation whose key this column holds, its own included, or None when it is no key."""
+    return relation if column == "id" else REFERS_TO.get(column)
 
 
 def sql_type(column: Column) -> str:
@@ -111,11 +120,11 @@ class Mapping:
         plain = self.column(relation, column)
         name = sql.SQL(row) if row in ("OLD", "NEW") else sql.Identifier(row)
         if plain is not None:
-            return _typed(declared, sql.SQL("{}.{}").format(name, sql.Identifier(plain)))
+            return _typed(relation, declared, sql.SQL("{}.{}").format(name, sql.Identifier(plain)))
         said = mapped.columns[column]
         if said is None:
-            return _null(declared)
-        return _typed(declared, sql.SQL("(SELECT ({}) FROM (SELECT {}.*) AS mapped)").format(sql.SQL(said), name))
+            return self._null(relation, declared)
+        return _typed(relation, declared, sql.SQL("(SELECT ({}) FROM (SELECT {}.*) AS mapped)").format(sql.SQL(said), name))
 
     def problems(self) -> Iterator[str]:
         """What can be told to be wrong without asking a database."""
@@ -140,27 +149,21 @@ class Mapping:
 
     def _subselect(self, relation: str, texts: bool, stamp: bool) -> sql.Composable:
         mapped, declared = self.relations[relation], RELATIONS[relation]
-        columns = [self._selected(mapped, column, texts) for column in declared.columns]
+        columns = [self._selected(relation, column, texts) for column in declared.columns]
         if mapped.absent:
             columns += [sql.SQL("NULL::xid8 AS {}").format(sql.Identifier(STAMP))] * stamp
             return sql.SQL("(SELECT {} WHERE false)").format(sql.SQL(", ").join(columns))
         driving = self.driving(relation)
         if stamp and driving is None:
             raise ValueError(f"{relation} is a query without a driving table, so nothing stamps its rows")
-        source: sql.Composable
-        if mapped.query is None:
-            assert driving is not None
-            source = sql.Identifier(*driving)
-            columns += [sql.Identifier(STAMP)] * stamp
-        else:
-            source = sql.SQL("({}) AS mapped").format(sql.SQL(mapped.query))
-            if stamp:
-                assert driving is not None
-                key = sql.Identifier(self.driving_key(relation))
-                source += sql.SQL(" JOIN (SELECT {key} AS driving_key, {stamp} FROM {table}) AS driving").format(
-                    key=key, stamp=sql.Identifier(STAMP), table=sql.Identifier(*driving)
-                ) + sql.SQL(" ON driving.driving_key = mapped.{key}").format(key=key)
-                columns += [sql.Identifier(STAMP)]
+        source = self._source(relation)
+        if stamp:
+            columns.append(sql.Identifier(STAMP))
+        if stamp and driving is not None and mapped.query is not None:
+            key = sql.Identifier(self.driving_key(relation))
+            source += sql.SQL(" JOIN (SELECT {key} AS driving_key, {stamp} FROM {table}) AS driving").format(
+                key=key, stamp=sql.Identifier(STAMP), table=sql.Identifier(*driving)
+            ) + sql.SQL(" ON driving.driving_key = mapped.{key}").format(key=key)
         return sql.SQL("(SELECT {} FROM {})").format(sql.SQL(", ").join(columns), source)
 
     def driving_key(self, relation: str) -> str:
@@ -168,16 +171,47 @@ class Mapping:
         (key, *_) = RELATIONS[relation].key
         return self.relations[relation].columns.get(key) or key
 
-    def _selected(self, mapped: Mapped, column: Column, texts: bool) -> sql.Composable:
+    def _selected(self, relation: str, column: Column, texts: bool) -> sql.Composable:
+        mapped = self.relations[relation]
         said = None if mapped.absent else mapped.columns.get(column.name, column.name)
-        value: sql.Composable
         if said is None or (column.shown in TEXTS and not texts):
-            value = _null(column)
-        elif is_name(said):
-            value = _typed(column, sql.Identifier(said))
+            value = self._null(relation, column)
         else:
-            value = _typed(column, sql.SQL("({})").format(sql.SQL(said)))
+            value = _typed(relation, column, _written(said))
         return sql.SQL("{} AS {}").format(value, sql.Identifier(column.name))
+
+    def _null(self, relation: str, column: Column) -> sql.Composable:
+        """NULL of the contract's type, or for a key of the type that this key has somewhere at the platform."""
+        domain = refers_to(relation, column.name)
+        found = self.holder(domain) if domain else None
+        if found is None:
+            return sql.SQL("NULL::{}").format(sql.SQL(sql_type(column)))
+        holder, name = found
+        mapped = self.relations[holder]
+        value = _written(mapped.columns.get(name) or name)
+        return sql.SQL("(SELECT {} FROM {} WHERE false)").format(value, self._source(holder))
+
+    def holder(self, domain: str) -> tuple[str, str] | None:
+        """Relation and column that hold keys of a relation at this platform: its own key first, and tables before queries."""
+        found = [
+            (relation, column.name)
+            for relation in (domain, *self.relations)
+            for column in RELATIONS[relation].columns
+            if refers_to(relation, column.name) == domain and self.has(relation, column.name)
+        ]
+        return next((pair for pair in found if not self.is_query(pair[0])), found[0] if found else None)
+
+    def has(self, relation: str, column: str) -> bool:
+        """Whether the platform has anything for a column."""
+        mapped = self.relations[relation]
+        return not mapped.absent and mapped.columns.get(column, column) is not None
+
+    def _source(self, relation: str) -> sql.Composable:
+        mapped, driving = self.relations[relation], self.driving(relation)
+        if mapped.query is not None:
+            return sql.SQL("({}) AS mapped").format(sql.SQL(mapped.query))
+        assert driving is not None
+        return sql.Identifier(*driving)
 
 
 def _merged(preset: Mapped | None, configured: Mapped | None) -> Mapped:
@@ -200,9 +234,9 @@ def _column(relation: str, column: str) -> Column:
     return next(found for found in declared.columns if found.name == column)
 
 
-def _typed(column: Column, value: sql.Composable) -> sql.Composable:
-    return value if is_key(column) else sql.SQL("{}::{}").format(value, sql.SQL(sql_type(column)))
+def _typed(relation: str, column: Column, value: sql.Composable) -> sql.Composable:
+    return value if refers_to(relation, column.name) else sql.SQL("{}::{}").format(value, sql.SQL(sql_type(column)))
 
 
-def _null(column: Column) -> sql.Composable:
-    return sql.SQL("NULL::{}").format(sql.SQL(sql_type(column)))
+def _written(said: str) -> sql.Composable:
+    return sql.Identifier(said) if is_name(said) else sql.SQL("({})").format(sql.SQL(said))
