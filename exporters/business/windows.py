@@ -1,0 +1,56 @@
+"""The trailing windows of figures. They begin at a full minute or hour, so that roll-ups answer them exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from contract.labels import WINDOWS
+
+Tier = Literal["minute", "hour"]
+
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+_LENGTHS = {"1h": _HOUR, "24h": 24 * _HOUR, "7d": timedelta(days=7), "30d": timedelta(days=30)}
+_LONGEST_BY_MINUTE = timedelta(hours=24)
+"""Longer windows are read by the hour: a minute more or less is nothing to them, and the minutes are kept for a day only."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window as of a moment: what happened in `[start, end)`, read from the roll-up `tier`. Times are UTC.
+
+    `end` is the end of the minute or hour that is going on: what a fast clock dates later is not counted before its time.
+    """
+
+    name: str
+    tier: Tier
+    start: datetime
+    end: datetime
+
+
+def window(name: str, now: datetime) -> Window:
+    """The window called `name` (of `contract.labels.WINDOWS`) as of `now`.
+
+    >>> window("24h", datetime(2026, 3, 15, 12, 34, 56, tzinfo=UTC)).start.isoformat()
+    '2026-03-14T12:34:00+00:00'
+    """
+    now = now.astimezone(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    if name == "mtd":
+        return Window(name, "hour", hour.replace(day=1, hour=0), hour + _HOUR)
+    length = _LENGTHS[name]
+    if length > _LONGEST_BY_MINUTE:
+        return Window(name, "hour", hour - length, hour + _HOUR)
+    minute = now.replace(second=0, microsecond=0)
+    return Window(name, "minute", minute - length, minute + _MINUTE)
+
+
+def windows(now: datetime) -> tuple[Window, ...]:
+    """All windows as of `now`, in the contract's order."""
+    return tuple(window(name, now) for name in WINDOWS)
+
+
+def before(of: Window) -> Window:
+    """The equally long window that ends where this one starts."""
+    return Window(of.name, of.tier, of.start - (of.end - of.start), of.start)
