@@ -1,0 +1,91 @@
+"""What the collectors on PostgreSQL have in common: a seat on a connection, named queries, an end to every run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from contract.metrics import Source
+from contract.settings import Settings
+from contract.values import duration_seconds
+from exporters.credentials import CredentialError
+from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, StatementRefused
+from exporters.database.sharing import Seat
+from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
+from exporters.snapshot import Sample, Snapshot
+
+Rows = Sequence[tuple[Any, ...]]
+
+_CYCLE_TIMEOUTS = 3
+"""A run may take this many query timeouts; what is left then waits for the next run."""
+
+
+class DatabaseCollector:
+    """One collector. Its subclasses say in `ask_all` what is asked; a query that fails does not keep the others from going on.
+
+    `name` is the source in `exporter_*` metrics. All times are in seconds.
+    """
+
+    def __init__(self, name: str, interval: str, settings: Settings, seat: Seat, queries: Iterable[str]) -> None:
+        exporter = settings.exporter
+        self.name = name
+        self.interval = duration_seconds(interval)
+        self.query_timeout = min(duration_seconds(exporter.query_timeout), LONGEST_WAIT)
+        self.timeout = CONNECT_SECONDS + (_CYCLE_TIMEOUTS + 1) * self.query_timeout
+        self.max_age = max(duration_seconds(exporter.max_age), 2 * self.interval)
+        self.snapshot: Snapshot | None = None
+        self.seat = seat
+        self.journal = Journal(name, Source.POSTGRES, queries, seat.without_secrets)
+        self._deadline = 0.0
+        self._asked: list[bool] = []
+
+    def collect(self, now: float) -> None:
+        """Asks everything once. Raises SourceDown, with the snapshot saying so as well."""
+        up = False
+        self.journal.begin()
+        self._deadline = time.monotonic() + _CYCLE_TIMEOUTS * self.query_timeout
+        self._asked = []
+        try:
+            try:
+                self.seat.open()
+                self.ask_all(now)
+            except (DatabaseDown, StatementRefused, CredentialError) as error:
+                raise SourceDown(str(error)) from None
+            if not any(self._asked):
+                raise SourceDown(self.explanation() or f"PostgreSQL did not answer one query: {self.journal.last_failure}")
+            up = True
+        finally:
+            self.snapshot = self.journal.snapshot(up, self.more())
+
+    def ask_all(self, now: float) -> None:
+        """Asks every query by `ask`. Anything but a failing query may be raised."""
+        raise NotImplementedError
+
+    def ask(self, query: str, now: float, run: Callable[[], Answer]) -> bool:
+        """Runs one query under its name; whether it succeeded. What the server refuses is noted, and the next may be asked."""
+
+        def answer() -> Answer:
+            if time.monotonic() > self._deadline:
+                raise QueryFailed("not asked: the queries before it took too long")
+            try:
+                return run()
+            except StatementRefused as refused:
+                raise QueryFailed(str(refused)) from None
+
+        self._asked.append(self.journal.ask(query, now, answer))
+        return self._asked[-1]
+
+    def explanation(self) -> str:
+        """A likely reason why no query was answered, or ""."""
+        return ""
+
+    def more(self) -> Iterable[Sample]:
+        """Further samples about the collector itself."""
+        return ()
+
+    def abort(self) -> None:
+        self.seat.abort()
+
+    def without_secrets(self, text: str) -> str:
+        return self.seat.without_secrets(text)
