@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from contract.settings import Settings
 from demo.history.steps import Changes, Key, read
-from demo.langfuse.store import USD, Store
+from demo.langfuse.rows import USD
+from demo.langfuse.store import Store
 from demo.langfuse.times import from_seconds
 from demo.platform.registry import Number
 from exporters.langfuse.month_end import HISTORY_DAYS, forecast, month_start

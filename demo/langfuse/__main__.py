@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
+from demo.langfuse.rate_limits import LIMITS
 from demo.langfuse.server import HOST, PortTaken, address, listen, server
-from demo.langfuse.standin import MODES, VISIBILITY_LAG_SECONDS, Keys, StandIn, price_list
+from demo.langfuse.standin import MODES, OLD_PATH_LAG_SECONDS, VISIBILITY_LAG_SECONDS, Keys, StandIn, price_list
 from demo.langfuse.store import Store
 from demo.world.catalogue import MODELS
 
@@ -37,12 +38,20 @@ def _key(path: Path, option: str) -> str:
 )
 @click.option("--host", default=HOST, show_default=True, help="Address to listen on.")
 @click.option("--port", default=3100, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
-@click.option("--mode", default="v4", show_default=True, type=click.Choice(list(MODES)), help="Version of the interface.")
+@click.option("--mode", default="v4", show_default=True, type=click.Choice(list(MODES)), help="What kind of server to be.")
 @click.option("--public-key-file", required=True, type=_FILE, help="File with the project's public key.")
 @click.option("--secret-key-file", required=True, type=_FILE, help="File with the project's secret key.")
 @click.option(
     "--lag", default=VISIBILITY_LAG_SECONDS, show_default=True, type=click.FloatRange(0), help="Seconds until work can be read."
 )
+@click.option(
+    "--old-path-lag",
+    default=OLD_PATH_LAG_SECONDS,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds more until an event can be read that an old client sent, in modes dual and cloud.",
+)
+@click.option("--plan", default="hobby", show_default=True, type=click.Choice(list(LIMITS)), help="Rate limits of mode cloud.")
 @click.option("--numbers-as-strings", is_flag=True, help="Write integers as text, as ClickHouse before 25.8 does.")
 def main(
     var: Path,
@@ -52,6 +61,8 @@ def main(
     public_key_file: Path,
     secret_key_file: Path,
     lag: float,
+    old_path_lag: float,
+    plan: str,
     numbers_as_strings: bool,
 ) -> None:
     """Serves the rows of the synthetic platform as a Langfuse server does."""
@@ -64,7 +75,8 @@ def main(
         store = Store(var / "langfuse.sqlite")
     except sqlite3.Error as error:
         raise click.BadParameter(f"{var / 'langfuse.sqlite'} cannot be opened: {error}", param_hint="--var") from None
-    standin = StandIn(store, MODES[mode], keys, time.time, price_list(MODELS), lag, numbers_as_strings)
+    prices = price_list(MODELS)
+    standin = StandIn(store, MODES[mode], keys, time.time, prices, lag, numbers_as_strings, plan, old_path_lag)
     serving = server(standin)
 
     def stop(*_: object) -> None:

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from demo.langfuse import times
+
 
 class ApiError(Exception):
-    """An answer with a status and a JSON body."""
+    """An answer with a status, a JSON body, and perhaps headers of its own."""
 
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
+    def __init__(self, status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status}: {body.get('message')}")
         self.status = status
         self.body = body
+        self.headers = dict(headers or {})
+
+
+class RateLimited(ApiError):
+    """429: the next request of a window of `limit` requests is welcome in `seconds`. `now` is seconds since the epoch.
+
+    The body names the end of the window in ISO 8601, the header as JavaScript prints a date.
+    """
+
+    def __init__(self, limit: int, seconds: float, now: float) -> None:
+        wait, reset = math.ceil(seconds), now + seconds
+        details = {
+            "retryAfterSeconds": wait,
+            "limit": limit,
+            "remaining": 0,
+            "resetAt": times.to_iso(times.from_seconds(reset)),
+        }
+        headers = {
+            "Retry-After": str(wait),
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": times.to_javascript(reset),
+        }
+        super().__init__(429, {"message": "Rate limit exceeded", "code": "rate_limited", "details": details}, headers)
 
 
 class InvalidRequest(ApiError):

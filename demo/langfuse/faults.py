@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import formatdate
 from threading import Lock
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-HTML = "<!DOCTYPE html><html><head><title>404: This page could not be found</title></head><body>404</body></html>"
+from demo.langfuse.errors import ApiError, NotFound, RateLimited
 
-Kind = Literal["rate_limited", "timeout", "error", "unavailable", "forbidden", "slow", "drop", "html", "truncated"]
+HTML = "<!DOCTYPE html><html><head><title>404: This page could not be found</title></head><body>404</body></html>"
+BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
+
+Kind = Literal[
+    "unauthorized", "forbidden", "not_found", "timeout", "rate_limited", "error", "unavailable",
+    "slow", "drop", "reset", "html", "bad_gateway", "truncated", "clock",
+]  # fmt: skip
 
 
 class Fault(BaseModel):
     """One kind of failure.
 
-    rate_limited 429, timeout 422, error 500, unavailable 503, forbidden 403; html a 404 page, as a server without the route
-    sends it; truncated a 200 with half of the JSON; drop a connection closed in mid-answer; slow the right answer after
-    `seconds`. It meets requests whose path begins with `path`, the next `times` of them, or all while `times` is None.
+    unauthorized 401, forbidden 403, not_found 404, timeout 422, rate_limited 429, error 500, unavailable 503, all with JSON;
+    html a 404 page, as a server without the route sends it; bad_gateway the 502 page of a proxy; truncated a 200 with half of
+    the JSON; drop a connection closed in mid-answer; reset a connection torn down without one byte; slow the right answer
+    after `seconds` of silence; clock the right answer from a server whose clock (header Date) is `seconds` ahead.
+    It meets requests whose path begins with `path`, the next `times` of them, or all while `times` is None.
     For rate_limited, `seconds` is the time to wait that the answer names.
     """
 
@@ -28,7 +35,7 @@ class Fault(BaseModel):
     kind: Kind
     path: str = "/api/public/"
     times: Annotated[int, Field(ge=1)] | None = 1
-    seconds: Annotated[float, Field(ge=0, le=600)] = 1.0
+    seconds: Annotated[float, Field(ge=0, le=86400)] = 1.0
 
 
 @dataclass
@@ -64,29 +71,23 @@ class Faults:
         return None
 
 
-def refusal(fault: Fault, now: float) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers of a failure that answers with JSON. `now` is seconds since the epoch."""
-    if fault.kind == "rate_limited":
-        wait, reset = round(fault.seconds), now + fault.seconds
-        details = {"retryAfterSeconds": wait, "limit": 100, "remaining": 0, "resetAt": _date(reset)}
-        headers = {
-            "Retry-After": str(wait),
-            "X-RateLimit-Limit": "100",
-            "X-RateLimit-Remaining": "0",
-            "X-RateLimit-Reset": _date(reset),
-        }
-        return 429, {"message": "Rate limit exceeded", "code": "rate_limited", "details": details}, headers
+def refusal(fault: Fault, now: float) -> ApiError | None:
+    """The answer of a failure that is one in JSON, else None. `now` is seconds since the epoch."""
     advice = "Your query could not be completed. Please narrow your request by adding more specific filters"
-    status, body = {
-        "timeout": (422, {"message": f"{advice} (e.g., a shorter date range).", "error": "Request timed out"}),
-        "error": (500, {"message": "Internal Server Error", "error": "An unknown error occurred"}),
-        "unavailable": (503, {"message": "Service Unavailable"}),
-        "forbidden": (403, {"message": "Access denied: this key has no access to the project"}),
-    }[fault.kind]
-    return status, body, {}
-
-
-def _date(seconds: float) -> str:
-    """A date as JavaScript writes it: words, not a number of seconds."""
-    day, date, month, year, clock, _ = formatdate(seconds, usegmt=True).split()
-    return f"{day.rstrip(',')} {month} {date} {year} {clock} GMT+0000 (Coordinated Universal Time)"
+    match fault.kind:
+        case "unauthorized":
+            return ApiError(401, {"message": "Invalid credentials. Confirm that you've configured the correct host."})
+        case "forbidden":
+            return ApiError(403, {"message": "Access denied: this key has no access to the project"})
+        case "not_found":
+            return NotFound("Not found")
+        case "timeout":
+            return ApiError(422, {"message": f"{advice} (e.g., a shorter date range).", "error": "Request timed out"})
+        case "rate_limited":
+            return RateLimited(100, fault.seconds, now)
+        case "error":
+            return ApiError(500, {"message": "Internal Server Error", "error": "An unknown error occurred"})
+        case "unavailable":
+            return ApiError(503, {"message": "Service Unavailable"})
+        case _:
+            return None

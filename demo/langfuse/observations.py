@@ -26,8 +26,8 @@ from demo.langfuse.lists import (
     split,
     write_cursor,
 )  # fmt: skip
+from demo.langfuse.rows import USD
 from demo.langfuse.standin import PROJECT, Ask, Price, StandIn
-from demo.langfuse.store import USD
 from demo.langfuse.times import to_iso
 from demo.langfuse.views import BOOLEAN, NUMBER, STRING, STRINGS
 
@@ -131,7 +131,7 @@ def list_by_cursor(standin: StandIn, ask: Ask) -> dict[str, Any]:
         where += [f"e.started <= {at[0]}", f"({order}) < ({', '.join(at)})"]
     falling = order.replace(",", " DESC,")
     rows = standin.store.select(
-        f"SELECT e.* FROM observations e WHERE {' AND '.join(where)} ORDER BY {falling} DESC LIMIT {form.limit + 1}", values
+        f"SELECT e.* FROM events e WHERE {' AND '.join(where)} ORDER BY {falling} DESC LIMIT {form.limit + 1}", values
     )
     groups = {"core", *split(form.fields)}
     shown = rows[: form.limit]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from demo.langfuse.app import application
 from demo.langfuse.standin import StandIn
@@ -39,7 +41,21 @@ def address(listener: socket.socket) -> str:
 
 
 def server(standin: StandIn) -> uvicorn.Server:
-    return uvicorn.Server(uvicorn.Config(application(standin), log_level="critical", access_log=False))
+    """The server. The stand-in dates its answers itself, by its own clock."""
+
+    class Protocol(H11Protocol):
+        """Remembers its connection, for a failure that tears it down."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            standin.connections[transport.get_extra_info("peername")] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            standin.connections.pop(self.transport.get_extra_info("peername"), None)
+            super().connection_lost(exc)
+
+    config = uvicorn.Config(application(standin), http=Protocol, log_level="critical", access_log=False, date_header=False)
+    return uvicorn.Server(config)
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from asyncio import Transport
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from demo.langfuse.faults import Faults
+from demo.langfuse.rate_limits import RateLimits
+from demo.langfuse.rows import Rows
 from demo.langfuse.store import Store
 from demo.langfuse.times import from_seconds
 
@@ -19,15 +22,32 @@ PROJECT = {
 VISIBILITY_LAG_SECONDS = 2.0
 """From the end of the work to the moment it can be read: queue and write buffer of a real server."""
 
+OLD_PATH_LAG_SECONDS = 900.0
+"""How much later it becomes an event when an old client sent it, on servers that write both."""
+
 
 @dataclass(frozen=True)
 class Mode:
-    """What a server of some version serves. `legacy` is the interface of version 3, `events` that of version 4."""
+    """What a server of some version serves. `legacy` is the interface of version 3, `events` that of version 4.
+
+    A server that serves `both` writes everything twice, and a row of its own for every trace into the events.
+    `cloud` counts requests against a plan.
+    """
 
     name: str
     version: str
     legacy: bool
     events: bool
+    cloud: bool = False
+
+    @property
+    def both(self) -> bool:
+        return self.legacy and self.events
+
+    @property
+    def delays_old_path(self) -> bool:
+        """Whether what old clients send becomes an event much later; elsewhere there is only one way."""
+        return self.both or self.cloud
 
 
 MODES: Mapping[str, Mode] = {
@@ -35,6 +55,8 @@ MODES: Mapping[str, Mode] = {
     for mode in (
         Mode("v3", "3.225.4", legacy=True, events=False),
         Mode("v4", "4.16.0", legacy=False, events=True),
+        Mode("dual", "4.16.0", legacy=True, events=True),
+        Mode("cloud", "4.16.0", legacy=False, events=True, cloud=True),
     )
 }
 
@@ -85,7 +107,10 @@ def price_list(models: Iterable[PricedModel]) -> tuple[Price, ...]:
 
 @dataclass
 class StandIn:
-    """A server to ask. `clock` gives seconds since the epoch; `numbers_as_strings` behaves as ClickHouse before 25.8."""
+    """A server to ask. `clock` gives seconds since the epoch; `numbers_as_strings` behaves as ClickHouse before 25.8.
+
+    `plan` is what the rate limits of mode cloud go by. `connections` are the open ones by the address of the other side.
+    """
 
     store: Store
     mode: Mode
@@ -94,7 +119,20 @@ class StandIn:
     prices: tuple[Price, ...] = ()
     lag_seconds: float = VISIBILITY_LAG_SECONDS
     numbers_as_strings: bool = False
+    plan: str = "hobby"
+    old_path_lag_seconds: float = OLD_PATH_LAG_SECONDS
     faults: Faults = field(default_factory=Faults)
+    connections: dict[Any, Transport] = field(default_factory=dict)
+    limits: RateLimits | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.limits = RateLimits(self.plan, self.clock) if self.mode.cloud else None
+        self.store.show_events(with_traces=self.mode.both)
+
+    def take(self, rows: Rows, old_path: bool) -> None:
+        """Stores what was sent just now: nothing of it can be read before now."""
+        late = self.old_path_lag_seconds if old_path and self.mode.delays_old_path else 0.0
+        self.store.insert(*rows, arrived=self.clock(), late=late)
 
     @property
     def readable(self) -> int:
@@ -106,11 +144,12 @@ class StandIn:
 
 
 class Ask(NamedTuple):
-    """A request, taken apart: parameters as they came (a name may come twice), parts of the path, the JSON body."""
+    """A request, taken apart: parameters as they came (a name may come twice), parts of the path, the JSON body, headers."""
 
     parameters: Mapping[str, list[str]]
     path: Mapping[str, str]
     body: Any
+    headers: Mapping[str, str]
 
     def one(self, name: str) -> str | None:
         """The last value of a parameter, None when it was not sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -37,6 +38,12 @@ def instant(micros: int) -> datetime:
 def to_iso(micros: int) -> str:
     """`2026-11-20T10:00:00.100Z`: what rows carry."""
     return instant(micros).strftime("%Y-%m-%dT%H:%M:%S.") + f"{micros // 1000 % 1000:03d}Z"
+
+
+def to_javascript(seconds: float) -> str:
+    """A date as JavaScript prints it, `Fri Nov 20 2026 12:01:30 GMT+0000 (Coordinated Universal Time)`."""
+    day, date, month, year, clock, _ = formatdate(seconds, usegmt=True).split()
+    return f"{day.rstrip(',')} {month} {date} {year} {clock} GMT+0000 (Coordinated Universal Time)"
 
 
 def bucket_text(micros: int, granularity: str) -> str:

@@ -14,8 +14,8 @@ from demo.langfuse import observations, scores
 from demo.langfuse.errors import NotFound
 from demo.langfuse.filters import METADATA, TIME, Values
 from demo.langfuse.lists import Columns, Page, Time, conditions, half_open, one_of, read_filters, read_parameters
+from demo.langfuse.rows import USD
 from demo.langfuse.standin import PROJECT, Ask, StandIn
-from demo.langfuse.store import USD
 from demo.langfuse.times import to_iso
 from demo.langfuse.views import STRING, STRINGS
 

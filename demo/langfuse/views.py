@@ -1,8 +1,8 @@
 """What can be asked of the metrics interface: views, their dimensions and measures, as SQL over the store.
 
-`e` is the row of the view itself; relations have aliases of their own. Version 1 joins traces, version 2 has their properties
-on every row. A measure has two forms: `row` for one pass over the rows, and `entity` for a first pass that groups by the row's
-id, which the real server does wherever a join may repeat rows.
+`e` is the row of the view itself; relations have aliases of their own. Version 1 reads observations and joins traces, version 2
+reads events, which have the properties of their traces. A measure has two forms: `row` for one pass over the rows, and `entity`
+for a first pass that groups by the row's id, which the real server does wherever a join may repeat rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from demo.langfuse.store import USD
+from demo.langfuse.rows import USD
 
 INTEGER, DECIMAL, NUMBER, STRING, STRINGS, BOOLEAN = "integer", "decimal", "number", "string", "string[]", "boolean"
 
@@ -142,7 +142,7 @@ _OBSERVATIONS_1 = View(
 )
 
 _OBSERVATIONS_2 = View(
-    table="observations",
+    table="events",
     time="start_time",
     dimensions={
         **_OBSERVATION_DIMENSIONS,
@@ -213,6 +213,7 @@ def _scores(version: int, types: tuple[str, ...], own: dict[str, Dimension], mea
     trace_name, trace_of = (
         ("t.trace_name", "t.trace_id = e.trace_id AND t.parent_id IS NULL") if new else ("t.name", "t.id = e.trace_id")
     )
+    observations = "events" if new else "observations"
     observation_of = "o.id = e.observation_id" + (" AND o.trace_id = e.trace_id" if new else " AND o.copy = 0")
     dimensions = {
         "id": Dimension("e.id", high_cardinality=new, empty=""),
@@ -244,7 +245,7 @@ def _scores(version: int, types: tuple[str, ...], own: dict[str, Dimension], mea
         where="e.data_type IN (" + ", ".join(f"'{kind}'" for kind in types) + ")",
         dimensions=dimensions,
         measures={name: known[name] for name in measures},
-        relations={"t": Relation("observations" if new else "traces", trace_of), "o": Relation("observations", observation_of)},
+        relations={"t": Relation("events" if new else "traces", trace_of), "o": Relation(observations, observation_of)},
     )
 
 

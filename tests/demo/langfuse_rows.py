@@ -57,10 +57,11 @@ class Desk:
     mode: str = "v4"
     now: float = field(default_factory=lambda: at("20:00:00"))
     numbers_as_strings: bool = False
+    plan: str = "hobby"
 
     def __post_init__(self) -> None:
-        mode = MODES[self.mode]
-        self.standin = StandIn(Store(":memory:"), mode, KEYS, lambda: self.now, numbers_as_strings=self.numbers_as_strings)
+        how = {"numbers_as_strings": self.numbers_as_strings, "plan": self.plan}
+        self.standin = StandIn(Store(":memory:"), MODES[self.mode], KEYS, lambda: self.now, **how)
         self.transport = httpx.ASGITransport(application(self.standin))
         self.insert = self.standin.store.insert
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langfuse_rows import Desk, at, by, iso, metrics, observation, score
 
-from demo.langfuse.store import Trace
+from demo.langfuse.rows import Trace
 
 A = observation(
     "a", at("10:00:00.100"), 2.25, trace_id="t1", user_id="u1", completion_start=at("10:00:00.600"),

@@ -145,7 +145,7 @@ def test_mistakes_on_the_command_line_are_answered_in_words(tmp_path: Path, prog
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "langfuse.sqlite").write_text("not a database, but long enough to be looked at" * 40)
     for changes, words in (
-        ({"mode": "v5"}, "'v5' is not one of 'v3', 'v4'"),
+        ({"mode": "v5"}, "'v5' is not one of 'v3', 'v4', 'dual', 'cloud'"),
         ({"secret-key-file": str(tmp_path / "empty")}, "is empty; it must hold the key"),
         ({"secret-key-file": str(tmp_path / "none")}, "does not exist"),
         ({"port": program.address.rpartition(":")[2]}, "Address already in use"),

@@ -109,6 +109,8 @@ def test_an_unexpected_failure_is_a_500_without_details() -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "message"),
     [
+        ("unauthorized", 401, "Invalid credentials"),
+        ("not_found", 404, "Not found"),
         ("timeout", 422, "Your query could not be completed. Please narrow"),
         ("error", 500, "Internal Server Error"),
         ("unavailable", 503, "Service Unavailable"),
@@ -137,6 +139,7 @@ def test_a_rate_limit_names_the_time_to_wait() -> None:
     assert answer.headers["x-ratelimit-reset"] == "Fri Nov 20 2026 12:01:30 GMT+0000 (Coordinated Universal Time)"
     assert answer.json()["code"] == "rate_limited"
     assert answer.json()["details"]["retryAfterSeconds"] == 90
+    assert answer.json()["details"]["resetAt"] == "2026-11-20T12:01:30.000Z"
     desk.standin.faults.clear()
     assert desk.get("projects").status_code == 200
 
@@ -147,10 +150,13 @@ def test_answers_that_are_not_json() -> None:
     desk.standin.faults.add(Fault(kind="truncated"))
     page = desk.get("projects")
     assert (page.status_code, page.text[:15]) == (404, "<!DOCTYPE html>")
+    desk.standin.faults.add(Fault(kind="bad_gateway"))
     half = desk.get("projects")
     assert half.status_code == 200
     with pytest.raises(json.JSONDecodeError):
         half.json()
+    proxy = desk.get("projects")
+    assert (proxy.status_code, proxy.headers["content-type"].partition(";")[0]) == (502, "text/html")
 
 
 def test_connections_that_break_or_take_their_time() -> None:
@@ -160,7 +166,12 @@ def test_connections_that_break_or_take_their_time() -> None:
         desk.standin.faults.add(Fault(kind="drop"))
         with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             requests.get(url, auth=auth, timeout=10)
+        desk.standin.faults.add(Fault(kind="reset"))
+        with pytest.raises(requests.ConnectionError, match="[Cc]onnection reset by peer"):
+            requests.get(url, auth=auth, timeout=10)
         desk.standin.faults.add(Fault(kind="slow", seconds=0.2))
         with pytest.raises(requests.ReadTimeout):
             requests.get(url, auth=auth, timeout=(10, 0.05))
-        assert requests.get(url, auth=auth, timeout=10).status_code == 200
+        answer = requests.get(url, auth=auth, timeout=10)
+        assert answer.status_code == 200
+        assert answer.headers["date"] == "Fri, 20 Nov 2026 20:00:00 GMT"
