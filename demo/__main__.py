@@ -115,10 +115,13 @@ def main() -> None:
 @click.option("--no-grafana", is_flag=True, help="Leave Grafana away.")
 @click.option(
     "--langfuse-mode",
-    type=click.Choice(["v4", "v3"]),
+    type=click.Choice(["v4", "v3", "dual", "cloud"]),
     default="v4",
     show_default=True,
-    help="Version of the Langfuse stand-in.",
+    help="What the Langfuse stand-in is: a server of that version, one that serves both, or Langfuse Cloud.",
+)
+@click.option(
+    "--langfuse-plan", type=click.Choice(["hobby", "core", "pro"]), help="Rate limits of --langfuse-mode cloud.  [core]"
 )
 @click.option("--exit-when-ready", is_flag=True, help="End after the table: 0 when all parts are healthy, else 1.")
 def up(
@@ -132,6 +135,7 @@ def up(
     no_preview: bool,
     no_grafana: bool,
     langfuse_mode: str,
+    langfuse_plan: str | None,
     exit_when_ready: bool,
 ) -> None:
     """Start everything, show where it is, and stay until Ctrl-C.
@@ -146,8 +150,11 @@ def up(
     from demo.stack.stack import Options
     from demo.stack.up import up as bring_up
 
+    if langfuse_plan and langfuse_mode != "cloud":
+        raise click.UsageError(f"--langfuse-plan: only --langfuse-mode cloud has plans, not {langfuse_mode}")
+    plan = langfuse_plan or ("core" if langfuse_mode == "cloud" else None)
     wanted = Wanted(seed, scale, days, fresh, history)
-    options = Options(var, wanted, not no_preview and not exit_when_ready, not no_grafana, langfuse_mode)
+    options = Options(var, wanted, not no_preview and not exit_when_ready, not no_grafana, langfuse_mode, plan)
     with _writing_below(var):
         sys.exit(bring_up(options, _settings(config), Screen(), exit_when_ready))
 

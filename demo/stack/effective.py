@@ -33,8 +33,11 @@ def address(ports: Mapping[str, int], name: str) -> str:
     return f"http://{LOOPBACK}:{ports[name]}"
 
 
-def of_stack(configured: Settings, ports: Mapping[str, int], var: Path, reader: Reader, links_to: str) -> Settings:
-    """Settings for every part of the stack. `links_to` is the address where people open dashboards.
+def of_stack(
+    configured: Settings, ports: Mapping[str, int], var: Path, reader: Reader, links_to: str, plan: str | None = None
+) -> Settings:
+    """Settings for every part of the stack. `links_to` is the address where people open dashboards, `plan` the one that the
+    Langfuse stand-in counts requests against.
 
     Notifications go to the sinks unless a webhook file or a mail server was given; Langfuse is the stand-in unless
     LANGFUSE_BASE_URL names one.
@@ -59,7 +62,7 @@ def of_stack(configured: Settings, ports: Mapping[str, int], var: Path, reader: 
             "alertmanager": {"url": address(ports, "alertmanager")},
             "grafana": {"url": links_to},
             "postgres": postgres,
-            "langfuse": _langfuse(ports, kept),
+            "langfuse": _langfuse(ports, kept, plan),
         },
         "scrape": {"platform": targets, "exporter": [f"{LOOPBACK}:{ports['exporter']}"]},
         "exporter": {"listen": f"{LOOPBACK}:{ports['exporter']}"},
@@ -82,11 +85,11 @@ def real_langfuse() -> str | None:
     return os.environ.get("LANGFUSE_BASE_URL") or None
 
 
-def _langfuse(ports: Mapping[str, int], kept: Path) -> dict[str, str]:
+def _langfuse(ports: Mapping[str, int], kept: Path, plan: str | None) -> dict[str, str]:
     if real := real_langfuse():
         return {"base_url": real}
     keys = {f"{kind}_key_file": str(kept / f"langfuse_{kind}_key") for kind in ("public", "secret")}
-    return {"base_url": address(ports, "langfuse"), **keys}
+    return {"base_url": address(ports, "langfuse"), **keys, **({"plan": plan} if plan else {})}
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

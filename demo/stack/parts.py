@@ -61,11 +61,12 @@ def sinks(place: Place) -> Part:
     return _part(place, "inbox", f"Inbox (Slack, mail on port {place.ports['smtp']})", "/healthz", command)
 
 
-def langfuse(place: Place, mode: str) -> Part:
+def langfuse(place: Place, mode: str, plan: str | None = None) -> Part:
     command = python(
         "demo.langfuse",
         *("--var", place.var, "--port", place.ports["langfuse"], "--mode", mode),
         *("--public-key-file", place.secret("langfuse_public_key"), "--secret-key-file", place.secret("langfuse_secret_key")),
+        *(("--plan", plan) if plan else ()),
     )
     return _part(place, "langfuse", "Langfuse (stand-in)", "/api/public/health", command)
 

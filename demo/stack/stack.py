@@ -34,13 +34,14 @@ _INSTALL_SECONDS, _INSTALL_END_SECONDS = 300.0, 3.0
 
 @dataclass(frozen=True)
 class Options:
-    """What a person chose. `var` is the folder of the stack's state (absolute)."""
+    """What a person chose. `var` is the folder of the stack's state (absolute); a stand-in with a plan has its rate limits."""
 
     var: Path
     wanted: Wanted = field(default_factory=Wanted)
     preview: bool = True
     grafana: bool = True
     langfuse_mode: str = "v4"
+    langfuse_plan: str | None = None
 
 
 class Stack:
@@ -167,7 +168,8 @@ class Stack:
         """Secrets, settings and built files; where there is no Grafana, links lead to the preview, which has the same pages."""
         var, chosen = self.place.var, self.place.ports
         links_to = effective.address(chosen, "grafana" if with_grafana or not self._options.preview else "preview")
-        self.settings = effective.of_stack(self.settings, chosen, var, database.reader(self.dsn, var), links_to)
+        reader, plan = database.reader(self.dsn, var), self._options.langfuse_plan
+        self.settings = effective.of_stack(self.settings, chosen, var, reader, links_to, plan)
         secrets.write(var / "secrets" / "slack_webhook_url", effective.address(chosen, "inbox") + "/slack")
         for kind, prefix in (("public", "pk-lf-"), ("secret", "sk-lf-")):
             secrets.kept(var / "secrets" / f"langfuse_{kind}_key", prefix)
@@ -196,7 +198,7 @@ class Stack:
         standin = effective.real_langfuse() is None
         yield parts.sinks(self.place)
         if standin:
-            yield parts.langfuse(self.place, self._options.langfuse_mode)
+            yield parts.langfuse(self.place, self._options.langfuse_mode, self._options.langfuse_plan)
         yield parts.platform(self.place, standin)
         yield parts.exporter(self.place)
         yield from self._server("Alertmanager", "alertmanager", lambda binary: parts.alertmanager(self.place, binary))

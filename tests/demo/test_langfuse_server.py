@@ -167,7 +167,7 @@ def test_connections_that_break_or_take_their_time() -> None:
         with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             requests.get(url, auth=auth, timeout=10)
         desk.standin.faults.add(Fault(kind="reset"))
-        with pytest.raises(requests.ConnectionError, match="[Cc]onnection reset by peer"):
+        with pytest.raises(requests.ConnectionError, match="Connection reset by peer"):
             requests.get(url, auth=auth, timeout=10)
         desk.standin.faults.add(Fault(kind="slow", seconds=0.2))
         with pytest.raises(requests.ReadTimeout):
