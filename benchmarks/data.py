@@ -14,13 +14,12 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES, Relation
 
 DAYS = 100
 AGENTS = 12
-_EDITION = 1
+_EDITION = 2
 _KEPT = timedelta(hours=6)
 _WORK = "bench_work"
 _ROWS = Path(__file__).with_name("data.sql")
@@ -28,7 +27,7 @@ _ROWS = Path(__file__).with_name("data.sql")
 _INDEXES = {
     "conversations": ("ended_at", "user_id"),
     "messages": ("conversation_id",),
-    "agent_executions": ("conversation_id",),
+    "agent_executions": ("conversation_id", "end_time"),
     "tickets": ("updated_at", "status"),
 }
 """What a platform would have besides primary keys and the time columns."""
@@ -73,6 +72,11 @@ def fill(connection: psycopg.Connection, executions: int, until: datetime, say: 
         create_indexes(connection, relation)
 
 
+def database_of(dsn: str, name: str) -> str:
+    """The same server's connection string, as an address, for another database."""
+    return f"{dsn.rpartition('/')[0]}/{name}"
+
+
 def template(dsn: str, executions: int, say: Callable[[str], None]) -> tuple[str, datetime]:
     """Name of the database of that size and the time at which its data end; made anew when it is older than six hours."""
     name = f"bench_{executions}"
@@ -83,7 +87,7 @@ def template(dsn: str, executions: int, say: Callable[[str], None]) -> tuple[str
             return name, mark
         _drop(admin, name)
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        with psycopg.connect(make_conninfo(dsn, dbname=name), autocommit=True) as connection:
+        with psycopg.connect(database_of(dsn, name), autocommit=True) as connection:
             fill(connection, executions, now, say)
         comment = json.dumps({"edition": _EDITION, "until": now.isoformat()})
         admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(comment)))
@@ -99,7 +103,7 @@ def copy_of(dsn: str, name: str) -> Iterator[str]:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
         admin.execute(statement.format(sql.Identifier(_WORK), sql.Identifier(name)))
         try:
-            yield make_conninfo(dsn, dbname=_WORK)
+            yield database_of(dsn, _WORK)
         finally:
             _drop(admin, _WORK)
 
