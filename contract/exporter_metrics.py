@@ -144,7 +144,7 @@ POSTGRES = (
     _histogram(P, "platform_ticket_resolution_seconds", "priority", buckets.TICKET, "Time to the resolution of a ticket"),
     _counter(P, "platform_documents_uploaded_total", "file_type", "Documents uploaded"),
     _counter(P, "platform_documents_processed_total", "file_type status", "Documents whose processing ended"),
-    _counter(P, "platform_document_chunks_total", "", "Chunks made of documents"),
+    _counter(P, "platform_document_chunks_made_total", "", "Chunks made of documents"),
     _counter(P, "platform_kb_searches_total", "result", "Searches of the knowledge base that found something or nothing"),
     _histogram(P, "platform_kb_search_duration_seconds", "", buckets.SEARCH, "Time of a search of the knowledge base"),
     _counter(P, "platform_logins_total", "result", "Attempts to log in"),

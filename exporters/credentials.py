@@ -5,6 +5,7 @@ They are read anew each time they are needed, so that a changed file is enough t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,55 +26,79 @@ class LangfuseAccess:
     secret_key: str = field(repr=False)
 
 
-def _secret(what: str, variable: str, file: str | None, key: str, directory: Path, environ: Mapping[str, str]) -> str:
-    if value := environ.get(variable, "").strip():
-        return value
-    if file is None:
-        raise CredentialError(f"no {what}: set {variable}, or {key} in the configuration")
-    path = directory / file
+def secret_in(path: Path) -> str:
+    """What a secret's file holds, without the white space around it. Raises CredentialError with the file and the reason."""
     try:
         value = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise CredentialError(f"no {what}: {path}: {why}; set {variable}, or correct {key}") from None
+        raise CredentialError(f"{path}: {why}") from None
+    except ValueError:  # a path with a zero byte in it
+        raise CredentialError(f"{str(path)!r} is no path") from None
     if not value:
-        raise CredentialError(f"no {what}: {path} is empty")
+        raise CredentialError(f"{path} is empty")
     return value
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """The secrets of one configuration. `directory` is what its relative paths start from.
+
+    Every method raises CredentialError when its secret cannot be had.
+    """
+
+    settings: Settings
+    directory: Path = Path()
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    def postgres_dsn(self) -> str:
+        """The connection string that the exporter reads with."""
+        file = self.settings.sources.postgres.dsn_file
+        return self._needed("connection string of PostgreSQL", "OBSERVATORY_POSTGRES_DSN", file, "sources.postgres.dsn_file")
+
+    def advance_dsn(self) -> str | None:
+        """The connection string that may write schema `analytics`; None when the exporter shall only read."""
+        file = self.settings.sources.postgres.advance_dsn_file
+        what = "connection string for schema analytics"
+        return self._given(what, "OBSERVATORY_POSTGRES_ADVANCE_DSN", file, "sources.postgres.advance_dsn_file")
+
+    def user_key(self) -> str | None:
+        """The key that turns users into pseudonyms; None when there is none."""
+        return self._given("user key", "OBSERVATORY_USER_KEY", self.settings.database.user_key_file, "database.user_key_file")
+
+    def langfuse(self) -> LangfuseAccess:
+        """Address and keys; LANGFUSE_BASE_URL, _PUBLIC_KEY and _SECRET_KEY come before the configuration."""
+        langfuse = self.settings.sources.langfuse
+
+        def key(kind: str, file: str | None) -> str:
+            place = f"sources.langfuse.{kind}_key_file"
+            return self._needed(f"{kind} key of Langfuse", f"LANGFUSE_{kind.upper()}_KEY", file, place)
+
+        base_url = self.environ.get("LANGFUSE_BASE_URL", "").strip().rstrip("/") or langfuse.base_url
+        return LangfuseAccess(base_url, key("public", langfuse.public_key_file), key("secret", langfuse.secret_key_file))
+
+    def _needed(self, what: str, variable: str, file: str | None, key: str) -> str:
+        value = self._given(what, variable, file, key)
+        if value is None:
+            raise CredentialError(f"no {what}: set {variable}, or {key} in the configuration")
+        return value
+
+    def _given(self, what: str, variable: str, file: str | None, key: str) -> str | None:
+        if value := self.environ.get(variable, "").strip():
+            return value
+        if file is None:
+            return None
+        try:
+            return secret_in(self.directory / file)
+        except CredentialError as problem:
+            raise CredentialError(f"no {what}: {problem}; set {variable}, or correct {key}") from None
+
+
 def postgres_dsn(settings: Settings, directory: Path, environ: Mapping[str, str]) -> Callable[[], str]:
-    """Gives the connection string; `directory` is what relative paths of the configuration start from."""
-    file = settings.sources.postgres.dsn_file
-
-    def dsn() -> str:
-        return _secret(
-            "connection string of PostgreSQL",
-            "OBSERVATORY_POSTGRES_DSN",
-            file,
-            "sources.postgres.dsn_file",
-            directory,
-            environ,
-        )
-
-    return dsn
+    """`Credentials.postgres_dsn` of these."""
+    return Credentials(settings, directory, environ).postgres_dsn
 
 
 def langfuse_access(settings: Settings, directory: Path, environ: Mapping[str, str]) -> Callable[[], LangfuseAccess]:
-    """Gives address and keys of Langfuse; LANGFUSE_BASE_URL, _PUBLIC_KEY and _SECRET_KEY come before the configuration."""
-    langfuse = settings.sources.langfuse
-
-    def key(kind: str, file: str | None) -> str:
-        return _secret(
-            f"{kind} key of Langfuse",
-            f"LANGFUSE_{kind.upper()}_KEY",
-            file,
-            f"sources.langfuse.{kind}_key_file",
-            directory,
-            environ,
-        )
-
-    def access() -> LangfuseAccess:
-        base_url = environ.get("LANGFUSE_BASE_URL", "").strip().rstrip("/") or langfuse.base_url
-        return LangfuseAccess(base_url, key("public", langfuse.public_key_file), key("secret", langfuse.secret_key_file))
-
-    return access
+    """`Credentials.langfuse` of these."""
+    return Credentials(settings, directory, environ).langfuse

@@ -7,14 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from contract.data_plane import Exporter
 from contract.metrics import Source
+from exporters.limits import Limits
 from exporters.logs import LOG, pairs
-from exporters.snapshot import LabelLimits, Reading, Sample, Snapshot, sample, sift
+from exporters.snapshot import Figure, Reading, Snapshot, sample, sift
 
 
 class QueryFailed(Exception):
     """One query gave nothing; others may go on. The text is one line for people, without secrets."""
 
+
+SERIES_LIMIT = Exporter().series_limit
 
 LONGEST_WAIT = 86400.0
 """Seconds. Nothing here waits longer, whatever a server or the configuration asks for: a thread cannot wait for centuries."""
@@ -32,7 +36,7 @@ class SourceDown(Exception):
 class Answer:
     """What a query gave: its samples, how many rows they come from, and whether the answer was cut at a row limit."""
 
-    samples: tuple[Sample, ...]
+    samples: tuple[Figure, ...]
     rows: int
     truncated: bool = False
 
@@ -51,18 +55,25 @@ class Journal:
     """Written by the one thread that runs a collector; others only see the snapshots that it makes.
 
     `source` names the source in `exporter_*` metrics; `yields` is whose metrics the collector may give; `without_secrets` is
-    applied to all that is said; `last_failure` is why a query failed last.
+    applied to all that is said, and a label's value that it would change goes into the overflow; `series_limit` bounds the
+    series of one metric; `last_failure` is why a query failed last.
     """
 
     def __init__(
-        self, source: str, yields: Source, queries: Iterable[str], without_secrets: Callable[[str], str] = str
+        self,
+        source: str,
+        yields: Source,
+        queries: Iterable[str],
+        without_secrets: Callable[[str], str] = str,
+        series_limit: int = SERIES_LIMIT,
     ) -> None:
         self.source, self._without_secrets = source, without_secrets
         self._yields = yields
         self._queries = {name: _Query() for name in queries}
         self._truncated: Counter[str] = Counter()
         self._overflowed: Counter[str] = Counter()
-        self._limits = LabelLimits()
+        self._limits = Limits(series_limit, self._presentable)
+        self._unpresentable = 0
         self.last_failure = ""
 
     def begin(self, keep: Iterable[str] = ()) -> None:
@@ -88,13 +99,22 @@ class Journal:
         query.last_success, query.rows = as_of, answer.rows
         self._truncated[name] += answer.truncated
         good, problems = sift(answer.samples, self._yields)
+        self._unpresentable = 0
         within, overflowed = self._limits.apply(name, good)
         self._overflowed[name] += overflowed
         query.reading = Reading(name, as_of, tuple(within))
-        notes = problems[:3] + [f"{overflowed} rows beyond the label limits went into 'other'"] * bool(overflowed)
+        notes = problems[:3] + [f"{overflowed} rows beyond the limits of labels and series went into 'other'"] * bool(
+            overflowed
+        )
+        notes += [f"{self._unpresentable} label values hold a secret and are not shown"] * bool(self._unpresentable)
         notes += ["the answer was cut at the row limit"] * answer.truncated
         self._complain(name, "; ".join(notes))
         return True
+
+    def _presentable(self, value: str) -> bool:
+        clean = self._without_secrets(value) == value
+        self._unpresentable += not clean
+        return clean
 
     def _complain(self, name: str, complaint: str) -> None:
         query, complaint = self._queries[name], self._without_secrets(complaint)
@@ -106,12 +126,12 @@ class Journal:
         else:
             LOG.info("query is well again", extra=pairs(source=self.source, query=name))
 
-    def snapshot(self, up: bool, more: Iterable[Sample] = ()) -> Snapshot:
+    def snapshot(self, up: bool, more: Iterable[Figure] = ()) -> Snapshot:
         """All that is known now. `more` are further samples without an age."""
         readings = tuple(query.reading for query in self._queries.values() if query.reading)
         return Snapshot(self.source, readings, (*self._about(up), *more))
 
-    def _about(self, up: bool) -> Iterable[Sample]:
+    def _about(self, up: bool) -> Iterable[Figure]:
         yield sample("exporter_source_up", self.source, value=up)
         for name, query in self._queries.items():
             labels = (self.source, name)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporters.exposition import gzip_accepted, negotiate
+from exporters.negotiation import gzip_accepted, negotiate
 from exporters.publication import Publication
 from exporters.scheduler import Scheduler, Standing
 
@@ -38,11 +38,11 @@ def application(scheduler: Scheduler, publication: Publication) -> Starlette:
 
     async def metrics(request: Request) -> Response:
         content_type = negotiate(request.headers.get("accept", ""))
-        compressed = gzip_accepted(request.headers.get("accept-encoding", ""))
+        body, compressed = publication.body(content_type, gzip_accepted(request.headers.get("accept-encoding", "")))
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if compressed:
             headers["Content-Encoding"] = "gzip"
-        return Response(publication.page.body(content_type, compressed), headers=headers)
+        return Response(body, headers=headers)
 
     async def healthz(_: Request) -> Response:
         """Whether the process does its work; a source that is down is no reason to restart it."""

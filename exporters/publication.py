@@ -1,53 +1,135 @@
-"""What scrapers get: the page of all collectors, made anew after every run, and every few seconds so that old values go."""
+"""What scrapers get: the page of all collectors, made anew after every run, and looked after every few seconds so that old
+values go."""
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporters.exposition import Page, Renderer
+from exporters.exposition import EOF, Family, Renderer, exposition
+from exporters.logs import LOG, pairs
+from exporters.negotiation import OPENMETRICS, TEXT
 from exporters.scheduler import Collector
-from exporters.snapshot import Sample
+from exporters.snapshot import Figure, Reading, Snapshot
 
 _HEARTBEAT_SECONDS = 5.0
+_PROCESS_SECONDS = 15.0
+"""How old the figures of the process itself may become while nothing else changes."""
+
+_WANTED_SECONDS = 600.0
+"""How long a form is compressed ahead after it was last asked for."""
+
+_GZIP_LEVEL = 6
+
+
+@dataclass(frozen=True)
+class Page:
+    """One exposition by content type: plain for everybody, compressed where somebody wants it so."""
+
+    plain: Mapping[str, bytes]
+    compressed: Mapping[str, bytes]
+
+
+class _Shelf:
+    """The families of one collector as they were last rendered."""
+
+    def __init__(self, collector: Collector, earlier: Snapshot | None) -> None:
+        self._collector, self._earlier = collector, earlier
+        self._renderer = Renderer()
+        self._shown: tuple[Snapshot | None, tuple[Reading, ...]] = (None, ())
+        self.families: list[Family] = []
+
+    def renewed(self, now: float) -> bool:
+        """Renders what may be served at `now`; whether that is another than before."""
+        snapshot = self._collector.snapshot or self._earlier
+        if snapshot is None:
+            return False
+        served = snapshot.served(now, self._collector.max_age)
+        if snapshot is self._shown[0] and served == self._shown[1]:
+            return False
+        self._shown = (snapshot, served)
+        self.families = self._renderer.families(snapshot.samples(now, self._collector.max_age))
+        return True
 
 
 class Publication:
-    """`page` is replaced whole; reading it takes no lock and waits for nobody."""
+    """The page is replaced whole; reading it takes no lock and waits for nobody.
 
-    def __init__(self, collectors: Sequence[Collector], clock: Callable[[], float] = time.time) -> None:
-        self._collectors, self._clock = collectors, clock
-        self._renderer = Renderer()
-        self._rendering = threading.Lock()
-        self._stop = threading.Event()
+    `earlier` are snapshots of collectors of the same names, to be shown until these here have run; `about` gives the figures
+    of the exporter itself; `clock` seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        collectors: Sequence[Collector],
+        clock: Callable[[], float] = time.time,
+        earlier: Mapping[str, Snapshot] | None = None,
+        about: Callable[[], Iterable[Figure]] = tuple,
+    ) -> None:
+        self._clock, self._about = clock, about
+        self._shelves = [_Shelf(collector, (earlier or {}).get(collector.name)) for collector in collectors]
+        self._about_renderer = Renderer()
+        self._about_families: list[Family] = []
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
-        self.page: Page = self._render()
+        self._wanted = dict.fromkeys((TEXT, OPENMETRICS), clock())
+        self._rendered_at = 0.0
+        self._rendering, self._stop = threading.Lock(), threading.Event()
+        self._complaint = ""
+        self.page = Page({}, {})
+        self.refresh()
+
+    def body(self, content_type: str, compressed: bool) -> tuple[bytes, bool]:
+        """The page in the form asked for, and whether it is compressed: a form that nobody wanted for long comes plain."""
+        page = self.page
+        if compressed:
+            self._wanted[content_type] = self._clock()
+            if content_type in page.compressed:
+                return page.compressed[content_type], True
+        return page.plain[content_type], False
 
     def refresh(self) -> None:
+        """Makes the page anew when something on it has changed."""
         with self._rendering:
-            self.page = self._render()
+            now = self._clock()
+            changed = [shelf.renewed(now) for shelf in self._shelves]
+            families = self._about_renderer.families(self._about())
+            if any(changed) or families != self._about_families or not 0 <= now - self._rendered_at < _PROCESS_SECONDS:
+                self._about_families, self._rendered_at = families, now
+                self.page = self._made(now)
 
-    def _render(self) -> Page:
-        openmetrics: bytes = generate_openmetrics(self._process).removesuffix(b"# EOF\n")  # type: ignore[no-untyped-call]
-        return self._renderer.page(self._samples(), generate_latest(self._process), openmetrics)
-
-    def _samples(self) -> Iterator[Sample]:
-        now = self._clock()
-        for collector in self._collectors:
-            if collector.snapshot is not None:
-                yield from collector.snapshot.samples(now, collector.max_age)
+    def _made(self, now: float) -> Page:
+        shelves = [family for shelf in self._shelves for family in shelf.families]
+        text, openmetrics = exposition([*shelves, *self._about_families])
+        process: bytes = generate_openmetrics(self._process)  # type: ignore[no-untyped-call]
+        plain = {TEXT: text + generate_latest(self._process), OPENMETRICS: openmetrics + process.removesuffix(EOF) + EOF}
+        wanted = [form for form, asked in self._wanted.items() if now - asked <= _WANTED_SECONDS]
+        return Page(plain, {form: gzip.compress(plain[form], _GZIP_LEVEL, mtime=0) for form in wanted})
 
     def start(self) -> None:
         threading.Thread(target=self._beat, name="publication", daemon=True).start()
 
     def _beat(self) -> None:
         while not self._stop.wait(_HEARTBEAT_SECONDS):
+            self.beat()
+
+    def beat(self) -> None:
+        """One look whether something has become too old. Whatever goes wrong is said once and must not end the thread."""
+        try:
             self.refresh()
+        except BaseException as error:  # the page of before stays
+            complaint = f"{type(error).__name__}: {error}"
+            if complaint != self._complaint:
+                LOG.exception("the page cannot be made", extra=pairs(problem=complaint))
+            self._complaint = complaint
+        else:
+            self._complaint = ""
 
     def stop(self) -> None:
         self._stop.set()

@@ -11,6 +11,7 @@ import pytest
 
 from contract.metrics import Source
 from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
+from exporters.negotiation import TEXT
 from exporters.publication import Publication
 from exporters.scheduler import LONGEST_RETRY, Scheduler, pause
 from exporters.snapshot import Snapshot, sample
@@ -65,7 +66,7 @@ def down(retry_after: float = 0.0) -> Callable[[], None]:
 
 def page_lines(publication: Publication) -> dict[str, str]:
     publication.refresh()
-    lines = (line for line in publication.page.text.decode().splitlines() if not line.startswith("#"))
+    lines = (line for line in publication.page.plain[TEXT].decode().splitlines() if not line.startswith("#"))
     return {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines}
 
 
