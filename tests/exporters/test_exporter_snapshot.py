@@ -102,8 +102,6 @@ def test_histograms_are_merged_bucket_by_bucket() -> None:
     great = [calls(f"t{n:02}", 9, 9, total=1.0) for n in range(cap)]
     found = [*great, calls("small", 1, 0, 2, total=0.25), calls("tiny", 0, 1, total=0.5)]
     kept, overflowed = Limits(10_000).apply("tools", found)
-        "tools", [*great, calls("small", 1, 0, 2, total=0.25), calls("tiny", 0, 1, total=0.5)]
-    )
     assert overflowed == 2
     assert kept == [*great, calls(OVERFLOW, 1, 1, 2, total=0.75)]
 
