@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from benchmarks.questions import QUESTIONS, Question
 from benchmarks.program import Program, ProgramError, started
+from benchmarks.questions import QUESTIONS, Question
 from benchmarks.run import free_port
 
 PROGRAM = Path("peer/bin/query-exporter")

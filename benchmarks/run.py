@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ class Run:
     folder: Path
     scale: Scale = field(default_factory=Scale)
     shared_buffers: str = _TUNED["shared_buffers"]
+    say: Callable[[str], None] = lambda _: None
     _server: EmbeddedPostgres | None = None
     _dsn: str = ""
 
