@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -24,12 +25,16 @@ def _names(series: int) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
         yield f"bench_executions_{start // _A_METRIC:03d}", sorted(labels)
 
 
+@cache
+def _metric(name: str) -> Metric:
+    return Metric(f"{name}_total", MetricType.COUNTER, _LABELS, "Executions", Source.POSTGRES)
+
+
 def samples(series: int, value: float) -> list[Sample]:
     """Samples for our renderer, all of one value."""
     made: list[Sample] = []
     for name, labels in _names(series):
-        metric = Metric(f"{name}_total", MetricType.COUNTER, _LABELS, "Executions", Source.POSTGRES)
-        made.extend(Sample(metric, values, value) for values in labels)
+        made.extend(Sample(_metric(name), values, value) for values in labels)
     return made
 
 
