@@ -1,0 +1,75 @@
+"""What dashboards may read of schema `analytics`: the platform's relations without what is nobody's business, tables of our
+own, and the roll-ups by hour, day and week.
+
+In a redacted relation a keyed hash stands for each user (`user_key`), texts are empty unless the content switch is on, and what
+is never shown is not there at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contract.relations import RELATIONS, Column, Relation, Shown
+
+ANALYTICS_SCHEMA = "analytics"
+
+
+class Audience(StrEnum):
+    """Who may read a view. Administrators read everything that anybody reads."""
+
+    EVERYBODY = "everybody"
+    ADMINISTRATORS = "administrators"
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A view or table of schema `analytics` and its columns in order. `relation` is what it shows of the contract."""
+
+    name: str
+    columns: tuple[str, ...]
+    audience: Audience = Audience.EVERYBODY
+    relation: str = ""
+
+    @property
+    def qualified(self) -> str:
+        return f"{ANALYTICS_SCHEMA}.{self.name}"
+
+
+def shown_name(column: Column) -> str:
+    """What a column is called where people see it: hashes of users are keys, not ids."""
+    if column.shown is not Shown.USER:
+        return column.name
+    return "user_key" if column.name in ("id", "user_id") else column.name.removesuffix("_id") + "_key"
+
+
+def shown_columns(relation: Relation) -> tuple[Column, ...]:
+    """The columns of a relation that its redacted view has."""
+    return tuple(column for column in relation.columns if column.shown is not Shown.NEVER)
+
+
+_REDACTED = tuple(
+    Readable(relation.name, tuple(shown_name(column) for column in shown_columns(relation)), relation=relation.name)
+    for relation in RELATIONS.values()
+)
+
+
+def _own(name: str, columns: str, audience: Audience = Audience.EVERYBODY) -> Readable:
+    return Readable(name, tuple(columns.split()), audience)
+
+
+_TABLES = (
+    _own("slo_config", "id scope_type scope sli target_seconds objective window_days created_at"),
+    _own("budgets", "id scope_type scope kind amount period starts_on ends_on"),
+    _own("alert_rules", "id template scope params channel enabled"),
+    _own("incidents", "id kind ref opened_at closed_at severity evidence"),
+    _own("regressions", "id agent version environment metric before after p_value detected_at source state"),
+    _own("profiling_sessions", "id scope params scheduled_at started_at ended_at state result"),
+    _own("load_tests", "id scope params scheduled_at started_at ended_at state result"),
+    _own("forecasts", "series at value low high method made_at"),
+    _own("anomalies", "series at value low high score"),
+    _own("capacity_limits", "scope rps valid_from"),
+    _own("audit_log", "id at actor action target before after dry_run", Audience.ADMINISTRATORS),
+)
+
+READABLE: dict[str, Readable] = {readable.name: readable for readable in (*_REDACTED, *_TABLES)}

@@ -1,0 +1,62 @@
+"""What capture by snapshots needs on a table of the platform: a column that says which transaction wrote a row, an index over
+it, and triggers.
+
+Rows that were there before have no stamp: they are counted by the backfill, and are not rewritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from exporters.database.catalogue import Table
+from exporters.database.indexes import index_name, marked
+from exporters.database.mapping import STAMP
+from exporters.database.plan import Statement, Step
+
+_MARK = "Agent Observatory: "
+
+
+def is_ours(table: Table) -> bool:
+    """Whether the column of our name on this table was put there by us."""
+    return table.stamp_mark.startswith(_MARK)
+
+
+def capture_steps(connection: psycopg.Connection[Any], table: Table, triggers: Sequence[Statement]) -> Iterator[Step]:
+    """Column and triggers in one transaction, so that no row slips between them; then the index, without locking writers out.
+
+    `triggers` are the statements that make functions and triggers of this table; they can be run again.
+    """
+    text = "\n".join(statement.as_string(connection) for statement in triggers)
+    mark = _MARK + hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = sql.Identifier(*table.name)
+    column = sql.Identifier(STAMP)
+    if table.stamp_mark != mark:
+        yield Step(
+            f"capture on {table.name[0]}.{table.name[1]}",
+            (
+                sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} xid8").format(name, column),
+                sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT pg_current_xact_id()").format(name, column),
+                *triggers,
+                sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(name, column, sql.Literal(mark)),
+            ),
+            on_platform=True,
+        )
+    index = index_name(table.name, STAMP)
+    found = next((known for known in table.indexes if known.name == index), None)
+    if found is None or not found.valid:
+        concurrently = sql.SQL("CONCURRENTLY " if table.kind == "r" else "")
+        statements: list[Statement] = []
+        if found is not None:  # what an interrupted build left behind
+            statements.append(sql.SQL("DROP INDEX {}{}").format(concurrently, sql.Identifier(table.name[0], index)))
+        statements.append(
+            sql.SQL("CREATE INDEX {}{} ON {} ({}) WHERE {} IS NOT NULL").format(
+                concurrently, sql.Identifier(index), name, column, column
+            )
+        )
+        statements.append(marked(table.name[0], index))
+        yield Step(f"index of the capture on {table.name[0]}.{table.name[1]}", tuple(statements), alone=True)

@@ -1,0 +1,178 @@
+"""Everything that `observatory db install` does, worked out as a plan first.
+
+What this login may not do is not a failure: it becomes a request to somebody who may, with the statement to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Passwords
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from contract.relations import RELATIONS
+from contract.settings import Settings
+from exporters.database import migrations
+from exporters.database.capture_columns import capture_steps
+from exporters.database.catalogue import Name, Server, Table, read_columns, server, tables
+from exporters.database.indexes import index_steps
+from exporters.database.mapping import STAMP, Mapping
+from exporters.database.mapping_check import Problem, problems
+from exporters.database.plan import Statement, Step, take
+from exporters.database.roles import (
+    POLICY,
+    grant_step,
+    may_read,
+    missing,
+    platform_step,
+    policy_step,
+    role_steps,
+    stored_password,
+)
+from exporters.database.views import view_step
+
+Say = Callable[[str], None]
+Captured = Callable[[psycopg.Connection[Any], Mapping], dict[str, Sequence[Statement]]]
+"""Gives the relations that are captured by snapshots, each with the statements that make its triggers."""
+
+
+class MappingRefused(Exception):
+    """The mapping does not fit the database, so nothing is installed."""
+
+    def __init__(self, found: list[Problem]) -> None:
+        self.problems = tuple(found)
+        super().__init__("\n".join(str(problem) for problem in found))
+
+
+class RolesMissing(Exception):
+    """Roles do not exist, and this login may not create them. `steps` make them."""
+
+    def __init__(self, user: str, steps: list[Step]) -> None:
+        self.steps = tuple(steps)
+        super().__init__(f"{user} may not create roles, and some are missing")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something that somebody else has to do. Without it: what `reason` says."""
+
+    reason: str
+    step: Step
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, in order: `before` needs no schema, `files` make it, `after` stands on it."""
+
+    before: tuple[Step, ...]
+    files: tuple[migrations.Migration, ...]
+    after: tuple[Step, ...]
+    requests: tuple[Request, ...]
+
+    def as_sql(self, connection: psycopg.Connection[Any]) -> str:
+        parts = [step.as_sql(connection) for step in self.before]
+        parts += [f"-- migration {file.file}\nBEGIN;\n{file.text.strip()}\nCOMMIT;" for file in self.files]
+        parts += [step.as_sql(connection) for step in self.after]
+        if self.requests:
+            parts.append("-- To be run by somebody who may:")
+            parts += [f"-- {request.reason}\n{request.step.as_sql(connection)}" for request in self.requests]
+        return "\n\n".join(parts)
+
+
+def plan(connection: psycopg.Connection[Any], settings: Settings, logins: Passwords[str, str], captured: Captured) -> Plan:
+    """Works out what is missing. `logins`: passwords of roles that may log in, by role.
+
+    Raises MappingError, MappingRefused or migrations.MigrationRefused.
+    """
+    mapping = Mapping.of(settings)
+    if found := problems(connection, mapping):
+        raise MappingRefused(found)
+    files = migrations.pending(connection)
+    here = server(connection)
+    columns = columns_read(connection, mapping)
+    known = tables(connection, [*columns, *(name for relation in RELATIONS if (name := mapping.driving(relation)))])
+    work = _Work(connection, settings, here, mapping, known, [], [])
+    before = work.roles(logins)
+    for relation, triggers in captured(connection, mapping).items():
+        name = mapping.driving(relation)
+        assert name is not None
+        work.add(known[name], capture_steps(connection, known[name], triggers), "its changes are found in a dearer way")
+        columns.setdefault(name, set()).add(STAMP)
+    for table, step in index_steps(mapping, known):
+        work.add(table, [step], "questions to it are slower")
+    if view := view_step(connection, mapping, settings.database, known):
+        work.steps.append(view)
+    work.steps.append(grant_step())
+    work.rights(columns)
+    return Plan(tuple(before), tuple(files), tuple(work.steps), tuple(work.requests))
+
+
+def columns_read(connection: psycopg.Connection[Any], mapping: Mapping) -> dict[Name, set[str]]:
+    """All columns of the platform's tables that are read for counting, by table."""
+    found: dict[Name, set[str]] = {}
+    for relation in RELATIONS:
+        for table, columns in read_columns(connection, mapping, relation).items():
+            found.setdefault(table, set()).update(columns)
+    return found
+
+
+def install(connection: psycopg.Connection[Any], todo: Plan, say: Say) -> None:
+    """Does what the plan says, in its order. Run it again after a failure: it goes on where it stopped."""
+    take(connection, todo.before, say)
+    for file in migrations.migrate(connection):
+        say(f"migration {file.file}")
+    take(connection, todo.after, say)
+
+
+@dataclass
+class _Work:
+    """A plan that is being made."""
+
+    connection: psycopg.Connection[Any]
+    settings: Settings
+    server: Server
+    mapping: Mapping
+    tables: dict[Name, Table]
+    steps: list[Step]
+    requests: list[Request]
+
+    def roles(self, logins: Passwords[str, str]) -> list[Step]:
+        """Roles and their logins, or who has to make them. Nothing else can be done without the roles."""
+        if self.server.may_create_roles:
+            stored = {role: stored_password(self.connection, role, password) for role, password in logins.items()}
+            return list(role_steps(self.server, stored))
+        if missing(self.server):
+            raise RolesMissing(self.server.user, list(role_steps(self.server, {})))
+        return []
+
+    def add(self, table: Table, steps: Iterable[Step], otherwise: str) -> None:
+        """Steps on a table of the platform, which are ours to take only where the site lets us and PostgreSQL too."""
+        for step in steps:
+            name = f"{table.name[0]}.{table.name[1]}"
+            if not table.mine:
+                self.requests.append(Request(f"{name} is not {self.server.user}'s; without this {otherwise}", step))
+            elif not self.settings.database.alter_tables:
+                self.requests.append(Request(f"alter_tables is off; without this {otherwise}", step))
+            else:
+                self.steps.append(step)
+
+    def rights(self, columns: dict[Name, set[str]]) -> None:
+        """What the counting roles read of the platform's tables, all rows of it."""
+        new_roles = bool(missing(self.server))
+        for name, wanted in sorted(columns.items()):
+            table = self.tables[name]
+            if (
+                new_roles
+                or not may_read(self.connection, name, wanted & table.columns.keys())
+                or not wanted <= table.columns.keys()
+            ):
+                step = platform_step(name, wanted)
+                if table.grantable:
+                    self.steps.append(step)
+                else:
+                    reason = f"{self.server.user} may not give rights on {name[0]}.{name[1]}; without this it is not counted"
+                    self.requests.append(Request(reason, step))
+            if table.row_security and POLICY not in table.policies:
+                self.add(table, [policy_step(name)], "no row of it is seen, because of its row security")

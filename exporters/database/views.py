@@ -1,0 +1,108 @@
+"""What dashboards see of the platform: a view for each relation of the contract, without names, addresses and texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from contract.analytics import ANALYTICS_SCHEMA, shown_columns, shown_name
+from contract.data_plane import Database
+from contract.relations import RELATIONS, Relation, Shown
+from exporters.database.catalogue import Name, Table
+from exporters.database.mapping import Mapping
+from exporters.database.plan import Statement, Step
+
+CLAIM = "observatory.user_key"
+"""The setting in which a service that checked who is asking names the user key, with SET LOCAL."""
+
+_MARK = "Agent Observatory: view "
+_VIEWS = """
+SELECT relname::text, obj_description(oid, 'pg_class') FROM pg_class
+WHERE relnamespace = to_regnamespace('analytics') AND relkind = 'v'
+"""
+
+
+def own_name(relation: str) -> str:
+    """The view of a user's own rows."""
+    return f"own_{relation}"
+
+
+def has_own(relation: Relation) -> bool:
+    return _user_column(relation) is not None
+
+
+def _user_column(relation: Relation) -> str | None:
+    names = {column.name for column in relation.columns if column.shown is Shown.USER}
+    return next((name for name in ("user_id", "id") if name in names), None)
+
+
+def redacted(mapping: Mapping, relation: Relation, settings: Database) -> Statement:
+    """The query of a relation's view. Joins to the keys of users fall away where nobody selects them."""
+    columns, joins = [], []
+    for column in shown_columns(relation):
+        source: sql.Composable = sql.SQL("t.{}").format(sql.Identifier(column.name))
+        if column.shown is Shown.USER:
+            alias = sql.Identifier(f"key_of_{column.name}")
+            joins.append(
+                sql.SQL(" LEFT JOIN {} AS {alias} ON {alias}.user_id = {source}::text").format(
+                    sql.Identifier(ANALYTICS_SCHEMA, "user_keys"), alias=alias, source=source
+                )
+            )
+            source = sql.SQL("{}.user_key").format(alias)
+        elif column.shown is Shown.CONTENT:
+            shortened = sql.SQL("left({}::text, {})").format(source, sql.Literal(settings.content_length))
+            source = shortened if settings.content else sql.SQL("NULL::text")
+        columns.append(sql.SQL("{} AS {}").format(source, sql.Identifier(shown_name(column))))
+    return sql.SQL("SELECT {} FROM {} AS t{}").format(
+        sql.SQL(", ").join(columns), mapping.table(relation.name, texts=settings.content), sql.SQL("").join(joins)
+    )
+
+
+def own(mapping: Mapping, relation: Relation, tables: dict[Name, Table]) -> Statement:
+    """The query of a user's own rows: those of the claimed user key, found by the user's id, and nobody else's key in them."""
+    user = _user_column(relation)
+    assert user is not None
+    columns = [column for column in shown_columns(relation) if column.shown is Shown.PLAIN]
+    plain, driving = mapping.column(relation.name, user), mapping.driving(relation.name)
+    type_ = tables[driving].columns.get(plain) if plain and driving in tables else None
+    side = sql.SQL("t.{}" if type_ else "t.{}::text").format(sql.Identifier(user))
+    return sql.SQL(
+        "SELECT {columns} FROM {table} AS t WHERE {side} ="
+        " (SELECT k.user_id::{type} FROM {keys} AS k WHERE k.user_key = current_setting({claim}, true))"
+    ).format(
+        columns=sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(column.name)) for column in columns),
+        table=mapping.table(relation.name),
+        side=side,
+        type=sql.SQL(type_ or "text"),
+        keys=sql.Identifier(ANALYTICS_SCHEMA, "user_keys"),
+        claim=sql.Literal(CLAIM),
+    )
+
+
+def view_step(
+    connection: psycopg.Connection[Any], mapping: Mapping, settings: Database, tables: dict[Name, Table]
+) -> Step | None:
+    """Makes the views that are not there as they should be, or None when all are."""
+    marks = dict(connection.execute(_VIEWS).fetchall())
+    statements: list[Statement] = []
+    for name, query in _queries(mapping, settings, tables):
+        mark = _MARK + hashlib.sha256(query.as_string(connection).encode()).hexdigest()[:16]
+        if marks.get(name) == mark:
+            continue
+        view = sql.Identifier(ANALYTICS_SCHEMA, name)
+        if name in marks:
+            statements.append(sql.SQL("DROP VIEW {}").format(view))
+        statements.append(sql.SQL("CREATE VIEW {} WITH (security_barrier) AS {}").format(view, query))
+        statements.append(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
+    return Step("views of the platform's relations, for dashboards", tuple(statements)) if statements else None
+
+
+def _queries(mapping: Mapping, settings: Database, tables: dict[Name, Table]) -> Iterator[tuple[str, Statement]]:
+    for relation in RELATIONS.values():
+        yield relation.name, redacted(mapping, relation, settings)
+        if has_own(relation):
+            yield own_name(relation.name), own(mapping, relation, tables)
