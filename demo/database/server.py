@@ -54,7 +54,7 @@ class EmbeddedPostgres:
         self._port = port
         self._password_file = password_file
         self._options = [word for name, value in {**_SETTINGS, **(settings or {})}.items() for word in ("-c", f"{name}={value}")]
-        self._binaries = _binaries()
+        self._binaries = binaries()
         self._user = _system_user() if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -192,7 +192,7 @@ class EmbeddedPostgres:
         return False
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """The package's programs. It is only found, not imported: importing it makes lock files of its own."""
     found = find_spec(PACKAGE)
     folder = Path(found.origin).parent / f"pginstall{VERSION}" / "bin" if found and found.origin else None
