@@ -103,6 +103,7 @@ def main() -> None:
     up                             start everything and stay until Ctrl-C
     status                         how the running stack is
     incident errors --for 5m       let something go wrong on the platform
+    push-langfuse --for 1d         fill a real Langfuse with its past
     down                           end what a killed stack left behind
     """
 
@@ -200,6 +201,48 @@ def incident(kind: str, duration: str, var: Path) -> None:
         sys.exit(WRONG_INPUT)
     until = time.strftime("%H:%M:%S", time.localtime(declared.end))
     click.echo(f"{kind}: {incidents.KINDS[kind]}, until {until}")
+
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_KEYS = ROOT / "secrets"
+
+
+@main.command("push-langfuse")
+@_var
+@click.option("--for", "duration", default="1d", show_default=True, help="How far back: 6h, 1d, 7d.")
+@click.option("--to", "url", default="http://127.0.0.1:3001", show_default=True, help="Address of the Langfuse server.")
+@click.option(
+    "--public-key-file", type=_FILE, default=_KEYS / "langfuse_public_key", help="File with the project's public key."
+)
+@click.option("--secret-key-file", type=_FILE, default=_KEYS / "langfuse_secret_key", help="File with its secret key.")
+def push_langfuse(var: Path, duration: str, url: str, public_key_file: Path, secret_key_file: Path) -> None:
+    """Send the platform's past model calls to a Langfuse server, by OTLP, for example to the one of docker-compose.yml.
+
+    Nothing is remembered: what is sent again stands twice on the server until it merges its rows.
+    """
+    from contract.values import duration_seconds
+    from demo.langfuse.push import PushError, Server, push
+    from demo.world import spec_file
+    from demo.world.world import World
+
+    try:
+        back = duration_seconds(duration)
+        server = Server(url, *(path.read_text(encoding="utf-8").strip() for path in (public_key_file, secret_key_file)))
+        world = World(spec_file.read(var / "world.json"))
+    except FileNotFoundError:
+        click.echo(f"error: no platform has lived in {var}; `observatory up` makes one", err=True)
+        sys.exit(WRONG_INPUT)
+    except (ValueError, spec_file.SpecError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(WRONG_INPUT)
+    now = time.time()
+    since = max(now - back, world.spec.beginning)
+    try:
+        calls, scores = push(world, since, now, server, lambda c, s: click.echo(f"  {c} observations, {s} scores"))
+    except PushError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(OUT_OF_REACH)
+    click.echo(f"{calls} observations and {scores} scores of the last {duration} are with {url}")
 
 
 @main.command()

@@ -135,7 +135,7 @@ async def _body(request: Request) -> Any:
         raise ApiError(413, {"message": f"The body is larger than {LARGEST_BODY} bytes"})
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidRequest("Invalid JSON in request body") from None
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
-from demo.langfuse import metrics, observations, scores, traces
-from demo.langfuse.errors import ApiError, NotFound
+from demo.langfuse import batches, metrics, observations, otlp, scores, traces
+from demo.langfuse.errors import ApiError, NotFound, deprecation
 from demo.langfuse.faults import Fault
 from demo.langfuse.lists import Page, read_parameters
 from demo.langfuse.question import read_question
@@ -17,9 +17,6 @@ from demo.langfuse.rate_limits import Bucket
 from demo.langfuse.rows import Rows
 from demo.langfuse.standin import PROJECT, Ask, Price, StandIn
 from demo.langfuse.times import MINUTE, to_iso
-
-SUNSET = "2026-11-16"
-"""The day since which Langfuse Cloud has only the interface of version 4."""
 
 Handler = Callable[[StandIn, Ask], dict[str, Any]]
 
@@ -47,15 +44,6 @@ def gone(endpoint: Endpoint, cloud: bool) -> ApiError:
     if cloud:
         body["_deprecation"] = deprecation(endpoint.replacement)
     return ApiError(404, body)
-
-
-def deprecation(replacement: str) -> dict[str, str]:
-    return {
-        "message": f"Langfuse v3 is deprecated; this endpoint will be removed on November 16, 2026. Use {replacement} instead.",
-        "replacement": replacement,
-        "docsUrl": "https://langfuse.com/docs/compatibility",
-        "sunsetAt": SUNSET,
-    }
 
 
 def _health(standin: StandIn, ask: Ask) -> dict[str, Any]:
@@ -140,6 +128,8 @@ ENDPOINTS = (
     Endpoint("GET", _OBSERVATIONS, observations.list_by_cursor),
     Endpoint("GET", _SCORES, scores.list_by_cursor),
     Endpoint("POST", "/api/public/scores", scores.create, "public"),
+    Endpoint("POST", "/api/public/otel/v1/traces", otlp.take, bucket="ingestion"),
+    Endpoint("POST", "/api/public/ingestion", batches.take, bucket="ingestion", status=207),
     _of_version_3("metrics", _metrics(1), _METRICS),
     _of_version_3("observations", observations.list_by_page, _OBSERVATIONS),
     _of_version_3("observations/{id}", observations.one, _OBSERVATIONS),

@@ -44,6 +44,20 @@ class RateLimited(ApiError):
         super().__init__(429, {"message": "Rate limit exceeded", "code": "rate_limited", "details": details}, headers)
 
 
+SUNSET = "2026-11-16"
+"""The day since which Langfuse Cloud has only the interface of version 4."""
+
+
+def deprecation(replacement: str) -> dict[str, str]:
+    """What answers of Langfuse Cloud carry as `_deprecation` when they belong to version 3."""
+    return {
+        "message": f"Langfuse v3 is deprecated; this endpoint will be removed on November 16, 2026. Use {replacement} instead.",
+        "replacement": replacement,
+        "docsUrl": "https://langfuse.com/docs/compatibility",
+        "sunsetAt": SUNSET,
+    }
+
+
 class InvalidRequest(ApiError):
     """400 for a question that is well formed but cannot be answered."""
 

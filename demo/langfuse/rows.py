@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from sqlite3 import Row
 from typing import Any, NamedTuple
 
 from demo.langfuse.times import SECOND, from_seconds
@@ -91,6 +92,24 @@ def _cost(cost: dict[str, float]) -> tuple[int, int, int | None, str]:
         cost = {**cost, "total": sum(cost.values())}
     kinds, units = _amounts(tuple(cost)), tuple([round(usd * USD) for usd in cost.values()])
     return *kinds.totals(units), units[kinds.keys.index("total")] if "total" in cost else None, kinds.text % units
+
+
+def observation_of(row: Row) -> Observation:
+    """The observation that a stored row was made of, with the totals that it did not name."""
+    cost = {kind: units / USD for kind, units in json.loads(row["cost"]).items()}
+    end, first_token = (None if row[name] is None else row[name] / SECOND for name in ("ended", "first_token"))
+    return Observation(
+        row["id"], row["trace_id"], row["parent_id"], row["type"], row["name"], row["level"], row["status_message"],
+        row["started"] / SECOND, end, first_token, row["model"], json.loads(row["usage"]), cost, row["prompt_name"],
+        row["prompt_version"], row["user_id"], row["session_id"], row["trace_name"], tuple(json.loads(row["tags"])),
+        row["environment"], row["version"], row["release"],
+    )  # fmt: skip
+
+
+def trace_of(row: Row) -> Trace:
+    same = (row[name] for name in ("environment", "version", "release"))
+    tags = tuple(json.loads(row["tags"]))
+    return Trace(row["id"], row["started"] / SECOND, row["name"], row["user_id"], row["session_id"], tags, *same)
 
 
 @lru_cache(maxsize=4096)

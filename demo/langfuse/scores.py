@@ -249,9 +249,17 @@ class NewScore(BaseModel):
 
 
 def create(standin: StandIn, ask: Ask) -> dict[str, Any]:
-    """`POST /scores`: a score with a known id replaces the old one."""
+    """`POST /scores`"""
+    return {"id": keep(standin, ask.body, standin.clock())}
+
+
+def keep(standin: StandIn, body: Any, at: float) -> str:
+    """Stores a score of a time (seconds since the epoch) that was sent just now; its id.
+
+    One with a known id replaces the old one. Raises InvalidData.
+    """
     try:
-        new = NewScore.model_validate(ask.body)
+        new = NewScore.model_validate(body)
     except ValidationError as error:
         raise invalid_data(error) from None
     number, text = (None, new.value) if isinstance(new.value, str) else (new.value, None)
@@ -264,8 +272,8 @@ def create(standin: StandIn, ask: Ask) -> dict[str, Any]:
         data_type=new.kind,
         value=number,
         string_value=text,
-        timestamp=standin.clock(),
+        timestamp=at,
         environment=new.environment,
     )
-    standin.store.insert_score(score, new.sessionId)
-    return {"id": score.id}
+    standin.store.insert_score(score, new.sessionId, standin.clock())
+    return score.id

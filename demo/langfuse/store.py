@@ -20,8 +20,10 @@ from demo.langfuse.rows import (
     SCORE_COLUMNS,
     TRACE_COLUMNS,
     Trace,
+    observation_of,
     observation_row,
     score_row,
+    trace_of,
     trace_row,
 )  # fmt: skip
 from demo.langfuse.times import from_seconds
@@ -126,9 +128,19 @@ class Store:
             connection.executemany(_INSERT_TRACE, (trace_row(trace, at, delay) for trace in traces))
             connection.executemany(_INSERT_SCORE, (score_row(score, at) for score in scores))
 
-    def insert_score(self, score: Score, session_id: str | None) -> None:
+    def insert_score(self, score: Score, session_id: str | None, arrived: float) -> None:
         with self._lock:
-            self._connection.execute(_INSERT_SCORE, score_row(score, session_id=session_id))
+            self._connection.execute(_INSERT_SCORE, score_row(score, from_seconds(arrived), session_id))
+
+    def observation(self, id_: str) -> Observation | None:
+        """A stored observation."""
+        rows = self.select("SELECT * FROM observations WHERE id = :id AND copy = 0", {"id": id_})
+        return observation_of(rows[0]) if rows else None
+
+    def trace(self, id_: str) -> Trace | None:
+        """A stored trace."""
+        rows = self.select("SELECT * FROM traces WHERE id = :id", {"id": id_})
+        return trace_of(rows[0]) if rows else None
 
     def repeat(self, observation_ids: Iterable[str]) -> None:
         """Delivers known observations once more, as a client does that retries after a lost answer."""
