@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contract.relations import RELATIONS, Column, Relation, Shown
+from contract.rollup_views import RETENTION_COLUMNS, ROLLUP_VIEWS
 
 ANALYTICS_SCHEMA = "analytics"
 
@@ -72,4 +73,24 @@ _TABLES = (
     _own("audit_log", "id at actor action target before after dry_run", Audience.ADMINISTRATORS),
 )
 
-READABLE: dict[str, Readable] = {readable.name: readable for readable in (*_REDACTED, *_TABLES)}
+_LEDGER = (
+    _own(
+        "llm_calls",
+        "observation_id trace_id conversation_id session_id user_key agent version environment model provider type level "
+        "status error_type started_at ended_at latency_ms ttft_ms input_tokens output_tokens cache_read_tokens cache_write_tokens "
+        "reasoning_tokens total_tokens input_cost_usd output_cost_usd total_cost_usd cost_source prompt_name prompt_version "
+        "release ingested_at",
+    ),
+    _own(
+        "llm_scores",
+        "score_id name source environment data_type value string_value trace_id observation_id session_id model at",
+    ),
+    _own("model_prices", "model_pattern usage_type usd_per_million valid_from valid_to"),
+)
+
+_ROLLUPS = (
+    *(Readable(view.name, view.columns) for view in ROLLUP_VIEWS.values()),
+    Readable("retention_weekly", RETENTION_COLUMNS),
+)
+
+READABLE: dict[str, Readable] = {readable.name: readable for readable in (*_REDACTED, *_TABLES, *_LEDGER, *_ROLLUPS)}

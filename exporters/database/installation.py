@@ -31,7 +31,7 @@ from exporters.database.roles import (
     role_steps,
     stored_password,
 )
-from exporters.database.views import view_step
+from exporters.database.views import platform_views, view_step
 
 Say = Callable[[str], None]
 Captured = Callable[[psycopg.Connection[Any], Mapping], dict[str, Sequence[Statement]]]
@@ -81,8 +81,15 @@ class Plan:
         return "\n\n".join(parts)
 
 
-def plan(connection: psycopg.Connection[Any], settings: Settings, logins: Passwords[str, str], captured: Captured) -> Plan:
-    """Works out what is missing. `logins`: passwords of roles that may log in, by role.
+def plan(
+    connection: psycopg.Connection[Any],
+    settings: Settings,
+    logins: Passwords[str, str],
+    captured: Captured,
+    rollup_views: Iterable[View] = (),
+) -> Plan:
+    """Works out what is missing. `logins`: passwords of roles that may log in, by role. `rollup_views` are made beside those
+    of the platform's relations.
 
     Raises MappingError, MappingRefused or migrations.MigrationRefused.
     """
@@ -102,7 +109,7 @@ def plan(connection: psycopg.Connection[Any], settings: Settings, logins: Passwo
         columns.setdefault(name, set()).add(STAMP)
     for table, step in index_steps(mapping, known):
         work.add(table, [step], "questions to it are slower")
-    if view := view_step(connection, mapping, settings.database, known):
+    if view := view_step(connection, [*platform_views(mapping, settings.database, known), *rollup_views]):
         work.steps.append(view)
     work.steps.append(grant_step())
     work.rights(columns)

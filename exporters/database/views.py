@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -18,6 +18,9 @@ from exporters.database.plan import Statement, Step
 
 CLAIM = "observatory.user_key"
 """The setting in which a service that checked who is asking names the user key, with SET LOCAL."""
+
+View = tuple[str, Statement]
+"""A view of schema analytics: its name and its query."""
 
 _MARK = "Agent Observatory: view "
 _VIEWS = """
@@ -83,13 +86,19 @@ def own(mapping: Mapping, relation: Relation, tables: dict[Name, Table]) -> Stat
     )
 
 
-def view_step(
-    connection: psycopg.Connection[Any], mapping: Mapping, settings: Database, tables: dict[Name, Table]
-) -> Step | None:
+def platform_views(mapping: Mapping, settings: Database, tables: dict[Name, Table]) -> Iterator[View]:
+    """The views of all relations. They are barriers: no condition of a reader sees a row before theirs."""
+    for relation in RELATIONS.values():
+        yield relation.name, redacted(mapping, relation, settings)
+        if has_own(relation):
+            yield own_name(relation.name), own(mapping, relation, tables)
+
+
+def view_step(connection: psycopg.Connection[Any], views: Iterable[View]) -> Step | None:
     """Makes the views that are not there as they should be, or None when all are."""
     marks = dict(connection.execute(_VIEWS).fetchall())
     statements: list[Statement] = []
-    for name, query in _queries(mapping, settings, tables):
+    for name, query in views:
         mark = _MARK + hashlib.sha256(query.as_string(connection).encode()).hexdigest()[:16]
         if marks.get(name) == mark:
             continue
@@ -98,11 +107,4 @@ def view_step(
             statements.append(sql.SQL("DROP VIEW {}").format(view))
         statements.append(sql.SQL("CREATE VIEW {} WITH (security_barrier) AS {}").format(view, query))
         statements.append(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
-    return Step("views of the platform's relations, for dashboards", tuple(statements)) if statements else None
-
-
-def _queries(mapping: Mapping, settings: Database, tables: dict[Name, Table]) -> Iterator[tuple[str, Statement]]:
-    for relation in RELATIONS.values():
-        yield relation.name, redacted(mapping, relation, settings)
-        if has_own(relation):
-            yield own_name(relation.name), own(mapping, relation, tables)
+    return Step("views for dashboards", tuple(statements)) if statements else None
