@@ -138,9 +138,7 @@ POSTGRES = (
     _counter(P, "platform_tickets_resolved_total", "priority", "Tickets resolved"),
     _counter(P, "platform_ticket_sla_total", "kind result", "Tickets that met or missed their service level"),
     _counter(P, "platform_ticket_reopens_total", "priority", "Times that resolved tickets were opened again"),
-    _histogram(
-        P, "platform_ticket_first_response_seconds", "priority", buckets.TICKET, "Time to the first response"
-    ),
+    _histogram(P, "platform_ticket_first_response_seconds", "priority", buckets.TICKET, "Time to the first response"),
     _histogram(P, "platform_ticket_resolution_seconds", "priority", buckets.TICKET, "Time to the resolution of a ticket"),
     _counter(P, "platform_documents_uploaded_total", "file_type", "Documents uploaded"),
     _counter(P, "platform_documents_processed_total", "file_type status", "Documents whose processing ended"),
@@ -200,6 +198,11 @@ SELF = (
     _gauge(X, "exporter_ledger_lag_seconds", "source", "Age of the newest row of the ledger", "seconds"),
     _gauge(X, "exporter_reconciliation_ratio", "measure", "Ledger / Langfuse aggregate; 1 is equal", "ratio"),
     _gauge(X, "exporter_database_connections", "", "Connections to PostgreSQL that are open"),
+    _gauge(
+        X, "exporter_collector_failures", "collector", "Runs of a collector that failed in a row; it waits longer after each"
+    ),
+    _gauge(X, "exporter_collector_duration_seconds", "collector", "Time of the last run of a collector", "seconds"),
+    _gauge(X, "exporter_collector_next_run_timestamp_seconds", "collector", "When a collector will run next", "seconds"),
     _counter(X, "exporter_scrapes_refused_total", "", "Connections refused because of a limit, or for being silent"),
     _counter(X, "exporter_label_overflow_total", "source query", "Rows whose label values went into the overflow"),
 )

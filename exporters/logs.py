@@ -41,10 +41,10 @@ class KeyValueFormatter(logging.Formatter):
 
 
 def to_standard_error(level: int = logging.INFO) -> None:
-    """Sends our events, and the warnings of the HTTP server, to standard error."""
+    """Sends our events, and what asyncio complains of, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(KeyValueFormatter())
-    for logger, lowest in ((LOG, level), (logging.getLogger("uvicorn"), logging.WARNING)):
+    for logger, lowest in ((LOG, level), (logging.getLogger("asyncio"), logging.WARNING)):
         logger.handlers = [handler]
         logger.setLevel(lowest)
         logger.propagate = False

@@ -1,48 +1,37 @@
-"""The exporter as a process: gathers in the background, serves what is ready, ends on SIGTERM or SIGINT."""
+"""The exporter as a process: gathers in the background, serves what is ready, reads its configuration again on SIGHUP, and ends
+on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 import os
 import re
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Generator
-
-import uvicorn
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
 
 from contract.settings import Settings
-from exporters.credentials import LangfuseAccess
-from exporters.langfuse.client import LangfuseClient
-from exporters.langfuse.request_budget import RequestBudget
-from exporters.langfuse.windows import LangfuseCollector
+from exporters.access import Access, tls_context
+from exporters.credentials import CredentialError, Credentials
+from exporters.gathering import Gathering
 from exporters.logs import LOG, pairs, to_standard_error
-from exporters.pages import application
-from exporters.postgres import PostgresCollector
-from exporters.publication import Publication
-from exporters.scheduler import Scheduler
+from exporters.pages import Pages
+from exporters.server import Server
 
 FINE, WRONG_INPUT, NOT_REACHED = 0, 2, 3
 """Exit codes."""
 
-_SHUTDOWN_SECONDS = 3
+_SHUTDOWN_SECONDS = 3.0
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn without its habit of raising a signal once more after it has ended because of it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+class ConfigurationRefused(Exception):
+    """The configuration cannot be used. The text says what is wrong with it."""
 
 
 def listen(address: str) -> socket.socket:
@@ -67,46 +56,107 @@ def listen(address: str) -> socket.socket:
     return server_socket
 
 
-def run(settings: Settings, postgres_dsn: Callable[[], str], langfuse: Callable[[], LangfuseAccess]) -> int:
+@dataclass(frozen=True)
+class Prepared:
+    """A configuration whose files have been read, so that nothing about it can fail any more."""
+
+    settings: Settings
+    access: Access
+    tls: ssl.SSLContext | None
+
+
+def prepared(settings: Settings, directory: Path) -> Prepared:
+    """Raises CredentialError when a file that the server needs cannot be used."""
+    tls = settings.exporter.tls
+    return Prepared(settings, Access(settings.exporter, directory), tls_context(tls, directory) if tls else None)
+
+
+class Process:
+    """One exporter. `load` reads the configuration, or raises ConfigurationRefused; its paths start from `directory`."""
+
+    def __init__(self, load: Callable[[], Settings], directory: Path, environ: Mapping[str, str]) -> None:
+        self._load, self._directory, self._environ = load, directory, environ
+        self._end, self._reading = asyncio.Event(), asyncio.Lock()
+
+    async def serve(self, first: Prepared, listening: socket.socket) -> None:
+        """Serves on a bound socket until a signal ends it."""
+        self._server = Server()
+        self._listening = listening
+        self._adopt(first, None)
+        self._server.listen(listening)
+        loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+
+        def reload() -> None:
+            task = loop.create_task(self._reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        await self._end.wait()
+        for task in reloads:
+            task.cancel()
+        await asyncio.gather(self._server.close(_SHUTDOWN_SECONDS), asyncio.to_thread(self._gathering.stop))
+
+    def _adopt(self, new: Prepared, before: Gathering | None) -> None:
+        """Begins to gather by a configuration, and to serve its page to those whom it lets read. `before` has ended."""
+        credentials = Credentials(new.settings, self._directory, self._environ)
+        gathering = Gathering(new.settings, credentials, lambda: self._server.refused, before)
+        gathering.start()
+        self._settings, self._gathering = new.settings, gathering
+        self._server.tls = new.tls
+        self._server.answer = Pages(new.access, gathering.scheduler, gathering.publication).answer
+        host = self._listening.getsockname()[0]
+        if new.access.open and new.tls is None and not ip_address(host).is_loopback:
+            LOG.warning("everybody who reaches this address may read", extra=pairs(address=new.settings.exporter.listen))
+
+    async def _reload(self) -> None:
+        """Reads configuration and secrets again. When anything is wrong with them all stays as it was, and one line says so."""
+        async with self._reading:
+            try:
+                new = await asyncio.to_thread(lambda: prepared(self._load(), self._directory))
+                moved = new.settings.exporter.listen != self._settings.exporter.listen
+                listening = listen(new.settings.exporter.listen) if moved else None
+            except (ConfigurationRefused, CredentialError, ValueError, OSError) as problem:
+                said = " ".join(str(problem).split())
+                LOG.error("configuration refused, the one before stays", extra=pairs(problem=said))
+                return
+            if listening is not None:
+                before, self._listening = self._listening, listening
+                self._server.listen(listening)
+                self._server.leave(before)
+            await asyncio.to_thread(self._gathering.stop)  # its page is served until there is the next one
+            self._adopt(new, self._gathering)
+            LOG.info("configuration read again", extra=pairs(address=new.settings.exporter.listen))
+
+
+def run(load: Callable[[], Settings], directory: Path = Path(), environ: Mapping[str, str] = os.environ) -> int:
     """Runs until a signal ends it; the exit code. Call it in the main thread.
 
-    Both callables are asked again whenever a connection is made, and may raise `credentials.CredentialError`.
+    `load` is called now and for every SIGHUP, and may raise ConfigurationRefused; secrets are looked for in `environ` and in
+    the files that the configuration names, whose relative paths start from `directory`.
     """
     to_standard_error()
     try:
-        server_socket = listen(settings.exporter.listen)
+        first = prepared(load(), directory)
+        address = first.settings.exporter.listen
+        listening = listen(address)
+    except ConfigurationRefused as error:
+        print(error, file=sys.stderr)
+        return WRONG_INPUT
+    except CredentialError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_INPUT
     except ValueError as error:
         print(f"exporter.listen: {error}", file=sys.stderr)
         return WRONG_INPUT
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        print(f"cannot listen on {settings.exporter.listen}: {why}", file=sys.stderr)
+        print(f"cannot listen on {address}: {why}", file=sys.stderr)
         return NOT_REACHED
-    client = LangfuseClient(langfuse, RequestBudget(settings.sources.langfuse.plan))
-    collectors = (PostgresCollector(settings, postgres_dsn), LangfuseCollector(settings, client))
-    publication = Publication(collectors)
-    scheduler = Scheduler(collectors, publication.refresh)
-    server = _Server(
-        uvicorn.Config(
-            application(scheduler, publication),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
-    )
-    LOG.info("listening", extra=pairs(address=settings.exporter.listen))
-    for collector in collectors:
-        LOG.info("collector", extra=pairs(source=collector.name, interval_seconds=collector.interval))
-    scheduler.start()
-    publication.start()
-    try:
-        server.run(sockets=[server_socket])
-    finally:
-        publication.stop()
-        scheduler.stop()
-        for collector in collectors:
-            collector.close()
+    LOG.info("listening", extra=pairs(address=address))
+    gc.freeze()  # what was imported stays: no need to look through it again and again while a page is made
+    asyncio.run(Process(load, directory, environ).serve(first, listening))
     LOG.info("ended")
     return FINE

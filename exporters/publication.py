@@ -82,7 +82,8 @@ class Publication:
         self._rendered_at = 0.0
         self._rendering, self._stop = threading.Lock(), threading.Event()
         self._complaint = ""
-        self.page = Page({}, {})
+        self._thread = threading.Thread(target=self._beat, name="publication", daemon=True)
+        self.page = self._made((), clock())
         self.refresh()
 
     def body(self, content_type: str, compressed: bool) -> tuple[bytes, bool]:
@@ -95,41 +96,43 @@ class Publication:
         return page.plain[content_type], False
 
     def refresh(self) -> None:
-        """Makes the page anew when something on it has changed."""
+        """Makes the page anew when something on it has changed. Never raises: the page of before stays, and it is said once."""
         with self._rendering:
-            now = self._clock()
-            changed = [shelf.renewed(now) for shelf in self._shelves]
-            families = self._about_renderer.families(self._about())
-            if any(changed) or families != self._about_families or not 0 <= now - self._rendered_at < _PROCESS_SECONDS:
-                self._about_families, self._rendered_at = families, now
-                self.page = self._made(now)
+            try:
+                self._refresh(self._clock())
+            except BaseException as error:
+                complaint = f"{type(error).__name__}: {error}"
+                if complaint != self._complaint:
+                    LOG.exception("the page cannot be made", extra=pairs(problem=complaint))
+                self._complaint = complaint
+            else:
+                self._complaint = ""
 
-    def _made(self, now: float) -> Page:
-        shelves = [family for shelf in self._shelves for family in shelf.families]
-        text, openmetrics = exposition([*shelves, *self._about_families])
+    def _refresh(self, now: float) -> None:
+        changed = [shelf.renewed(now) for shelf in self._shelves]
+        families = self._about_renderer.families(self._about())
+        if any(changed) or families != self._about_families or not 0 <= now - self._rendered_at < _PROCESS_SECONDS:
+            self.page = self._made([*(family for shelf in self._shelves for family in shelf.families), *families], now)
+            self._about_families, self._rendered_at = families, now
+
+    def _made(self, families: Sequence[Family], now: float) -> Page:
+        text, openmetrics = exposition(families)
         process: bytes = generate_openmetrics(self._process)  # type: ignore[no-untyped-call]
         plain = {TEXT: text + generate_latest(self._process), OPENMETRICS: openmetrics + process.removesuffix(EOF) + EOF}
         wanted = [form for form, asked in self._wanted.items() if now - asked <= _WANTED_SECONDS]
         return Page(plain, {form: gzip.compress(plain[form], _GZIP_LEVEL, mtime=0) for form in wanted})
 
+    @property
+    def alive(self) -> bool:
+        """Whether old values are looked after."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
-        threading.Thread(target=self._beat, name="publication", daemon=True).start()
+        self._thread.start()
 
     def _beat(self) -> None:
         while not self._stop.wait(_HEARTBEAT_SECONDS):
-            self.beat()
-
-    def beat(self) -> None:
-        """One look whether something has become too old. Whatever goes wrong is said once and must not end the thread."""
-        try:
             self.refresh()
-        except BaseException as error:  # the page of before stays
-            complaint = f"{type(error).__name__}: {error}"
-            if complaint != self._complaint:
-                LOG.exception("the page cannot be made", extra=pairs(problem=complaint))
-            self._complaint = complaint
-        else:
-            self._complaint = ""
 
     def stop(self) -> None:
         self._stop.set()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from exporters.journal import LONGEST_WAIT, SourceDown
 from exporters.logs import LOG, pairs
-from exporters.snapshot import Snapshot
+from exporters.snapshot import Sample, Snapshot, sample
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 """Seconds. A collector whose interval is longer than the longest retry waits for its interval at most."""
@@ -54,15 +54,21 @@ class Collector(Protocol):
     def without_secrets(self, text: str) -> str:
         """A text about the source without its keys and passwords."""
 
+    def close(self) -> None:
+        """Gives back its connections. Called once, when it does not run any more."""
+
 
 @dataclass(frozen=True)
 class Standing:
-    """How a collector does, replaced whole after each run. `due` is the scheduler's timer at its next run.
+    """How a collector does, replaced whole after each run.
 
-    `reason` says why its last run failed, or is empty.
+    `due` is the scheduler's timer at its next run, `next_run` the same in seconds since the epoch; `duration` is what the last
+    run took, in seconds; `reason` says why it failed, or is empty.
     """
 
     due: float
+    next_run: float = 0.0
+    duration: float = 0.0
     runs: int = 0
     failures: int = 0
     last_success: float | None = None
@@ -78,9 +84,10 @@ def pause(interval: float, failures: int, retry_after: float, chance: float) -> 
 
 
 class Scheduler:
-    """`gathered` is called after each run, in the collector's thread.
+    """`gathered` is called after each run, in the collector's thread, and must not raise.
 
-    `clock` gives seconds since the epoch, which the figures are asked for; `timer` seconds that never jump, which it waits by.
+    `clock` gives seconds since the epoch, which the figures are asked for; `timer` seconds that never jump, which it waits by;
+    `earlier` is how collectors of the same names did before, in a scheduler that has ended.
     """
 
     def __init__(
@@ -90,10 +97,13 @@ class Scheduler:
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
+        earlier: Mapping[str, Standing] | None = None,
     ) -> None:
         self.collectors = tuple(collectors)
         self._gathered, self._clock, self._timer, self._chance = gathered, clock, timer, chance
-        self._standings = {collector.name: Standing(timer()) for collector in collectors}
+        self._standings = {
+            collector.name: replace((earlier or {}).get(collector.name, Standing(0.0)), due=timer()) for collector in collectors
+        }
         self._running = {collector.name: threading.Lock() for collector in collectors}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -112,6 +122,14 @@ class Scheduler:
         """Whether every background thread runs."""
         return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
+    def figures(self) -> Iterator[Sample]:
+        """How the collectors do, for the page."""
+        for name, standing in self.standings.items():
+            yield sample("exporter_collector_failures", name, value=standing.failures)
+            if standing.runs:
+                yield sample("exporter_collector_duration_seconds", name, value=standing.duration)
+                yield sample("exporter_collector_next_run_timestamp_seconds", name, value=standing.next_run)
+
     def step(self, collector: Collector) -> float:
         """Runs a collector if it is due and not running; seconds until it is due (again)."""
         lock = self._running[collector.name]
@@ -123,12 +141,20 @@ class Scheduler:
         return max(0.0, self._standings[collector.name].due - self._timer())
 
     def _run(self, collector: Collector) -> None:
-        before, now = self._standings[collector.name], self._clock()
+        before, now, begun = self._standings[collector.name], self._clock(), self._timer()
         reason, retry_after = self._outcome(collector, now)
         failures = before.failures + 1 if reason else 0
-        wait = pause(collector.interval, failures, retry_after, self._chance())
-        after = replace(before, due=self._timer() + wait, runs=before.runs + 1, failures=failures, reason=reason)
-        self._standings[collector.name] = after if reason else replace(after, last_success=now)
+        wait, ended = pause(collector.interval, failures, retry_after, self._chance()), self._timer()
+        self._standings[collector.name] = Standing(
+            due=ended + wait,
+            next_run=self._clock() + wait,
+            duration=ended - begun,
+            runs=before.runs + 1,
+            failures=failures,
+            last_success=before.last_success if reason else now,
+            reason=reason,
+        )
+        self._gathered()
         if reason:
             said = LOG.warning if reason != before.reason else LOG.debug
             said("source is down", extra=pairs(source=collector.name, reason=reason, failures=failures, retry_seconds=wait))
@@ -138,10 +164,7 @@ class Scheduler:
     def _outcome(self, collector: Collector, now: float) -> tuple[str, float]:
         """Why a run failed, or "", and the seconds that the source wants to be left alone."""
         try:
-            try:
-                self._collect(collector, now)
-            finally:
-                self._gathered()
+            self._collect(collector, now)
         except SourceDown as down:
             return collector.without_secrets(str(down)), down.retry_after
         except BaseException as error:  # whatever it is, it must not end the thread, or hide the other collectors

@@ -214,17 +214,21 @@ def demo(arguments: tuple[str, ...]) -> None:
 @main.command()
 @_config_option
 def exporter(config: Path | None) -> None:
-    """Serve the metrics from PostgreSQL and Langfuse, until a signal ends it.
+    """Serve the metrics from PostgreSQL and Langfuse, until a signal ends it; SIGHUP makes it read its configuration again.
 
     \b
     OBSERVATORY_POSTGRES_DSN=postgresql://… observatory exporter
     observatory exporter --config site.yaml
     """
-    from exporters import credentials, process
+    from exporters import process
 
-    settings, here = _settings(config), Path()
-    dsn = credentials.postgres_dsn(settings, here, os.environ)
-    raise SystemExit(process.run(settings, dsn, credentials.langfuse_access(settings, here, os.environ)))
+    def load() -> Settings:
+        try:
+            return _settings(config)
+        except InputError as problem:
+            raise process.ConfigurationRefused(str(problem)) from None
+
+    raise SystemExit(process.run(load))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

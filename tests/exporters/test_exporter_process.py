@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -21,7 +22,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporters.exposition import OPENMETRICS, TEXT
+from exporters.negotiation import OPENMETRICS, TEXT
 from exporters.process import listen
 
 if TYPE_CHECKING:
@@ -33,12 +34,15 @@ SECRET = "sk-lf-never-to-be-seen"
 FORM = "write host:port, port 1 to 65535, for example 127.0.0.1:9464\n"
 
 PROGRAM = """
-import json, sys
+import json, pathlib, sys
 from contract.settings import Settings
-from exporters.credentials import LangfuseAccess
-from exporters.process import run
-given = json.loads(sys.argv[1])
-sys.exit(run(Settings.model_validate(given["settings"]), lambda: given["dsn"], lambda: LangfuseAccess(*given["langfuse"])))
+from exporters.process import ConfigurationRefused, run
+def load():
+    try:
+        return Settings.model_validate_json(pathlib.Path(sys.argv[1]).read_text())
+    except ValueError:
+        raise ConfigurationRefused("the configuration is wrong") from None
+sys.exit(run(load))
 """
 
 
@@ -50,13 +54,23 @@ def free_port() -> int:
 class Exporter:
     """A running exporter. Its address is known before it answers."""
 
-    def __init__(self, dsn: str, langfuse: str, listen: str, query_timeout: str = "10s") -> None:
-        settings = {"exporter": {"listen": listen, "intervals": {"business": "1s"}, "query_timeout": query_timeout}}
-        given = {"settings": settings, "dsn": dsn, "langfuse": [langfuse, "pk", SECRET]}
+    def __init__(self, folder: Path, dsn: str, langfuse: str, listen: str, **exporter: Any) -> None:
+        self.settings = {"exporter": {"listen": listen, "intervals": {"business": "1s"}, **exporter}}
+        self.file = folder / "settings.json"
+        self.write()
+        secrets = {"OBSERVATORY_POSTGRES_DSN": dsn, "LANGFUSE_BASE_URL": langfuse}
+        keys = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": SECRET}
         self.url = f"http://{listen}"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, json.dumps(given)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", PROGRAM, str(self.file)],
+            cwd=ROOT,
+            env={**os.environ, **secrets, **keys},
+            stderr=subprocess.PIPE,
+            text=True,
         )
+
+    def write(self) -> None:
+        self.file.write_text(json.dumps(self.settings))
 
     def get(self, path: str, **headers: str) -> requests.Response:
         return requests.get(self.url + path, headers=headers, timeout=5)
@@ -84,8 +98,8 @@ class Exporter:
 
 
 @contextmanager
-def running(dsn: str, langfuse: str, query_timeout: str = "10s") -> Iterator[Exporter]:
-    exporter = Exporter(dsn, langfuse, f"127.0.0.1:{free_port()}", query_timeout)
+def running(folder: Path, dsn: str, langfuse: str, **settings: Any) -> Iterator[Exporter]:
+    exporter = Exporter(folder, dsn, langfuse, f"127.0.0.1:{free_port()}", **settings)
     try:
         yield exporter
     finally:
@@ -93,9 +107,11 @@ def running(dsn: str, langfuse: str, query_timeout: str = "10s") -> Iterator[Exp
         exporter.process.communicate()
 
 
-def test_it_serves_ready_bytes_in_every_form(platform_database: str, server: ScriptedServer, script: type[Script]) -> None:
+def test_it_serves_ready_bytes_in_every_form(
+    tmp_path: Path, platform_database: str, server: ScriptedServer, script: type[Script]
+) -> None:
     server.scripts["/api/public/v2/metrics"] = [script.rows()]
-    with running(platform_database, server.url) as exporter:
+    with running(tmp_path, platform_database, server.url) as exporter:
         exporter.until(lambda: exporter.get("/readyz").status_code == 200)
         plain = exporter.get("/metrics", **{"Accept-Encoding": "identity"})
         assert plain.headers["Content-Type"] == TEXT
@@ -114,12 +130,12 @@ def test_it_serves_ready_bytes_in_every_form(platform_database: str, server: Scr
         ready = exporter.get("/readyz").json()
         assert ready["collectors"]["postgres"]["state"] == ready["collectors"]["langfuse"]["state"] == "up"
         landing = exporter.get("/").text
-        assert "<td>postgres</td><td>up</td>" in landing
+        assert "<td>postgres</td><td>up</td><td>0</td>" in landing
         assert exporter.get("/nowhere").status_code == 404
 
 
-def test_sources_that_are_down_are_said_and_hide_nothing(platform_database: str) -> None:
-    with running(platform_database, "http://127.0.0.1:9") as exporter:
+def test_sources_that_are_down_are_said_and_hide_nothing(tmp_path: Path, platform_database: str) -> None:
+    with running(tmp_path, platform_database, "http://127.0.0.1:9") as exporter:
         exporter.until(lambda: exporter.get("/readyz").status_code == 200)
         collectors = exporter.get("/readyz").json()["collectors"]
         assert collectors["langfuse"]["state"] == "down"
@@ -139,10 +155,10 @@ def test_sources_that_are_down_are_said_and_hide_nothing(platform_database: str)
         assert line.startswith("time=2"), line
 
 
-def test_a_scrape_does_not_wait_for_a_database_that_hangs(platform_database: str) -> None:
+def test_a_scrape_does_not_wait_for_a_database_that_hangs(tmp_path: Path, platform_database: str) -> None:
     with psycopg.connect(platform_database) as other:
         other.execute("LOCK TABLE app.agents IN ACCESS EXCLUSIVE MODE")
-        with running(platform_database, "http://127.0.0.1:9", "5s") as exporter:
+        with running(tmp_path, platform_database, "http://127.0.0.1:9", query_timeout="5s") as exporter:
             exporter.until(lambda: exporter.get("/healthz").status_code == 200)
             assert exporter.get("/readyz").status_code == 503, "the first run still waits for the lock"
             times = []
@@ -155,10 +171,10 @@ def test_a_scrape_does_not_wait_for_a_database_that_hangs(platform_database: str
             assert exporter.process.wait(10) == 0, "it ends at once, though a query is still waiting"
 
 
-def test_a_database_that_comes_back_is_seen(platform_database: str) -> None:
+def test_a_database_that_comes_back_is_seen(tmp_path: Path, platform_database: str) -> None:
     with psycopg.connect(platform_database, autocommit=True) as connection:
         connection.execute("ALTER SCHEMA app RENAME TO away")
-        with running(platform_database, "http://127.0.0.1:9") as exporter:
+        with running(tmp_path, platform_database, "http://127.0.0.1:9") as exporter:
             exporter.until(lambda: exporter.get("/readyz").status_code == 200)
             assert exporter.figures()['exporter_query_success{query="users",source="postgres"}'] == 0
             assert exporter.figures()['exporter_source_up{source="postgres"}'] == 0
@@ -182,13 +198,13 @@ def test_what_is_no_address_is_answered_with_the_right_form(address: str) -> Non
 
 
 def test_a_server_that_refuses_for_ever_and_repeats_our_keys(
-    platform_database: str, server: ScriptedServer, script: type[Script]
+    tmp_path: Path, platform_database: str, server: ScriptedServer, script: type[Script]
 ) -> None:
     server.scripts["/api/public/v2/metrics"] = [
         script.status(400, f"what is {SECRET}?"),
         script.status(429, SECRET, Retry_After="99999999999"),
     ]
-    with running(platform_database, server.url) as exporter:
+    with running(tmp_path, platform_database, server.url) as exporter:
         exporter.until(lambda: exporter.get("/readyz").status_code == 200)
         assert exporter.get("/readyz").json()["collectors"]["langfuse"]["state"] == "down"
         assert SECRET not in exporter.get("/").text
@@ -208,10 +224,11 @@ def test_a_server_that_refuses_for_ever_and_repeats_our_keys(
         ("127.0.0.1:²", 2, "exporter.listen: '127.0.0.1:²' is not an address to listen on; " + FORM),
     ],
 )
-def test_an_address_that_cannot_be_had_is_one_line(address: str, code: int, line: str) -> None:
+def test_an_address_that_cannot_be_had_is_one_line(tmp_path: Path, address: str, code: int, line: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        exporter = Exporter("", "http://127.0.0.1:9", f"127.0.0.1:{port}" if address == "taken" else address)
+        wanted = f"127.0.0.1:{port}" if address == "taken" else address
+        exporter = Exporter(tmp_path, "", "http://127.0.0.1:9", wanted)
         _, said = exporter.process.communicate(timeout=20)
     assert exporter.process.returncode == code
     assert said == line.format(port=port)
