@@ -1,0 +1,76 @@
+"""Counting what is new: one short transaction a source, exactly once, by any number of processes."""
+
+# ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours, or was quoted by psycopg
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg.types.json import Jsonb
+
+from exporters.rollups.capture import Capture
+from exporters.rollups.capture.choice import Mode
+from exporters.rollups.capture.snapshot import SnapshotCapture
+from exporters.rollups.state import Connection, lock, states
+from exporters.rollups.statement import Form, quoted, render
+
+CAPTURES: dict[Mode, Capture] = {"snapshot": SnapshotCapture()}
+"""The ways of capture that there are."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of a source did, in rows: looked at, of these final rows that were corrected, rows that are gone."""
+
+    source: str
+    looked: int
+    corrected: int
+    gone: int
+
+
+def register(connection: Connection, form: Form, mode: Mode) -> None:
+    """Begins to count a source; nothing when it is counted already. Call it once everything that `mode` needs is installed.
+
+    Rows that are there already are left to the backfill, where the mode tells them from new ones.
+    """
+    watermark = CAPTURES[mode].first_watermark(connection, form)
+    backfilled = mode == "snapshot"
+    connection.execute(
+        "INSERT INTO analytics.sources (source, mode, driving, system_identifier, watermark, backfill_time, backfill_key)"
+        " SELECT %(source)s, %(mode)s, to_regclass(%(driving)s)::oid, (SELECT system_identifier::text FROM pg_control_system()),"
+        " %(watermark)s, CASE WHEN %(old)s THEN 'infinity'::timestamptz END, CASE WHEN %(old)s THEN '' END"
+        " ON CONFLICT (source) DO NOTHING",
+        {
+            "source": form.source.name,
+            "mode": mode,
+            "driving": form.driving,
+            "watermark": Jsonb(watermark),
+            "old": backfilled,
+        },
+    )
+
+
+def news(connection: Connection, forms: Mapping[str, Form]) -> list[str]:
+    """The sources that have something to count, by one query for all. Reads only."""
+    asked = []
+    for state in states(connection):
+        if (form := forms.get(state.source)) is not None:
+            condition = CAPTURES[state.mode].news(form, state)
+            asked.append(f"SELECT {quoted(state.source)} WHERE {condition or 'true'}")
+    if not asked:
+        return []
+    return [source for (source,) in connection.execute(" UNION ALL ".join(asked).encode())]
+
+
+def advance(connection: Connection, form: Form) -> Step | None:
+    """One step of a source, inside a transaction that the caller has opened under limits (UTC, jit off).
+
+    None when somebody else is advancing this source, or when it is not registered.
+    """
+    state = lock(connection, form.source.name)
+    if state is None:
+        return None
+    touched = CAPTURES[state.mode].touched(connection, form, state)
+    row = connection.execute(render(form, touched).encode()).fetchone()
+    return Step(form.source.name, *row) if row else None

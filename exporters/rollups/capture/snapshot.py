@@ -1,0 +1,59 @@
+"""Capture by snapshots: a column holds the transaction that wrote a row, the watermark is a snapshot of transactions.
+
+Rows that are visible now and were not then carry a transaction that had not begun then (from the old snapshot's xmax on) or
+was running (its xip). Nothing is lost behind late commits, and nothing waits for them. Rows from before the column have none;
+the backfill counts them.
+"""
+
+# ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours, or was quoted by psycopg
+
+from __future__ import annotations
+
+from exporters.rollups.capture import Connection, Form, State, Touched
+from exporters.rollups.statement import quoted
+
+STAMP = "observatory_xid"
+_BEFORE_ALL = "3:3:"
+"""A snapshot before every transaction of ours: all rows that carry a stamp are new."""
+
+
+class SnapshotCapture:
+    """For tables that have our column, its partial index and the triggers of `exporters.rollups.triggers`."""
+
+    def first_watermark(self, connection: Connection, form: Form) -> str:
+        return _BEFORE_ALL
+
+    def news(self, form: Form, state: State) -> str:
+        found = [f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in _newer(str(state.watermark))]
+        found.append(f"EXISTS (SELECT FROM analytics.retractions WHERE source = {quoted(form.source.name)})")
+        return " OR ".join(found)
+
+    def touched(self, connection: Connection, form: Form, state: State) -> Touched:
+        name, snapshot = quoted(form.source.name), str(state.watermark)
+        columns = ", ".join(f"o.{column}" for column in form.own_types)
+        return Touched(
+            rows=_newer(snapshot),
+            keys=f"SELECT key FROM analytics.retractions WHERE source = {name}",
+            watermark="to_jsonb(pg_current_snapshot()::text)",
+            stamped=True,
+            retracted=(
+                f"SELECT q.key, {columns} FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"
+                f" WHERE q.source = {name} AND q.image IS NOT NULL"
+                f" AND (pg_visible_in_snapshot(q.old_stamp, {quoted(snapshot)}) OR q.old_stamp IS NULL AND {_was_backfilled(form, state)})"
+            ),
+            further=(f"retired AS (DELETE FROM analytics.retractions WHERE source = {name})",),
+        )
+
+
+def _newer(snapshot: str) -> tuple[str, ...]:
+    _, xmax, running = snapshot.split(":")
+    later = f"r.{STAMP} >= '{xmax}'::xid8"
+    return (later, f"r.{STAMP} = ANY ('{{{running}}}'::xid8[])") if running else (later,)
+
+
+def _was_backfilled(form: Form, state: State) -> str:
+    """Condition on a retraction `q` of a row without stamp: it was counted by the backfill."""
+    if state.backfilled:
+        return "true"
+    time = f"(q.image ->> {quoted(form.source.contract.time)})::timestamptz"
+    return f"({time}, q.key) >= ({quoted(state.backfill_time or '')}::timestamptz, {quoted(state.backfill_key or '')})"

@@ -1,0 +1,154 @@
+"""What is counted: a source is a table of the platform, a fact something that happens to its rows, a stock a number of rows.
+
+All SQL here is of our own making. An image is what one row looks like to the facts: a few named, typed columns. Image
+expressions name the relation's columns `r.…` and the joined relations' by their alias; facts and stocks name image columns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from contract.catalogue import metric
+from contract.relations import RELATIONS, Relation
+
+SUMS = 6
+BOUNDS = 27
+"""The most sums and bounds that the tables of schema `analytics` have columns for; more take a migration."""
+
+SUM_COLUMNS = tuple(f"s{number}" for number in range(1, SUMS + 1))
+HISTOGRAM_COLUMNS = tuple(f"h{number}" for number in range(BOUNDS + 1))
+FIGURES = ("n", *SUM_COLUMNS, *HISTOGRAM_COLUMNS)
+"""Columns of figures that every table of counts has."""
+
+_OWN = re.compile(r"\br\.([a-z_]+)")
+_NAME = re.compile(r"[a-z][a-z_]*")
+
+
+@dataclass(frozen=True)
+class Join:
+    """A further relation from which an image takes labels. Rows without a partner stay; its columns are NULL then."""
+
+    relation: str
+    alias: str
+    on: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of an image: its SQL type, and its expression over `r` and the joined relations."""
+
+    type: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Yield:
+    """A metric that a fact gives. `of` is `n`, the name of a sum, or `histogram`; a sum is multiplied by `scale`.
+
+    The metric's labels are found among the fact's by name; cells of the fact that share them are added. A cell in which one of
+    these labels is "" has no part in the metric.
+    """
+
+    metric: str
+    of: str = "n"
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that happens. A row of which `when` is true has part in the cell of its labels, at the time `at`.
+
+    `sums` are whole numbers in base units (microseconds, tokens). `histogram` is a number of microseconds (or NULL: no part in
+    the histogram), counted by `bounds` in seconds, of which the last is followed by infinity; its sum is the sum `duration_us`.
+    With `once` (a text) a row counts only when no row with that text was counted before; such facts follow no corrections.
+    """
+
+    name: str
+    at: str
+    labels: dict[str, str]
+    when: str = "true"
+    sums: dict[str, str] = field(default_factory=dict)
+    histogram: str | None = None
+    bounds: tuple[float, ...] = ()
+    once: str | None = None
+    yields: tuple[Yield, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.sums) > SUMS or len(self.bounds) > BOUNDS or bool(self.histogram) != bool(self.bounds):
+            raise ValueError(f"{self.name}: at most {SUMS} sums and {BOUNDS} bounds, and bounds only with a histogram")
+        for wanted in self.yields:
+            declared = metric(wanted.metric)
+            if missing := set(declared.labels) - self.labels.keys():
+                raise ValueError(f"{self.name} gives {declared.name}, but has no label {', '.join(sorted(missing))}")
+            if wanted.of not in ("n", "histogram", *self.sums):
+                raise ValueError(f"{self.name} gives {declared.name} of {wanted.of!r}, which it does not count")
+            if declared.buckets != (self.bounds if wanted.of == "histogram" else ()):
+                raise ValueError(f"{self.name} gives {declared.name}, whose bounds are others")
+
+    def column(self, of: str) -> str:
+        """The column of the tables of counts that holds `n` or a sum."""
+        return "n" if of == "n" else SUM_COLUMNS[list(self.sums).index(of)]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """How many rows there are of which `when` is true. It follows inserts, updates and deletions."""
+
+    name: str
+    labels: dict[str, str]
+    when: str = "true"
+    yields: tuple[Yield, ...] = ()
+
+
+@dataclass(frozen=True)
+class LastSeen:
+    """Rows that show that a user was there: `user` and `at` are image columns. `fact` counts users by their latest time."""
+
+    fact: str
+    user: str
+    at: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A relation of the contract, as it is counted.
+
+    `open` is a condition on the relation's own columns (`r.…`): such a row is expected to change, and is remembered as it was
+    counted. Changes of all other rows are noted by triggers, where there are any.
+    """
+
+    name: str
+    relation: str
+    image: dict[str, Field]
+    facts: tuple[Fact, ...] = ()
+    stocks: tuple[Stock, ...] = ()
+    open: str = "false"
+    joins: tuple[Join, ...] = ()
+    last_seen: LastSeen | None = None
+
+    def __post_init__(self) -> None:
+        names = [self.name, *self.image, *(fact.name for fact in self.facts), *(stock.name for stock in self.stocks)]
+        if bad := [name for name in names if not _NAME.fullmatch(name)]:
+            raise ValueError(f"{self.name}: {bad[0]!r} is not a name in small letters")
+        known = {column.name for column in self.contract.columns}
+        if unknown := sorted(set(self.own_columns) - known):
+            raise ValueError(f"{self.name}: {self.relation} has no column {unknown[0]!r}")
+
+    @property
+    def contract(self) -> Relation:
+        return RELATIONS[self.relation]
+
+    @property
+    def key(self) -> str:
+        """The one column that is the relation's key."""
+        (key,) = self.contract.key
+        return key
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The relation's columns that an image is made of, with its key and time: all that a trigger has to keep of a row."""
+        texts = [self.open, *(one.sql for one in self.image.values()), *(join.on for join in self.joins)]
+        found = {self.key, self.contract.time, *(name for text in texts for name in _OWN.findall(text))}
+        return tuple(column.name for column in self.contract.columns if column.name in found)

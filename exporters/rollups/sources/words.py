@@ -1,0 +1,69 @@
+"""Pieces of SQL that the declarations of sources share. They are made of column names and constants of the contract only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contract.labels import OVERFLOW
+from exporters.rollups.model import Field, Join
+
+UNKNOWN = "unknown"
+"""The label value of what a row does not say."""
+
+RUNNING = "('in_progress', 'running', 'pending', 'queued', 'started', 'processing')"
+"""Status words of what has begun and not ended."""
+
+_LONGEST = 100
+
+CONVERSATION = Join("conversations", "c", "c.id = r.conversation_id")
+AGENT_OF_CONVERSATION = Join("agents", "a", "a.id = c.agent_id")
+
+
+def word(column: str) -> str:
+    """The value of an open label."""
+    return f"coalesce(nullif(left({column}, {_LONGEST}), ''), '{UNKNOWN}')"
+
+
+def one_of(column: str, values: Iterable[str], other: str = OVERFLOW) -> str:
+    """The value of a closed label."""
+    return f"CASE WHEN {column} IN ({quoted(values)}) THEN {column} ELSE '{other}' END"
+
+
+def quoted(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+def text(sql: str) -> Field:
+    return Field("text", sql)
+
+
+def time(sql: str) -> Field:
+    return Field("timestamptz", sql)
+
+
+def whole(sql: str) -> Field:
+    """A whole number that is never negative; NULL is 0."""
+    return Field("bigint", f"greatest(coalesce({sql}, 0), 0)::bigint")
+
+
+def truth(sql: str) -> Field:
+    return Field("boolean", f"coalesce({sql}, false)")
+
+
+def microseconds(milliseconds: str, begin: str, end: str) -> Field:
+    """A duration in whole microseconds: as it was measured, else from begin to end; NULL when neither is known."""
+    measured = f"round({milliseconds} * 1000)::bigint"
+    return Field("bigint", f"greatest(coalesce({measured}, {_between(begin, end)}), 0)")
+
+
+def microseconds_between(begin: str, end: str) -> Field:
+    return Field("bigint", f"greatest({_between(begin, end)}, 0)")
+
+
+def _between(begin: str, end: str) -> str:
+    return f"(extract(epoch FROM {end} - {begin}) * 1000000)::bigint"
+
+
+def end(column: str, begin: str, milliseconds: str) -> Field:
+    """When something ended: as the row says, else its begin and duration, else its begin."""
+    return Field("timestamptz", f"coalesce({column}, {begin} + {milliseconds} * interval '1 millisecond', {begin})")

@@ -1,0 +1,67 @@
+"""How far each source was counted: one row a source in `analytics.sources`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import psycopg
+
+from exporters.rollups.capture.choice import Mode
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class State:
+    """One row of `analytics.sources`.
+
+    Of the rows that were there before, those from (`backfill_time` as text, `backfill_key`) on are counted; all when these
+    are None. Counts are rows; `backfill_total` is an estimate. `problem` is a sentence for people, or None.
+    """
+
+    source: str
+    mode: Mode
+    driving: int | None
+    system_identifier: str
+    watermark: Any
+    backfill_time: str | None
+    backfill_key: str | None
+    backfill_rows: int
+    backfill_total: int
+    counted: int
+    corrections: int
+    drift: int | None
+    audited_at: datetime | None
+    advanced_at: datetime
+    problem: str | None
+    rebuild_needed: bool
+
+    @property
+    def backfilled(self) -> bool:
+        return self.backfill_key is None
+
+
+_COLUMNS: LiteralString = (
+    "source, mode, driving, system_identifier, watermark, backfill_time::text, backfill_key, backfill_rows, backfill_total,"
+    " counted, corrections, drift, audited_at, advanced_at, problem, rebuild_needed"
+)
+
+
+def states(connection: Connection) -> list[State]:
+    """All sources that are counted, by name."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM analytics.sources ORDER BY source")  # noqa: S608
+    return [State(*row) for row in rows]
+
+
+def lock(connection: Connection, source: str) -> State | None:
+    """The state of a source, which nobody else advances until the transaction ends; None when somebody does, or never will.
+
+    A locked row is read as it is now, not as it was when the statement began. So what another process has just counted is seen.
+    """
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM analytics.sources WHERE source = %s FOR UPDATE SKIP LOCKED",  # noqa: S608
+        (source,),
+    ).fetchone()
+    return State(*row) if row else None

@@ -1,0 +1,262 @@
+"""The one statement that counts what is new in a source.
+
+Everything happens in one statement, so that it sees one snapshot of the database: images of the rows that were touched
+(`after`), images of the same rows as they were counted (`before`), the differences into `analytics.fresh`, what has to be
+remembered, and the new watermark.
+"""
+
+# ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours, or was quoted by psycopg
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporters.rollups.model import FIGURES, HISTOGRAM_COLUMNS, SUM_COLUMNS, Fact, Source, Stock
+
+STOCK = "stock:"
+"""Stands before the names of stocks, which live in the same tables as facts."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What a way of capture says about one step, as SQL.
+
+    `rows` are conditions on `r`, no two of them true for one row: the rows to look at. `compare` drops those whose image is
+    the one that is remembered. `keys` selects further keys that may have gone. `retracted` selects rows with `key` and the
+    source's own columns: final rows as they were counted. `remember` says which rows are remembered after counting.
+    `further` are more CTEs, and `watermark` is the new watermark (jsonb). `since`: rows of earlier times are counted by the
+    hour instead of the minute, for there may be many.
+    """
+
+    rows: tuple[str, ...]
+    keys: str
+    watermark: str
+    stamped: bool = False
+    compare: bool = False
+    retracted: str | None = None
+    remember: str = "is_open"
+    further: tuple[str, ...] = ()
+    backfilled: tuple[str, str] | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """A source at one platform: its tables as SQL, and the types of its own columns there. `driving` is "" for queries."""
+
+    source: Source
+    driving: str
+    table: str
+    stamped: str
+    joins: str
+    own_types: dict[str, str]
+
+    @property
+    def image(self) -> str:
+        return ", ".join(f"{one.sql} AS {name}" for name, one in self.source.image.items())
+
+    @property
+    def names(self) -> str:
+        return ", ".join(self.source.image)
+
+    @property
+    def as_json(self) -> str:
+        return f"jsonb_build_object({', '.join(f'{quoted(name)}, {name}' for name in self.source.image)})"
+
+    @property
+    def own(self) -> str:
+        """The definition of a record of the source's own columns."""
+        return ", ".join(f"{name} {type_}" for name, type_ in self.own_types.items())
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def render(form: Form, touched: Touched) -> str:
+    """The statement. It returns one row: rows looked at, final rows corrected, rows gone."""
+    source = form.source
+    parts = [
+        *_after(form, touched),
+        *_before(form, touched),
+        *touched.further,
+        *_firsts(source),
+        *_last_seen(source),
+        f"changes AS MATERIALIZED (\n{' UNION ALL '.join(_changes(source, touched.since))})",
+        f"amends AS ({_amends()})",
+        f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)})"
+        " SELECT * FROM changes UNION ALL SELECT * FROM amends)",
+        *_remembered(form, touched),
+    ]
+    backfill = ""
+    if touched.backfilled is not None:
+        time, key = touched.backfilled
+        backfill = (
+            f", backfill_time = {time}, backfill_key = {key}, backfill_rows = backfill_rows + (SELECT count(*) FROM after)"
+        )
+    return (
+        f"WITH {','.join(parts)}\n"
+        "UPDATE analytics.sources AS state SET advanced_at = clock_timestamp(), "
+        f"watermark = {touched.watermark}, counted = counted + tally.looked + tally.gone, "
+        f"corrections = corrections + tally.corrected{backfill}\n"
+        "FROM (SELECT (SELECT count(*) FROM after) AS looked,"
+        " (SELECT count(*) FROM before WHERE final AND stays) AS corrected,"
+        " (SELECT count(*) FROM before WHERE NOT stays) AS gone) AS tally\n"
+        f"WHERE state.source = {quoted(source.name)} RETURNING tally.looked, tally.corrected, tally.gone"
+    )
+
+
+def _after(form: Form, touched: Touched) -> Iterator[str]:
+    table = form.stamped if touched.stamped else form.table
+    looked = " UNION ALL ".join(
+        f'SELECT r.{form.source.key}::text COLLATE "C" AS key, coalesce({form.source.open}, false) AS is_open, {form.image}'
+        f" FROM {table} AS r {form.joins} WHERE {condition}"
+        for condition in touched.rows
+    )
+    if not touched.compare:
+        yield f"after AS MATERIALIZED ({looked})"
+        return
+    yield f"looked AS MATERIALIZED ({looked})"
+    yield (
+        "after AS MATERIALIZED (SELECT * FROM looked WHERE NOT EXISTS (SELECT FROM analytics.shadows AS s"
+        f" WHERE s.source = {quoted(form.source.name)} AND s.key = looked.key AND s.image = {form.as_json}))"
+    )
+
+
+def _before(form: Form, touched: Touched) -> Iterator[str]:
+    source = form.source
+    typed = ", ".join(f"{name} {one.type}" for name, one in source.image.items())
+    yield (
+        f"shadow AS MATERIALIZED (SELECT s.key, o.* FROM analytics.shadows AS s, jsonb_to_record(s.image) AS o ({typed})"
+        f" WHERE s.source = {quoted(source.name)} AND s.key = ANY (ARRAY(SELECT key FROM after UNION ALL ({touched.keys}))))"
+    )
+    remembered = f"SELECT key, false AS final, {form.names} FROM shadow"
+    if touched.retracted is not None:
+        yield f"retracted AS MATERIALIZED (SELECT r.key, {form.image} FROM ({touched.retracted}) AS r {form.joins})"
+        remembered += (
+            f" UNION ALL SELECT key, true, {form.names} FROM retracted"
+            " WHERE NOT EXISTS (SELECT FROM shadow WHERE shadow.key = retracted.key)"
+        )
+    yield (
+        "before AS MATERIALIZED (SELECT was.*, EXISTS (SELECT FROM after WHERE after.key = was.key) AS stays"
+        f" FROM ({remembered}) AS was)"
+    )
+    yield (
+        f"images AS MATERIALIZED (SELECT 1 AS w, true AS stays, {form.names} FROM after"
+        f" UNION ALL SELECT -1, stays, {form.names} FROM before)"
+    )
+
+
+def _bucket(at: str, since: str | None) -> str:
+    minute = f"date_bin('1 minute', {at}, 'epoch')"
+    return minute if since is None else f"CASE WHEN {at} < {since} THEN date_bin('1 hour', {at}, 'epoch') ELSE {minute} END"
+
+
+def _changes(source: Source, since: str | None) -> Iterator[str]:
+    for fact in source.facts:
+        yield _fact(fact, since)
+    for stock in source.stocks:
+        yield _stock(stock)
+    if (seen := source.last_seen) is not None:
+        figures = ", ".join("NULL::bigint" for _ in FIGURES[1:])
+        yield (
+            f"SELECT {quoted(seen.fact)}, {_bucket('at', since)}, '{{}}'::text[], sum(w)::bigint, {figures}"
+            " FROM (SELECT at, 1 AS w FROM met UNION ALL SELECT last_at, -1 FROM met WHERE last_at IS NOT NULL) AS moved"
+            " GROUP BY 2"
+        )
+
+
+def _fact(fact: Fact, since: str | None) -> str:
+    labels = [f"l{number}" for number, _ in enumerate(fact.labels)]
+    columns = [f"{_bucket(fact.at, since)} AS at", *(f"{said} AS l{n}" for n, said in enumerate(fact.labels.values()))]
+    columns += [f"({said})::bigint AS s{n}" for n, said in enumerate(fact.sums.values(), start=1)]
+    if fact.histogram is not None:
+        bounds = ", ".join(str(round(bound * 1_000_000)) for bound in fact.bounds)
+        # The last bound that a value does not exceed is found among whole numbers: v <= bound is v - 1 < bound.
+        columns.append(f"width_bucket({fact.histogram} - 1, ARRAY[{bounds}]::bigint[]) AS bucket")
+    if fact.once is None:
+        rows = f"SELECT w, {', '.join(columns)} FROM images WHERE stays AND ({fact.when})"
+    else:
+        rows = (
+            f"SELECT DISTINCT ON ({fact.once}) 1 AS w, {', '.join(columns)} FROM after WHERE ({fact.when})"
+            f" AND {fact.once} IN (SELECT key FROM once_{fact.name}) ORDER BY {fact.once}, {fact.at}"
+        )
+    counted = {"n": "sum(w)::bigint"}
+    counted |= {SUM_COLUMNS[n]: f"sum(w * {SUM_COLUMNS[n]})::bigint" for n, _ in enumerate(fact.sums)}
+    if fact.histogram is not None:
+        shown = HISTOGRAM_COLUMNS[: len(fact.bounds) + 1]
+        counted |= {column: f"nullif(sum(w) FILTER (WHERE bucket = {n}), 0)" for n, column in enumerate(shown)}
+    figures = ", ".join(f"{counted.get(column, 'NULL::bigint')} AS {column}" for column in FIGURES)
+    changed = " OR ".join(f"{column} <> 0" for column in counted)
+    return (
+        f"SELECT {quoted(fact.name)}::text AS fact, at, ARRAY[{', '.join(labels)}]::text[] AS labels, {', '.join(FIGURES)}\n"
+        f"FROM (SELECT at{''.join(', ' + label for label in labels)}, {figures} FROM ({rows}) AS counted"
+        f" GROUP BY {', '.join(['at', *labels])}) AS grouped WHERE {changed}"
+    )
+
+
+def _stock(stock: Stock) -> str:
+    labels = ", ".join(stock.labels.values())
+    figures = ", ".join("NULL::bigint" for _ in FIGURES[1:])
+    return (
+        f"SELECT {quoted(STOCK + stock.name)}, NULL::timestamptz, ARRAY[{labels}]::text[], sum(w)::bigint, {figures}"
+        f" FROM images WHERE ({stock.when}) GROUP BY 3 HAVING sum(w) <> 0"
+    )
+
+
+def _amends() -> str:
+    """What has to be added to totals, beyond the changes of the buckets, so that no figure of a fact falls."""
+    amounts = ", ".join(
+        f"greatest(-sum({column}), 0)::bigint" if column == "n" else f"nullif(greatest(-sum({column}), 0), 0)::bigint"
+        for column in FIGURES
+    )
+    falls = " OR ".join(f"sum({column}) < 0" for column in FIGURES)
+    return (
+        f"SELECT fact, NULL::timestamptz, labels, {amounts} FROM changes"
+        f" WHERE EXISTS (SELECT FROM before) AND fact NOT LIKE '{STOCK}%' GROUP BY fact, labels HAVING {falls}"
+    )
+
+
+def _firsts(source: Source) -> Iterator[str]:
+    for fact in source.facts:
+        if fact.once is not None:
+            yield (
+                f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key)"
+                f" SELECT DISTINCT {quoted(fact.name)}, {fact.once} FROM after WHERE {fact.when}"
+                " ORDER BY 2 ON CONFLICT DO NOTHING RETURNING key)"
+            )
+
+
+def _last_seen(source: Source) -> Iterator[str]:
+    if (seen := source.last_seen) is None:
+        return
+    yield (
+        f"seen AS MATERIALIZED (SELECT {seen.user} AS user_id, max({seen.at}) AS at FROM after WHERE {seen.when} GROUP BY 1)"
+    )
+    yield (
+        "known AS MATERIALIZED (SELECT user_id, last_at FROM analytics.user_seen"
+        " WHERE user_id = ANY (ARRAY(SELECT user_id FROM seen)))"
+    )
+    yield (
+        "met AS MATERIALIZED (SELECT seen.user_id, seen.at, known.last_at FROM seen LEFT JOIN known USING (user_id)"
+        " WHERE known.last_at IS NULL OR seen.at > known.last_at)"
+    )
+    yield (
+        "noted AS (INSERT INTO analytics.user_seen (user_id, last_at) SELECT user_id, at FROM met ORDER BY user_id"
+        " ON CONFLICT (user_id) DO UPDATE SET last_at = excluded.last_at)"
+    )
+
+
+def _remembered(form: Form, touched: Touched) -> Iterator[str]:
+    name = quoted(form.source.name)
+    yield (
+        f"kept AS (INSERT INTO analytics.shadows AS s (source, key, image) SELECT {name}, key, {form.as_json}"
+        f" FROM after WHERE {touched.remember} ORDER BY key"
+        " ON CONFLICT (source, key) DO UPDATE SET image = excluded.image WHERE s.image <> excluded.image)"
+    )
+    yield (
+        f"forgotten AS (DELETE FROM analytics.shadows AS s WHERE s.source = {name} AND s.key = ANY (ARRAY(SELECT key FROM shadow"
+        f" WHERE NOT EXISTS (SELECT FROM after WHERE after.key = shadow.key AND {touched.remember}))))"
+    )
