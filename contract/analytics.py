@@ -77,9 +77,9 @@ _LEDGER = (
     _own(
         "llm_calls",
         "observation_id trace_id conversation_id session_id user_key agent version environment model provider type level "
-        "status error_type started_at ended_at latency_ms ttft_ms input_tokens output_tokens cache_read_tokens cache_write_tokens "
-        "reasoning_tokens total_tokens input_cost_usd output_cost_usd total_cost_usd cost_source prompt_name prompt_version "
-        "release ingested_at",
+        "status error_type started_at ended_at latency_ms ttft_ms input_tokens output_tokens cache_read_tokens "
+        "cache_write_tokens reasoning_tokens total_tokens input_cost_usd output_cost_usd total_cost_usd cost_source "
+        "prompt_name prompt_version release ingested_at",
     ),
     _own(
         "llm_scores",

@@ -31,7 +31,7 @@ from exporters.database.roles import (
     role_steps,
     stored_password,
 )
-from exporters.database.views import platform_views, view_step
+from exporters.database.views import View, platform_views, view_step
 
 Say = Callable[[str], None]
 Captured = Callable[[psycopg.Connection[Any], Mapping], dict[str, Sequence[Statement]]]

@@ -87,9 +87,9 @@ def _part(view: RollupView, fact: _Counted, counts: int) -> Query:
     for n in range(counts):
         value = sql.SQL("r.{}").format(_h(n)) if fact.name == view.quantiles_of else sql.SQL("NULL::bigint")
         columns.append(sql.SQL("{} AS {}").format(value, _h(n)))
-    return sql.SQL(
-        "SELECT {} FROM analytics.totals AS s JOIN {} AS r ON r.series = s.series WHERE s.fact = {} AND NOT s.stock"
-    ).format(sql.SQL(", ").join(columns), sql.Identifier("analytics", f"rollup_{view.tier}"), sql.Literal(fact.name))
+    return sql.SQL("SELECT {} FROM analytics.totals AS s JOIN {} AS r ON r.series = s.series WHERE s.fact = {}").format(
+        sql.SQL(", ").join(columns), sql.Identifier("analytics", f"rollup_{view.tier}"), sql.Literal(fact.name)
+    )
 
 
 def _h(number: int) -> sql.Identifier:
@@ -111,10 +111,10 @@ def _retention(facts: dict[str, _Counted]) -> Query:
         " CASE WHEN active.week + 7 <= (now() AT TIME ZONE 'UTC')::date"
         "  THEN active.users::float8 / joined.users END AS retention"
         " FROM (SELECT {cohort}::date AS cohort, {week}::date AS week, sum(s.n)::bigint AS users FROM analytics.totals AS s"
-        "  WHERE s.fact = {active} AND NOT s.stock GROUP BY 1, 2) AS active"
+        "  WHERE s.fact = {active} GROUP BY 1, 2) AS active"
         " JOIN (SELECT date_trunc('week', r.bucket AT TIME ZONE 'UTC')::date AS cohort, sum(r.n)::bigint AS users"
         "  FROM analytics.totals AS s JOIN analytics.rollup_day AS r ON r.series = s.series"
-        "  WHERE s.fact = {created} AND NOT s.stock GROUP BY 1) AS joined ON joined.cohort = active.cohort) AS weeks"
+        "  WHERE s.fact = {created} GROUP BY 1) AS joined ON joined.cohort = active.cohort) AS weeks"
     ).format(
         columns=sql.SQL(", ").join(sql.Identifier(name) for name in RETENTION_COLUMNS),
         cohort=active.label("cohort"),
