@@ -4,35 +4,38 @@ What is counted is declared in `sources/` (a source = a relation, its facts and 
 
 To read what was counted:
 
-- `analytics.counters(fact, labels text[], n, s1 … s6, h0 … h27)`: how often things happened since counting began; never falls.
+- `analytics.counters(fact, labels text[], n, s1 … s6, h0 … h27)`: how often things happened since counting began; never
+  falls.
 - `analytics.stocks(stock, labels, n)`: how many rows there are now.
-- `analytics.minutes`, `analytics.hours`, `analytics.days` `(fact, labels, bucket timestamptz, n, s1 …, h0 …)`: what happened, by
-  the time at which it happened (UTC). Several rows a cell and bucket: sum them. The views include what was not folded yet, so
-  they are exact at any moment. Filter by `fact` and `bucket`. Minutes are kept for a day, hours and days for longer
+- `analytics.minutes`, `analytics.hours`, `analytics.days` `(fact, labels, bucket timestamptz, n, s1 …, h0 …)`: what happened,
+  by the time at which it happened (UTC). Several rows a cell and bucket: sum them. The views include what was not folded yet,
+  so they are exact at any moment. Filter by `fact` and `bucket`. Minutes are kept for a day, hours and days for longer
   (settings.database.retention).
-- `sources.FACTS[fact].labels` gives the order of labels, `.column("duration_us")` the column of a sum, `.bounds` the upper bounds
-  (seconds) of `h0 …`, which hold the count of each bucket, not cumulative, and the count beyond the last bound; NULL is 0. Sums are
-  whole numbers in base units: microseconds, tokens, stars.
+- `sources.FACTS[fact].labels` gives the order of labels, `.column("duration_us")` the column of a sum, `.bounds` the upper
+  bounds (seconds) of `h0 …`, which hold the count of each bucket, not cumulative, and the count beyond the last bound; NULL
+  is 0. Sums are whole numbers in base units: microseconds, tokens, stars.
 - `analytics.shadows(source, key, image jsonb)`: rows that may still change, as they were counted; open tickets for example.
-- Active users: fact `users_last_seen` has each user once, in the bucket of the latest own message; the sum over the buckets of a
-  window is the number of users active in it. `users_active_in_week(cohort, week)` counts users of a cohort (week of creation)
-  active in a week.
+- Active users: fact `users_last_seen` has each user once, in the bucket of the latest own message; the sum over the buckets
+  of a window is the number of users active in it. `users_active_in_week(cohort, week)` counts users of a cohort (week of
+  creation) active in a week.
 - `read.py` gives all this to the process in few queries, as plain rows; `Fact.yields` says which metrics they are.
 
 To count (each inside a transaction under limits, UTC, as `exporters.database.sessions` opens it):
 
-- `forms.forms(connection, mapping)` once a process and after errors; `advance.register(connection, form, mode)` at installation,
-  after the column, the index (partial, `WHERE observatory_xid IS NOT NULL`) and `triggers.trigger_statements(mapping, source)`;
-- `advance.news(connection, forms)` says which sources have something new, `advance.advance(connection, form)` counts one of them;
-- `fold.fold(connection, …)` once a minute moves `analytics.fresh` into the tiers; `backfill.step(connection, form)` counts a chunk
-  of the rows from before the column; `retention.step(connection, …)` deletes a few old buckets.
+- `forms.forms(connection, mapping)` once a process and after errors; `advance.register(connection, form, mode)` at
+  installation, after the column, the index (partial, `WHERE observatory_xid IS NOT NULL`) and
+  `triggers.trigger_statements(mapping, source)`;
+- `advance.news(connection, forms)` says which sources have something new, `advance.advance(connection, form)` counts one of
+  them;
+- `fold.fold(connection, …)` once a minute moves `analytics.fresh` into the tiers; `backfill.step(connection, form)` counts a
+  chunk of the rows from before the column; `retention.step(connection, …)` deletes a few old buckets.
 
 A way of capture is a class in `capture/` (see `capture.Capture`) that is entered in `advance.CAPTURES`.
 
-Exactness. Watermark, counts and memory change in one statement under the lock of the source's row. A version of a row that came
-and went between two steps was never there. Corrections of a row move what it gave from one bucket to another; counters only add
-what is new, so the total of a corrected figure stays and the new one is added. Deletion of a row changes stocks only: what
-happened, happened. Labels that come from other tables are those at the time of counting; for rows that were remembered as open
-they are kept, for a final row that is corrected they are looked up anew: when the joined row has changed in between, the old
-bucket keeps one and the new label gets minus one, until a rebuild.
+Exactness. Watermark, counts and memory change in one statement under the lock of the source's row. A version of a row that
+came and went between two steps was never there. Corrections of a row move what it gave from one bucket to another; counters
+only add what is new, so the total of a corrected figure stays and the new one is added. Deletion of a row changes stocks
+only: what happened, happened. Labels that come from other tables are those at the time of counting; for rows that were
+remembered as open they are kept, for a final row that is corrected they are looked up anew: when the joined row has changed
+in between, the old bucket keeps one and the new label gets minus one, until a rebuild.
 """

@@ -1,7 +1,5 @@
 """Counting what is new: one short transaction a source, exactly once, by any number of processes."""
 
-# ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours, or was quoted by psycopg
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -38,7 +36,8 @@ def register(connection: Connection, form: Form, mode: Mode) -> None:
     backfilled = mode == "snapshot"
     connection.execute(
         "INSERT INTO analytics.sources (source, mode, driving, system_identifier, watermark, backfill_time, backfill_key)"
-        " SELECT %(source)s, %(mode)s, to_regclass(%(driving)s)::oid, (SELECT system_identifier::text FROM pg_control_system()),"
+        " SELECT %(source)s, %(mode)s, to_regclass(%(driving)s)::oid,"
+        " (SELECT system_identifier::text FROM pg_control_system()),"
         " %(watermark)s, CASE WHEN %(old)s THEN 'infinity'::timestamptz END, CASE WHEN %(old)s THEN '' END"
         " ON CONFLICT (source) DO NOTHING",
         {

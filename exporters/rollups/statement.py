@@ -257,6 +257,6 @@ def _remembered(form: Form, touched: Touched) -> Iterator[str]:
         " ON CONFLICT (source, key) DO UPDATE SET image = excluded.image WHERE s.image <> excluded.image)"
     )
     yield (
-        f"forgotten AS (DELETE FROM analytics.shadows AS s WHERE s.source = {name} AND s.key = ANY (ARRAY(SELECT key FROM shadow"
-        f" WHERE NOT EXISTS (SELECT FROM after WHERE after.key = shadow.key AND {touched.remember}))))"
+        f"forgotten AS (DELETE FROM analytics.shadows AS s WHERE s.source = {name} AND s.key = ANY (ARRAY("
+        f"SELECT key FROM shadow WHERE NOT EXISTS (SELECT FROM after WHERE after.key = shadow.key AND {touched.remember}))))"
     )

@@ -14,11 +14,11 @@ from exporters.rollups.statement import Form, Touched
 class Capture(Protocol):
     """One way of capture. All SQL that it makes holds literals, so that the planner knows how few rows it means."""
 
-    def first_watermark(self, connection: Connection, form: Form) -> Any:
+    def first_watermark(self, connection: Connection, form: Form, /) -> Any:
         """The watermark (to be stored as jsonb) of a source of which nothing was counted yet."""
 
     def news(self, form: Form, state: State) -> str | None:
         """An SQL condition that is true when there may be something to count; None: one has to look."""
 
-    def touched(self, connection: Connection, form: Form, state: State) -> Touched:
+    def touched(self, connection: Connection, form: Form, state: State, /) -> Touched:
         """What this step looks at. Runs under the source's lock, in the step's transaction."""

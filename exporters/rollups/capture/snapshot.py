@@ -9,8 +9,8 @@ the backfill counts them.
 
 from __future__ import annotations
 
-from exporters.rollups.capture import Connection, Form, State, Touched
-from exporters.rollups.statement import quoted
+from exporters.rollups.state import Connection, State
+from exporters.rollups.statement import Form, Touched, quoted
 
 STAMP = "observatory_xid"
 _BEFORE_ALL = "3:3:"
@@ -20,7 +20,7 @@ _BEFORE_ALL = "3:3:"
 class SnapshotCapture:
     """For tables that have our column, its partial index and the triggers of `exporters.rollups.triggers`."""
 
-    def first_watermark(self, connection: Connection, form: Form) -> str:
+    def first_watermark(self, _connection: Connection, _form: Form) -> str:
         return _BEFORE_ALL
 
     def news(self, form: Form, state: State) -> str:
@@ -28,7 +28,7 @@ class SnapshotCapture:
         found.append(f"EXISTS (SELECT FROM analytics.retractions WHERE source = {quoted(form.source.name)})")
         return " OR ".join(found)
 
-    def touched(self, connection: Connection, form: Form, state: State) -> Touched:
+    def touched(self, _connection: Connection, form: Form, state: State) -> Touched:
         name, snapshot = quoted(form.source.name), str(state.watermark)
         columns = ", ".join(f"o.{column}" for column in form.own_types)
         return Touched(
@@ -39,7 +39,8 @@ class SnapshotCapture:
             retracted=(
                 f"SELECT q.key, {columns} FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"
                 f" WHERE q.source = {name} AND q.image IS NOT NULL"
-                f" AND (pg_visible_in_snapshot(q.old_stamp, {quoted(snapshot)}) OR q.old_stamp IS NULL AND {_was_backfilled(form, state)})"
+                f" AND (pg_visible_in_snapshot(q.old_stamp, {quoted(snapshot)})"
+                f" OR q.old_stamp IS NULL AND {_was_backfilled(form, state)})"
             ),
             further=(f"retired AS (DELETE FROM analytics.retractions WHERE source = {name})",),
         )
