@@ -1,76 +1,67 @@
-"""Langfuse's metrics interface over HTTP: `v2/metrics` on version 4 and Cloud, `metrics` on version 3.
+"""Langfuse's endpoints as questions: aggregates, rows of model calls, scores, prices.
 
-One session, no redirects followed (they would carry the keys away), an overall deadline for every answer. What can go wrong
-becomes one of two errors: `QueryFailed` when only this question is at fault, `SourceDown` when there is no use in asking on.
+Version 4 and Cloud serve the newer endpoint of each pair, version 3 the older, a server in between both. Which one answers is
+found by asking, and found anew when it changes: an upgrade in place must not need a restart here.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
-import requests
-import urllib3
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
-
-from exporters.credentials import CredentialError, LangfuseAccess
+from exporters.credentials import LangfuseAccess
 from exporters.journal import QueryFailed, SourceDown
-from exporters.langfuse.request_budget import RequestBudget, seconds_to_wait
+from exporters.langfuse.request_budget import GENERAL, METRICS, RequestBudget
+from exporters.langfuse.transport import USUAL, NotServed, ServerError, Timeouts, Transport
 from exporters.logs import LOG, pairs
-from exporters.redaction import hidden, without_secrets
 
 ROW_LIMIT = 1000
 """Most rows that Langfuse gives; more are cut off without a word."""
 
-LOCKED_OUT_SECONDS = 310.0
-"""Langfuse remembers an unknown key for 300 s, and every further attempt begins that time anew."""
+CALL_TYPES = ("GENERATION", "EMBEDDING")
+"""Types of observations that are model calls. Agents and chains may repeat the usage of the calls inside them."""
 
-_DATA_PLANES = {"v2": "/api/public/v2/metrics", "v1": "/api/public/metrics"}
+PROBE_AGAIN_SECONDS = 3600.0
+"""So long an older endpoint is taken for granted; then the newer one is tried first once more."""
+
 _HEALTH = "/api/public/health"
-_LONGEST_EXCERPT = 200
-_MOST_BYTES = 32 * 1024 * 1024
+_PATHS = {
+    "metrics": {"v2": "/api/public/v2/metrics", "v1": "/api/public/metrics"},
+    "observations": {"v2": "/api/public/v2/observations", "v1": "/api/public/observations"},
+    "scores": {"v3": "/api/public/v3/scores", "v2": "/api/public/v2/scores"},
+    "models": {"v1": "/api/public/models"},
+}
+"""Of each question, the newer endpoint first."""
+
+_ESSENTIAL = ("metrics", "observations")
+"""What every Langfuse serves. A project's keys may be kept from the rest."""
+
+_FIELDS = "core,basic,time,model,usage,metrics,prompt,trace_context"
+"""Groups of fields of a model call. Neither input nor output nor metadata: no text that somebody wrote is ever fetched."""
+
+_CALL_FILTER = json.dumps([{"column": "type", "type": "stringOptions", "operator": "any of", "value": CALL_TYPES}])
+_OLD_LIMIT, _SCORE_LIMIT = 100, 100
 
 
 class Rows(NamedTuple):
+    """Rows of an aggregate; `truncated` when there may be more than Langfuse gives."""
+
     rows: list[dict[str, Any]]
     truncated: bool
 
 
-class Timeouts(NamedTuple):
-    """Seconds. Langfuse gives a query 30 s, so `answer` is longer. `first_wait` comes before the second attempt."""
+class Page(NamedTuple):
+    """Rows of a list, and the cursor of the next page: "" when this was the last."""
 
-    connect: float = 5.0
-    answer: float = 40.0
-    first_wait: float = 0.5
-
-
-USUAL = Timeouts()
-
-
-class _NotServed(Exception):
-    """This server does not have this data plane."""
-
-
-class _ServerError(Exception):
-    """An answer that a second attempt may better."""
-
-
-class _Broken(Exception):
-    """A connection that was refused or broke; a second attempt may better it."""
-
-
-class _Response(NamedTuple):
-    status: int
-    headers: requests.structures.CaseInsensitiveDict[str]
-    body: bytes
+    rows: list[dict[str, Any]]
+    cursor: str
 
 
 class LangfuseClient:
-    """Used by one thread. `access` is asked on every request. `requests_by_code` counts by the contract's `code` label."""
+    """Used by one thread. Every question raises QueryFailed or SourceDown; values are as Langfuse sends them: see `number`."""
 
     def __init__(
         self,
@@ -78,168 +69,136 @@ class LangfuseClient:
         budget: RequestBudget,
         timeouts: Timeouts = USUAL,
         pause: Callable[[float], None] = time.sleep,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._access, self.budget, self._timeouts = access, budget, timeouts
-        self._session = requests.Session()
-        self._session.headers.update({"Accept": "application/json", "User-Agent": "observatory-exporter"})
-        self._retrying = Retrying(
-            stop=stop_after_attempt(3),
-            wait=wait_exponential_jitter(
-                multiplier=timeouts.first_wait, max=8 * timeouts.first_wait, jitter=timeouts.first_wait
-            ),
-            retry=retry_if_exception_type((_ServerError, _Broken)),
-            sleep=pause,
-            reraise=True,
-        )
-        self._data_plane = ""
+        self._transport = Transport(access, budget, timeouts, pause)
+        self.budget, self._timer = budget, timer
+        self._plane: dict[str, tuple[str, float]] = {}  # of each question: the endpoint that answered, and when it was found
         self._server_version = ""
-        self._secrets: set[str] = set()
-        self._base_urls: set[str] = set()
-        self.requests_by_code: Counter[str] = Counter()
+        self.requests_by_code = self._transport.requests_by_code
+        self.without_secrets = self._transport.without_secrets
+        self.close = self._transport.close
 
     def metrics(self, query: dict[str, Any]) -> Rows:
-        """Rows of a metrics query, whichever data plane the server has.
-
-        Raises QueryFailed or SourceDown. Values are as Langfuse sends them: see `number`.
-        """
-        if not self._server_version:
-            self._greet()
-        for plane in sorted(_DATA_PLANES, key=lambda plane: (plane != self._data_plane, plane != "v2")):
-            try:
-                found = self._retrying(self._ask, plane, query)
-            except _NotServed:
-                continue
-            except _Broken as failure:
-                raise SourceDown(str(failure)) from None
-            except _ServerError as failure:
-                # The first releases of version 3 that have the v2 route fail in it, because the table behind is not there.
-                if plane == "v2" and not self._data_plane and self._server_version.startswith("3."):
-                    continue
-                raise QueryFailed(str(failure)) from None
-            if plane != self._data_plane:
-                self._data_plane = plane
-                LOG.info("langfuse answers", extra=pairs(metrics=plane, server=self._server_version[:_LONGEST_EXCERPT]))
-            return found
-        raise SourceDown(f"no metrics at this address: {' and '.join(_DATA_PLANES.values())} are not served; is it Langfuse?")
-
-    def _greet(self) -> None:
-        """Asks for the server's version, which only matters for the log and for old releases."""
-        try:
-            document = json.loads(self._get(_HEALTH, {}).body)
-            self._server_version = self.without_secrets(str(document["version"]))
-        except _Broken:
-            return
-        except (ValueError, KeyError, TypeError, RecursionError):
-            self._server_version = "unknown"
-
-    def _ask(self, plane: str, query: dict[str, Any]) -> Rows:
-        self.budget.spend()
-        response = self._get(_DATA_PLANES[plane], {"query": json.dumps(query, separators=(",", ":"))})
-        if response.status == 404:
-            raise _NotServed
-        if response.status != 200:
-            self._refuse(response)
-        try:
-            rows = json.loads(response.body)["data"]
-            if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-                raise TypeError
-        except (ValueError, KeyError, TypeError, RecursionError):
-            self.requests_by_code["2xx"] -= 1
-            self.requests_by_code["body"] += 1
-            raise QueryFailed(f"the answer is not the JSON that was expected: {self._excerpt(response)}") from None
+        """Rows of a metrics query."""
+        text = json.dumps(query, separators=(",", ":"))
+        rows = self._ask("metrics", METRICS, lambda _: {"query": text})["data"]
         return Rows(rows, len(rows) >= ROW_LIMIT)
 
-    def _refuse(self, response: _Response) -> None:
-        """Raises what an answer other than 200 and 404 means."""
-        status, said = response.status, self._excerpt(response)
-        if status == 401:
-            reason = f"the keys are not accepted (401: {said}); asking again soon would prolong the lock"
-            raise SourceDown(reason, LOCKED_OUT_SECONDS)
-        if status == 403:
-            raise SourceDown(f"the keys may not read metrics (403: {said}); use the keys of a project")
-        if status == 429:
-            retry_after = seconds_to_wait(response.headers.get("Retry-After", ""), time.time())
-            self.budget.refused(retry_after)
-            raise SourceDown(f"too many requests (429); asked to wait {retry_after:.0f} s", retry_after)
-        if status >= 500:
-            raise _ServerError(f"server error {status}: {said}")
-        if 300 <= status < 400:
-            target = self.without_secrets(response.headers.get("Location", "nowhere"))[:_LONGEST_EXCERPT]
-            raise SourceDown(f"redirected ({status}) to {target}; correct the base URL")
-        raise QueryFailed(f"refused ({status}): {said}")
+    @property
+    def speaks_v2(self) -> bool:
+        """Whether aggregates came from the newer endpoint last."""
+        return self._plane.get("metrics", ("", 0.0))[0] == "v2"
 
-    def _get(self, path: str, parameters: dict[str, str]) -> _Response:
-        """One request, counted.
+    def calls(self, begin: datetime, end: datetime, cursor: str = "") -> Page:
+        """One page of the model calls that began in `[begin, end)`, newest first.
 
-        Raises QueryFailed for an endless answer, SourceDown for none in time, _Broken when the connection breaks.
+        A cursor of one version of the endpoint cannot be read by the other: then the window begins anew, which does no harm.
         """
-        try:
-            access = self._access()
-        except CredentialError as error:
-            raise SourceDown(str(error)) from None
-        self._know(access)
-        base_url = self.without_secrets(access.base_url)
-        code = "connection"
-        try:
-            response = self._read(access, path, parameters)
-            code = _code(response.status)
-        except QueryFailed:
-            code = "body"
-            raise
-        except (requests.Timeout, urllib3.exceptions.ReadTimeoutError):
-            code = "timeout"
-            raise SourceDown(f"no answer from {base_url} within {self._timeouts.answer:g} s") from None
-        except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise _Broken(f"no connection to {base_url}: {_cause(error)}") from None
-        except (requests.RequestException, ValueError) as error:
-            raise SourceDown(f"cannot ask {base_url}: {type(error).__name__}") from None
-        finally:
-            self.requests_by_code[code] += 1
-        return response
+        window = {"fromStartTime": instant(begin), "toStartTime": instant(end)}
 
-    def _read(self, access: LangfuseAccess, path: str, parameters: dict[str, str]) -> _Response:
-        deadline = time.monotonic() + self._timeouts.answer
-        with self._session.get(
-            access.base_url + path,
-            params=parameters,
-            auth=(access.public_key, access.secret_key),
-            timeout=(self._timeouts.connect, self._timeouts.answer),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            body = bytearray()
-            while piece := response.raw.read1(65536, decode_content=True):  # read() would wait for ever for a trickle
-                body += piece
-                if time.monotonic() > deadline:
-                    raise requests.Timeout
-                if len(body) > _MOST_BYTES:
-                    raise QueryFailed(f"the answer is longer than {_MOST_BYTES >> 20} MB")
-            return _Response(response.status_code, response.headers, bytes(body))
+        def parameters(plane: str) -> dict[str, str]:
+            place = _place(cursor, plane)
+            if plane == "v2":
+                wanted = {"fields": _FIELDS, "limit": str(ROW_LIMIT), "filter": _CALL_FILTER}
+                return window | wanted | ({"cursor": place} if place else {})
+            type_, _, page = (place or f"{CALL_TYPES[0]}/1").partition("/")
+            return window | {"type": type_, "page": page, "limit": str(_OLD_LIMIT)}
 
-    def _know(self, access: LangfuseAccess) -> None:
-        """Keys stay secrets after they were changed, and so does the header that carries them."""
-        login = b64encode(f"{access.public_key}:{access.secret_key}".encode()).decode()
-        self._secrets |= {access.public_key, access.secret_key, login}
-        self._base_urls.add(access.base_url)
+        document = self._ask("observations", GENERAL, parameters)
+        plane = self._plane["observations"][0]
+        place = _next_cursor(document) if plane == "v2" else _next_of_type(document, cursor)
+        return Page(document["data"], f"{plane}:{place}" if place else "")
 
-    def without_secrets(self, text: str) -> str:
-        """A text without the keys that were used, in case the server repeats them."""
-        for base_url in self._base_urls:
-            text = without_secrets(text, base_url)
-        return hidden(text, self._secrets)
+    def scores(self, begin: datetime, end: datetime, cursor: str = "") -> Page:
+        """One page of the scores given in `[begin, end)`, newest first."""
+        window = {"fromTimestamp": instant(begin), "toTimestamp": instant(end), "limit": str(_SCORE_LIMIT)}
 
-    def _excerpt(self, response: _Response) -> str:
-        """What an answer says, for one line of a log."""
-        text = response.body.decode("utf-8", "replace")
-        try:
-            text = str(json.loads(text)["message"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            kind = response.headers.get("Content-Type", "nothing known").split(";")[0]
-            text = f"{len(response.body)} bytes of {kind}"
-        return " ".join(self.without_secrets(text).split())[:_LONGEST_EXCERPT]
+        def parameters(plane: str) -> dict[str, str]:
+            place = _place(cursor, plane)
+            if plane == "v3":
+                return window | {"fields": "subject"} | ({"cursor": place} if place else {})
+            return window | {"page": place or "1"}
 
-    def close(self) -> None:
-        self._session.close()
+        document = self._ask("scores", GENERAL, parameters)
+        plane = self._plane["scores"][0]
+        place = _next_cursor(document) if plane == "v3" else _next_page(document)
+        return Page(document["data"], f"{plane}:{place}" if place else "")
+
+    def models(self, page: int) -> Page:
+        """One page of the price list; the cursor is the number of the next page."""
+        document = self._ask("models", GENERAL, lambda _: {"page": str(page), "limit": str(_OLD_LIMIT)})
+        return Page(document["data"], _next_page(document))
+
+    def _ask(self, question: str, api: str, parameters: Callable[[str], dict[str, str]]) -> dict[str, Any]:
+        """The answer of whichever endpoint the server has for a question."""
+        if not self._server_version:
+            self._server_version = self._transport.version(GENERAL, _HEALTH)
+        paths = _PATHS[question]
+        known, found_at = self._plane.get(question, ("", 0.0))
+        newest = next(iter(paths))
+        fresh = self._timer() - found_at < PROBE_AGAIN_SECONDS
+        order = sorted(paths, key=lambda plane: (plane != known or not fresh, plane != newest))
+        for plane in order:
+            try:
+                document = self._transport.ask(api, paths[plane], parameters(plane))
+            except NotServed:
+                continue
+            except ServerError as failure:
+                # The first releases of version 3 that have the newer routes fail in them: the table behind is not there.
+                if plane == newest and plane != known and self._server_version.startswith("3."):
+                    continue
+                raise QueryFailed(str(failure)) from None
+            if plane != known:
+                LOG.info("langfuse answers", extra=pairs(**{question: plane}, server=self._server_version))
+            if plane != known or not fresh:
+                self._plane[question] = plane, self._timer()
+            return document
+        served = " and ".join(paths.values())
+        nothing = f"no {question} at this address: {served} are not served"
+        if question in _ESSENTIAL:
+            raise SourceDown(f"{nothing}; is it Langfuse?")
+        raise QueryFailed(nothing)
+
+
+def instant(at: datetime) -> str:
+    """A time as Langfuse reads it, to the millisecond."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _place(cursor: str, plane: str) -> str:
+    """What a cursor says to this version of an endpoint: nothing when the other version gave it."""
+    version, _, place = cursor.partition(":")
+    return place if version == plane else ""
+
+
+def _meta(document: dict[str, Any]) -> dict[str, Any]:
+    meta = document.get("meta")
+    return meta if isinstance(meta, dict) else {}
+
+
+def _next_cursor(document: dict[str, Any]) -> str:
+    cursor = _meta(document).get("cursor")
+    return cursor if isinstance(cursor, str) and document["data"] else ""
+
+
+def _next_page(document: dict[str, Any]) -> str:
+    """The number of the next page. Raises QueryFailed when the answer does not say which page it is."""
+    meta = _meta(document)
+    try:
+        page, last = int(meta["page"]), int(meta["totalPages"])
+    except (KeyError, TypeError, ValueError):
+        raise QueryFailed("a list without the number of its pages in an answer") from None
+    return str(page + 1) if page < last and document["data"] else ""
+
+
+def _next_of_type(document: dict[str, Any], cursor: str) -> str:
+    """The older endpoint lists one type at a time: the next page of this one, else the first of the next."""
+    type_ = _place(cursor, "v1").partition("/")[0] or CALL_TYPES[0]
+    if page := _next_page(document):
+        return f"{type_}/{page}"
+    further = CALL_TYPES[CALL_TYPES.index(type_) + 1 :] if type_ in CALL_TYPES else ()
+    return f"{further[0]}/1" if further else ""
 
 
 def number(row: dict[str, Any], key: str) -> float | None:
@@ -256,15 +215,3 @@ def number(row: dict[str, Any], key: str) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise QueryFailed(f"{key} is {value!r} in an answer, not a number") from None
-
-
-def _code(status: int) -> str:
-    return str(status) if status in (401, 429) else f"{status // 100}xx"
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason of a connection error, without the address and its parameters."""
-    reason: BaseException = error
-    while (inner := reason.__cause__ or reason.__context__) is not None:
-        reason = inner
-    return getattr(reason, "strerror", None) or type(reason).__name__

@@ -1,212 +1,159 @@
-"""Windows of model calls, and what they cost against the budgets, from Langfuse's aggregates.
+"""The collector for where no ledger may be written: windows of model calls and of money, from Langfuse's aggregates.
 
-Every window ends 30 s before now, because Langfuse needs a while to make a call readable. Model calls are observations of the
-types GENERATION and EMBEDDING: agents and chains may repeat the usage of the calls inside them. Money is summed over all calls,
-whatever their environment; a call of a model without a price costs nothing that is known.
+Every window ends 30 s before now, because Langfuse needs a while to make a call readable.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from contract.labels import LABELS
 from contract.metrics import Source
 from contract.settings import Settings
 from contract.values import duration_seconds
-from exporters.journal import Answer, Journal, QueryFailed, SourceDown
-from exporters.langfuse.client import ROW_LIMIT, LangfuseClient, number
-from exporters.langfuse.month_end import HISTORY_DAYS, forecast, month_start
+from exporters.journal import Answer, Journal, SourceDown
+from exporters.langfuse.aggregates import (
+    cache_savings,
+    conversation_samples,
+    conversations_query,
+    cost_by_day,
+    cost_by_scope,
+    daily_query,
+    latency_query,
+    latency_samples,
+    part_samples,
+    token_types_query,
+    usage_query,
+    usage_samples,
+)
+from exporters.langfuse.client import LangfuseClient
+from exporters.langfuse.interface import interface_samples
+from exporters.langfuse.month_end import month_start
+from exporters.langfuse.price_list import Prices
+from exporters.langfuse.request_budget import METRICS
+from exporters.langfuse.spending import budget_samples, cost_samples, limit_samples
 from exporters.snapshot import Sample, Snapshot, sample
 
 SETTLE_SECONDS = 30.0
-API = "langfuse"
 _RUN_SECONDS, _HISTORY_SECONDS = 180.0, 3600.0
-_QUERIES = frozenset({"cost_per_day", "usage_mtd", "usage_24h", "latency_24h", "latency_mtd"})
-_CALLS = {"column": "type", "type": "stringOptions", "operator": "any of", "value": ["GENERATION", "EMBEDDING"]}
+_ALWAYS = ("usage_mtd", "usage_24h", "latency_24h", "latency_mtd")
+_SELDOM = ("cost_per_day", "token_types_24h", "token_types_mtd", "conversations_24h", "conversations_mtd")
+_SELDOM_SECONDS, _SELDOM_RUNS = 900.0, 6
+"""What changes slowly, or costs the server more, is asked on every sixth run at most, and so adds one question to each."""
 
 
-def _instant(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _query(begin: datetime, end: datetime, dimensions: str, measures: str, order: str, **more: Any) -> dict[str, Any]:
-    """A metrics query over `[begin, end]`; `measures` as `aggregation_measure`, ordered so that a cut leaves the greatest."""
-    pairs = [measure.split("_", 1) for measure in measures.split()]
-    return {
-        "view": "observations",
-        "dimensions": [{"field": field} for field in dimensions.split()],
-        "metrics": [{"measure": measure, "aggregation": aggregation} for aggregation, measure in pairs],
-        "filters": [_CALLS],
-        "fromTimestamp": _instant(begin),
-        "toTimestamp": _instant(end),
-        "orderBy": [{"field": order, "direction": "desc"}],
-        "config": {"row_limit": ROW_LIMIT},
-        **more,
-    }
-
-
-def usage_query(begin: datetime, end: datetime) -> dict[str, Any]:
-    measures = "count_count sum_inputTokens sum_outputTokens sum_totalCost"
-    return _query(begin, end, "providedModelName environment level", measures, "count_count")
-
-
-def latency_query(begin: datetime, end: datetime) -> dict[str, Any]:
-    return _query(begin, end, "providedModelName environment", "count_count p95_latency", "count_count")
-
-
-def daily_query(midnight: datetime) -> dict[str, Any]:
-    """Cost of each of the whole days before `midnight`, by environment."""
-    begin, end = midnight - timedelta(days=HISTORY_DAYS), midnight - timedelta(milliseconds=1)
-    axis = {"timeDimension": {"granularity": "day"}}
-    return _query(begin, end, "environment", "sum_totalCost", "time_dimension", **axis)
-
-
-def _model(row: dict[str, Any]) -> tuple[str, str]:
-    """Model and environment of a row. Calls that failed before their model was known have none."""
-    return str(row.get("providedModelName") or "unknown"), _environment(row)
-
-
-def _environment(row: dict[str, Any]) -> str:
-    return str(row.get("environment") or "default")
-
-
-def usage_samples(rows: Iterable[dict[str, Any]], window: str) -> Iterator[Sample]:
-    """Calls, errors, tokens and cost. Input tokens include the cached ones. No cost where Langfuse knows no price."""
-    sums: defaultdict[tuple[str, str], defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for row in rows:
-        of_model, calls = sums[_model(row)], number(row, "count_count") or 0.0
-        of_model["calls"] += calls
-        of_model["errors"] += calls if row.get("level") == "ERROR" else 0.0
-        for kind in ("input", "output"):
-            of_model[kind] += number(row, f"sum_{kind}Tokens") or 0.0
-        if (cost := number(row, "sum_totalCost")) is not None:
-            of_model["cost"] += cost
-    for (model, environment), of_model in sums.items():
-        labels = (model, environment, window)
-        yield sample("langfuse_window_calls", *labels, value=of_model["calls"])
-        yield sample("langfuse_window_errors", *labels, value=of_model["errors"])
-        for kind in ("input", "output"):
-            yield sample("langfuse_window_tokens", *labels, kind, value=of_model[kind])
-        if "cost" in of_model:
-            yield sample("langfuse_window_cost_usd", *labels, value=of_model["cost"])
-
-
-def latency_samples(rows: Iterable[dict[str, Any]], window: str) -> Iterator[Sample]:
-    """95th percentiles, in seconds; none where no call has ended."""
-    for row in rows:
-        if (milliseconds := number(row, "p95_latency")) is not None:
-            yield sample("langfuse_window_latency_seconds", *_model(row), window, value=milliseconds / 1000)
-
-
-def cost_by_scope(rows: Iterable[dict[str, Any]], environments: Iterable[str]) -> dict[str, float]:
-    """USD of `all` and of each environment; the expected ones are there even when they cost nothing."""
-    costs = dict.fromkeys(("all", *environments), 0.0)
-    for row in rows:
-        cost = number(row, "sum_totalCost") or 0.0
-        costs["all"] += cost
-        costs[_environment(row)] = costs.get(_environment(row), 0.0) + cost
-    return costs
-
-
-def cost_by_day(rows: Iterable[dict[str, Any]]) -> dict[str, dict[date, float]]:
-    """USD of each day, for `all` and each environment. The day comes as a date, or as an instant at midnight."""
-    days: defaultdict[str, defaultdict[date, float]] = defaultdict(lambda: defaultdict(float))
-    for row in rows:
-        try:
-            day = date.fromisoformat(str(row.get("time_dimension"))[:10])
-        except ValueError:
-            raise QueryFailed(f"time_dimension is {row.get('time_dimension')!r} in an answer, not a day") from None
-        for scope in ("all", _environment(row)):
-            days[scope][day] += number(row, "sum_totalCost") or 0.0
-    return {scope: dict(costs) for scope, costs in days.items()}
-
-
-class LangfuseCollector:
-    """Asks five questions an interval, fewer when the plan does not allow as many."""
+class WindowsCollector:
+    """Asks four questions an interval and a few more now and then; less often when the plan does not allow as many."""
 
     name = "langfuse"
 
     def __init__(self, settings: Settings, client: LangfuseClient) -> None:
         self._settings, self._client = settings, client
-        self.interval = client.budget.interval(duration_seconds(settings.exporter.intervals.langfuse), len(_QUERIES))
+        wanted = duration_seconds(settings.exporter.intervals.langfuse)
+        self.interval = client.budget.interval(METRICS, wanted, len(_ALWAYS) + 1)
         self.timeout = 2 * _RUN_SECONDS
         self.max_age = max(duration_seconds(settings.exporter.max_age), 2 * self.interval + SETTLE_SECONDS)
         self.snapshot: Snapshot | None = None
-        self._journal = Journal(self.name, Source.LANGFUSE, _QUERIES, client.without_secrets)
+        self._journal = Journal(
+            self.name,
+            Source.LANGFUSE,
+            (*_ALWAYS, *_SELDOM),
+            client.without_secrets,
+            settings.exporter.series_limit,
+        )
+        self._prices = Prices(settings.sources.langfuse.prices)
         self._history: dict[str, dict[date, float]] = {}
         self._history_until: datetime | None = None
-        self._history_at = 0.0
+        self._answered: dict[str, float] = {}
 
     def collect(self, now: float) -> None:
         end = datetime.fromtimestamp(now - SETTLE_SECONDS, UTC)
         if end == month_start(end):  # a window must not be empty
             end -= timedelta(milliseconds=1)
-        midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
-        needed = self._history_until != midnight or now - self._history_at >= _HISTORY_SECONDS
-        questions = {
-            "cost_per_day": partial(self._cost_per_day, midnight, now),
-            "usage_mtd": partial(self._usage, month_start(end), end, "mtd"),
-            "usage_24h": partial(self._usage, end - timedelta(hours=24), end, "24h"),
-            "latency_24h": partial(self._latency, end - timedelta(hours=24), end, "24h"),
-            "latency_mtd": partial(self._latency, month_start(end), end, "mtd"),
-        }
-        if not needed:
-            del questions["cost_per_day"]
+        questions = self._questions(end, now)
         up = False
-        self._journal.begin(keep=_QUERIES - questions.keys())
+        self._journal.begin(keep={*_ALWAYS, *_SELDOM} - questions.keys())
         try:
-            self._ask_all(questions, end.timestamp())
+            self._ask_all(questions, end.timestamp(), now)
             up = True
         finally:
-            self.snapshot = self._journal.snapshot(up, self._standing_samples())
+            self.snapshot = self._journal.snapshot(up, self._standing_samples(now))
 
-    def _ask_all(self, questions: Mapping[str, Callable[[], Answer]], as_of: float) -> None:
-        deadline, asked = time.monotonic() + _RUN_SECONDS, []
+    def _questions(self, end: datetime, now: float) -> dict[str, Callable[[], Answer]]:
+        """What is to be asked in this run, the history first: the forecast needs it."""
+        midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
+        found: dict[str, Callable[[], Answer]] = {}
+        if self._history_until != midnight or self._is_due("cost_per_day", _HISTORY_SECONDS, now):
+            found["cost_per_day"] = partial(self._cost_per_day, midnight)
+        begins = {"mtd": month_start(end), "24h": end - timedelta(hours=24)}
+        for window in ("mtd", "24h"):
+            found[f"usage_{window}"] = partial(self._usage, begins[window], end, window)
+        for window in ("24h", "mtd"):
+            found[f"latency_{window}"] = partial(self._latency, begins[window], end, window)
+        seldom = {"token_types": self._token_types, "conversations": self._conversations}
+        for name, question in seldom.items():
+            for window in ("24h", "mtd"):
+                if self._is_due(f"{name}_{window}", _SELDOM_SECONDS, now):
+                    found[f"{name}_{window}"] = partial(question, begins[window], end, window)
+        return found
+
+    def _is_due(self, question: str, seconds: float, now: float) -> bool:
+        since = now - self._answered.get(question, float("-inf"))
+        return since >= seconds and since >= (_SELDOM_RUNS - 0.5) * self.interval
+
+    def _ask_all(self, questions: Mapping[str, Callable[[], Answer]], as_of: float, now: float) -> None:
+        deadline, answered = time.monotonic() + _RUN_SECONDS, set()
         for name, question in questions.items():
-            asked.append(time.monotonic() < deadline and self._journal.ask(name, as_of, question))
-        if not any(asked):
+            if time.monotonic() < deadline and self._journal.ask(name, as_of, question):
+                answered.add(name)
+                self._answered[name] = now
+        if not answered.intersection(_ALWAYS):
             raise SourceDown(f"Langfuse did not answer one query: {self._journal.last_failure}")
 
     def _usage(self, begin: datetime, end: datetime, window: str) -> Answer:
         rows, truncated = self._client.metrics(usage_query(begin, end))
         samples = list(usage_samples(rows, window))
+        costs = cost_by_scope(rows, self._settings.environments)
+        samples.extend(cost_samples(costs, window))
         if window == "mtd":
-            samples.extend(self._budget_samples(cost_by_scope(rows, self._settings.environments), end))
+            fresh = self._history_until is not None and self._history_until.date() == end.date()
+            samples.extend(budget_samples(self._settings.budgets, costs, self._history if fresh else None, end))
         return Answer(tuple(samples), len(rows), truncated)
 
     def _latency(self, begin: datetime, end: datetime, window: str) -> Answer:
         rows, truncated = self._client.metrics(latency_query(begin, end))
         return Answer(tuple(latency_samples(rows, window)), len(rows), truncated)
 
-    def _cost_per_day(self, midnight: datetime, now: float) -> Answer:
+    def _cost_per_day(self, midnight: datetime) -> Answer:
         rows, truncated = self._client.metrics(daily_query(midnight))
-        self._history, self._history_until, self._history_at = cost_by_day(rows), midnight, now
+        self._history, self._history_until = cost_by_day(rows), midnight
         return Answer((), len(rows), truncated)
 
-    def _budget_samples(self, spent: dict[str, float], end: datetime) -> Iterator[Sample]:
-        for scope, cost in spent.items():
-            yield sample("platform_cost_usd", scope, "mtd", value=cost)
-        fresh = self._history_until is not None and self._history_until.date() == end.date()
-        for budget in self._settings.budgets:
-            cost = spent[budget.scope]
-            yield sample("platform_budget_spent_ratio", budget.scope, value=cost / budget.monthly_usd)
-            expected = forecast(cost, self._history.get(budget.scope, {}), end) if fresh else None
-            if expected is not None:
-                yield sample("platform_budget_forecast_usd", budget.scope, value=expected)
+    def _token_types(self, begin: datetime, end: datetime, window: str) -> Answer:
+        def samples(rows: list[dict[str, Any]]) -> Iterator[Sample]:
+            yield from part_samples(rows, window)
+            saved = cache_savings(rows, self._prices.of(self._client, end.timestamp()))
+            yield sample("platform_cache_savings_usd", window, value=saved)
 
-    def _standing_samples(self) -> Iterator[Sample]:
+        return self._of_v2(token_types_query(begin, end), samples)
+
+    def _conversations(self, begin: datetime, end: datetime, window: str) -> Answer:
+        return self._of_v2(conversations_query(begin, end), partial(conversation_samples, window=window))
+
+    def _of_v2(self, query: dict[str, Any], samples: Callable[[list[dict[str, Any]]], Iterator[Sample]]) -> Answer:
+        """An answer that only the newer interface can give; the older one has no rows of it."""
+        if not self._client.speaks_v2:
+            return Answer((), 0)
+        rows, truncated = self._client.metrics(query)
+        return Answer(tuple(samples(rows)), len(rows), truncated)
+
+    def _standing_samples(self, now: float) -> Iterator[Sample]:
         """What is known without an answer: the limits, and how much was asked."""
-        for budget in self._settings.budgets:
-            yield sample("platform_budget_limit_usd", budget.scope, value=budget.monthly_usd)
-        for code in LABELS["code"].values:
-            yield sample("exporter_api_requests_total", API, code, value=self._client.requests_by_code[code])
-        if (remaining := self._client.budget.remaining()) is not None:
-            yield sample("exporter_api_budget_remaining", API, value=remaining)
+        yield from limit_samples(self._settings.budgets)
+        yield from interface_samples(self._client, {METRICS: now + self.interval})
 
     def abort(self) -> None:
         """Nothing to cut: every request has a deadline of its own, and a run asks no further after its time."""

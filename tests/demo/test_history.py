@@ -41,7 +41,7 @@ from demo.world.world import World
 from exporters.credentials import LangfuseAccess
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.request_budget import RequestBudget
-from exporters.langfuse.windows import LangfuseCollector
+from exporters.langfuse.windows import WindowsCollector
 from exporters.postgres import PostgresCollector
 from tests.conftest import PostgresServer, PrometheusTools
 
@@ -371,7 +371,7 @@ def test_figures_from_langfuse_equal_the_exporters(loaded: Place, back: float) -
     standin = StandIn(store, MODES["v4"], Keys("pk", "sk"), lambda: at, price_list(MODELS), 0.0, False)
     with running(standin) as url:
         client = LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget("self-hosted", lambda: at))
-        collector = LangfuseCollector(SETTINGS, client)
+        collector = WindowsCollector(SETTINGS, client)
         collector.collect(at)
         collector.close()
     store.close()

@@ -15,8 +15,9 @@ import pytest
 from contract.settings import Settings
 from exporters.credentials import CredentialError, LangfuseAccess, langfuse_access
 from exporters.journal import QueryFailed, SourceDown
-from exporters.langfuse.client import LangfuseClient, Timeouts, number
-from exporters.langfuse.request_budget import RequestBudget, seconds_to_wait
+from exporters.langfuse.client import LangfuseClient, number
+from exporters.langfuse.request_budget import GENERAL, METRICS, RequestBudget, seconds_to_wait
+from exporters.langfuse.transport import Timeouts
 
 if TYPE_CHECKING:
     from conftest import Script, ScriptedServer
@@ -44,7 +45,7 @@ def test_v2_is_asked_first_with_the_keys_and_the_query(server: ScriptedServer, s
     assert server.authorisations[-1] == "Basic " + base64.b64encode(f"pk-lf-1:{SECRET}".encode()).decode()
     asked.metrics(QUERY)
     assert server.paths() == [HEALTH, V2, V2]
-    assert asked.requests_by_code == {"2xx": 3}
+    assert asked.requests_by_code == {(GENERAL, "2xx"): 1, (METRICS, "2xx"): 2}
 
 
 def test_v1_where_v2_is_not_served_and_back_after_an_upgrade(server: ScriptedServer, script: type[Script]) -> None:
@@ -76,7 +77,7 @@ def test_unknown_keys_are_left_alone_for_longer_than_langfuse_remembers_them(
         asked.metrics(QUERY)
     assert caught.value.retry_after > 300
     assert server.paths() == [HEALTH, V2], "one attempt, and no second one with v1"
-    assert asked.requests_by_code["401"] == 1
+    assert asked.requests_by_code[METRICS, "401"] == 1
     assert SECRET not in str(caught.value)
 
 
@@ -102,11 +103,11 @@ def test_too_many_requests_waits_as_long_as_it_is_told(server: ScriptedServer, s
     with pytest.raises(SourceDown) as caught:
         asked.metrics(QUERY)
     assert caught.value.retry_after == 1234
-    assert asked.budget.remaining() == 0
+    assert asked.budget.remaining(METRICS) == 0
     with pytest.raises(SourceDown, match="are spent"):
         asked.metrics(QUERY)
     assert server.paths() == [HEALTH, V2], "no request while none is left"
-    assert asked.requests_by_code == {"2xx": 1, "429": 1}
+    assert asked.requests_by_code == {(GENERAL, "2xx"): 1, (METRICS, "429"): 1}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_a_passing_server_error_is_asked_again(server: ScriptedServer, script: t
     server.scripts[V2] = [script.status(500), script.body(b"<html>Bad gateway</html>", 502, "text/html"), script.rows({"n": 1})]
     asked = client(server.url)
     assert asked.metrics(QUERY).rows == [{"n": 1}]
-    assert asked.requests_by_code["5xx"] == 2
+    assert asked.requests_by_code[METRICS, "5xx"] == 2
 
 
 def test_a_lasting_server_error_is_one_line(server: ScriptedServer, script: type[Script]) -> None:
@@ -197,15 +198,15 @@ def test_an_answer_that_is_not_the_expected_json(server: ScriptedServer, script:
     asked = client(server.url)
     with pytest.raises(QueryFailed, match="not the JSON that was expected"):
         asked.metrics(QUERY)
-    assert asked.requests_by_code["body"] == 1
-    assert asked.requests_by_code["2xx"] == 1, "the health check only"
+    assert asked.requests_by_code[METRICS, "body"] == 1
+    assert asked.requests_by_code[METRICS, "2xx"] == 0
 
 
 def test_a_body_that_breaks_off_is_asked_again(server: ScriptedServer, script: type[Script]) -> None:
     server.scripts[V2] = [script.body(b'{"data":[', length=5000), script.rows({"n": 1})]
     asked = client(server.url)
     assert asked.metrics(QUERY).rows == [{"n": 1}]
-    assert asked.requests_by_code["connection"] == 1
+    assert asked.requests_by_code[METRICS, "connection"] == 1
 
 
 @pytest.mark.parametrize("kind", ["silence", "trickle"])
@@ -216,14 +217,16 @@ def test_a_slow_answer_is_given_up(server: ScriptedServer, script: type[Script],
     with pytest.raises(SourceDown, match=r"no answer from http://127\.0\.0\.1:\d+ within 0\.5 s"):
         asked.metrics(QUERY)
     assert time.monotonic() - begun < 3
-    assert asked.requests_by_code["timeout"] == 1
+    assert asked.requests_by_code[METRICS, "timeout"] == 1
 
 
 def test_nobody_listens() -> None:
     asked = client("http://127.0.0.1:9")
     with pytest.raises(SourceDown, match=r"no connection to http://127\.0\.0\.1:9: Connection refused"):
         asked.metrics(QUERY)
-    assert asked.requests_by_code["connection"] == 4, "the health check, and three attempts"
+    assert asked.requests_by_code == {(GENERAL, "connection"): 1, (METRICS, "connection"): 3}, (
+        "the health check, three attempts"
+    )
 
 
 def test_the_keys_do_not_follow_a_redirect(server: ScriptedServer, script: type[Script]) -> None:
@@ -278,18 +281,18 @@ def test_missing_keys_are_a_reason_and_no_request(server: ScriptedServer, tmp_pa
 def test_the_budget_of_a_plan() -> None:
     now = [1000.0]
     budget = RequestBudget("core", lambda: now[0])
-    assert budget.interval(60, 5) == 200
-    assert RequestBudget("hobby").interval(60, 5) == 4800
-    assert RequestBudget("pro").interval(60, 5) == 60
-    assert RequestBudget("self-hosted").interval(60, 5) == 60
-    assert RequestBudget("self-hosted").remaining() is None
+    assert budget.interval(METRICS, 60, 5) == 200
+    assert RequestBudget("hobby").interval(METRICS, 60, 5) == 4800
+    assert RequestBudget("pro").interval(METRICS, 60, 5) == 60
+    assert RequestBudget("self-hosted").interval(METRICS, 60, 5) == 60
+    assert RequestBudget("self-hosted").remaining(METRICS) is None
     for left in range(99, 0, -1):
-        assert budget.remaining() == left
-        budget.spend()
+        assert budget.remaining(METRICS) == left
+        budget.spend(METRICS)
     with pytest.raises(SourceDown, match="the 99 requests of the core plan are spent") as caught:
-        budget.spend()
+        budget.spend(METRICS)
     assert caught.value.retry_after == 3600
     now[0] += 3600
-    assert budget.remaining() == 99
-    budget.spend()
-    assert budget.remaining() == 98
+    assert budget.remaining(METRICS) == 99
+    budget.spend(METRICS)
+    assert budget.remaining(METRICS) == 98

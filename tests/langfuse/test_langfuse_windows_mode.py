@@ -13,9 +13,10 @@ import pytest
 from contract.settings import Settings
 from exporters.credentials import LangfuseAccess
 from exporters.journal import SourceDown
-from exporters.langfuse.client import LangfuseClient, Timeouts
-from exporters.langfuse.request_budget import RequestBudget
-from exporters.langfuse.windows import LangfuseCollector
+from exporters.langfuse.client import LangfuseClient
+from exporters.langfuse.request_budget import METRICS, RequestBudget
+from exporters.langfuse.transport import Timeouts
+from exporters.langfuse.windows import WindowsCollector
 
 if TYPE_CHECKING:
     from conftest import Script, ScriptedServer
@@ -26,6 +27,7 @@ SETTINGS = Settings.model_validate(
     {
         "budgets": [{"scope": "all", "monthly_usd": 1000}, {"scope": "staging", "monthly_usd": 10}],
         "environments": ["production", "staging"],
+        "sources": {"langfuse": {"prices": [{"model": "gpt-*", "input": 2.0, "output": 8.0, "cache_read": 0.5}]}},
     }
 )
 
@@ -51,6 +53,15 @@ MONTH = [
 ]
 LATENCIES = [latency("gpt-x", "production", 2250.0), latency("gpt-x", "staging", None)]
 
+PARTS = [
+    {"providedModelName": "gpt-x", "environment": "production", "usageType": key, "sum_usageByType": tokens}
+    for key, tokens in (("input", 800), ("input_cached_tokens", 2_000_000), ("output_reasoning_tokens", "70"), ("total", 900))
+]
+CONVERSATIONS = [
+    {"traceName": "planner", "environment": "production", "sum_totalCost": 3.0, "uniq_uniqueSessionIds": 12},
+    {"traceName": "idle", "environment": "production", "sum_totalCost": 0, "uniq_uniqueSessionIds": 0},
+]
+
 
 def by_day(production: float, staging: float) -> list[dict[str, Any]]:
     days = [f"2026-{month:02}-{day:02}" for month, last in ((1, 32), (2, 26)) for day in range(1, last)][-28:]
@@ -65,8 +76,13 @@ def answer(query: dict[str, Any]) -> list[dict[str, Any]]:
     if "timeDimension" in query:
         return by_day(5.0, 0.5)
     of_today = query["fromTimestamp"] == "2026-02-25T12:00:00.000Z"
-    if any(metric["aggregation"] == "p95" for metric in query["metrics"]):
+    measures = {metric["measure"] for metric in query["metrics"]}
+    if "latency" in measures:
         return LATENCIES
+    if "usageByType" in measures:
+        return PARTS
+    if "uniqueSessionIds" in measures:
+        return CONVERSATIONS
     return DAY if of_today else MONTH
 
 
@@ -79,15 +95,15 @@ def langfuse(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(content)
 
 
-def collector(url: str, settings: Settings = SETTINGS, plan: str = "self-hosted") -> LangfuseCollector:
+def collector(url: str, settings: Settings = SETTINGS, plan: str = "self-hosted") -> WindowsCollector:
     client = LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget(plan), Timeouts(1.0, 1.0, 0.01))
-    return LangfuseCollector(settings, client)
+    return WindowsCollector(settings, client)
 
 
 Figures = dict[tuple[str, ...], float]
 
 
-def figures(of: LangfuseCollector, now: float = NOW) -> Figures:
+def figures(of: WindowsCollector, now: float = NOW) -> Figures:
     assert of.snapshot is not None
     return {(item.metric.name, *item.labels): item.value for item in of.snapshot.samples(now, of.max_age)}
 
@@ -116,6 +132,42 @@ def test_figures_of_the_windows(either: ScriptedServer) -> None:
     assert found["exporter_source_data_timestamp_seconds", "langfuse"] == NOW - 30
 
 
+def test_parts_of_tokens_conversations_and_savings(server: ScriptedServer) -> None:
+    server.scripts[V2] = [langfuse]
+    exporter = collector(server.url)
+    exporter.collect(NOW)
+    found = figures(exporter)
+    for window in ("24h", "mtd"):
+        of_model = ("langfuse_window_tokens", "gpt-x", "production", window)
+        assert found[*of_model, "cache_read"] == 2_000_000
+        assert found[*of_model, "reasoning"] == 70
+        assert (*of_model, "cache_write") not in found
+        assert found["platform_cost_per_conversation_usd", "planner", "production", window] == 0.25
+        assert ("platform_cost_per_conversation_usd", "idle", "production", window) not in found
+        assert found["platform_cache_savings_usd", window] == pytest.approx(2 * 1.5)
+
+
+def test_version_3_has_no_parts_of_tokens_and_is_not_blamed_for_it(server: ScriptedServer) -> None:
+    server.scripts[V1] = [langfuse]
+    exporter = collector(server.url)
+    exporter.collect(NOW)
+    found = figures(exporter)
+    assert found["exporter_query_success", "langfuse", "token_types_24h"] == 1
+    assert not [key for key in found if key[0] in ("platform_cache_savings_usd", "platform_cost_per_conversation_usd")]
+
+
+def test_what_changes_slowly_is_asked_seldom(server: ScriptedServer) -> None:
+    server.scripts[V2] = [langfuse]
+    exporter = collector(server.url)
+
+    def asks_parts(at: float) -> bool:
+        before = len(server.requests)
+        exporter.collect(at)
+        return any("usageByType" in json.dumps(query) for _, query in server.requests[before:])
+
+    assert [asks_parts(NOW + seconds) for seconds in (0, 60, 600, 900, 960)] == [True, False, False, True, False]
+
+
 def test_money(either: ScriptedServer) -> None:
     exporter = collector(either.url)
     exporter.collect(NOW)
@@ -141,9 +193,9 @@ def test_what_is_asked(server: ScriptedServer) -> None:
         assert query["config"] == {"row_limit": 1000}
         assert query["orderBy"], "an explicit order turns made-up rows for empty days off"
         assert query["view"] == "observations"
-        assert query["filters"] == [
-            {"column": "type", "type": "stringOptions", "operator": "any of", "value": ["GENERATION", "EMBEDDING"]}
-        ]
+        assert query["filters"][0] == {
+            "column": "type", "type": "stringOptions", "operator": "any of", "value": ["GENERATION", "EMBEDDING"],
+        }  # fmt: skip
     windows = {(query["fromTimestamp"], query["toTimestamp"]) for query in asked}
     assert windows == {
         ("2026-02-25T12:00:00.000Z", "2026-02-26T12:00:00.000Z"),
@@ -155,7 +207,7 @@ def test_what_is_asked(server: ScriptedServer) -> None:
 def test_the_first_moment_of_a_month_has_no_empty_window(server: ScriptedServer) -> None:
     server.scripts[V2] = [langfuse]
     collector(server.url).collect(datetime(2026, 3, 1, 0, 0, 30, tzinfo=UTC).timestamp())
-    for _, query in server.requests[1:]:
+    for query in (query for path, query in server.requests if path == V2):
         assert query["fromTimestamp"] < query["toTimestamp"]
 
 
@@ -186,7 +238,7 @@ def test_a_query_too_heavy_leaves_the_others_and_the_forecast_waits(server: Scri
     assert found["exporter_query_success", "langfuse", "cost_per_day"] == 0
     assert found["exporter_query_success", "langfuse", "usage_mtd"] == 1
     assert found["exporter_source_up", "langfuse"] == 1
-    assert found["exporter_api_requests_total", "langfuse", "4xx"] == 2, "the health check, and the question"
+    assert found["exporter_api_requests_total", METRICS, "4xx"] == 1
     assert ("platform_budget_forecast_usd", "all") not in found
     exporter.collect(NOW + 60)
     assert ("platform_budget_forecast_usd", "all") in figures(exporter)
@@ -210,7 +262,7 @@ def test_refused_in_the_middle_keeps_what_was_answered(server: ScriptedServer, s
     server.scripts[V2] = [langfuse]
     exporter = collector(server.url, plan="core")
     exporter.collect(NOW)
-    assert figures(exporter)["exporter_api_budget_remaining", "langfuse"] == 94
+    assert figures(exporter)["exporter_api_budget_remaining", METRICS] == 90
     server.scripts[V2] = [langfuse, script.status(429, "Rate limit exceeded", Retry_After="900")]
     with pytest.raises(SourceDown) as caught:
         exporter.collect(NOW + 200)
@@ -220,8 +272,8 @@ def test_refused_in_the_middle_keeps_what_was_answered(server: ScriptedServer, s
     assert found["exporter_query_success", "langfuse", "usage_mtd"] == 1
     assert found["exporter_query_success", "langfuse", "usage_24h"] == 0
     assert found["langfuse_window_calls", "gpt-x", "production", "24h"] == 100, "of the run before"
-    assert found["exporter_api_requests_total", "langfuse", "429"] == 1
-    assert found["exporter_api_budget_remaining", "langfuse"] == 0
+    assert found["exporter_api_requests_total", METRICS, "429"] == 1
+    assert found["exporter_api_budget_remaining", METRICS] == 0
     assert found["platform_budget_limit_usd", "all"] == 1000, "a budget is known without Langfuse"
 
 
