@@ -6,7 +6,7 @@ from contract.settings import Settings
 from exporters.credentials import Credentials
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.request_budget import RequestBudget
-from exporters.langfuse.windows import LangfuseCollector
+from exporters.langfuse.windows import WindowsCollector
 from exporters.postgres import PostgresCollector
 from exporters.scheduler import Collector
 
@@ -17,4 +17,4 @@ def collectors(settings: Settings, credentials: Credentials) -> tuple[Collector,
     Secrets are asked for whenever a connection is made, so none of them is needed here.
     """
     client = LangfuseClient(credentials.langfuse, RequestBudget(settings.sources.langfuse.plan))
-    return (PostgresCollector(settings, credentials.postgres_dsn), LangfuseCollector(settings, client))
+    return (PostgresCollector(settings, credentials.postgres_dsn), WindowsCollector(settings, client))
