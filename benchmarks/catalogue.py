@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks import render
+from benchmarks import render, scrape
 from benchmarks.measure import Measure
 from benchmarks.run import Run
 
@@ -18,4 +18,5 @@ class Benchmark:
 
 BENCHMARKS = {
     "render": Benchmark("Printing a page", render.measure),
+    "scrape": Benchmark("Scraping", scrape.measure),
 }

@@ -27,7 +27,8 @@ _END = """
     """
 _TICKET = """
     UPDATE app.tickets
-    SET status = CASE status WHEN 'open' THEN 'in_progress' WHEN 'in_progress' THEN 'resolved' ELSE 'open' END, updated_at = now()
+    SET status = CASE status WHEN 'open' THEN 'in_progress' WHEN 'in_progress' THEN 'resolved' ELSE 'open' END,
+        updated_at = now()
     WHERE id = (SELECT id FROM app.tickets WHERE id >= %(from)s ORDER BY id LIMIT 1)
     """
 
