@@ -30,7 +30,7 @@ SERVICE = {
         "image": {"type": "string", "pattern": r"^[a-z0-9./-]+:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?$"},
         "build": {"type": "object", "properties": {"context": {"const": "."}}, "additionalProperties": False},
         "restart": {"enum": ["no", "unless-stopped"]},
-        "user": {"const": "65534:65534"},
+        "user": {"enum": ["65534:65534", "101:101", "redis"]},
         "read_only": {"const": True},
         "tmpfs": {"type": "array", "items": {"const": "/tmp"}},
         "shm_size": {"type": "string", "pattern": "^[0-9]+mb$"},
@@ -39,8 +39,11 @@ SERVICE = {
         "entrypoint": {"type": "array", "items": {"type": "string"}},
         "command": {"type": "array", "items": {"type": "string"}},
         "environment": {"type": "object", "additionalProperties": {"type": "string"}},
+        "env_file": {"type": "array", "items": {"type": "string", "pattern": r"^secrets/[a-z_]+\.env$"}},
+        "profiles": {"type": "array", "items": {"enum": ["langfuse", "push"]}, "minItems": 1, "maxItems": 1},
+        "networks": {"type": "array", "items": {"enum": ["default", "langfuse"]}},
         "secrets": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
-        "volumes": {"type": "array", "items": {"type": "string", "pattern": r"^[a-z]+:/[a-z/]+(:ro)?$"}},
+        "volumes": {"type": "array", "items": {"type": "string", "pattern": r"^[a-z_]+:/[a-z/]+(:ro)?$"}},
         "ports": {"type": "array", "items": {"type": "string", "pattern": r"^127\.0\.0\.1:[0-9]+:[0-9]+$"}},
         "healthcheck": {
             "type": "object",
@@ -72,6 +75,7 @@ SCHEMA = {
         "name": {"type": "string"},
         "services": {"type": "object", "additionalProperties": SERVICE},
         "volumes": {"type": "object", "additionalProperties": {"type": "object", "maxProperties": 0}},
+        "networks": {"const": {"default": {}, "langfuse": {"internal": True}}},
         "secrets": {
             "type": "object",
             "additionalProperties": {
@@ -118,6 +122,9 @@ def test_a_port_open_to_the_network_would_be_refused(compose: dict[str, Any]) ->
 def test_images_have_exact_versions(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         tag = service["image"].split("@")[0].rsplit(":", 1)[1]
+        if service["image"].startswith("cgr.dev/chainguard/"):
+            assert tag == "latest", "Chainguard publishes nothing else to everybody; its digest is the version"
+            continue
         assert tag == "local" or re.fullmatch(r"v?[0-9]+\.[0-9]+(\.[0-9]+)?", tag), f"{name}: {service['image']}"
     assert services["grafana"]["image"].startswith("grafana/grafana:13.")
     assert services["prometheus"]["image"].startswith("prom/prometheus:v3.")
@@ -125,7 +132,7 @@ def test_images_have_exact_versions(services: dict[str, dict[str, Any]]) -> None
 
 def test_ours_run_without_rights(services: dict[str, dict[str, Any]]) -> None:
     ours = [service for service in services.values() if service["image"] == "agent-observatory:local"]
-    assert len(ours) == 6
+    assert len(ours) == 7
     for service in ours:
         assert service["user"] == "65534:65534" and service["read_only"] and service["cap_drop"] == ["ALL"]
 
@@ -170,6 +177,7 @@ def test_secrets_are_made_declared_and_used(
     for name, service in services.items():
         text = yaml.safe_dump(service)
         named = set(re.findall(r"/run/secrets/([a-z_]+)", text))
+        assert {f"secrets/{path}" for path in made} >= set(service.get("env_file", [])), name
         assert named <= set(service.get("secrets", [])), f"{name} reads a secret that it is not given"
     assert not re.search(r"(?i)password: *['\"]?[a-z0-9]+['\"]?$", (ROOT / "docker-compose.yml").read_text(), re.M)
 
@@ -221,9 +229,9 @@ def test_commands_have_the_options_that_they_are_given(services: dict[str, dict[
     for name, service in services.items():
         if service["image"] != "agent-observatory:local":
             continue
-        entry = service.get("entrypoint")
-        words = service["command"]
-        program = entry[1:] if entry else ["-m", "provisioning.cli", words[0]]
+        words = [*service.get("entrypoint", []), *service["command"]]
+        options = next(i for i, word in enumerate(words) if word.startswith("--"))
+        program = words[1:options] if "entrypoint" in service else ["-m", "provisioning.cli", words[0]]
         text = _help_of(program)
         for word in words:
             assert not word.startswith("--") or re.search(rf"{word}\b", text), f"{name}: {program} has no {word}"
