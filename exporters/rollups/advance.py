@@ -9,11 +9,19 @@ from psycopg.types.json import Jsonb
 
 from exporters.rollups.capture import Capture
 from exporters.rollups.capture.choice import Mode
+from exporters.rollups.capture.ids import IdsCapture
+from exporters.rollups.capture.scan import ScanCapture
 from exporters.rollups.capture.snapshot import SnapshotCapture
+from exporters.rollups.capture.window import WindowCapture
 from exporters.rollups.state import Connection, lock, states
 from exporters.rollups.statement import Form, quoted, render
 
-CAPTURES: dict[Mode, Capture] = {"snapshot": SnapshotCapture()}
+CAPTURES: dict[Mode, Capture] = {
+    "snapshot": SnapshotCapture(),
+    "ids": IdsCapture(),
+    "window": WindowCapture(),
+    "scan": ScanCapture(),
+}
 """The ways of capture that there are."""
 
 
@@ -36,7 +44,7 @@ def register(connection: Connection, form: Form, mode: Mode) -> None:
     backfilled = mode == "snapshot"
     connection.execute(
         "INSERT INTO analytics.sources (source, mode, driving, system_identifier, watermark, backfill_time, backfill_key)"
-        " SELECT %(source)s, %(mode)s, to_regclass(%(driving)s)::oid,"
+        " SELECT %(source)s, %(mode)s, to_regclass(nullif(%(driving)s, ''))::oid,"
         " (SELECT system_identifier::text FROM pg_control_system()),"
         " %(watermark)s, CASE WHEN %(old)s THEN 'infinity'::timestamptz END, CASE WHEN %(old)s THEN '' END"
         " ON CONFLICT (source) DO NOTHING",

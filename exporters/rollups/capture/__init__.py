@@ -17,7 +17,7 @@ class Capture(Protocol):
     def first_watermark(self, connection: Connection, form: Form, /) -> Any:
         """The watermark (to be stored as jsonb) of a source of which nothing was counted yet."""
 
-    def news(self, form: Form, state: State) -> str | None:
+    def news(self, form: Form, state: State, /) -> str | None:
         """An SQL condition that is true when there may be something to count; None: one has to look."""
 
     def touched(self, connection: Connection, form: Form, state: State, /) -> Touched:

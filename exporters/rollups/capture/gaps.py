@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 GRACE = 3600.0
 """Seconds for which an id that nobody holds may still arrive: blocks that an application keeps for later."""
-MOST = 10_000
+MOST = 5_000
 """So many ranges are remembered; beyond that those that were missed first are given up."""
 
 
