@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from contract.metrics import Source
+from contract.relations import RELATIONS
 from contract.settings import Settings
 from contract.values import duration_seconds
 from exporters.credentials import CredentialError
+from exporters.database.mapping import Mapping
 from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, StatementRefused
 from exporters.database.sharing import Seat
 from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
@@ -21,13 +23,21 @@ _CYCLE_TIMEOUTS = 3
 """A run may take this many query timeouts; what is left then waits for the next run."""
 
 
+_MISSING_SCHEMAS = """
+SELECT schema, current_database() FROM unnest(%(schemas)s::text[]) AS schema
+WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema)
+"""
+
+
 class DatabaseCollector:
     """One collector. Its subclasses say in `ask_all` what is asked; a query that fails does not keep the others from going on.
 
     `name` is the source in `exporter_*` metrics. All times are in seconds.
     """
 
-    def __init__(self, name: str, interval: str, settings: Settings, seat: Seat, queries: Iterable[str]) -> None:
+    def __init__(
+        self, name: str, interval: str, settings: Settings, seat: Seat, queries: Iterable[str], mapping: Mapping
+    ) -> None:
         exporter = settings.exporter
         self.name = name
         self.interval = duration_seconds(interval)
@@ -36,7 +46,8 @@ class DatabaseCollector:
         self.max_age = max(duration_seconds(exporter.max_age), 2 * self.interval)
         self.snapshot: Snapshot | None = None
         self.seat = seat
-        self.journal = Journal(name, Source.POSTGRES, queries, seat.without_secrets)
+        self.journal = Journal(name, Source.POSTGRES, queries, seat.without_secrets, exporter.series_limit)
+        self._schemas = sorted({table[0] for relation in RELATIONS if (table := mapping.driving(relation))})
         self._deadline = 0.0
         self._asked: list[bool] = []
 
@@ -77,8 +88,13 @@ class DatabaseCollector:
         return self._asked[-1]
 
     def explanation(self) -> str:
-        """A likely reason why no query was answered, or ""."""
-        return ""
+        """A likely reason why no query was answered, or "": the platform's schema is not there, so it is another database."""
+        try:
+            rows = self.seat.rows(_MISSING_SCHEMAS, {"schemas": self._schemas})
+        except StatementRefused:
+            return ""
+        missing = ", ".join(schema for schema, _ in rows)
+        return f"the database {rows[0][1]} has no schema {missing}, where the platform's tables should be" if rows else ""
 
     def more(self) -> Iterable[Sample]:
         """Further samples about the collector itself."""
@@ -89,3 +105,6 @@ class DatabaseCollector:
 
     def without_secrets(self, text: str) -> str:
         return self.seat.without_secrets(text)
+
+    def close(self) -> None:
+        self.seat.close()

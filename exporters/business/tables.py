@@ -61,7 +61,7 @@ class TablesCollector(DatabaseCollector):
     """Looks at the catalogue only, so its cost does not grow with the tables."""
 
     def __init__(self, settings: Settings, mapping: Mapping, seat: Seat) -> None:
-        super().__init__("tables", settings.exporter.intervals.tables, settings, seat, YIELDS)
+        super().__init__("tables", settings.exporter.intervals.tables, settings, seat, YIELDS, mapping)
         driving = {relation: mapping.driving(relation) for relation in RELATIONS}
         self._tables = {relation: table for relation, table in driving.items() if table is not None}
 

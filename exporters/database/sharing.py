@@ -74,5 +74,10 @@ class Seat:
         if self._mine:
             self._shared.session.abort()
 
+    def close(self) -> None:
+        """Gives the connection back; it is opened again when somebody needs it. Waits for whoever uses it."""
+        with self._turn() as session:
+            session.close()
+
     def without_secrets(self, text: str) -> str:
         return self._shared.session.without_secrets(text)
