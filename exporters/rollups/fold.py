@@ -12,8 +12,11 @@ from exporters.rollups.model import FIGURES
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import quoted
 
-_LOCK = 0x0B5E_F01D
+LOCK = 0x0B5E_F01D
 """Key of the advisory lock under which one process folds."""
+
+PLANNING = "SELECT set_config('enable_mergejoin', 'off', true), set_config('work_mem', '64MB', true)"
+"""The planner cannot know how many rows wait in `fresh`; sorting them by their labels would be the slow way to join them."""
 
 
 def fold(connection: Connection, minutes: str = "26 hours") -> int | None:
@@ -21,36 +24,38 @@ def fold(connection: Connection, minutes: str = "26 hours") -> int | None:
 
     Runs inside a transaction of the caller. Minutes older than the interval `minutes` are not kept as minutes.
     """
-    mine = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone()
+    mine = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()
     if mine is None or not mine[0]:
         return None
-    row = connection.execute(_statement(minutes).encode()).fetchone()
+    connection.execute(PLANNING)
+    parts = ["gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *)", *placing(minutes)]
+    row = connection.execute(f"WITH {', '.join(parts)} SELECT count(*) FROM gone".encode()).fetchone()
     return row[0] if row else 0
 
 
-def _statement(minutes: str) -> str:
-    sums = ", ".join(f"sum(gone.{column})::bigint" for column in FIGURES)
+def placing(minutes: str) -> list[str]:
+    """CTEs that add the rows of a CTE `gone`, which has the columns of `analytics.fresh`, to the totals and the tiers."""
     columns = ", ".join(FIGURES)
-    kept = f"WHERE gone.at >= now() - interval {quoted(minutes)}"
-    return (
-        "WITH gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *),"
-        f" total AS (INSERT INTO analytics.totals AS t (fact, labels, {columns})"
-        f" SELECT gone.fact, gone.labels, {sums} FROM gone GROUP BY gone.fact, gone.labels ORDER BY gone.fact, gone.labels"
-        f" ON CONFLICT (fact, labels) DO UPDATE SET {_added()} RETURNING t.series, t.fact, t.labels),"
-        f" minute AS ({_tier('rollup_minute', '1 minute', kept)}),"
-        f" hour AS ({_tier('rollup_hour', '1 hour', 'WHERE gone.at IS NOT NULL')}),"
-        f" day AS ({_tier('rollup_day', '1 day', 'WHERE gone.at IS NOT NULL')})"
-        " SELECT count(*) FROM gone"
-    )
+    sums = ", ".join(f"analytics.total({column}) AS {column}" for column in FIGURES)
+    lately = f"SELECT series, at, {sums} FROM placed WHERE at >= now() - interval {quoted(minutes)} GROUP BY 1, 2"
+    hour, day = "date_bin('1 hour', at, 'epoch')", "date_bin('1 day', bucket, 'epoch')"
+    return [
+        f"total AS (INSERT INTO analytics.totals AS t (fact, labels, {columns})"
+        f" SELECT fact, labels, {sums} FROM gone GROUP BY fact, labels ORDER BY fact, labels"
+        f" ON CONFLICT (fact, labels) DO UPDATE SET {_added()} RETURNING t.series, t.fact, t.labels)",
+        f"placed AS MATERIALIZED (SELECT total.series, gone.at, {columns} FROM gone JOIN total USING (fact, labels)"
+        " WHERE gone.at IS NOT NULL)",
+        f"hours AS MATERIALIZED (SELECT series, {hour} AS bucket, {sums} FROM placed GROUP BY 1, 2)",
+        f"minute AS ({_tier('rollup_minute', lately)})",
+        f"hour AS ({_tier('rollup_hour', f'SELECT series, bucket, {columns} FROM hours')})",
+        f"day AS ({_tier('rollup_day', f'SELECT series, {day}, {sums} FROM hours GROUP BY 1, 2')})",
+    ]
 
 
-def _tier(table: str, width: str, kept: str) -> str:
-    columns = ", ".join(FIGURES)
-    sums = ", ".join(f"sum(gone.{column})::bigint" for column in FIGURES)
+def _tier(table: str, rows: str) -> str:
     return (
-        f"INSERT INTO analytics.{table} AS t (series, bucket, {columns})"
-        f" SELECT total.series, date_bin('{width}', gone.at, 'epoch'), {sums} FROM gone JOIN total USING (fact, labels) {kept}"
-        f" GROUP BY 1, 2 ORDER BY 1, 2 ON CONFLICT (series, bucket) DO UPDATE SET {_added()}"
+        f"INSERT INTO analytics.{table} AS t (series, bucket, {', '.join(FIGURES)}) {rows} ORDER BY 1, 2"
+        f" ON CONFLICT (series, bucket) DO UPDATE SET {_added()}"
     )
 
 

@@ -9,7 +9,7 @@ remembered, and the new watermark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exporters.rollups.model import FIGURES, HISTOGRAM_COLUMNS, SUM_COLUMNS, Fact, Source, Stock
@@ -75,8 +75,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def render(form: Form, touched: Touched) -> str:
-    """The statement. It returns one row: rows looked at, final rows corrected, rows gone."""
+def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -> str:
+    """The statement. It returns one row: rows looked at, final rows corrected, rows gone.
+
+    With `placing` (CTEs over a CTE `gone`) the counts go where these put them, instead of `analytics.fresh`.
+    """
     source = form.source
     parts = [
         *_after(form, touched),
@@ -84,10 +87,10 @@ def render(form: Form, touched: Touched) -> str:
         *touched.further,
         *_firsts(source),
         *_last_seen(source),
-        f"changes AS MATERIALIZED (\n{' UNION ALL '.join(_changes(source, touched.since))})",
+        f"changes (fact, at, labels, {', '.join(FIGURES)}) AS MATERIALIZED ("
+        f"{' UNION ALL '.join(_changes(source, touched.since))})",
         f"amends AS ({_amends()})",
-        f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)})"
-        " SELECT * FROM changes UNION ALL SELECT * FROM amends)",
+        *_written(placing),
         *_remembered(form, touched),
     ]
     backfill = ""
@@ -106,6 +109,15 @@ def render(form: Form, touched: Touched) -> str:
         " (SELECT count(*) FROM before WHERE NOT stays) AS gone) AS tally\n"
         f"WHERE state.source = {quoted(source.name)} RETURNING tally.looked, tally.corrected, tally.gone"
     )
+
+
+def _written(placing: Sequence[str] | None) -> Iterator[str]:
+    counts = "SELECT * FROM changes UNION ALL SELECT * FROM amends"
+    if placing is None:
+        yield f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)}) {counts})"
+    else:
+        yield f"gone AS MATERIALIZED ({counts})"
+        yield from placing
 
 
 def _after(form: Form, touched: Touched) -> Iterator[str]:
@@ -144,7 +156,7 @@ def _before(form: Form, touched: Touched) -> Iterator[str]:
         f" FROM ({remembered}) AS was)"
     )
     yield (
-        f"images AS MATERIALIZED (SELECT 1 AS w, true AS stays, {form.names} FROM after"
+        f"images AS MATERIALIZED (SELECT 1::bigint AS w, true AS stays, {form.names} FROM after"
         f" UNION ALL SELECT -1, stays, {form.names} FROM before)"
     )
 
@@ -162,9 +174,9 @@ def _changes(source: Source, since: str | None) -> Iterator[str]:
     if (seen := source.last_seen) is not None:
         figures = ", ".join("NULL::bigint" for _ in FIGURES[1:])
         yield (
-            f"SELECT {quoted(seen.fact)}, {_bucket('at', since)}, '{{}}'::text[], sum(w)::bigint, {figures}"
-            " FROM (SELECT at, 1 AS w FROM met UNION ALL SELECT last_at, -1 FROM met WHERE last_at IS NOT NULL) AS moved"
-            " GROUP BY 2"
+            f"SELECT {quoted(seen.fact)}, {_bucket('at', since)}, '{{}}'::text[], analytics.total(w), {figures}"
+            " FROM (SELECT at, 1::bigint AS w FROM met"
+            " UNION ALL SELECT last_at, -1 FROM met WHERE last_at IS NOT NULL) AS moved GROUP BY 2"
         )
 
 
@@ -180,14 +192,14 @@ def _fact(fact: Fact, since: str | None) -> str:
         rows = f"SELECT w, {', '.join(columns)} FROM images WHERE stays AND ({fact.when})"
     else:
         rows = (
-            f"SELECT DISTINCT ON ({fact.once}) 1 AS w, {', '.join(columns)} FROM after WHERE ({fact.when})"
+            f"SELECT DISTINCT ON ({fact.once}) 1::bigint AS w, {', '.join(columns)} FROM after WHERE ({fact.when})"
             f" AND {fact.once} IN (SELECT key FROM once_{fact.name}) ORDER BY {fact.once}, {fact.at}"
         )
-    counted = {"n": "sum(w)::bigint"}
-    counted |= {SUM_COLUMNS[n]: f"sum(w * {SUM_COLUMNS[n]})::bigint" for n, _ in enumerate(fact.sums)}
+    counted = {"n": "analytics.total(w)"}
+    counted |= {SUM_COLUMNS[n]: f"analytics.total(w * {SUM_COLUMNS[n]})" for n, _ in enumerate(fact.sums)}
     if fact.histogram is not None:
         shown = HISTOGRAM_COLUMNS[: len(fact.bounds) + 1]
-        counted |= {column: f"nullif(sum(w) FILTER (WHERE bucket = {n}), 0)" for n, column in enumerate(shown)}
+        counted |= {column: f"analytics.total(w) FILTER (WHERE bucket = {n})" for n, column in enumerate(shown)}
     figures = ", ".join(f"{counted.get(column, 'NULL::bigint')} AS {column}" for column in FIGURES)
     changed = " OR ".join(f"{column} <> 0" for column in counted)
     return (
@@ -201,18 +213,18 @@ def _stock(stock: Stock) -> str:
     labels = ", ".join(stock.labels.values())
     figures = ", ".join("NULL::bigint" for _ in FIGURES[1:])
     return (
-        f"SELECT {quoted(STOCK + stock.name)}, NULL::timestamptz, ARRAY[{labels}]::text[], sum(w)::bigint, {figures}"
-        f" FROM images WHERE ({stock.when}) GROUP BY 3 HAVING sum(w) <> 0"
+        f"SELECT {quoted(STOCK + stock.name)}, NULL::timestamptz, ARRAY[{labels}]::text[], analytics.total(w), {figures}"
+        f" FROM images WHERE ({stock.when}) GROUP BY 3 HAVING analytics.total(w) <> 0"
     )
 
 
 def _amends() -> str:
     """What has to be added to totals, beyond the changes of the buckets, so that no figure of a fact falls."""
     amounts = ", ".join(
-        f"greatest(-sum({column}), 0)::bigint" if column == "n" else f"nullif(greatest(-sum({column}), 0), 0)::bigint"
+        f"greatest(-analytics.total({column}), 0)" if column == "n" else f"nullif(greatest(-analytics.total({column}), 0), 0)"
         for column in FIGURES
     )
-    falls = " OR ".join(f"sum({column}) < 0" for column in FIGURES)
+    falls = " OR ".join(f"analytics.total({column}) < 0" for column in FIGURES)
     return (
         f"SELECT fact, NULL::timestamptz, labels, {amounts} FROM changes"
         f" WHERE EXISTS (SELECT FROM before) AND fact NOT LIKE '{STOCK}%' GROUP BY fact, labels HAVING {falls}"

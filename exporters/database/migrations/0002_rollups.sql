@@ -1,6 +1,10 @@
 -- What was counted. A row of figures has n, up to six sums and up to 28 histogram counts as columns of their own: a NULL takes no
 -- space, and PostgreSQL adds columns far faster than arrays. Everything is a bigint in base units, so sums are exact.
 
+CREATE AGGREGATE analytics.total(bigint) (SFUNC = int8pl, STYPE = bigint, COMBINEFUNC = int8pl, PARALLEL = SAFE);
+COMMENT ON AGGREGATE analytics.total(bigint) IS
+    'The sum as a bigint, NULL of nothing: several times faster than sum(), which counts beyond what a bigint can hold';
+
 CREATE TABLE analytics.sources (
     source             text PRIMARY KEY,
     mode               text NOT NULL CHECK (mode IN ('snapshot', 'ids', 'window', 'scan')),
@@ -151,16 +155,16 @@ COMMENT ON VIEW analytics.cells IS 'All facts and stocks at this moment: several
 
 CREATE VIEW analytics.counters AS
 SELECT fact, labels,
-       sum(n)::bigint AS n, sum(s1)::bigint AS s1, sum(s2)::bigint AS s2, sum(s3)::bigint AS s3, sum(s4)::bigint AS s4,
-       sum(s5)::bigint AS s5, sum(s6)::bigint AS s6, sum(h0)::bigint AS h0, sum(h1)::bigint AS h1, sum(h2)::bigint AS h2,
-       sum(h3)::bigint AS h3, sum(h4)::bigint AS h4, sum(h5)::bigint AS h5, sum(h6)::bigint AS h6, sum(h7)::bigint AS h7,
-       sum(h8)::bigint AS h8, sum(h9)::bigint AS h9, sum(h10)::bigint AS h10, sum(h11)::bigint AS h11, sum(h12)::bigint AS h12,
-       sum(h13)::bigint AS h13, sum(h14)::bigint AS h14, sum(h15)::bigint AS h15, sum(h16)::bigint AS h16, sum(h17)::bigint AS h17,
-       sum(h18)::bigint AS h18, sum(h19)::bigint AS h19, sum(h20)::bigint AS h20, sum(h21)::bigint AS h21, sum(h22)::bigint AS h22,
-       sum(h23)::bigint AS h23, sum(h24)::bigint AS h24, sum(h25)::bigint AS h25, sum(h26)::bigint AS h26, sum(h27)::bigint AS h27
+       analytics.total(n) AS n, analytics.total(s1) AS s1, analytics.total(s2) AS s2, analytics.total(s3) AS s3, analytics.total(s4) AS s4,
+       analytics.total(s5) AS s5, analytics.total(s6) AS s6, analytics.total(h0) AS h0, analytics.total(h1) AS h1, analytics.total(h2) AS h2,
+       analytics.total(h3) AS h3, analytics.total(h4) AS h4, analytics.total(h5) AS h5, analytics.total(h6) AS h6, analytics.total(h7) AS h7,
+       analytics.total(h8) AS h8, analytics.total(h9) AS h9, analytics.total(h10) AS h10, analytics.total(h11) AS h11, analytics.total(h12) AS h12,
+       analytics.total(h13) AS h13, analytics.total(h14) AS h14, analytics.total(h15) AS h15, analytics.total(h16) AS h16, analytics.total(h17) AS h17,
+       analytics.total(h18) AS h18, analytics.total(h19) AS h19, analytics.total(h20) AS h20, analytics.total(h21) AS h21, analytics.total(h22) AS h22,
+       analytics.total(h23) AS h23, analytics.total(h24) AS h24, analytics.total(h25) AS h25, analytics.total(h26) AS h26, analytics.total(h27) AS h27
 FROM analytics.cells WHERE fact NOT LIKE 'stock:%' GROUP BY fact, labels;
 COMMENT ON VIEW analytics.counters IS 'How often things happened since counting began; no figure ever falls';
 
 CREATE VIEW analytics.stocks AS
-SELECT substr(fact, 7) AS stock, labels, sum(n)::bigint AS n FROM analytics.cells WHERE fact LIKE 'stock:%' GROUP BY fact, labels;
+SELECT substr(fact, 7) AS stock, labels, analytics.total(n) AS n FROM analytics.cells WHERE fact LIKE 'stock:%' GROUP BY fact, labels;
 COMMENT ON VIEW analytics.stocks IS 'How many rows there are at this moment';
