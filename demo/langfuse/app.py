@@ -29,6 +29,9 @@ from demo.langfuse.standin import Ask, Keys, StandIn
 LARGEST_BODY = 64 * 2**20
 """Bytes of a body, unpacked."""
 
+_LISTENING_SECONDS = 0.02
+"""How often a silent server looks whether somebody still waits."""
+
 _log = logging.getLogger("demo.langfuse")
 
 
@@ -79,12 +82,20 @@ async def _fail(standin: StandIn, endpoint: Endpoint, request: Request, fault: F
         # More bytes are promised than sent: the connection breaks in the middle.
         return StreamingResponse(iter([b'{"data":[']), headers={"content-length": "1000"}, media_type="application/json")
     if fault.kind == "slow":
-        await asyncio.sleep(fault.seconds)
+        await _silence(request, fault.seconds)
     answer = await _respond(standin, endpoint, request)
     if fault.kind == "truncated":
         text = bytes(answer.body)
         return Response(text[: len(text) // 2], media_type="application/json")
     return answer
+
+
+async def _silence(request: Request, seconds: float) -> None:
+    """Says nothing for so long, or until nobody listens any more."""
+    await request.body()  # whether the client has left is only known once it has been read
+    end = asyncio.get_running_loop().time() + seconds
+    while (left := end - asyncio.get_running_loop().time()) > 0 and not await request.is_disconnected():
+        await asyncio.sleep(min(left, _LISTENING_SECONDS))
 
 
 def _tear_down(transport: asyncio.Transport) -> None:

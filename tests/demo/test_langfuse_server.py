@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import requests
 from langfuse_rows import KEYS, Desk, at, iso, metrics, observation
 
+from demo.langfuse.app import application
 from demo.langfuse.faults import Fault
 from demo.langfuse.server import running
 from demo.langfuse.standin import MODES
@@ -175,3 +177,24 @@ def test_connections_that_break_or_take_their_time() -> None:
         answer = requests.get(url, auth=auth, timeout=10)
         assert answer.status_code == 200
         assert answer.headers["date"] == "Fri, 20 Nov 2026 20:00:00 GMT"
+
+
+def test_a_silence_ends_when_nobody_waits_any_more() -> None:
+    desk = Desk()
+    desk.standin.faults.add(Fault(kind="slow", seconds=3600))
+    said = iter([{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}])
+    scope = {
+        "type": "http", "method": "GET", "path": "/api/public/health", "raw_path": b"/api/public/health", "query_string": b"",
+        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("standin", 80), "client": ("here", 1), "root_path": "",
+    }  # fmt: skip
+
+    async def receive() -> Any:
+        return next(said)
+
+    async def send(_: Any) -> None:
+        return None
+
+    async def ask() -> None:
+        await asyncio.wait_for(application(desk.standin)(scope, receive, send), 10)
+
+    asyncio.run(ask())
