@@ -13,18 +13,19 @@ from operator import itemgetter
 from typing import NamedTuple, cast
 
 from contract.metrics import Metric, MetricType
+from exporters.negotiation import OPENMETRICS
 from exporters.snapshot import Distribution, Figure, Sample
 
-EOF = b"# EOF\n"
-
 _METRIC, _LABELS = itemgetter(0), itemgetter(1)
+_PIECE = 2000
+"""Lines that are put together at once: more would only be held in memory twice."""
 
 
 class Family(NamedTuple):
-    """The lines of one metric, without what stands above them."""
+    """The lines of one metric, in pieces, without what stands above them."""
 
     metric: Metric
-    lines: bytes
+    lines: list[bytes]
 
 
 def number(value: float) -> str:
@@ -48,36 +49,56 @@ def _series(name: str, labels: Iterable[tuple[str, str]]) -> str:
 
 
 def _printed(item: Figure) -> tuple[str, ...]:
-    """What stands before the values of a figure: one of a sample; of a distribution its buckets, its count and its sum."""
+    """What stands before the values of a distribution: of its buckets, its count and its sum."""
     name, labels = item.metric.name, list(zip(item.metric.labels, item.labels, strict=True))
-    if isinstance(item, Sample):
-        return (_series(name, labels),)
     bounds = [*map(number, map(float, item.metric.buckets)), "+Inf"]
     buckets = [_series(f"{name}_bucket", [*labels, ("le", bound)]) for bound in bounds]
     return (*buckets, _series(f"{name}_count", labels), _series(f"{name}_sum", labels))
 
 
-def _distribution(item: Distribution, printed: Sequence[str]) -> str:
-    counts = list(accumulate(item.buckets))
-    values = [number(float(count)) for count in (*counts, counts[-1])]
-    return "".join([f"{before}{value}\n" for before, value in zip(printed, (*values, number(item.sum)), strict=True)])
+class _Samples:
+    """The series of a counter or a gauge: their places in the list of all figures, and what is printed before their values."""
+
+    def __init__(self, items: Sequence[Figure], places: list[int]) -> None:
+        self.metric, self._places = items[places[0]].metric, places
+        self._printed = [
+            _series(item.metric.name, zip(item.metric.labels, item.labels, strict=True))
+            for item in map(items.__getitem__, places)
+        ]
+
+    def family(self, items: Sequence[Figure]) -> Family:
+        samples, pieces = cast(Sequence[Sample], items), []
+        for begin in range(0, len(self._places), _PIECE):
+            values = [samples[place].value for place in self._places[begin : begin + _PIECE]]
+            lines = [  # most values need nothing but `repr`, and this is where rendering spends its time
+                f"{before}{value!r}\n" if value < 1e6 else f"{before}{number(value)}\n"
+                for before, value in zip(self._printed[begin : begin + _PIECE], values, strict=True)
+            ]
+            pieces.append("".join(lines).encode())
+        return Family(self.metric, pieces)
 
 
-class _Plan(NamedTuple):
-    """Where the figures of one metric stand in the list of all, by their labels, and what is printed before their values."""
+class _Distributions:
+    """The series of a histogram, likewise."""
 
-    metric: Metric
-    places: list[int]
-    printed: list[tuple[str, ...]]
+    def __init__(self, items: Sequence[Figure], places: list[int]) -> None:
+        self.metric, self._places = items[places[0]].metric, places
+        self._printed = [_printed(items[place]) for place in places]
+
+    def family(self, items: Sequence[Figure]) -> Family:
+        distributions, pieces = cast(Sequence[Distribution], items), []
+        for place, printed in zip(self._places, self._printed, strict=True):
+            item = distributions[place]
+            counts = list(accumulate(item.buckets))
+            values = [*map(number, map(float, (*counts, counts[-1]))), number(item.sum)]
+            pieces.append("".join([f"{before}{value}\n" for before, value in zip(printed, values, strict=True)]).encode())
+        return Family(self.metric, pieces)
 
 
-def _planned(items: Sequence[Figure]) -> list[_Plan]:
+def _planned(items: Sequence[Figure]) -> list[_Samples | _Distributions]:
     order = sorted(range(len(items)), key=lambda place: (items[place].metric.name, items[place].labels))
-    found = []
-    for _, group in groupby(order, key=lambda place: items[place].metric.name):
-        places = list(group)
-        found.append(_Plan(items[places[0]].metric, places, [_printed(items[place]) for place in places]))
-    return found
+    groups = (list(places) for _, places in groupby(order, key=lambda place: items[place].metric.name))
+    return [(_Distributions if items[places[0]].metric.buckets else _Samples)(items, places) for places in groups]
 
 
 class Renderer:
@@ -85,28 +106,16 @@ class Renderer:
 
     def __init__(self) -> None:
         self._series: tuple[list[Metric], list[tuple[str, ...]]] = ([], [])
-        self._plan: list[_Plan] = []
+        self._plan: list[_Samples | _Distributions] = []
 
     def families(self, figures: Iterable[Figure]) -> list[Family]:
         """Each metric with its lines; metrics by name, lines by labels."""
         items = list(figures)
         series = (list(map(_METRIC, items)), list(map(_LABELS, items)))
         if series != self._series:
-            self._series, self._plan = series, _planned(items)
-        return [Family(plan.metric, _lines(plan, items).encode()) for plan in self._plan]
-
-
-def _lines(plan: _Plan, items: Sequence[Figure]) -> str:
-    figures = [items[place] for place in plan.places]
-    if plan.metric.type is MetricType.HISTOGRAM:
-        return "".join(map(_distribution, cast(list[Distribution], figures), plan.printed))
-    values = [item.value for item in cast(list[Sample], figures)]
-    return "".join(
-        [  # most values need nothing but `repr`, and this is where rendering spends its time
-            f"{before}{value!r}\n" if value < 1e6 else f"{before}{number(value)}\n"
-            for (before,), value in zip(plan.printed, values, strict=True)
-        ]
-    )
+            self._plan = _planned(items)
+        self._series = series  # the newest, so that the figures of before are let go
+        return [part.family(items) for part in self._plan]
 
 
 def _text_head(metric: Metric) -> bytes:
@@ -120,16 +129,18 @@ def _openmetrics_head(metric: Metric) -> bytes:
     return f"# HELP {name} {_escape(metric.help)}\n# TYPE {name} {metric.type}\n{unit}".encode()
 
 
-def exposition(families: Iterable[Family]) -> tuple[bytes, bytes]:
-    """The whole in Prometheus text and in OpenMetrics, this one without its end mark.
+def exposition(families: Iterable[Family], content_type: str) -> bytes:
+    """All families in one form; OpenMetrics still wants its end mark.
 
     Lines of one metric that come from several collectors stand together, in the order in which they are given.
     """
-    lines: defaultdict[Metric, list[bytes]] = defaultdict(list)
+    found: defaultdict[str, list[Family]] = defaultdict(list)
     for family in families:
-        lines[family.metric].append(family.lines)
-    metrics = sorted(lines, key=lambda metric: metric.name)
-    return (
-        b"".join([part for metric in metrics for part in (_text_head(metric), *lines[metric])]),
-        b"".join([part for metric in metrics for part in (_openmetrics_head(metric), *lines[metric])]),
-    )
+        found[family.metric.name].append(family)
+    head = _openmetrics_head if content_type == OPENMETRICS else _text_head
+    pieces: list[bytes] = []
+    for _, parts in sorted(found.items()):
+        pieces.append(head(parts[0].metric))
+        for part in parts:
+            pieces += part.lines
+    return b"".join(pieces)

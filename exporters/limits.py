@@ -97,10 +97,12 @@ class Limits:
             def weights(items: list[Figure] = items) -> dict[tuple[str, ...], float]:
                 return {item.labels: _weight(item) for item in items}
 
-            admitted = self._admit((query, declared.name), {item.labels for item in items} - {rest}, room, weights)
-            if len(admitted) == len(items):
+            key, present = (query, declared.name), frozenset(item.labels for item in items)
+            if len(present) <= room or not declared.labels:
+                self._admitted[key] = present
                 within.extend(items)
             else:
+                admitted = self._admit(key, set(present - {rest}), room, weights)
                 beyond.extend((item.labels if item.labels in admitted else rest, item) for item in items)
         kept, moved = _merged(beyond)
         return within + kept, moved

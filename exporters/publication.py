@@ -7,12 +7,12 @@ import gzip
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporters.exposition import EOF, Family, Renderer, exposition
+from exporters.exposition import Family, Renderer, exposition
 from exporters.logs import LOG, pairs
 from exporters.negotiation import OPENMETRICS, TEXT
 from exporters.scheduler import Collector
@@ -30,10 +30,17 @@ _GZIP_LEVEL = 6
 
 @dataclass(frozen=True)
 class Page:
-    """One exposition by content type: plain for everybody, compressed where somebody wants it so."""
+    """One exposition: compressed where somebody wants it so, else put together when it is asked for, out of ready pieces.
 
-    plain: Mapping[str, bytes]
+    `process` is the part about the process itself, by content type.
+    """
+
+    families: Sequence[Family]
+    process: Mapping[str, bytes]
     compressed: Mapping[str, bytes]
+
+    def plain(self, content_type: str) -> bytes:
+        return exposition(self.families, content_type) + self.process[content_type]
 
 
 class _Shelf:
@@ -93,7 +100,7 @@ class Publication:
             self._wanted[content_type] = self._clock()
             if content_type in page.compressed:
                 return page.compressed[content_type], True
-        return page.plain[content_type], False
+        return page.plain(content_type), False
 
     def refresh(self) -> None:
         """Makes the page anew when something on it has changed. Never raises: the page of before stays, and it is said once."""
@@ -116,11 +123,10 @@ class Publication:
             self._about_families, self._rendered_at = families, now
 
     def _made(self, families: Sequence[Family], now: float) -> Page:
-        text, openmetrics = exposition(families)
-        process: bytes = generate_openmetrics(self._process)  # type: ignore[no-untyped-call]
-        plain = {TEXT: text + generate_latest(self._process), OPENMETRICS: openmetrics + process.removesuffix(EOF) + EOF}
+        openmetrics: bytes = generate_openmetrics(self._process)  # type: ignore[no-untyped-call]
+        plain = Page(families, {TEXT: generate_latest(self._process), OPENMETRICS: openmetrics}, {})
         wanted = [form for form, asked in self._wanted.items() if now - asked <= _WANTED_SECONDS]
-        return Page(plain, {form: gzip.compress(plain[form], _GZIP_LEVEL, mtime=0) for form in wanted})
+        return replace(plain, compressed={form: gzip.compress(plain.plain(form), _GZIP_LEVEL, mtime=0) for form in wanted})
 
     @property
     def alive(self) -> bool:

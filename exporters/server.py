@@ -130,6 +130,7 @@ class Server:
             connection.task = loop.create_task(self._serve(accepted, connection))
             connection.task.add_done_callback(partial(self._forget, connection))
             self._connections.add(connection)
+            await asyncio.sleep(0)  # a queue of newcomers must not keep those who are being served from their turn
 
     def _forget(self, connection: _Connection, _: asyncio.Task[None]) -> None:
         self._connections.discard(connection)
@@ -146,11 +147,15 @@ class Server:
         reader = asyncio.StreamReader(HEAD_BYTES)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport: asyncio.Transport | None = None
-        deadlines = {"ssl_handshake_timeout": self._patience.handshake, "ssl_shutdown_timeout": 1.0} if self.tls else {}
+        deadlines = (
+            {"ssl_handshake_timeout": self._patience.handshake, "ssl_shutdown_timeout": self._patience.handshake}
+            if self.tls
+            else {}
+        )
         loop = asyncio.get_running_loop()
         try:
             transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=self.tls, **deadlines)
-            transport.set_write_buffer_limits(high=0)  # so that `drain` waits for the client, not for a buffer of ours
+            transport.set_write_buffer_limits(high=1)  # so that `drain` waits for the client, not for a buffer of ours
             await self._talk(connection, reader, asyncio.StreamWriter(transport, protocol, reader, loop))
             transport.close()
         except (OSError, TimeoutError):  # a failed handshake, a client that is gone, or a deadline

@@ -13,10 +13,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from contract.catalogue import of_source
 from contract.metrics import MetricType, Source
-from exporters.exposition import EOF, Family, Renderer, exposition
+from exporters.exposition import Family, Renderer, exposition
 from exporters.negotiation import OPENMETRICS, TEXT, gzip_accepted, negotiate
 from exporters.snapshot import Distribution, Figure, Sample, sample
 
@@ -41,7 +42,7 @@ class Reference(Collector):
                 if item.metric is not declared:
                     continue
                 if isinstance(item, Distribution):
-                    bounds = [*map(str, map(float, declared.buckets)), "+Inf"]
+                    bounds = [*map(floatToGoString, declared.buckets), "+Inf"]
                     family.add_metric(item.labels, list(zip(bounds, accumulate(item.buckets), strict=True)), item.sum)
                 else:
                     family.add_metric(item.labels, item.value)
@@ -59,8 +60,7 @@ def printed(*collectors: Iterable[Figure]) -> tuple[bytes, bytes]:
     families: list[Family] = []
     for figures in collectors:
         families += Renderer().families(figures)
-    text, openmetrics = exposition(families)
-    return text, openmetrics + EOF
+    return exposition(families, TEXT), exposition(families, OPENMETRICS) + b"# EOF\n"
 
 
 OURS = list(of_source(Source.POSTGRES, Source.LANGFUSE, Source.EXPORTER))
@@ -130,11 +130,11 @@ def test_lines_of_one_metric_from_several_collectors_stand_together() -> None:
 def test_a_second_rendering_follows_the_values_and_forgets_what_vanished() -> None:
     renderer = Renderer()
     first = [sample("platform_users", role, value=1) for role in ("admin", "guest")]
-    assert exposition(renderer.families(first))[0] == generate_latest(registry(first))
+    assert exposition(renderer.families(first), TEXT) == generate_latest(registry(first))
     other = [sample("platform_users", role, value=1e7) for role in ("admin", "guest")]
-    assert exposition(renderer.families(other))[0] == generate_latest(registry(other))
+    assert exposition(renderer.families(other), TEXT) == generate_latest(registry(other))
     second = [sample("platform_users", "admin", value=2)]
-    assert exposition(renderer.families(second))[0] == generate_latest(registry(second))
+    assert exposition(renderer.families(second), TEXT) == generate_latest(registry(second))
     assert renderer.families([]) == []
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +17,55 @@ import pytest
 import requests
 
 from contract.catalogue import of_source
-from contract.metrics import MetricType, Source
-from exporters.exposition import Renderer, gzip_accepted, negotiate
-from exporters.snapshot import Sample
+from contract.metrics import Metric, MetricType, Source
+from exporters.exposition import Renderer, exposition
+from exporters.negotiation import OPENMETRICS, gzip_accepted, negotiate
+from exporters.process import listen
+from exporters.server import Request, Response, Server
+from exporters.snapshot import Distribution, Figure, Sample
 
 pytestmark = pytest.mark.integration
 
-OURS = [
-    declared
-    for declared in of_source(Source.POSTGRES, Source.LANGFUSE, Source.EXPORTER)
-    if declared.type is not MetricType.HISTOGRAM
-]
+OURS = list(of_source(Source.POSTGRES, Source.LANGFUSE, Source.EXPORTER))
+
+
+def figure(declared: Metric) -> Figure:
+    labels = tuple(f"{label} x" for label in declared.labels)
+    if declared.type is MetricType.HISTOGRAM:
+        return Distribution(declared, labels, (2,) + (0,) * len(declared.buckets), 2.0)
+    return Sample(declared, labels, 2.0)
 
 
 class Page:
-    """The exporter's page in a small server; notes what Prometheus asked for."""
+    """A page with every metric of ours on the exporter's own server; notes what Prometheus asked for."""
 
     def __init__(self) -> None:
-        samples = (Sample(declared, tuple(f"{label} x" for label in declared.labels), 2.0) for declared in OURS)
-        page, self.forms = Renderer().page(samples), set[tuple[str, bool]]()
-        outer = self
+        self.forms = set[tuple[str, bool]]()
+        self.families = Renderer().families(map(figure, OURS))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+        self._thread.start()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                content_type = negotiate(self.headers["Accept"])
-                compressed = gzip_accepted(self.headers["Accept-Encoding"])
-                outer.forms.add((content_type.split(";")[0], compressed))
-                content = page.body(content_type, compressed)
-                self.send_response(200)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(content)))
-                if compressed:
-                    self.send_header("Content-Encoding", "gzip")
-                self.end_headers()
-                self.wfile.write(content)
+    async def _serve(self) -> None:
+        server, self._end = Server(self._answer), asyncio.Event()
+        server.listen(listen(self.address))
+        await self._end.wait()
+        await server.close(1.0)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
+    def _answer(self, request: Request) -> Response:
+        content_type = negotiate(request.headers["accept"])
+        compressed = gzip_accepted(request.headers["accept-encoding"])
+        self.forms.add((content_type.split(";")[0], compressed))
+        end = b"# EOF\n" if content_type == OPENMETRICS else b""
+        body = gzip.compress(exposition(self.families, content_type) + end)
+        return Response(body, content_type, headers=(("Content-Encoding", "gzip"),))
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+        self._loop.close()
 
 
 @pytest.fixture
@@ -65,7 +75,7 @@ def prometheus(prometheus_tools: Any, tmp_path: Path) -> Iterator[tuple[str, Pag
         "job_name": "exporter",
         "honor_labels": True,
         "scrape_interval": "1s",
-        "static_configs": [{"targets": [f"127.0.0.1:{page.server.server_port}"]}],
+        "static_configs": [{"targets": [page.address]}],
     }
     (tmp_path / "prometheus.yml").write_text(json.dumps({"scrape_configs": [job]}))
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -85,8 +95,7 @@ def prometheus(prometheus_tools: Any, tmp_path: Path) -> Iterator[tuple[str, Pag
     finally:
         process.kill()
         process.wait()
-        page.server.shutdown()
-        page.server.server_close()
+        page.close()
 
 
 def ask(url: str, path: str, **parameters: str) -> Any:
@@ -107,8 +116,9 @@ def test_every_metric_arrives_with_its_own_labels(prometheus: tuple[str, Page]) 
         time.sleep(0.1)
     found = ask(url, "/api/v1/query", query='{job="exporter",__name__=~"platform_.+|langfuse_.+|exporter_.+"}')["result"]
     stored = {result["metric"].pop("__name__"): result["metric"] for result in found}
-    assert stored.keys() == {declared.name for declared in OURS}
+    assert stored.keys() == {name for declared in OURS for name in declared.series_names}
     for declared in OURS:
-        own = {name: value for name, value in stored[declared.name].items() if name not in ("job", "instance")}
-        assert own == {label: f"{label} x" for label in declared.labels}, "no label was renamed or added"
+        for series in declared.series_names:
+            own = {name: value for name, value in stored[series].items() if name not in ("job", "instance", "le")}
+            assert own == {label: f"{label} x" for label in declared.labels}, "no label was renamed or added"
     assert all(compressed for _, compressed in page.forms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,7 +14,7 @@ from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, Source
 from exporters.negotiation import TEXT
 from exporters.publication import Publication
 from exporters.scheduler import LONGEST_RETRY, Scheduler, pause
-from exporters.snapshot import Snapshot, sample
+from exporters.snapshot import Sample, Snapshot, sample
 
 
 class Time:
@@ -66,7 +66,7 @@ def down(retry_after: float = 0.0) -> Callable[[], None]:
 
 def page_lines(publication: Publication) -> dict[str, str]:
     publication.refresh()
-    lines = (line for line in publication.page.plain[TEXT].decode().splitlines() if not line.startswith("#"))
+    lines = (line for line in publication.page.plain(TEXT).decode().splitlines() if not line.startswith("#"))
     return {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines}
 
 
@@ -196,30 +196,34 @@ def test_no_exception_ends_a_thread_and_each_is_said_once(error: BaseException, 
     assert "s3cret" not in str([record.__dict__["pairs"] for record in caplog.records])
 
 
-def test_threads_outlive_endless_waits_and_a_page_that_cannot_be_made() -> None:
-    refused, slow, unpublished = (Scripted(name, "platform_users", 0.01) for name in ("refused", "slow", "unpublished"))
+def test_threads_outlive_endless_waits_and_a_page_that_cannot_be_made(caplog: pytest.LogCaptureFixture) -> None:
+    refused, slow = (Scripted(name, "platform_users", 0.01) for name in ("refused", "slow"))
     refused.behave = down(retry_after=99999999999.0)
     slow.timeout = slow.interval = 1e11
 
-    def gathered() -> None:
-        if unpublished.runs:
-            raise RuntimeError("no page")
+    def about() -> Iterator[Sample]:
+        yield sample("exporter_scrapes_refused_total", value=1)
+        if refused.runs:
+            raise MemoryError("no page")
 
-    scheduler = Scheduler([refused, slow], lambda: None)
-    failing = Scheduler([unpublished], gathered, chance=lambda: 0.5)
-    for running in (scheduler, failing):
-        running.start()
-    try:
-        until(lambda: scheduler.ready and failing.ready)
-        for thread in (*scheduler._threads, *failing._threads):
-            thread.join(0.1)
-        assert scheduler.alive
-        assert failing.alive
-        assert failing.standings["unpublished"].reason == "unexpected RuntimeError: no page"
-        assert scheduler.standings["slow"].reason == ""
-    finally:
-        scheduler.stop()
-        failing.stop()
+    publication = Publication([refused, slow], about=about)
+    before = publication.page
+    scheduler = Scheduler([refused, slow], publication.refresh)
+    with caplog.at_level(logging.ERROR, "observatory.exporter"):
+        scheduler.start()
+        publication.start()
+        try:
+            until(lambda: scheduler.ready)
+            for thread in scheduler._threads:
+                thread.join(0.1)
+            assert scheduler.alive
+            assert publication.alive
+            assert scheduler.standings["slow"].reason == ""
+            assert publication.page is before
+        finally:
+            scheduler.stop()
+            publication.stop()
+    assert [record.__dict__["pairs"]["problem"] for record in caplog.records] == ["MemoryError: no page"]
 
 
 def test_a_hanging_collector_is_broken_off_and_holds_up_nobody() -> None:
