@@ -41,7 +41,8 @@ class Langfuse(Section):
     """Langfuse. LANGFUSE_BASE_URL, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY override what stands here.
 
     `mode`: a ledger of every call in schema `analytics`, or windowed figures only; `auto` is the ledger where one can be
-    written. `reread` is how far back calls are read again, because they arrive late. `prices` are for models without one.
+    written. `reread` is how far back calls are read again, because they arrive late, and `history` how far back the ledger is
+    filled in. `prices` are for models without one.
     """
 
     base_url: Url = "https://cloud.langfuse.com"
@@ -50,6 +51,7 @@ class Langfuse(Section):
     plan: Literal["hobby", "core", "pro", "self-hosted"] = "self-hosted"
     mode: Literal["auto", "ledger", "metrics"] = "auto"
     reread: Annotated[str, between("1m", "1d")] = "20m"
+    history: Annotated[str, between("1m", "10y")] = "35d"
     prices: tuple[Price, ...] = ()
     reconciliation: Reconciliation = Reconciliation()
 

@@ -54,6 +54,11 @@ def daily_query(midnight: datetime) -> dict[str, Any]:
     return _query(begin, end, "environment", "sum_totalCost", "time_dimension", **axis)
 
 
+def totals_query(begin: datetime, end: datetime) -> dict[str, Any]:
+    """All calls of `[begin, end]` in one row."""
+    return _query(begin, end, "", "count_count sum_inputTokens sum_outputTokens sum_totalCost", "count_count")
+
+
 def token_types_query(begin: datetime, end: datetime) -> dict[str, Any]:
     """Tokens by model and key of usage. Only the newer interface knows it."""
     return _query(begin, end, "providedModelName environment usageType", "sum_usageByType", "sum_usageByType")

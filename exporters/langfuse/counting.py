@@ -2,24 +2,38 @@
 
 A row of the ledger is what was counted before; the row that Langfuse sends now is what is right. The roll-ups take the
 difference, either way. Counters only rise: what falls is added to the corrections instead, so that for every measure the
-counters less the corrections are the ledger. A histogram keeps the first observation of a call.
+counters less the corrections are the ledger. A histogram keeps the first observation of a call. Calls from before the counting
+began are in the roll-ups only: filling in the past is no rush of calls.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from contract import buckets
 from exporters.langfuse.calls import MICRO, UNKNOWN, Call, Score
 from exporters.langfuse.usage import TOKEN_TYPES
+from exporters.rollups.model import SUMS
+from exporters.rollups.statement import STOCK
 
 CALLS, UNPRICED, DURATIONS, FIRST_TOKENS = "llm_calls", "llm_unpriced", "llm_durations", "llm_first_tokens"
 AGENTS, PROMPTS, SCORES, CORRECTIONS = "llm_agents", "llm_prompts", "llm_scores", "llm_corrections"
+SCORE_SUM = f"{STOCK}llm_score_sum"
+"""The one thing that may fall: scores can be negative. In millionths."""
+
+_MEASURES = {"input": "tokens", "output": "tokens", "cost_nano": "cost_usd"}
+"""Sums whose falls are noted, and under which measure. Other kinds of tokens are parts of these two."""
+
+_NOTHING = (0,) * (len(TOKEN_TYPES) + 1)
+
 BOUNDS = buckets.LLM
+MINUTES_KEPT = timedelta(hours=25)
+"""What is older is counted by the hour: the minutes are not kept, and the past has many."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,7 @@ FACTS: dict[str, LedgerFact] = {
         ),
         LedgerFact(SCORES, ("name", "source", "environment")),
         LedgerFact(CORRECTIONS, ("measure",), ("amount",)),
+        LedgerFact(SCORE_SUM, ("name", "source", "environment")),
     )
 }
 """By name, as `analytics.fresh`, `totals` and the roll-ups hold them."""
@@ -105,40 +120,41 @@ def _time(row: Call | Score) -> datetime:
 
 
 _Counted = dict[tuple[str, tuple[str, ...]], Contribution]
+Labels = tuple[str, ...]
+
+_FIRST_BUCKET = 1 + SUMS
+_FIGURES = _FIRST_BUCKET + len(BOUNDS) + 1
+_BOUNDS_US = [round(bound * MICRO) for bound in BOUNDS]
 
 
-@dataclass
-class Cell:
-    """Figures to be added to one cell: of a minute, or of the totals."""
-
-    n: int = 0
-    sums: list[int] = field(default_factory=list)
-    histogram: list[int] = field(default_factory=list)
-
-    def add(self, sign: int, n: int, sums: Iterable[int], observed: int | None, fact: LedgerFact) -> None:
-        self.sums = self.sums or [0] * len(fact.sums)
-        self.n += sign * n
-        for place, amount in enumerate(sums):
-            self.sums[place] += sign * amount
-        if observed is not None:
-            self.histogram = self.histogram or [0] * (len(BOUNDS) + 1)
-            self.histogram[bisect_left(BOUNDS, observed / MICRO)] += sign
-            self.sums[-1] += sign * observed
-
-    def __bool__(self) -> bool:
-        return bool(self.n or any(self.sums) or any(self.histogram))
+def _figures(fact: str, n: int, sums: Iterable[int], observed: int | None) -> list[int]:
+    """n, the sums, and the buckets of the histogram, at the places that they have in the tables of counts."""
+    found = [0] * _FIGURES
+    found[0] = n
+    for place, amount in enumerate(sums, start=1):
+        found[place] = amount
+    if observed is not None:
+        found[len(FACTS[fact].sums)] = observed
+        found[_FIRST_BUCKET + bisect_left(_BOUNDS_US, observed)] = 1
+    return found
 
 
-Key = tuple[str, datetime | None, tuple[str, ...]]
-"""Fact, minute (None: the totals) and labels."""
+class Change(NamedTuple):
+    """What is to be added to a cell: n, sums and buckets. Without `at` it concerns the total alone, else the bucket too."""
+
+    fact: str
+    at: datetime | None
+    labels: Labels
+    figures: tuple[int, ...]
 
 
 class Changes:
-    """The sum of all changes of one page. `counted_from`: older rows are in the roll-ups only."""
+    """The sum of all changes of one page, written at `now`. `counted_from`: older rows are in the roll-ups only."""
 
-    def __init__(self, counted_from: datetime) -> None:
-        self._counted_from = counted_from
-        self._cells: dict[Key, Cell] = {}
+    def __init__(self, counted_from: datetime, now: datetime) -> None:
+        self._counted_from, self._coarse_before = counted_from, now - MINUTES_KEPT
+        self._rolled: defaultdict[tuple[str, datetime, Labels], list[int]] = defaultdict(lambda: [0] * _FIGURES)
+        self._totals: defaultdict[tuple[str, Labels], list[int]] = defaultdict(lambda: [0] * _FIGURES)
 
     def row(self, before: Call | Score | None, after: Call | Score) -> None:
         """Adds what one row changes; `before` is it as it was counted."""
@@ -148,31 +164,41 @@ class Changes:
             self._roll(old.values(), -1, _time(before))
         self._roll(new.values(), +1, _time(after))
         if _time(after) >= self._counted_from:
-            self._count(old if before is not None and _time(before) >= self._counted_from else {}, new)
+            known = before is not None and _time(before) >= self._counted_from
+            self._count(old if known else {}, new)
+            if isinstance(after, Score):
+                self._sum_scores(before if known and isinstance(before, Score) else None, after)
 
-    def cells(self) -> Iterator[tuple[Key, Cell]]:
-        """What is to be added, without what came to nothing."""
-        return ((key, cell) for key, cell in self._cells.items() if cell)
-
-    def _cell(self, fact: str, at: datetime | None, labels: tuple[str, ...]) -> Cell:
-        return self._cells.setdefault((fact, at, labels), Cell())
+    def all(self) -> Iterator[Change]:
+        """Everything that is to be added. What a bucket gets, its total gets; the rest is for the totals alone."""
+        rest = {key: list(figures) for key, figures in self._totals.items()}
+        for (fact, at, labels), figures in self._rolled.items():
+            if any(figures):
+                yield Change(fact, at, labels, tuple(figures))
+                if FACTS[fact].counter:
+                    _add(rest.setdefault((fact, labels), [0] * _FIGURES), -1, figures)
+        for (fact, labels), figures in rest.items():
+            if any(figures):
+                yield Change(fact, None, labels, tuple(figures))
 
     def _roll(self, rows: Iterable[Contribution], sign: int, at: datetime) -> None:
-        minute = at.replace(second=0, microsecond=0)
+        bucket = at.replace(second=0, microsecond=0)
+        if at < self._coarse_before:
+            bucket = bucket.replace(minute=0)
         for fact, labels, sums, observed in rows:
-            self._cell(fact, minute, labels).add(sign, 1, sums, observed, FACTS[fact])
+            _add(self._rolled[fact, bucket, labels], sign, _figures(fact, 1, sums, observed))
 
     def _count(self, old: _Counted, new: _Counted) -> None:
         for key, now in new.items():
-            fact, was = FACTS[now.fact], old.get(key)
-            if not fact.counter:
+            if not FACTS[now.fact].counter:
                 continue
+            was = old.get(key)
             if was is None:
-                self._cell(now.fact, None, now.labels).add(+1, 1, now.sums, now.observed, fact)
-                continue
-            rises = [max(0, amount - earlier) for amount, earlier in zip(now.sums, was.sums, strict=True)]
-            observed = now.observed if was.observed is None else None
-            self._cell(now.fact, None, now.labels).add(+1, 0, rises, observed, fact)
+                figures = _figures(now.fact, 1, now.sums, now.observed)
+            else:
+                rises = (max(0, amount - earlier) for amount, earlier in zip(now.sums, was.sums, strict=True))
+                figures = _figures(now.fact, 0, rises, now.observed if was.observed is None else None)
+            _add(self._totals[key], +1, figures)
         self._correct(old, new)
 
     def _correct(self, old: _Counted, new: _Counted) -> None:
@@ -182,10 +208,20 @@ class Changes:
                 continue
             now = new.get(key)
             falls = {"calls": int(now is None), "tokens": 0, "cost_usd": 0}
-            for name, earlier, amount in zip(FACTS[CALLS].sums, was.sums, now.sums if now else (0,) * 6, strict=True):
-                measure = "cost_usd" if name == "cost_nano" else "tokens" if name in ("input", "output") else ""
-                if measure:
-                    falls[measure] += max(0, earlier - amount)
+            for name, earlier, amount in zip(FACTS[CALLS].sums, was.sums, now.sums if now else _NOTHING, strict=True):
+                if name in _MEASURES:
+                    falls[_MEASURES[name]] += max(0, earlier - amount)
             for measure, amount in falls.items():
                 if amount:
-                    self._cell(CORRECTIONS, None, (measure,)).add(+1, 1, (amount,), None, FACTS[CORRECTIONS])
+                    _add(self._totals[CORRECTIONS, (measure,)], +1, _figures(CORRECTIONS, 1, (amount,), None))
+
+    def _sum_scores(self, before: Score | None, after: Score) -> None:
+        for score, sign in ((before, -1), (after, +1)):
+            if score is not None and score.value is not None:
+                labels = (score.name, score.source, score.environment)
+                _add(self._totals[SCORE_SUM, labels], sign, _figures(SCORE_SUM, round(score.value * MICRO), (), None))
+
+
+def _add(to: list[int], sign: int, figures: Iterable[int]) -> None:
+    for place, amount in enumerate(figures):
+        to[place] += sign * amount

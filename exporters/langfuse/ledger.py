@@ -6,6 +6,7 @@ processes or after a kill, changes nothing the second time: the ledger's own row
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -72,7 +73,14 @@ class Ledger:
             _take_turn(connection, source, before)
             write_state(connection, source, after)
 
-    def write_calls(self, calls: Sequence[Call], before: Reading, after: Reading) -> int:
+    def go_back(self, source: str, begin: datetime) -> None:
+        """Lets the next window begin at `begin`, where reading stands later than that and nobody else is reading on."""
+        with contextlib.suppress(Overtaken), self._seat.transaction() as connection:
+            if (reading := read_state(connection, source)) is not None:
+                _take_turn(connection, source, reading)
+                write_state(connection, source, reading.back_to(begin))
+
+    def write_calls(self, calls: Sequence[Call], before: Reading, after: Reading, now: datetime) -> int:
         """Takes one page of calls; how many rows are new or changed. Raises Overtaken."""
         latest, origins = _latest(calls), self._attribution.of(calls)
         with self._seat.transaction() as connection:
@@ -81,11 +89,11 @@ class Ledger:
             settled = {key: _settled(stored.get(key), call, origins) for key, call in sorted(latest.items())}
             if changed := _changed(stored, settled):
                 upsert_calls(connection, changed)
-                add_changes(connection, _counted(stored, changed, before))
+                add_changes(connection, _counted(stored, changed, before, now))
             write_state(connection, CALLS, after)
         return len(changed)
 
-    def write_scores(self, scores: Sequence[Score], before: Reading, after: Reading) -> int:
+    def write_scores(self, scores: Sequence[Score], before: Reading, after: Reading, now: datetime) -> int:
         """Takes one page of scores; how many are new or changed. Raises Overtaken."""
         latest = _latest(scores)
         with self._seat.transaction() as connection:
@@ -93,7 +101,7 @@ class Ledger:
             stored = stored_scores(connection, list(latest))
             if changed := _changed(stored, dict(sorted(latest.items()))):
                 upsert_scores(connection, changed)
-                add_changes(connection, _counted(stored, changed, before))
+                add_changes(connection, _counted(stored, changed, before, now))
             write_state(connection, SCORES, after)
         return len(changed)
 
@@ -116,8 +124,8 @@ def _changed(stored: Mapping[str, _Row], latest: Mapping[str, _Row]) -> list[_Ro
     ]
 
 
-def _counted(stored: Mapping[str, _Row], changed: Sequence[_Row], reading: Reading) -> Changes:
-    changes = Changes(reading.counted_from)
+def _counted(stored: Mapping[str, _Row], changed: Sequence[_Row], reading: Reading, now: datetime) -> Changes:
+    changes = Changes(reading.counted_from, now)
     for row in changed:
         changes.row(stored.get(row[0]), row)
     return changes

@@ -20,7 +20,7 @@ AHEAD = timedelta(hours=1)
 _FARTHEST_BEHIND = timedelta(days=1)
 """Without any new row the next window begins no longer ago than this."""
 
-_LONGEST_STEP, _SHORTEST_STEP = timedelta(days=1), timedelta(seconds=1)
+_LONGEST_STEP, SHORTEST_STEP = timedelta(days=1), timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Reading:
     """A row of `analytics.sync_state`: see there. `step` is how long a window may be."""
 
     counted_from: datetime
+    read_until: datetime
     newest: datetime
     position: datetime
     window_end: datetime | None
@@ -53,7 +54,7 @@ class Reading:
     def begin(cls, now: datetime, reread: timedelta) -> Reading:
         """Reading that never happened before: a while back, so that what is going on is seen whole; counters begin now."""
         start = now - reread
-        return cls(now, start, start, None, None, "", timedelta(hours=1), now, start, None, "")
+        return cls(now, start, start, start, None, None, "", timedelta(hours=1), now, start, None, "")
 
     def window(self, now: datetime) -> Window:
         """What to read for the present."""
@@ -78,7 +79,7 @@ class Reading:
         done = replace(seen, window_end=None, opened_at=None, cursor="", step=self._longer())
         if window.end < opened:  # else its newest page may have been read before its newest rows were there
             return replace(done, position=window.end)
-        return done._again(now, reread)
+        return replace(done._again(now, reread), read_until=max(self.read_until, opened))
 
     def caught_up(self, window: Window, now: datetime) -> bool:
         """Whether a window, once read, reaches the present."""
@@ -86,10 +87,16 @@ class Reading:
 
     def too_much(self, window: Window) -> Reading:
         """After a window that Langfuse could not answer in its time: the next is half as long, and begins at the same end."""
-        step = max((window.end - window.begin) / 2, _SHORTEST_STEP)
+        step = max((window.end - window.begin) / 2, SHORTEST_STEP)
         if window.past:
             return replace(self, past_begin=None, past_cursor="", step=step)
         return replace(self, window_end=None, opened_at=None, cursor="", step=step)
+
+    def anew(self, window: Window) -> Reading:
+        """Reads a window from its first page again: the cursor is not understood any more."""
+        if window.past:
+            return replace(self, past_begin=None, past_cursor="")
+        return replace(self, window_end=None, opened_at=None, cursor="")
 
     def back_to(self, begin: datetime) -> Reading:
         """Reads on from `begin` when that is before the place where reading stands."""

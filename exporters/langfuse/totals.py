@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from psycopg import sql
 
 from exporters.database.sessions import Connection
-from exporters.langfuse.counting import BOUNDS, FACTS, Changes
+from exporters.langfuse.counting import BOUNDS, Changes
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SUM_COLUMNS
 
-_SUMS = SUM_COLUMNS[: max(len(fact.sums) for fact in FACTS.values())]
-_HISTOGRAM = HISTOGRAM_COLUMNS[: len(BOUNDS) + 1]
+_COLUMNS = ("n", *SUM_COLUMNS, *HISTOGRAM_COLUMNS[: len(BOUNDS) + 1])
+_COMMA = sql.SQL(", ")
 
 
 def add_changes(connection: Connection, changes: Changes) -> None:
     """Adds all of a page's changes in one statement."""
-    rows: list[tuple[Any, ...]] = []
-    for (fact, minute, labels), cell in changes.cells():
-        missing = (None,) * (len(_SUMS) - len(cell.sums))
-        histogram = cell.histogram or (None,) * len(_HISTOGRAM)
-        rows.append((fact, minute, _array(labels), cell.n, *cell.sums, *missing, *histogram))
+    rows = [(fact, at, _array(labels), *figures) for fact, at, labels, figures in changes.all()]
     if not rows:
         return
-    figures = ("n", *_SUMS, *_HISTOGRAM)
     statement = sql.SQL(
-        "INSERT INTO analytics.fresh (fact, at, labels, {figures})"
-        " SELECT fact, at, labels::text[], {figures}"
+        "INSERT INTO analytics.fresh (fact, at, labels, {figures}) SELECT fact, at, labels::text[], {kept}"
         " FROM unnest(%s::text[], %s::timestamptz[], %s::text[], {types}) AS change (fact, at, labels, {figures})"
     ).format(
-        figures=sql.SQL(", ").join(map(sql.Identifier, figures)),
-        types=sql.SQL(", ").join([sql.SQL("%s::bigint[]")] * len(figures)),
+        figures=_COMMA.join(map(sql.Identifier, _COLUMNS)),
+        kept=_COMMA.join([sql.Identifier("n"), *(sql.SQL("nullif({}, 0)").format(sql.Identifier(c)) for c in _COLUMNS[1:])]),
+        types=_COMMA.join([sql.SQL("%s::bigint[]")] * len(_COLUMNS)),
     )
     connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
 

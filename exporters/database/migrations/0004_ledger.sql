@@ -67,6 +67,7 @@ COMMENT ON TABLE analytics.llm_scores IS 'Judgements of calls and traces; no com
 CREATE TABLE analytics.sync_state (
     source        text PRIMARY KEY,
     counted_from  timestamptz NOT NULL,
+    read_until    timestamptz NOT NULL,
     newest        timestamptz NOT NULL,
     position      timestamptz NOT NULL,
     window_end    timestamptz,
@@ -81,6 +82,7 @@ CREATE TABLE analytics.sync_state (
 );
 COMMENT ON TABLE analytics.sync_state IS 'How far each list of Langfuse has been read';
 COMMENT ON COLUMN analytics.sync_state.counted_from IS 'Counters hold what began from then on; what is older is in the roll-ups only, so that filling in the past is no rush of calls';
+COMMENT ON COLUMN analytics.sync_state.read_until IS 'When reading reached the present last: what Langfuse showed then is in the ledger';
 COMMENT ON COLUMN analytics.sync_state.newest IS 'Time of the newest row that was read; the clock here may be wrong';
 COMMENT ON COLUMN analytics.sync_state.position IS 'Where the window begins that is being read, or the next one';
 COMMENT ON COLUMN analytics.sync_state.window_end IS 'Where that window ends; null between two windows';
