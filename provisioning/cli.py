@@ -251,5 +251,14 @@ def preview(config: Path | None, out: Path | None, arguments: tuple[str, ...]) -
     previewing.start(_settings(chosen), out, arguments)
 
 
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def db(arguments: tuple[str, ...]) -> None:
+    """Schema `analytics` in the platform's database.  `observatory db --help` lists the commands."""
+    from provisioning.database.commands import db as commands
+
+    commands.main(list(arguments), prog_name="observatory db", standalone_mode=False)
+
+
 if __name__ == "__main__":
     main()

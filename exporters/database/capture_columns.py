@@ -18,12 +18,12 @@ from exporters.database.indexes import index_name, marked
 from exporters.database.mapping import STAMP
 from exporters.database.plan import Statement, Step
 
-_MARK = "Agent Observatory: "
+MARK = "Agent Observatory: "
 
 
 def is_ours(table: Table) -> bool:
     """Whether the column of our name on this table was put there by us."""
-    return table.stamp_mark.startswith(_MARK)
+    return table.stamp_mark.startswith(MARK)
 
 
 def capture_steps(connection: psycopg.Connection[Any], table: Table, triggers: Sequence[Statement]) -> Iterator[Step]:
@@ -32,7 +32,7 @@ def capture_steps(connection: psycopg.Connection[Any], table: Table, triggers: S
     `triggers` are the statements that make functions and triggers of this table; they can be run again.
     """
     text = "\n".join(statement.as_string(connection) for statement in triggers)
-    mark = _MARK + hashlib.sha256(text.encode()).hexdigest()[:16]
+    mark = MARK + hashlib.sha256(text.encode()).hexdigest()[:16]
     name = sql.Identifier(*table.name)
     column = sql.Identifier(STAMP)
     if table.stamp_mark != mark:

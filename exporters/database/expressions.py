@@ -9,6 +9,7 @@ _PIECE = re.compile(
     r"(?P<text>[Ee]?'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")+\")|(?P<comment>--|/\*)|(?P<dollar>\$[A-Za-z_]*\$)"
     r"|(?P<open>[(\[])|(?P<close>[)\]])|(?P<end>;)|(?P<comma>,)|(?P<quote>['\"])|(?P<brace>[{}])",
 )
+_CONSTANT = re.compile(r"(?:'(?:[^']|'')*'|[+-]?[0-9]+(?:[.][0-9]+)?|(?i:true|false|null))(?:::[A-Za-z_ ]+)?")
 _WORDS = frozenset({"null", "true", "false", "current_timestamp", "current_date", "current_user", "localtimestamp"})
 _PAIRS = {")": "(", "]": "["}
 
@@ -16,6 +17,11 @@ _PAIRS = {")": "(", "]": "["}
 def is_name(text: str) -> bool:
     """Whether a text is a plain column name, not an expression."""
     return bool(_NAME.fullmatch(text)) and text.lower() not in _WORDS
+
+
+def is_constant(text: str) -> bool:
+    """Whether an expression is a constant: a text, a number or a truth value."""
+    return bool(_CONSTANT.fullmatch(text.strip()))
 
 
 def split_name(text: str) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ from psycopg import sql
 from contract.data_plane import Capture, Mapped
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES, Column, Relation, Shown
 from contract.settings import Settings
-from exporters.database.expressions import expression_problem, is_name, query_problem, split_name
+from exporters.database.expressions import expression_problem, is_constant, is_name, query_problem, split_name
 from exporters.database.presets import PRESETS
 
 STAMP = "observatory_xid"
@@ -124,6 +124,8 @@ class Mapping:
         said = mapped.columns[column]
         if said is None:
             return self._null(relation, declared)
+        if is_constant(said):
+            return _typed(relation, declared, sql.SQL("({})").format(sql.SQL(said)))
         return _typed(relation, declared, sql.SQL("(SELECT ({}) FROM (SELECT {}.*) AS mapped)").format(sql.SQL(said), name))
 
     def problems(self) -> Iterator[str]:

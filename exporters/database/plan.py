@@ -24,13 +24,14 @@ class Step:
     """Statements that are done together or not at all. One that runs `alone` cannot be part of a transaction.
 
     `on_platform` tells that it changes a table of the platform: such a step waits for a lock only briefly, because everybody
-    behind it waits too, and is tried again.
+    behind it waits too, and is tried again. `repeated` steps are taken each time, whether something is missing or not.
     """
 
     title: str
     statements: tuple[Statement, ...]
     alone: bool = False
     on_platform: bool = False
+    repeated: bool = False
 
     def as_sql(self, connection: psycopg.Connection[Any]) -> str:
         """What would be run, for people; without passwords, stored ones too."""
@@ -63,7 +64,7 @@ def take(connection: psycopg.Connection[Any], steps: Iterable[Step], say: Callab
 def _patiently() -> Retrying:
     return Retrying(
         retry=retry_if_exception_type((psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)),
-        wait=wait_exponential_jitter(initial=0.2, max=5),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5),
         stop=stop_after_attempt(_ATTEMPTS),
         reraise=True,
     )

@@ -89,7 +89,7 @@ def grant_step() -> Step:
         *(statement for role in DASHBOARDS for statement in _dashboards(role)),
         *(_select(own_name(name), Role.SELF_SERVICE) for name, relation in RELATIONS.items() if has_own(relation)),
     ]
-    return Step("rights of the roles in our schema", tuple(statements))
+    return Step("rights of the roles in our schema", tuple(statements), repeated=True)
 
 
 def _ours(schema: sql.Identifier) -> Iterator[Statement]:

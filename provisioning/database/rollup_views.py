@@ -73,22 +73,22 @@ def _query(view: RollupView, facts: dict[str, _Counted]) -> Query:
 
 def _part(view: RollupView, fact: _Counted, counts: int) -> Query:
     """The rows of one fact, with zero for what other facts give."""
-    columns: list[sql.Composable] = [sql.SQL("r.bucket")]
+    columns: list[sql.Composable] = [sql.SQL("s.bucket")]
     columns += [sql.SQL("{} AS {}").format(fact.label(label), sql.Identifier(label)) for label in view.labels]
     for measure in view.measures:
         value: Query = sql.SQL("NULL::bigint")
         if measure.fact == fact.name:
-            value = sql.SQL("r.{}").format(sql.Identifier(fact.figure(measure.of)))
+            value = sql.SQL("s.{}").format(sql.Identifier(fact.figure(measure.of)))
             for label, values in measure.where.items():
                 value = sql.SQL("CASE WHEN {} = ANY ({}) THEN {} END").format(
                     fact.label(label), sql.Literal(list(values)), value
                 )
         columns.append(sql.SQL("{} AS {}").format(value, sql.Identifier(measure.column)))
     for n in range(counts):
-        value = sql.SQL("r.{}").format(_h(n)) if fact.name == view.quantiles_of else sql.SQL("NULL::bigint")
+        value = sql.SQL("s.{}").format(_h(n)) if fact.name == view.quantiles_of else sql.SQL("NULL::bigint")
         columns.append(sql.SQL("{} AS {}").format(value, _h(n)))
-    return sql.SQL("SELECT {} FROM analytics.totals AS s JOIN {} AS r ON r.series = s.series WHERE s.fact = {}").format(
-        sql.SQL(", ").join(columns), sql.Identifier("analytics", f"rollup_{view.tier}"), sql.Literal(fact.name)
+    return sql.SQL("SELECT {} FROM {} AS s WHERE s.fact = {}").format(
+        sql.SQL(", ").join(columns), sql.Identifier("analytics", f"{view.tier}s"), sql.Literal(fact.name)
     )
 
 
@@ -110,11 +110,10 @@ def _retention(facts: dict[str, _Counted]) -> Query:
         " joined.users AS cohort_size, active.users,"
         " CASE WHEN active.week + 7 <= (now() AT TIME ZONE 'UTC')::date"
         "  THEN active.users::float8 / joined.users END AS retention"
-        " FROM (SELECT {cohort}::date AS cohort, {week}::date AS week, sum(s.n)::bigint AS users FROM analytics.totals AS s"
+        " FROM (SELECT {cohort}::date AS cohort, {week}::date AS week, sum(s.n)::bigint AS users FROM analytics.counters AS s"
         "  WHERE s.fact = {active} GROUP BY 1, 2) AS active"
-        " JOIN (SELECT date_trunc('week', r.bucket AT TIME ZONE 'UTC')::date AS cohort, sum(r.n)::bigint AS users"
-        "  FROM analytics.totals AS s JOIN analytics.rollup_day AS r ON r.series = s.series"
-        "  WHERE s.fact = {created} GROUP BY 1) AS joined ON joined.cohort = active.cohort) AS weeks"
+        " JOIN (SELECT date_trunc('week', s.bucket AT TIME ZONE 'UTC')::date AS cohort, sum(s.n)::bigint AS users"
+        "  FROM analytics.days AS s WHERE s.fact = {created} GROUP BY 1) AS joined ON joined.cohort = active.cohort) AS weeks"
     ).format(
         columns=sql.SQL(", ").join(sql.Identifier(name) for name in RETENTION_COLUMNS),
         cohort=active.label("cohort"),

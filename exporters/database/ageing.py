@@ -1,0 +1,83 @@
+"""Removing what is older than its retention, a few thousand rows at a time, so that nobody waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from contract.analytics import ANALYTICS_SCHEMA
+from contract.data_plane import Retention
+from contract.values import duration_seconds
+
+STEP_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Aged:
+    """A table whose rows go when `time` is further back than a retention of the configuration."""
+
+    table: str
+    time: str
+    retention: str
+
+    def seconds(self, retention: Retention) -> float:
+        return duration_seconds(getattr(retention, self.retention))
+
+
+AGED = (
+    Aged("rollup_minute", "bucket", "minute"),
+    Aged("rollup_hour", "bucket", "hour"),
+    Aged("rollup_day", "bucket", "day"),
+    Aged("llm_calls", "started_at", "model_calls"),
+    Aged("llm_scores", "at", "model_calls"),
+    Aged("audit_log", "at", "audit_log"),
+)
+
+
+@dataclass(frozen=True)
+class Old:
+    """How many rows of a table are, or were, too old."""
+
+    table: str
+    older_than: str
+    rows: int
+
+
+def too_old(connection: psycopg.Connection[Any], retention: Retention) -> list[Old]:
+    """What a cleaning would remove now."""
+    return [Old(aged.table, getattr(retention, aged.retention), _count(connection, aged, retention)) for aged in AGED]
+
+
+def clean(connection: psycopg.Connection[Any], retention: Retention) -> Iterator[Old]:
+    """Removes what is too old; gives each table when it is done. `connection` is in autocommit mode."""
+    for aged in AGED:
+        removed = 0
+        while step := _remove(connection, aged, retention):
+            removed += step
+        yield Old(aged.table, getattr(retention, aged.retention), removed)
+
+
+def _is_old(aged: Aged, retention: Retention) -> sql.Composed:
+    return sql.SQL("{} < now() - make_interval(secs => {})").format(
+        sql.Identifier(aged.time), sql.Literal(aged.seconds(retention))
+    )
+
+
+def _count(connection: psycopg.Connection[Any], aged: Aged, retention: Retention) -> int:
+    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
+        sql.Identifier(ANALYTICS_SCHEMA, aged.table), _is_old(aged, retention)
+    )
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _remove(connection: psycopg.Connection[Any], aged: Aged, retention: Retention) -> int:
+    table = sql.Identifier(ANALYTICS_SCHEMA, aged.table)
+    statement = sql.SQL("DELETE FROM {} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {} WHERE {} LIMIT {}))").format(
+        table, table, _is_old(aged, retention), sql.Literal(STEP_ROWS)
+    )
+    return connection.execute(statement).rowcount

@@ -1,0 +1,95 @@
+"""The connection of a person who installs, and the mistakes of people in words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from contract.settings import Settings
+from exporters.credentials import CredentialError, secret_in
+from exporters.database.installation import MappingRefused, RolesMissing
+from exporters.database.mapping import MappingError
+from exporters.database.migrations import MigrationRefused, exists, pending
+from exporters.database.removal import RemovalRefused
+from exporters.database.roles import Role
+from exporters.database.sessions import DatabaseDown, connect, one_line
+from exporters.redaction import without_secrets
+from exporters.rollups.capture.choice import CaptureImpossible
+from provisioning.findings import InputError, Unreachable
+
+VARIABLE = "OBSERVATORY_POSTGRES_ADMIN_DSN"
+_REFUSALS = (MappingError, MappingRefused, MigrationRefused, RemovalRefused, CaptureImpossible, CredentialError)
+
+
+def _dsn(file: Path | None) -> str:
+    if file is not None:
+        try:
+            return secret_in(file)
+        except CredentialError as problem:
+            raise InputError(f"error: --dsn-file: {problem}") from None
+    if value := os.environ.get(VARIABLE, "").strip():
+        return value
+    raise InputError(
+        f"error: no connection string: set {VARIABLE}, or name a file with --dsn-file; "
+        "it belongs to somebody who may create a schema in the platform's database"
+    )
+
+
+@contextlib.contextmanager
+def administration(file: Path | None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection as administrator, in autocommit mode. What goes wrong inside ends the command in words."""
+    dsn = _dsn(file)
+    try:
+        with connect(dsn, "observatory-db") as connection:
+            yield connection
+    except DatabaseDown as problem:
+        raise Unreachable(f"error: {problem}") from None
+    except RolesMissing as problem:
+        raise InputError(f"error: {problem}; have these run by somebody who may:\n" + statements(problem)) from None
+    except _REFUSALS as problem:
+        raise InputError(f"error: {problem}") from None
+    except psycopg.Error as problem:
+        said = without_secrets(problem.diag.message_primary or one_line(problem), dsn)
+        if isinstance(problem, psycopg.OperationalError) and problem.sqlstate is None:
+            raise Unreachable(f"error: PostgreSQL: {said}") from None
+        raise InputError(f"error: PostgreSQL refuses: {said}{_advice(problem)}") from None
+
+
+def installed(connection: psycopg.Connection[Any]) -> None:
+    """Raises InputError when schema analytics is not there, or not of this version."""
+    if not exists(connection):
+        raise InputError("error: nothing is installed in this database; run `observatory db install`")
+    if todo := pending(connection):
+        raise InputError(f"error: schema analytics lacks {todo[0].file}; run `observatory db upgrade`")
+
+
+def statements(problem: RolesMissing) -> str:
+    """The statements that make missing roles, one a line."""
+    return "\n".join(f"{statement.as_string(None)};" for step in problem.steps for statement in step.statements)
+
+
+def _advice(problem: psycopg.Error) -> str:
+    match problem:
+        case psycopg.errors.InsufficientPrivilege():
+            return "; give this login the right, or let its owner run what `observatory db install --dry-run` prints"
+        case psycopg.errors.LockNotAvailable():
+            return "; a table was in use for too long, run the command again at a calmer time"
+    return ""
+
+
+def passwords(settings: Settings, directory: Path = Path()) -> dict[str, str]:
+    """The passwords of the configured logins, by role. Raises InputError."""
+    found = {}
+    for role, file in settings.database.logins.items():
+        if role not in set(Role):
+            raise InputError(f"error: database.logins: {role!r} is no role of ours; want one of {', '.join(Role)}")
+        try:
+            found[role] = secret_in(directory / file)
+        except CredentialError as problem:
+            raise InputError(f"error: database.logins.{role}: {problem}") from None
+    return found

@@ -1,0 +1,90 @@
+"""Which way each source's changes are found, decided at installation and kept from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from contract.settings import Settings
+from exporters.database import migrations
+from exporters.database.mapping import Mapping
+from exporters.rollups.advance import register
+from exporters.rollups.capture.choice import Choice, Mode, choose, table_facts
+from exporters.rollups.forms import forms
+from exporters.rollups.model import Source
+from exporters.rollups.sources import SOURCES
+from exporters.rollups.state import states
+from exporters.rollups.triggers import trigger_statements
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How one source is captured, and why."""
+
+    source: Source
+    choice: Choice
+
+
+def decisions(connection: psycopg.Connection[Any], mapping: Mapping, settings: Settings) -> list[Decision]:
+    """One for every source that the platform has. A source that is counted already keeps its way.
+
+    Raises CaptureImpossible where the configuration wants what cannot be.
+    """
+    counted = {state.source: state.mode for state in states(connection)} if _is_counting(connection) else {}
+    found = []
+    for source in SOURCES.values():
+        if mapping.is_absent(source.relation):
+            continue
+        if mode := counted.get(source.name):
+            found.append(Decision(source, Choice(mode, "as it is counted already")))
+        else:
+            found.append(Decision(source, _choice(connection, mapping, settings, source)))
+    return found
+
+
+def _is_counting(connection: psycopg.Connection[Any]) -> bool:
+    row = connection.execute("SELECT to_regclass('analytics.sources') IS NOT NULL").fetchone()
+    return migrations.exists(connection) and bool(row and row[0])
+
+
+def _choice(connection: psycopg.Connection[Any], mapping: Mapping, settings: Settings, source: Source) -> Choice:
+    wanted, driving = mapping.capture(source.relation), mapping.driving(source.relation)
+    if driving is None or (mapping.is_query(source.relation) and wanted == "auto"):
+        return Choice("scan", "it is a query")
+    key = mapping.column(source.relation, source.key) or mapping.driving_key(source.relation)
+    time = mapping.column(source.relation, source.contract.time)
+    facts = table_facts(connection, sql.Identifier(*driving).as_string(connection), (key,), time)
+    return choose(facts, wanted, alter_tables=settings.database.alter_tables, mutable=follows_changes(source))
+
+
+def follows_changes(source: Source) -> bool:
+    """Whether figures of a source depend on rows that are final: how many there are, in which state."""
+    return any(stock.when == "true" for stock in source.stocks)
+
+
+def triggers(mapping: Mapping, decided: Sequence[Decision]) -> dict[str, Sequence[sql.Composed]]:
+    """The statements that make the triggers of every relation that is captured by snapshots."""
+    return {
+        decision.source.relation: trigger_statements(mapping, decision.source)
+        for decision in decided
+        if decision.choice.mode == "snapshot"
+    }
+
+
+def begin(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> list[tuple[str, Mode]]:
+    """Begins to count what is not counted yet, each source in a transaction of its own; gives names and ways."""
+    counted = {state.source for state in states(connection)}
+    known = forms(connection, mapping)
+    begun = []
+    for decision in decided:
+        name, mode = decision.source.name, decision.choice.mode
+        if name not in counted:
+            with connection.transaction():
+                connection.execute("SET LOCAL timezone = 'UTC'")
+                register(connection, known[name], mode)
+            begun.append((name, mode))
+    return begun

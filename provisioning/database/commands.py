@@ -1,0 +1,240 @@
+"""The click commands below `observatory db`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provisioning.findings import InputError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from contract.settings import Settings
+    from exporters.database.installation import Plan
+    from exporters.database.mapping import Mapping
+    from provisioning.database.capturing import Decision
+
+FINDINGS = 1
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="OBSERVATORY_CONFIG",
+    show_envvar=True,
+    help="Configuration file. Without it: ./observatory.yaml when there is one, else the defaults.",
+)
+_dsn_file = click.option(
+    "--dsn-file",
+    type=click.Path(path_type=Path),
+    help="File with the administrator's connection string; else OBSERVATORY_POSTGRES_ADMIN_DSN.",
+)
+_format = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+def _settings(path: Path | None) -> Settings:
+    from provisioning.cli import _settings as settings
+
+    return settings(path)
+
+
+def _dry_run(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option("--dry-run", is_flag=True, help=f"Print {what}, and change nothing.")
+
+
+@click.group()
+def db() -> None:
+    """Schema `analytics` in the platform's database.
+
+    \b
+    observatory db map --check           does the configured mapping fit?
+    observatory db install --dry-run     the SQL that would run
+    observatory db install               make it so; again after every change of the configuration
+    observatory db status                versions, how far counting is, what is missing
+
+    Uses the connection string of somebody who may create a schema: --dsn-file, or OBSERVATORY_POSTGRES_ADMIN_DSN.
+    """
+
+
+@db.command()
+@_config
+@_dsn_file
+@_dry_run("the SQL")
+def install(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
+    """Make the schema, its roles, views, and what finds changes on the platform's tables.
+
+    Can be run again at any time; it does what is missing. What this login may not do is listed with the statement to run.
+    """
+    _install(config, dsn_file, dry_run, upgrade=False)
+
+
+@db.command()
+@_config
+@_dsn_file
+@_dry_run("the SQL")
+def upgrade(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
+    """Bring an installed schema to this version."""
+    _install(config, dsn_file, dry_run, upgrade=True)
+
+
+def _install(config: Path | None, dsn_file: Path | None, dry_run: bool, upgrade: bool) -> None:
+    from exporters.database import installation, migrations
+    from provisioning.database.admin import administration, passwords
+    from provisioning.database.capturing import begin
+
+    settings = _settings(config)
+    logins = passwords(settings)
+    with administration(dsn_file) as connection:
+        if upgrade and not migrations.exists(connection):
+            raise InputError("error: nothing is installed in this database; run `observatory db install`")
+        todo, mapping, decided = _plan(connection, settings, logins)
+        if dry_run:
+            click.echo(todo.as_sql(connection))
+            return
+        installation.install(connection, todo, lambda title: click.echo(f"done: {title}"))
+        for source, mode in begin(connection, mapping, decided):
+            click.echo(f"done: begin to count {source} by {mode}")
+        _tell_requests(connection, todo)
+
+
+def _plan(
+    connection: psycopg.Connection[Any], settings: Settings, logins: dict[str, str]
+) -> tuple[Plan, Mapping, list[Decision]]:
+    from exporters.database import installation
+    from exporters.database.mapping import Mapping
+    from provisioning.database import capturing
+    from provisioning.database.rollup_views import rollup_queries
+
+    decided: list[Decision] = []
+
+    def captured(connection: psycopg.Connection[Any], mapping: Mapping) -> dict[str, Any]:
+        decided.extend(capturing.decisions(connection, mapping, settings))
+        return capturing.triggers(mapping, decided)
+
+    todo = installation.plan(connection, settings, logins, captured, rollup_queries())
+    return todo, Mapping.of(settings), decided
+
+
+def _tell_requests(connection: psycopg.Connection[Any], todo: Plan) -> None:
+    if not todo.requests:
+        return
+    click.echo("\nto be run by somebody who may:")
+    for request in todo.requests:
+        click.echo(f"-- {request.reason}\n{request.step.as_sql(connection)}")
+    raise SystemExit(FINDINGS)
+
+
+@db.command("map")
+@click.option("--check", is_flag=True, required=True, help="Hold the mapping against the live database.")
+@_config
+@_dsn_file
+@_format
+def map_(check: bool, config: Path | None, dsn_file: Path | None, form: str) -> None:  # noqa: ARG001
+    """Does the configured mapping fit the database?
+
+    Lists every table, column and type that does not fit, and which panels and alerts will be without data because of what is
+    absent or does not fit.
+    """
+    from exporters.database.mapping import Mapping
+    from exporters.database.mapping_check import problems
+    from provisioning.database.admin import administration
+    from provisioning.database.consequences import consequences
+
+    settings = _settings(config)
+    with administration(dsn_file) as connection:
+        mapping = Mapping.of(settings)
+        found = problems(connection, mapping)
+    absent = [name for name in mapping.relations if mapping.is_absent(name)]
+    without = consequences({*absent, *(problem.relation for problem in found if not problem.column)}, settings)
+    if form == "json":
+        answer = {"ok": not found, "problems": [asdict(problem) for problem in found], "absent": absent, **asdict(without)}
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        for problem in found:
+            click.echo(f"error: {problem}")
+        for title, names in (("absent", absent), *asdict(without).items()):
+            if names:
+                click.echo(f"{title if title == 'absent' else f'{title} without data'}: {', '.join(names)}")
+        click.echo(f"{len(mapping.relations) - len(absent)} relations mapped, {len(absent)} absent, {len(found)} problems")
+    if found:
+        raise SystemExit(FINDINGS)
+
+
+@db.command()
+@_config
+@_dsn_file
+@_format
+def status(config: Path | None, dsn_file: Path | None, form: str) -> None:
+    """Versions, how far each source is counted, sizes, slow statements, and what is missing."""
+    from provisioning.database import report
+    from provisioning.database.admin import administration
+
+    settings = _settings(config)
+    with administration(dsn_file) as connection:
+        found = report.status(connection, settings, lambda: _plan(connection, settings, {})[0])
+    click.echo(json.dumps(found.as_json(), indent=2, default=str) if form == "json" else found.as_text())
+    if found.missing:
+        raise SystemExit(FINDINGS)
+
+
+@db.command()
+@_config
+@_dsn_file
+@_dry_run("how many rows are too old")
+def clean(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
+    """Remove what is older than the configured retention. The exporter does the same by itself, a little at a time."""
+    from exporters.database import ageing
+    from provisioning.database.admin import administration, installed
+
+    retention = _settings(config).database.retention
+    with administration(dsn_file) as connection:
+        installed(connection)
+        for old in ageing.too_old(connection, retention) if dry_run else ageing.clean(connection, retention):
+            click.echo(f"{old.table}: {old.rows} rows older than {old.older_than} {'would be ' * dry_run}removed")
+
+
+@db.command()
+@_dsn_file
+@_dry_run("the SQL")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def uninstall(dsn_file: Path | None, dry_run: bool, yes: bool) -> None:
+    """Remove everything that `install` made, from the platform's tables too, with everything that was counted."""
+    from exporters.database.plan import take
+    from exporters.database.removal import removal_steps, role_removals
+    from provisioning.database.admin import administration
+
+    with administration(dsn_file) as connection:
+        steps, roles = list(removal_steps(connection)), role_removals(connection)
+        if dry_run:
+            click.echo("\n\n".join(step.as_sql(connection) for step in (*steps, *roles)))
+            return
+        if not steps and not roles:
+            click.echo("nothing of ours is in this database")
+            return
+        database = connection.info.dbname
+        if not yes and not click.confirm(f"Remove schema analytics and what belongs to it from database {database}?"):
+            raise SystemExit(FINDINGS)
+        take(connection, steps, lambda title: click.echo(f"removed: {title}"))
+        for kept in _drop_roles(connection, roles):
+            click.echo(f"kept: {kept}: another database of this server still uses it, or this login may not drop it")
+
+
+def _drop_roles(connection: psycopg.Connection[Any], roles: list[Any]) -> list[str]:
+    import psycopg
+
+    from exporters.database.plan import take
+
+    kept = []
+    for step in roles:
+        try:
+            take(connection, [step], lambda _: None)
+        except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
+            kept.append(step.title)
+        else:
+            click.echo(f"removed: {step.title}")
+    return kept

@@ -1,0 +1,218 @@
+"""Installing, installing again, and taking everything away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from click.testing import Result
+from database_steps import Connection, install, plan_of, settings_of
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from exporters.database import migrations
+from exporters.database.catalogue import Server, server
+from exporters.database.installation import MappingRefused, RolesMissing
+from exporters.database.roles import Role, role_steps
+from exporters.database.sessions import connect
+
+Observatory = Callable[..., Result]
+
+FOOTPRINT = """
+SELECT 'column', attrelid::regclass::text, attname::text FROM pg_attribute
+WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'app'::regnamespace) AND attnum > 0 AND NOT attisdropped
+UNION ALL SELECT 'index', indexrelid::regclass::text, '' FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+WHERE c.relnamespace = 'app'::regnamespace
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname::text FROM pg_trigger
+UNION ALL SELECT 'policy', polrelid::regclass::text, polname::text FROM pg_policy
+UNION ALL SELECT 'rights', oid::regclass::text, relacl::text FROM pg_class WHERE relnamespace = 'app'::regnamespace
+    AND relacl::text LIKE '%observatory%'
+UNION ALL SELECT 'rights', attrelid::regclass::text, attname::text FROM pg_attribute WHERE attacl::text LIKE '%observatory%'
+UNION ALL SELECT 'rights', nspname::text, nspacl::text FROM pg_namespace WHERE nspacl::text LIKE '%observatory%'
+UNION ALL SELECT 'schema', nspname::text, '' FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%'
+ORDER BY 1, 2, 3
+"""
+
+
+def footprint(connection: Connection) -> list[tuple[str, str, str]]:
+    return connection.execute(FOOTPRINT).fetchall()
+
+
+def test_an_installation_leaves_nothing_to_do(platform: Connection, observatory: Observatory) -> None:
+    first = observatory("install")
+    assert first.exit_code == 0, first.output
+    assert "migration 0001_schema.sql" in first.output
+    again = plan_of(platform, settings_of())
+    assert again.before == () and again.files == () and again.requests == ()
+    assert [step.title for step in again.after] == ["rights of the roles in our schema"]
+    second = observatory("install")
+    assert second.exit_code == 0, second.output
+    assert second.output == "done: rights of the roles in our schema\n"
+
+
+def test_a_dry_run_prints_what_would_run_and_changes_nothing(platform: Connection, observatory: Observatory) -> None:
+    before = footprint(platform)
+    result = observatory("install", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert footprint(platform) == before
+    for piece in ("CREATE SCHEMA analytics", 'ADD COLUMN IF NOT EXISTS "observatory_xid" xid8', "ENABLE ALWAYS TRIGGER"):
+        assert piece in result.output
+
+
+def test_the_printed_sql_does_what_the_command_does(platform: Connection, observatory: Observatory) -> None:
+    printed = observatory("install", "--dry-run").output
+    for statement in split(printed):
+        platform.execute(statement.encode())
+    platform.execute("CREATE TABLE public.made AS " + FOOTPRINT.replace("'public'", "''"))
+    by_hand = [row for row in footprint(platform) if row[0] != "schema" or row[1] != "public"]
+    observatory("uninstall", "--yes")
+    observatory("install")
+    assert [row for row in footprint(platform) if row[0] != "schema" or row[1] != "public"] == by_hand
+
+
+def split(script: str) -> list[str]:
+    """The transactions and single statements of a script, as psql would send them: CONCURRENTLY cannot share a message."""
+    parts, current = [], []
+    for line in script.splitlines():
+        current.append(line)
+        if line in ("COMMIT;",) or (
+            ("CONCURRENTLY" in line or line.startswith("COMMENT ON INDEX")) and "BEGIN;" not in current
+        ):
+            parts.append("\n".join(current))
+            current = []
+    return parts
+
+
+def test_uninstalling_leaves_the_platform_as_it_was(platform: Connection, observatory: Observatory) -> None:
+    before = footprint(platform)
+    observatory("install")
+    assert footprint(platform) != before
+    shown = observatory("uninstall", "--dry-run")
+    assert "DROP SCHEMA analytics CASCADE" in shown.output
+    refused = observatory("uninstall", input="n\n")
+    assert refused.exit_code == 1
+    result = observatory("uninstall", "--yes")
+    assert result.exit_code == 0, result.output
+    assert footprint(platform) == before
+    assert observatory("uninstall", "--yes").exit_code == 0
+
+
+def test_what_leans_on_our_schema_is_not_pulled_down_with_it(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of())
+    platform.execute("CREATE VIEW public.mine AS SELECT count(*) FROM analytics.tickets")
+    result = observatory("uninstall", "--yes")
+    assert result.exit_code == 2
+    assert "public.mine" in result.output
+    assert migrations.exists(platform)
+
+
+def test_a_schema_of_somebody_else_is_left_alone(platform: Connection, observatory: Observatory) -> None:
+    platform.execute("CREATE SCHEMA analytics; CREATE TABLE analytics.theirs (id int)")
+    for command in (["install"], ["uninstall", "--yes"], ["status"]):
+        result = observatory(*command)
+        assert result.exit_code == 2, result.output
+        assert "did not make" in result.output
+    assert platform.execute("SELECT count(*) FROM analytics.theirs").fetchone() == (0,)
+
+
+def test_tables_that_may_not_be_altered_are_read_only_and_listed(platform: Connection) -> None:
+    before = [row for row in footprint(platform) if row[0] in ("column", "index", "trigger")]
+    todo = install(platform, settings_of(alter_tables=False))
+    assert [row for row in footprint(platform) if row[0] in ("column", "index", "trigger")] == before
+    asked = "\n".join(request.step.as_sql(platform) for request in todo.requests)
+    assert 'ON "app"."agent_executions" ("start_time")' in asked
+    assert "alter_tables is off" in todo.requests[0].reason
+
+
+def test_an_owner_who_is_no_superuser_can_install(platform: Connection, database: str, observatory: Observatory) -> None:
+    """Once the roles are there: what they may do in this database is its owner's to say."""
+    install(platform, settings_of())
+    observatory("uninstall", "--yes")
+    for step in role_steps(server(platform), {}):
+        for statement in step.statements:
+            platform.execute(statement)
+    platform.execute("DROP ROLE IF EXISTS plain_owner")
+    platform.execute("CREATE ROLE plain_owner LOGIN")
+    try:
+        owned = platform.execute(
+            "SELECT c.oid::regclass::text FROM pg_class c WHERE relnamespace = 'app'::regnamespace AND relkind = 'r'"
+        )
+        for (table,) in owned.fetchall():
+            platform.execute(f"ALTER TABLE app.{table} OWNER TO plain_owner".encode())
+        name = sql.Identifier(platform.info.dbname)
+        platform.execute(sql.SQL("ALTER DATABASE {} OWNER TO plain_owner; ALTER SCHEMA app OWNER TO plain_owner").format(name))
+        with connect(make_conninfo(database, user="plain_owner")) as owner:
+            todo = install(owner, settings_of())
+            assert todo.before == () and todo.requests == ()
+            assert owner.execute("SELECT count(*) > 10 FROM analytics.sources").fetchone() == (True,)
+    finally:
+        platform.execute("DROP OWNED BY plain_owner CASCADE")
+        owner_back = sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(sql.Identifier(platform.info.dbname))
+        platform.execute(owner_back)
+        platform.execute("DROP ROLE plain_owner")
+
+
+def test_a_busy_table_is_asked_for_briefly_and_again(platform: Connection, database: str) -> None:
+    """A reader holds the table while the column is to be added: nothing waits behind us, and it succeeds once it is free."""
+    from exporters.database import plan as planning
+
+    statements: list[float] = []
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT count(*) FROM app.tickets")
+        step = next(step for step in plan_of(platform, settings_of()).after if step.title == "capture on app.tickets")
+        assert step.on_platform
+
+        class Free(Exception):
+            pass
+
+        def sleep(seconds: float) -> None:
+            statements.append(seconds)
+            reader.rollback()
+
+        patient = planning._patiently()
+        patient.sleep = sleep
+        platform.execute("CREATE SCHEMA analytics; SET lock_timeout = '50ms'")
+        short = planning.Step("column", step.statements[:2])
+        for attempt in patient:
+            with attempt:
+                planning._take(platform, short)
+    assert len(statements) == 1
+    assert platform.execute("SELECT observatory_xid FROM app.tickets").fetchall() == [(None,), (None,)]
+
+
+def test_a_mapping_that_does_not_fit_is_refused_before_anything_is_made(platform: Connection, observatory: Observatory) -> None:
+    platform.execute("ALTER TABLE app.tickets RENAME COLUMN priority TO urgency")
+    with pytest.raises(MappingRefused, match="no column 'priority'"):
+        plan_of(platform, settings_of())
+    result = observatory("install")
+    assert result.exit_code == 2
+    assert "database.relations.tickets.columns.priority: app.tickets has no column 'priority'" in result.output
+    assert not migrations.exists(platform)
+
+
+def test_roles_that_are_missing_are_named_with_the_statements(platform: Connection) -> None:
+
+    here = Server("somebody", False, True, frozenset(), 150000)
+    problem = RolesMissing("somebody", list(role_steps(here, {})))
+    text = "\n".join(step.as_sql(platform) for step in problem.steps)
+    for role in Role:
+        assert f'CREATE ROLE "{role}"' in text
+
+
+def test_passwords_are_neither_printed_nor_sent(
+    platform: Connection, observatory: Observatory, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "password").write_text("correct horse battery\n")
+    config = folder / "site.yaml"
+    config.write_text(f"database: {{logins: {{observatory_read: {folder / 'password'}}}}}\n")
+    shown = observatory("install", "--dry-run", "--config", str(config))
+    assert shown.exit_code == 0, shown.output
+    assert "ALTER ROLE \"observatory_read\" LOGIN PASSWORD '***'" in shown.output
+    assert "correct horse" not in shown.output and "SCRAM" not in shown.output
+    done = observatory("install", "--config", str(config))
+    assert done.exit_code == 0, done.output
+    row = platform.execute("SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = 'observatory_read'").fetchone()
+    assert row is not None and row[0] and row[1].startswith("SCRAM-SHA-256$")
+    platform.execute("ALTER ROLE observatory_read NOLOGIN PASSWORD NULL")

@@ -1,0 +1,56 @@
+"""Pseudonyms of users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from database_steps import Connection, install, settings_of
+
+from contract.settings import Settings
+from exporters.database import user_keys
+from exporters.database.mapping import Mapping
+
+KEY = b"a key of sixteen bytes or more"
+
+
+def test_a_pseudonym_is_the_keyed_hash_of_the_id() -> None:
+    """HMAC-SHA256 of "1", as `printf 1 | openssl dgst -sha256 -hmac 'a key of sixteen bytes or more'` says."""
+    assert user_keys.pseudonym(KEY, "1") == "b5c062ea5f19e210"
+
+
+def test_users_get_keys_a_step_at_a_time(platform: Connection) -> None:
+    install(platform, settings_of())
+    platform.execute("INSERT INTO app.users SELECT n, now(), 'member', 'active' FROM generate_series(10, 14) AS n")
+    mapping = Mapping.of(Settings())
+    steps = []
+    while step := user_keys.fill(platform, mapping, KEY, rows=3):
+        steps.append(step)
+    assert steps == [3, 3, 1]
+    rows = platform.execute("SELECT user_id, user_key FROM analytics.user_keys ORDER BY user_id::int").fetchall()
+    assert rows == [(user, user_keys.pseudonym(KEY, user)) for user in ("1", "2", "10", "11", "12", "13", "14")]
+
+
+def test_another_key_is_refused_in_words(platform: Connection) -> None:
+    install(platform, settings_of())
+    mapping = Mapping.of(Settings())
+    user_keys.fill(platform, mapping, KEY)
+    with pytest.raises(user_keys.UserKeyError, match="not the one that made the pseudonyms"):
+        user_keys.fill(platform, mapping, b"some other key that is long enough")
+    assert user_keys.fill(platform, mapping, KEY) == 0
+
+
+def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from a file, long enough\n")
+    settings = settings_of(user_key_file="key")
+    assert user_keys.read_key(settings, tmp_path, {}) == b"from a file, long enough"
+    assert user_keys.read_key(settings, tmp_path, {user_keys.VARIABLE: "from the environment"}) == b"from the environment"
+    assert user_keys.read_key(settings_of(), tmp_path, {}) is None
+
+
+def test_a_key_that_is_short_or_missing_is_said_without_it(tmp_path: Path) -> None:
+    with pytest.raises(user_keys.UserKeyError, match="4 bytes; a key has at least 16") as said:
+        user_keys.read_key(settings_of(), tmp_path, {user_keys.VARIABLE: "tiny"})
+    assert "tiny" not in str(said.value)
+    with pytest.raises(user_keys.UserKeyError, match="No such file"):
+        user_keys.read_key(settings_of(user_key_file="nowhere"), tmp_path, {})
