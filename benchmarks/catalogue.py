@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks import render, scrape
+from benchmarks import answers, backfill, exactness, render, replicas, scrape, writers
 from benchmarks.measure import Measure
 from benchmarks.run import Run
 
@@ -18,5 +18,10 @@ class Benchmark:
 
 BENCHMARKS = {
     "render": Benchmark("Printing a page", render.measure),
+    "answers": Benchmark("Answers equal to plain SQL", answers.measure),
+    "backfill": Benchmark("Counting what was there before", backfill.measure),
+    "exactness": Benchmark("Late commits, roll-backs and skewed clocks", exactness.measure),
+    "replicas": Benchmark("Several exporters, killed at random", replicas.measure),
+    "writers": Benchmark("What capture costs writers", writers.measure),
     "scrape": Benchmark("Scraping", scrape.measure),
 }

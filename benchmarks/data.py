@@ -21,7 +21,6 @@ DAYS = 100
 AGENTS = 12
 _EDITION = 2
 _KEPT = timedelta(hours=6)
-_WORK = "bench_work"
 _ROWS = Path(__file__).with_name("data.sql")
 
 _INDEXES = {
@@ -96,16 +95,16 @@ def template(dsn: str, executions: int, say: Callable[[str], None]) -> tuple[str
 
 
 @contextmanager
-def copy_of(dsn: str, name: str) -> Iterator[str]:
+def copy_of(dsn: str, name: str, copy: str = "bench_work") -> Iterator[str]:
     """A DSN of a copy of the database that may be written to; dropped afterwards."""
     with psycopg.connect(dsn, autocommit=True) as admin:
-        _drop(admin, _WORK)
+        _drop(admin, copy)
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-        admin.execute(statement.format(sql.Identifier(_WORK), sql.Identifier(name)))
+        admin.execute(statement.format(sql.Identifier(copy), sql.Identifier(name)))
         try:
-            yield database_of(dsn, _WORK)
+            yield database_of(dsn, copy)
         finally:
-            _drop(admin, _WORK)
+            _drop(admin, copy)
 
 
 def warm(connection: psycopg.Connection) -> None:
