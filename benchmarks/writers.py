@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from benchmarks import data
+import psycopg
+
+from benchmarks import data, ours
 from benchmarks.measure import Bar, Measure, median
 from benchmarks.pgbench import transactions_a_second
 from benchmarks.run import Run
