@@ -215,7 +215,7 @@ class Transport:
             text = str(json.loads(text)["message"])
         except (ValueError, KeyError, TypeError, RecursionError):
             kind = response.headers.get("Content-Type", "nothing known").split(";")[0]
-            text = f"{len(response.body)} bytes of {kind}"
+            text = f"a body of {kind}"  # not how long: each length would be another line of the log
         return " ".join(self.without_secrets(text).split())[:LONGEST_EXCERPT]
 
     def close(self) -> None:
