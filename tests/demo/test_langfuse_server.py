@@ -185,7 +185,8 @@ def test_a_silence_ends_when_nobody_waits_any_more() -> None:
     said = iter([{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}])
     scope = {
         "type": "http", "method": "GET", "path": "/api/public/health", "raw_path": b"/api/public/health", "query_string": b"",
-        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("standin", 80), "client": ("here", 1), "root_path": "",
+        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("standin", 80), "client": ("here", 1),
+        "root_path": "",
     }  # fmt: skip
 
     async def receive() -> Any:
