@@ -72,6 +72,7 @@ class LedgerCollector:
         self._reread = timedelta(seconds=duration_seconds(self._langfuse.reread))
         self._history = timedelta(seconds=duration_seconds(self._langfuse.history))
         self._claimed = False
+        self._ratios: tuple[Sample, ...] = ()
         self._newest: dict[str, datetime] = {}
         calls = Listing(CALLS, client.calls, self._read_call, lambda call: call.started_at, self._ledger.write_calls)
         scores = Listing(SCORES, client.scores, read_score, lambda score: score.at, self._ledger.write_scores)
@@ -151,7 +152,8 @@ class LedgerCollector:
             ours = reconciliation.of_ledger(connection, begin, end)
         if ours.calls < theirs.calls:
             self._ledger.go_back(CALLS, begin)
-        return Answer(tuple(reconciliation.ratio_samples(ours, theirs)), 1)
+        self._ratios = tuple(reconciliation.ratio_samples(ours, theirs))
+        return Answer((), 1)
 
     def _give(self, now: datetime) -> None:
         """What was counted, as of the time at which reading reached the present last."""
@@ -178,8 +180,10 @@ class LedgerCollector:
         return Answer(samples, len(samples))
 
     def _standing_samples(self, now: float) -> Iterator[Sample]:
-        reconciled = max(now, self._reconciled_at + self._reconcile_every)
-        yield from interface_samples(self._client, {GENERAL: now + self.interval, METRICS: reconciled})
+        next_time = max(now + self.interval, self._reconciled_at + self._reconcile_every)
+        yield from interface_samples(self._client, {GENERAL: now + self.interval, METRICS: next_time})
+        if now - self._reconciled_at <= 2 * self._reconcile_every:
+            yield from self._ratios
         for name, newest in self._newest.items():
             yield sample("exporter_ledger_lag_seconds", name, value=max(0.0, now - newest.timestamp()))
 

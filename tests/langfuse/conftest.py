@@ -1,4 +1,4 @@
-"""An HTTP server that answers by script."""
+"""An HTTP server that answers by script, and a database for a ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
 import pytest
+
+from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
+from exporters.database.migrations import migrate
+from exporters.database.sessions import Session
+from exporters.database.sharing import SharedSession
 
 
 class ScriptedServer:
@@ -126,3 +132,26 @@ class Script:
 @pytest.fixture
 def script() -> type[Script]:
     return Script
+
+
+@pytest.fixture
+def ledger_database(database: str) -> str:
+    """DSN of a database with schema `analytics` and the contract's tables of executions, empty."""
+    executions = RELATIONS["agent_executions"]
+    columns = [
+        f"{column.name} {SQL_TYPES.get(column.type, column.type)}{'' if column.nullable else ' NOT NULL'}"
+        for column in executions.columns
+    ]
+    with psycopg.connect(database, autocommit=True) as connection:
+        migrate(connection)
+        connection.execute(f"CREATE SCHEMA {APP_SCHEMA}".encode())
+        connection.execute(f"CREATE TABLE {executions.qualified} ({', '.join(columns)})".encode())
+    return database
+
+
+@pytest.fixture
+def shared(ledger_database: str) -> Iterator[SharedSession]:
+    """A connection that may write the ledger, as the exporter shares it."""
+    session = SharedSession(Session(lambda: ledger_database, 10.0, read_only=False), 5.0)
+    yield session
+    session.close()
