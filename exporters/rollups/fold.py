@@ -8,7 +8,7 @@ days, in one statement: whoever reads tables and `fresh` in one statement sees e
 
 from __future__ import annotations
 
-from exporters.rollups.model import FIGURES
+from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import quoted
 
@@ -36,18 +36,22 @@ def fold(connection: Connection, minutes: str = "26 hours") -> int | None:
 def placing(minutes: str) -> list[str]:
     """CTEs that add the rows of a CTE `gone`, which has the columns of `analytics.fresh`, to the totals and the tiers."""
     columns = ", ".join(FIGURES)
+    spread = [f"analytics.total({column}) AS {column}" for column in COUNTED]
+    spread += [f"analytics.total(n) FILTER (WHERE bucket = {number}) AS {c}" for number, c in enumerate(HISTOGRAM_COLUMNS)]
     sums = ", ".join(f"analytics.total({column}) AS {column}" for column in FIGURES)
-    lately = f"SELECT series, at, {sums} FROM placed WHERE at >= now() - interval {quoted(minutes)} GROUP BY 1, 2"
-    hour, day = "date_bin('1 hour', at, 'epoch')", "date_bin('1 day', bucket, 'epoch')"
+    minute = f"SELECT series, at, {', '.join(spread)} FROM placed WHERE at >= now() - interval {quoted(minutes)} GROUP BY 1, 2"
+    hour, day = "date_bin('1 hour', at, 'epoch')", "date_bin('1 day', moment, 'epoch')"
     return [
         f"total AS (INSERT INTO analytics.totals AS t (fact, labels, {columns})"
-        f" SELECT fact, labels, {sums} FROM gone GROUP BY fact, labels ORDER BY fact, labels"
-        f" ON CONFLICT (fact, labels) DO UPDATE SET {_added()} RETURNING t.series, t.fact, t.labels)",
-        f"placed AS MATERIALIZED (SELECT total.series, gone.at, {columns} FROM gone JOIN total USING (fact, labels)"
-        " WHERE gone.at IS NOT NULL)",
-        f"hours AS MATERIALIZED (SELECT series, {hour} AS bucket, {sums} FROM placed GROUP BY 1, 2)",
-        f"minute AS ({_tier('rollup_minute', lately)})",
-        f"hour AS ({_tier('rollup_hour', f'SELECT series, bucket, {columns} FROM hours')})",
+        f" SELECT fact, string_to_array(labels, E'\\x1f'), {', '.join(spread)} FROM gone"
+        " GROUP BY fact, labels ORDER BY fact, labels"
+        f" ON CONFLICT (fact, labels) DO UPDATE SET {_added()}"
+        " RETURNING t.series, t.fact, array_to_string(t.labels, E'\\x1f') AS labels)",
+        f"placed AS MATERIALIZED (SELECT total.series, gone.at, bucket, {', '.join(COUNTED)}"
+        " FROM gone JOIN total USING (fact, labels) WHERE gone.at IS NOT NULL)",
+        f"hours AS MATERIALIZED (SELECT series, {hour} AS moment, {', '.join(spread)} FROM placed GROUP BY 1, 2)",
+        f"minute AS ({_tier('rollup_minute', minute)})",
+        f"hour AS ({_tier('rollup_hour', f'SELECT series, moment, {columns} FROM hours')})",
         f"day AS ({_tier('rollup_day', f'SELECT series, {day}, {sums} FROM hours GROUP BY 1, 2')})",
     ]
 

@@ -18,8 +18,12 @@ BOUNDS = 27
 
 SUM_COLUMNS = tuple(f"s{number}" for number in range(1, SUMS + 1))
 HISTOGRAM_COLUMNS = tuple(f"h{number}" for number in range(BOUNDS + 1))
-FIGURES = ("n", *SUM_COLUMNS, *HISTOGRAM_COLUMNS)
+COUNTED = ("n", *SUM_COLUMNS)
+FIGURES = (*COUNTED, *HISTOGRAM_COLUMNS)
 """Columns of figures that every table of counts has."""
+
+SEPARATOR = "\x1f"
+"""Joins the labels of a row of `analytics.fresh`. No label value holds it."""
 
 _OWN = re.compile(r"\br\.([a-z_]+)")
 _NAME = re.compile(r"[a-z][a-z_]*")

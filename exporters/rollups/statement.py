@@ -9,10 +9,13 @@ remembered, and the new watermark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporters.rollups.model import FIGURES, HISTOGRAM_COLUMNS, SUM_COLUMNS, Fact, Source, Stock
+from exporters.rollups.model import COUNTED, SUM_COLUMNS, Fact, Source, Stock
+
+_COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
+"""The columns of `analytics.fresh`."""
 
 STOCK = "stock:"
 """Stands before the names of stocks, which live in the same tables as facts."""
@@ -87,8 +90,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         *touched.further,
         *_firsts(source),
         *_last_seen(source),
-        f"changes (fact, at, labels, {', '.join(FIGURES)}) AS MATERIALIZED ("
-        f"{' UNION ALL '.join(_changes(source, touched.since))})",
+        f"changes AS MATERIALIZED ({_changes(source, touched.since)})",
         f"amends AS ({_amends()})",
         *_written(placing),
         *_remembered(form, touched),
@@ -114,7 +116,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
 def _written(placing: Sequence[str] | None) -> Iterator[str]:
     counts = "SELECT * FROM changes UNION ALL SELECT * FROM amends"
     if placing is None:
-        yield f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)}) {counts})"
+        yield f"written AS (INSERT INTO analytics.fresh ({', '.join(_COLUMNS)}) {counts})"
     else:
         yield f"gone AS MATERIALIZED ({counts})"
         yield from placing
@@ -166,68 +168,58 @@ def _bucket(at: str, since: str | None) -> str:
     return minute if since is None else f"CASE WHEN {at} < {since} THEN date_bin('1 hour', {at}, 'epoch') ELSE {minute} END"
 
 
-def _changes(source: Source, since: str | None) -> Iterator[str]:
-    for fact in source.facts:
-        yield _fact(fact, since)
-    for stock in source.stocks:
-        yield _stock(stock)
+def _changes(source: Source, since: str | None) -> str:
+    """The differences that the images make, by fact, bucket of time, labels and bucket of the histogram."""
+    rows = [_fact(fact, since) for fact in source.facts]
+    rows += [_stock(stock) for stock in source.stocks]
     if (seen := source.last_seen) is not None:
-        figures = ", ".join("NULL::bigint" for _ in FIGURES[1:])
-        yield (
-            f"SELECT {quoted(seen.fact)}, {_bucket('at', since)}, '{{}}'::text[], analytics.total(w), {figures}"
-            " FROM (SELECT at, 1::bigint AS w FROM met"
-            " UNION ALL SELECT last_at, -1 FROM met WHERE last_at IS NOT NULL) AS moved GROUP BY 2"
-        )
-
-
-def _fact(fact: Fact, since: str | None) -> str:
-    labels = [f"l{number}" for number, _ in enumerate(fact.labels)]
-    columns = [f"{_bucket(fact.at, since)} AS at", *(f"{said} AS l{n}" for n, said in enumerate(fact.labels.values()))]
-    columns += [f"({said})::bigint AS s{n}" for n, said in enumerate(fact.sums.values(), start=1)]
-    if fact.histogram is not None:
-        bounds = ", ".join(str(round(bound * 1_000_000)) for bound in fact.bounds)
-        # The last bound that a value does not exceed is found among whole numbers: v <= bound is v - 1 < bound.
-        columns.append(f"width_bucket({fact.histogram} - 1, ARRAY[{bounds}]::bigint[]) AS bucket")
-    if fact.once is None:
-        rows = f"SELECT w, {', '.join(columns)} FROM images WHERE stays AND ({fact.when})"
-    else:
-        rows = (
-            f"SELECT DISTINCT ON ({fact.once}) 1::bigint AS w, {', '.join(columns)} FROM after WHERE ({fact.when})"
-            f" AND {fact.once} IN (SELECT key FROM once_{fact.name}) ORDER BY {fact.once}, {fact.at}"
-        )
-    counted = {"n": "analytics.total(w)"}
-    counted |= {SUM_COLUMNS[n]: f"analytics.total(w * {SUM_COLUMNS[n]})" for n, _ in enumerate(fact.sums)}
-    if fact.histogram is not None:
-        shown = HISTOGRAM_COLUMNS[: len(fact.bounds) + 1]
-        counted |= {column: f"analytics.total(w) FILTER (WHERE bucket = {n})" for n, column in enumerate(shown)}
-    figures = ", ".join(f"{counted.get(column, 'NULL::bigint')} AS {column}" for column in FIGURES)
-    changed = " OR ".join(f"{column} <> 0" for column in counted)
+        moved = "SELECT at, 1::bigint AS w FROM met UNION ALL SELECT last_at, -1 FROM met WHERE last_at IS NOT NULL"
+        rows.append(_row(seen.fact, _bucket("at", since), (), {}, None, f"({moved}) AS moved"))
+    totals = ", ".join(f"analytics.total({column}) AS {column}" for column in COUNTED)
+    changed = " OR ".join(f"analytics.total({column}) <> 0" for column in COUNTED)
     return (
-        f"SELECT {quoted(fact.name)}::text AS fact, at, ARRAY[{', '.join(labels)}]::text[] AS labels, {', '.join(FIGURES)}\n"
-        f"FROM (SELECT at{''.join(', ' + label for label in labels)}, {figures} FROM ({rows}) AS counted"
-        f" GROUP BY {', '.join(['at', *labels])}) AS grouped WHERE {changed}"
+        f"SELECT fact, at, labels, bucket, {totals} FROM ({' UNION ALL '.join(rows)})"
+        f" AS parts ({', '.join(_COLUMNS)}) GROUP BY fact, at, labels, bucket HAVING {changed}"
     )
 
 
+def _fact(fact: Fact, since: str | None) -> str:
+    bucket = None
+    if fact.histogram is not None:
+        bounds = ", ".join(str(round(bound * 1_000_000)) for bound in fact.bounds)
+        # The last bound that a value does not exceed is found among whole numbers: v <= bound is v - 1 < bound.
+        bucket = f"width_bucket({fact.histogram} - 1, ARRAY[{bounds}]::bigint[])"
+    if fact.once is None:
+        rows = f"images WHERE stays AND ({fact.when})"
+    else:
+        rows = (
+            f"(SELECT DISTINCT ON ({fact.once}) 1::bigint AS w, * FROM after WHERE ({fact.when})"
+            f" AND {fact.once} IN (SELECT key FROM once_{fact.name}) ORDER BY {fact.once}, {fact.at}) AS firsts"
+        )
+    return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums, bucket, rows)
+
+
 def _stock(stock: Stock) -> str:
-    labels = ", ".join(stock.labels.values())
-    figures = ", ".join("NULL::bigint" for _ in FIGURES[1:])
+    return _row(STOCK + stock.name, "NULL::timestamptz", stock.labels.values(), {}, None, f"images WHERE {stock.when}")
+
+
+def _row(fact: str, at: str, labels: Iterable[str], sums: Mapping[str, str], bucket: str | None, rows: str) -> str:
+    """One row of `analytics.fresh` for each image that has part in a fact; `w` is 1 for images now, -1 for earlier ones."""
+    joined = " || E'\\x1f' || ".join(f"({said})" for said in labels) or "''"
+    amounts = [f"w * ({said})::bigint" for said in sums.values()]
+    amounts += ["NULL::bigint"] * (len(SUM_COLUMNS) - len(amounts))
     return (
-        f"SELECT {quoted(STOCK + stock.name)}, NULL::timestamptz, ARRAY[{labels}]::text[], analytics.total(w), {figures}"
-        f" FROM images WHERE ({stock.when}) GROUP BY 3 HAVING analytics.total(w) <> 0"
+        f"SELECT {quoted(fact)}::text, {at}, ({joined})::text, {bucket or 'NULL::integer'}, w, {', '.join(amounts)} FROM {rows}"
     )
 
 
 def _amends() -> str:
     """What has to be added to totals, beyond the changes of the buckets, so that no figure of a fact falls."""
-    amounts = ", ".join(
-        f"greatest(-analytics.total({column}), 0)" if column == "n" else f"nullif(greatest(-analytics.total({column}), 0), 0)"
-        for column in FIGURES
-    )
-    falls = " OR ".join(f"analytics.total({column}) < 0" for column in FIGURES)
+    amounts = ", ".join(f"greatest(-analytics.total({column}), 0)" for column in COUNTED)
+    falls = " OR ".join(f"analytics.total({column}) < 0" for column in COUNTED)
     return (
-        f"SELECT fact, NULL::timestamptz, labels, {amounts} FROM changes"
-        f" WHERE EXISTS (SELECT FROM before) AND fact NOT LIKE '{STOCK}%' GROUP BY fact, labels HAVING {falls}"
+        f"SELECT fact, NULL::timestamptz, labels, bucket, {amounts} FROM changes"
+        f" WHERE EXISTS (SELECT FROM before) AND fact NOT LIKE '{STOCK}%' GROUP BY fact, labels, bucket HAVING {falls}"
     )
 
 

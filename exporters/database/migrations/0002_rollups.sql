@@ -59,15 +59,14 @@ COMMENT ON TABLE analytics.rollup_day IS 'What happened, by the day (UTC) on whi
 CREATE TABLE analytics.fresh (
     fact    text COLLATE "C" NOT NULL,
     at      timestamptz,
-    labels  text[] COLLATE "C" NOT NULL,
+    labels  text COLLATE "C" NOT NULL,
+    bucket  integer,
     n       bigint NOT NULL,
-    s1 bigint, s2 bigint, s3 bigint, s4 bigint, s5 bigint, s6 bigint,
-    h0 bigint, h1 bigint, h2 bigint, h3 bigint, h4 bigint, h5 bigint, h6 bigint, h7 bigint, h8 bigint, h9 bigint,
-    h10 bigint, h11 bigint, h12 bigint, h13 bigint, h14 bigint, h15 bigint, h16 bigint, h17 bigint, h18 bigint, h19 bigint,
-    h20 bigint, h21 bigint, h22 bigint, h23 bigint, h24 bigint, h25 bigint, h26 bigint, h27 bigint
+    s1 bigint, s2 bigint, s3 bigint, s4 bigint, s5 bigint, s6 bigint
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 COMMENT ON TABLE analytics.fresh IS
-    'What was counted since the last fold: changes of buckets (at is the minute), and of totals alone where at is NULL';
+    'What was counted since the last fold: changes of buckets of time (at is the minute), and of totals alone where at is NULL. '
+    'Labels are joined by the character 31; bucket is the number of a histogram''s bucket';
 
 CREATE TABLE analytics.shadows (
     source  text NOT NULL,
@@ -101,10 +100,14 @@ SELECT t.fact, t.labels, r.bucket,
        r.h14, r.h15, r.h16, r.h17, r.h18, r.h19, r.h20, r.h21, r.h22, r.h23, r.h24, r.h25, r.h26, r.h27
 FROM analytics.rollup_minute r JOIN analytics.totals t USING (series)
 UNION ALL
-SELECT fact, labels, at,
-       n, s1, s2, s3, s4, s5, s6,
-       h0, h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11, h12, h13,
-       h14, h15, h16, h17, h18, h19, h20, h21, h22, h23, h24, h25, h26, h27
+SELECT fact, string_to_array(labels, E'\x1f'), at, n, s1, s2, s3, s4, s5, s6,
+       CASE bucket WHEN 0 THEN n END, CASE bucket WHEN 1 THEN n END, CASE bucket WHEN 2 THEN n END, CASE bucket WHEN 3 THEN n END,
+       CASE bucket WHEN 4 THEN n END, CASE bucket WHEN 5 THEN n END, CASE bucket WHEN 6 THEN n END, CASE bucket WHEN 7 THEN n END,
+       CASE bucket WHEN 8 THEN n END, CASE bucket WHEN 9 THEN n END, CASE bucket WHEN 10 THEN n END, CASE bucket WHEN 11 THEN n END,
+       CASE bucket WHEN 12 THEN n END, CASE bucket WHEN 13 THEN n END, CASE bucket WHEN 14 THEN n END, CASE bucket WHEN 15 THEN n END,
+       CASE bucket WHEN 16 THEN n END, CASE bucket WHEN 17 THEN n END, CASE bucket WHEN 18 THEN n END, CASE bucket WHEN 19 THEN n END,
+       CASE bucket WHEN 20 THEN n END, CASE bucket WHEN 21 THEN n END, CASE bucket WHEN 22 THEN n END, CASE bucket WHEN 23 THEN n END,
+       CASE bucket WHEN 24 THEN n END, CASE bucket WHEN 25 THEN n END, CASE bucket WHEN 26 THEN n END, CASE bucket WHEN 27 THEN n END
 FROM analytics.fresh WHERE at IS NOT NULL;
 COMMENT ON VIEW analytics.minutes IS
     'What happened, by the minute (UTC): several rows a cell and bucket, to be summed. At this moment, not as of the last fold';
@@ -116,10 +119,14 @@ SELECT t.fact, t.labels, r.bucket,
        r.h14, r.h15, r.h16, r.h17, r.h18, r.h19, r.h20, r.h21, r.h22, r.h23, r.h24, r.h25, r.h26, r.h27
 FROM analytics.rollup_hour r JOIN analytics.totals t USING (series)
 UNION ALL
-SELECT fact, labels, date_bin('1 hour', at, 'epoch'),
-       n, s1, s2, s3, s4, s5, s6,
-       h0, h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11, h12, h13,
-       h14, h15, h16, h17, h18, h19, h20, h21, h22, h23, h24, h25, h26, h27
+SELECT fact, string_to_array(labels, E'\x1f'), date_bin('1 hour', at, 'epoch'), n, s1, s2, s3, s4, s5, s6,
+       CASE bucket WHEN 0 THEN n END, CASE bucket WHEN 1 THEN n END, CASE bucket WHEN 2 THEN n END, CASE bucket WHEN 3 THEN n END,
+       CASE bucket WHEN 4 THEN n END, CASE bucket WHEN 5 THEN n END, CASE bucket WHEN 6 THEN n END, CASE bucket WHEN 7 THEN n END,
+       CASE bucket WHEN 8 THEN n END, CASE bucket WHEN 9 THEN n END, CASE bucket WHEN 10 THEN n END, CASE bucket WHEN 11 THEN n END,
+       CASE bucket WHEN 12 THEN n END, CASE bucket WHEN 13 THEN n END, CASE bucket WHEN 14 THEN n END, CASE bucket WHEN 15 THEN n END,
+       CASE bucket WHEN 16 THEN n END, CASE bucket WHEN 17 THEN n END, CASE bucket WHEN 18 THEN n END, CASE bucket WHEN 19 THEN n END,
+       CASE bucket WHEN 20 THEN n END, CASE bucket WHEN 21 THEN n END, CASE bucket WHEN 22 THEN n END, CASE bucket WHEN 23 THEN n END,
+       CASE bucket WHEN 24 THEN n END, CASE bucket WHEN 25 THEN n END, CASE bucket WHEN 26 THEN n END, CASE bucket WHEN 27 THEN n END
 FROM analytics.fresh WHERE at IS NOT NULL;
 COMMENT ON VIEW analytics.hours IS
     'What happened, by the hour (UTC): several rows a cell and bucket, to be summed. At this moment, not as of the last fold';
@@ -131,10 +138,14 @@ SELECT t.fact, t.labels, r.bucket,
        r.h14, r.h15, r.h16, r.h17, r.h18, r.h19, r.h20, r.h21, r.h22, r.h23, r.h24, r.h25, r.h26, r.h27
 FROM analytics.rollup_day r JOIN analytics.totals t USING (series)
 UNION ALL
-SELECT fact, labels, date_bin('1 day', at, 'epoch'),
-       n, s1, s2, s3, s4, s5, s6,
-       h0, h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11, h12, h13,
-       h14, h15, h16, h17, h18, h19, h20, h21, h22, h23, h24, h25, h26, h27
+SELECT fact, string_to_array(labels, E'\x1f'), date_bin('1 day', at, 'epoch'), n, s1, s2, s3, s4, s5, s6,
+       CASE bucket WHEN 0 THEN n END, CASE bucket WHEN 1 THEN n END, CASE bucket WHEN 2 THEN n END, CASE bucket WHEN 3 THEN n END,
+       CASE bucket WHEN 4 THEN n END, CASE bucket WHEN 5 THEN n END, CASE bucket WHEN 6 THEN n END, CASE bucket WHEN 7 THEN n END,
+       CASE bucket WHEN 8 THEN n END, CASE bucket WHEN 9 THEN n END, CASE bucket WHEN 10 THEN n END, CASE bucket WHEN 11 THEN n END,
+       CASE bucket WHEN 12 THEN n END, CASE bucket WHEN 13 THEN n END, CASE bucket WHEN 14 THEN n END, CASE bucket WHEN 15 THEN n END,
+       CASE bucket WHEN 16 THEN n END, CASE bucket WHEN 17 THEN n END, CASE bucket WHEN 18 THEN n END, CASE bucket WHEN 19 THEN n END,
+       CASE bucket WHEN 20 THEN n END, CASE bucket WHEN 21 THEN n END, CASE bucket WHEN 22 THEN n END, CASE bucket WHEN 23 THEN n END,
+       CASE bucket WHEN 24 THEN n END, CASE bucket WHEN 25 THEN n END, CASE bucket WHEN 26 THEN n END, CASE bucket WHEN 27 THEN n END
 FROM analytics.fresh WHERE at IS NOT NULL;
 COMMENT ON VIEW analytics.days IS
     'What happened, by the day (UTC): several rows a cell and bucket, to be summed. At this moment, not as of the last fold';
@@ -146,10 +157,14 @@ SELECT fact, labels,
        h14, h15, h16, h17, h18, h19, h20, h21, h22, h23, h24, h25, h26, h27
 FROM analytics.totals
 UNION ALL
-SELECT fact, labels,
-       n, s1, s2, s3, s4, s5, s6,
-       h0, h1, h2, h3, h4, h5, h6, h7, h8, h9, h10, h11, h12, h13,
-       h14, h15, h16, h17, h18, h19, h20, h21, h22, h23, h24, h25, h26, h27
+SELECT fact, string_to_array(labels, E'\x1f'), n, s1, s2, s3, s4, s5, s6,
+       CASE bucket WHEN 0 THEN n END, CASE bucket WHEN 1 THEN n END, CASE bucket WHEN 2 THEN n END, CASE bucket WHEN 3 THEN n END,
+       CASE bucket WHEN 4 THEN n END, CASE bucket WHEN 5 THEN n END, CASE bucket WHEN 6 THEN n END, CASE bucket WHEN 7 THEN n END,
+       CASE bucket WHEN 8 THEN n END, CASE bucket WHEN 9 THEN n END, CASE bucket WHEN 10 THEN n END, CASE bucket WHEN 11 THEN n END,
+       CASE bucket WHEN 12 THEN n END, CASE bucket WHEN 13 THEN n END, CASE bucket WHEN 14 THEN n END, CASE bucket WHEN 15 THEN n END,
+       CASE bucket WHEN 16 THEN n END, CASE bucket WHEN 17 THEN n END, CASE bucket WHEN 18 THEN n END, CASE bucket WHEN 19 THEN n END,
+       CASE bucket WHEN 20 THEN n END, CASE bucket WHEN 21 THEN n END, CASE bucket WHEN 22 THEN n END, CASE bucket WHEN 23 THEN n END,
+       CASE bucket WHEN 24 THEN n END, CASE bucket WHEN 25 THEN n END, CASE bucket WHEN 26 THEN n END, CASE bucket WHEN 27 THEN n END
 FROM analytics.fresh;
 COMMENT ON VIEW analytics.cells IS 'All facts and stocks at this moment: several rows a cell, to be summed';
 
