@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 
-from exporters.rollups.capture.choice import Mode
+if TYPE_CHECKING:
+    from exporters.rollups.capture.choice import Mode
 
 Connection = psycopg.Connection[Any]
 
