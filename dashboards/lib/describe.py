@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from contract.analytics import READABLE
 from contract.catalogue import series_catalogue
 from contract.relations import RELATIONS
 from recording_rules.registry import recorded_series
 
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-_TABLE = re.compile(r"\bapp\.([a-z_]+)")
+_TABLE = re.compile(r"\b(?:app|analytics)\.[a-z_]+")
 _BUILT_IN = ("ALERTS", "ALERTS_FOR_STATE")
 
 
@@ -21,8 +22,9 @@ def read_series(texts: Iterable[str]) -> list[str]:
 
 
 def read_tables(texts: Iterable[str]) -> list[str]:
-    """Names of the tables of the contract that queries read, sorted."""
-    return sorted({f"app.{name}" for text in texts for name in _TABLE.findall(text) if name in RELATIONS})
+    """Names of the platform's tables and of views of schema analytics that queries read, sorted."""
+    known = {table.qualified for table in (*RELATIONS.values(), *READABLE.values())}
+    return sorted({name for text in texts for name in _TABLE.findall(text) if name in known})
 
 
 def provenance(texts: tuple[str, ...], filters: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ import psycopg
 FOLDER = Path(__file__).parent / "migrations"
 SCHEMA = "analytics"
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-_LOCK = 0x0B5E_0001
+LOCK = 0x0B5E_0001
 """Key of the advisory lock under which one process migrates."""
 
 
@@ -109,7 +109,7 @@ def migrate(
     done = []
     for file in todo:
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
             if file not in pending(connection, known):  # another process was faster
                 continue
             connection.execute(file.text.encode())

@@ -7,15 +7,11 @@ is noticed before it makes a second set of pseudonyms.
 from __future__ import annotations
 
 import hmac
-import os
-from collections.abc import Mapping as Environment
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from contract.settings import Settings
 from exporters.database.mapping import Mapping
 
 VARIABLE = "OBSERVATORY_USER_KEY"
@@ -35,22 +31,13 @@ def pseudonym(key: bytes, user_id: str) -> str:
     return hmac.digest(key, user_id.encode(), "sha256").hex()[:16]
 
 
-def read_key(settings: Settings, directory: Path, environ: Environment[str, str] = os.environ) -> bytes | None:
-    """The deployment's key from the environment or its file, or None when none is configured. Raises UserKeyError."""
-    file = settings.database.user_key_file
-    if value := environ.get(VARIABLE, "").strip():
-        key, place = value.encode(), VARIABLE
-    elif file is None:
-        return None
-    else:
-        place = f"database.user_key_file: {directory / file}"
-        try:
-            key = (directory / file).read_bytes().strip()
-        except OSError as error:
-            raise UserKeyError(f"{place}: {error.strerror}; write a key there, or set {VARIABLE}") from None
+def checked_key(text: str) -> bytes:
+    """The deployment's key out of the text that `Credentials.user_key` found. Raises UserKeyError when it is too short."""
+    key = text.encode()
     if len(key) < LEAST_BYTES:
         raise UserKeyError(
-            f"{place}: {len(key)} bytes; a key has at least {LEAST_BYTES}, for example of `openssl rand -hex 32`"
+            f"the user key ({VARIABLE}, or database.user_key_file) has {len(key)} bytes; it needs at least {LEAST_BYTES}, "
+            "for example what `openssl rand -hex 32` prints"
         )
     return key
 

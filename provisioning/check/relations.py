@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from contract.analytics import READABLE
 from contract.relations import RELATIONS
 from provisioning.findings import Finding, closest, error
 
@@ -16,7 +17,7 @@ _NOT_RELATIONS = frozenset({"lateral", "only", "select", "unnest", "generate_ser
 def relation_findings(place: str, sql: str) -> Iterator[Finding]:
     """Unknown relations, and statements that change something."""
     words = _words(sql)
-    known = {relation.qualified for relation in RELATIONS.values()}
+    known = readable_names()
     if words and words[0] in _WRITES:
         yield error(place, f"{words[0].upper()} changes data", "panels only read")
     if ";" in words[:-1]:
@@ -25,6 +26,11 @@ def relation_findings(place: str, sql: str) -> Iterator[Finding]:
     for name in dict.fromkeys(_relations(words)):
         if name not in known and name not in own:
             yield error(place, f"reads {name}, which is not in the contract", closest(name, known))
+
+
+def readable_names() -> set[str]:
+    """Tables of the platform, and what dashboards may read of schema analytics."""
+    return {relation.qualified for relation in RELATIONS.values()} | {readable.qualified for readable in READABLE.values()}
 
 
 def relation_names(sql: str) -> list[str]:

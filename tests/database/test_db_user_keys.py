@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from database_steps import Connection, install, settings_of
 
@@ -40,17 +38,8 @@ def test_another_key_is_refused_in_words(platform: Connection) -> None:
     assert user_keys.fill(platform, mapping, KEY) == 0
 
 
-def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("from a file, long enough\n")
-    settings = settings_of(user_key_file="key")
-    assert user_keys.read_key(settings, tmp_path, {}) == b"from a file, long enough"
-    assert user_keys.read_key(settings, tmp_path, {user_keys.VARIABLE: "from the environment"}) == b"from the environment"
-    assert user_keys.read_key(settings_of(), tmp_path, {}) is None
-
-
-def test_a_key_that_is_short_or_missing_is_said_without_it(tmp_path: Path) -> None:
-    with pytest.raises(user_keys.UserKeyError, match="4 bytes; a key has at least 16") as said:
-        user_keys.read_key(settings_of(), tmp_path, {user_keys.VARIABLE: "tiny"})
+def test_a_key_that_is_too_short_is_said_without_it() -> None:
+    assert user_keys.checked_key("long enough to be a key") == b"long enough to be a key"
+    with pytest.raises(user_keys.UserKeyError, match="has 4 bytes; it needs at least 16") as said:
+        user_keys.checked_key("tiny")
     assert "tiny" not in str(said.value)
-    with pytest.raises(user_keys.UserKeyError, match="No such file"):
-        user_keys.read_key(settings_of(user_key_file="nowhere"), tmp_path, {})

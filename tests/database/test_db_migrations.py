@@ -1,0 +1,94 @@
+"""Versioned files: applied once, in order, each as a whole."""
+
+from __future__ import annotations
+
+import threading
+
+import psycopg
+import pytest
+from database_steps import Connection
+
+from exporters.database import migrations
+from exporters.database.migrations import Migration, MigrationRefused
+from exporters.database.sessions import connect
+
+FIRST = next(file for file in migrations.available() if file.number == 1)
+
+
+def more(number: int, text: str) -> Migration:
+    return Migration(number, "more", text)
+
+
+def test_files_are_applied_in_order_and_once(admin: Connection) -> None:
+    files = [more(3, "ALTER TABLE analytics.made ADD b int"), FIRST, more(2, "CREATE TABLE analytics.made (a int)")]
+    assert [file.number for file in migrations.migrate(admin, files=files)] == [1, 2, 3]
+    assert migrations.migrate(admin, files=files) == []
+    assert admin.execute("SELECT number, name FROM analytics.migrations ORDER BY 1").fetchall() == [
+        (1, "schema"),
+        (2, "more"),
+        (3, "more"),
+    ]
+
+
+def test_a_dry_run_says_what_would_be_applied(admin: Connection) -> None:
+    assert [file.number for file in migrations.migrate(admin, dry_run=True)] == [file.number for file in migrations.available()]
+    assert not migrations.exists(admin)
+
+
+def test_a_file_that_fails_leaves_nothing_of_itself(admin: Connection) -> None:
+    files = [FIRST, more(2, "CREATE TABLE analytics.made (a int); SELECT 1 / 0")]
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrations.migrate(admin, files=files)
+    assert admin.execute("SELECT to_regclass('analytics.made')").fetchone() == (None,)
+    assert [file.number for file in migrations.pending(admin, files)] == [2]
+
+
+def test_a_file_that_was_changed_afterwards_is_refused(admin: Connection) -> None:
+    migrations.migrate(admin, files=[FIRST])
+    changed = Migration(1, "schema", FIRST.text + "-- changed")
+    with pytest.raises(MigrationRefused, match=r"0001_schema\.sql is not the file that was applied"):
+        migrations.pending(admin, [changed])
+
+
+def test_a_schema_of_a_newer_version_is_refused(admin: Connection) -> None:
+    migrations.migrate(admin, files=[FIRST, more(99, "SELECT 1")])
+    with pytest.raises(MigrationRefused, match="installed by a newer version"):
+        migrations.pending(admin, [FIRST])
+
+
+def test_two_at_once_apply_each_file_once(admin: Connection, database: str) -> None:
+    """The first holds its transaction open until the second waits for it."""
+    done: list[list[Migration]] = []
+
+    def second() -> None:
+        with connect(database, "second") as connection:
+            done.append(migrations.migrate(connection))
+
+    thread = threading.Thread(target=second)
+    with admin.transaction():
+        admin.execute("SELECT pg_advisory_xact_lock(%s)", (migrations.LOCK,))
+        thread.start()
+        with connect(database, "watcher") as watcher:
+            waiting = (
+                "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+                " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+            )
+            for _ in range(2000):
+                if watcher.execute(waiting).fetchone() == (1,):
+                    break
+                threading.Event().wait(0.005)
+            else:
+                pytest.fail("the second never waited")
+        for file in migrations.available():
+            admin.execute(file.text.encode())
+            admin.execute(
+                "INSERT INTO analytics.migrations (number, name, digest) VALUES (%s, %s, %s)",
+                (file.number, file.name, file.digest),
+            )
+    thread.join(timeout=30)
+    assert done == [[]]
+
+
+def test_numbers_are_unique_and_names_say_what_is_made() -> None:
+    files = migrations.available()
+    assert [file.number for file in files] == list(range(1, len(files) + 1))
