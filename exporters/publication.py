@@ -7,7 +7,7 @@ import gzip
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -38,9 +38,12 @@ class Page:
     families: Sequence[Family]
     process: Mapping[str, bytes]
     compressed: Mapping[str, bytes]
+    _plain: dict[str, bytes] = field(default_factory=dict)
 
     def plain(self, content_type: str) -> bytes:
-        return exposition(self.families, content_type) + self.process[content_type]
+        if content_type not in self._plain:
+            self._plain[content_type] = exposition(self.families, content_type) + self.process[content_type]
+        return self._plain[content_type]
 
 
 class _Shelf:
@@ -124,9 +127,13 @@ class Publication:
 
     def _made(self, families: Sequence[Family], now: float) -> Page:
         openmetrics: bytes = generate_openmetrics(self._process)  # type: ignore[no-untyped-call]
-        plain = Page(families, {TEXT: generate_latest(self._process), OPENMETRICS: openmetrics}, {})
-        wanted = [form for form, asked in self._wanted.items() if now - asked <= _WANTED_SECONDS]
-        return replace(plain, compressed={form: gzip.compress(plain.plain(form), _GZIP_LEVEL, mtime=0) for form in wanted})
+        process = {TEXT: generate_latest(self._process), OPENMETRICS: openmetrics}
+        compressed = {
+            form: gzip.compress(exposition(families, form) + process[form], _GZIP_LEVEL, mtime=0)
+            for form, asked in self._wanted.items()
+            if now - asked <= _WANTED_SECONDS
+        }
+        return Page(families, process, compressed)
 
     @property
     def alive(self) -> bool:

@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -46,12 +47,14 @@ class Response:
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds that a client has for the TLS handshake, the head of a request, taking an answer, and between two requests."""
+    """Seconds that a client has: for the TLS handshake, for the head of a request, for taking an answer, between two requests,
+    and after a broken one."""
 
     handshake: float = 5.0
     head: float = 5.0
     answer: float = 30.0
     idle: float = 300.0
+    linger: float = 1.0
 
 
 @dataclass(eq=False)
@@ -168,23 +171,23 @@ class Server:
 
     async def _talk(self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
-        while True:
-            try:
-                request = await self._request(connection, http, reader)
-                if request is None:
+        try:
+            while request := await self._request(connection, http, reader):
+                connection.now(waiting=False)
+                async with asyncio.timeout(self._patience.answer):
+                    await _send(http, writer, self._answered(request), with_body=request.method != b"HEAD")
+                if http.our_state is not h11.DONE:
                     return
-                response = self._answered(request)
-            except h11.RemoteProtocolError as error:
-                self.refused += 1
-                status = HTTPStatus(error.error_status_hint)
-                request, response = None, Response(f"{status.phrase}\n".encode(), status=status)
-            connection.now(waiting=False)
-            async with asyncio.timeout(self._patience.answer):
-                await _send(http, writer, response, with_body=request is None or request.method != b"HEAD")
-            if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
-                return
-            http.start_next_cycle()
-            connection.now(waiting=True, idle=True)
+                http.start_next_cycle()
+                connection.now(waiting=True, idle=True)
+        except h11.RemoteProtocolError as error:
+            self.refused += 1
+            status = HTTPStatus(error.error_status_hint)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience.linger):
+                    await _send(http, writer, Response(f"{status.phrase}\n".encode(), status=status), with_body=True)
+                    while await reader.read(HEAD_BYTES):  # what still comes must be taken, or the refusal would be lost
+                        pass
 
     async def _request(self, connection: _Connection, http: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
         """The next request; None when the client has closed. Raises TimeoutError and h11.RemoteProtocolError."""
@@ -222,10 +225,11 @@ class Server:
 
 async def _send(http: h11.Connection, writer: asyncio.StreamWriter, response: Response, with_body: bool) -> None:
     headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body))), *response.headers]
-    writer.write(http.send(h11.Response(status_code=response.status, headers=headers, reason=response.status.phrase)) or b"")
+    ready = http.send(h11.Response(status_code=response.status, headers=headers, reason=response.status.phrase)) or b""
     body = response.body if with_body else b""
     for begin in range(0, len(body), _SLICE):
-        writer.write(http.send(h11.Data(data=body[begin : begin + _SLICE])) or b"")
+        writer.write(ready + (http.send(h11.Data(data=body[begin : begin + _SLICE])) or b""))
         await writer.drain()
-    http.send(h11.EndOfMessage())
+        ready = b""
+    writer.write(ready + (http.send(h11.EndOfMessage()) or b""))
     await writer.drain()
