@@ -31,7 +31,7 @@ from exporters.database.roles import (
     role_steps,
     stored_password,
 )
-from exporters.database.views import View, platform_views, view_step
+from exporters.database.views import View, platform_views, removal_step, view_step
 
 Say = Callable[[str], None]
 Captured = Callable[[psycopg.Connection[Any], Mapping], dict[str, Sequence[Statement]]]
@@ -109,7 +109,10 @@ def plan(
         columns.setdefault(name, set()).add(STAMP)
     for table, step in index_steps(mapping, known):
         work.add(table, [step], "questions to it are slower")
-    if view := view_step(connection, [*platform_views(mapping, settings.database, known), *rollup_views]):
+    views = [*platform_views(mapping, settings.database, known), *rollup_views]
+    if files and (taken_away := removal_step(connection)):
+        before.append(taken_away)
+    if view := view_step(connection, views, anew=bool(files)):
         work.steps.append(view)
     work.steps.append(grant_step())
     work.rights(columns)

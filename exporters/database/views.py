@@ -26,6 +26,8 @@ _MARK = "Agent Observatory: view "
 _VIEWS = """
 SELECT relname::text, obj_description(oid, 'pg_class') FROM pg_class
 WHERE relnamespace = to_regnamespace('analytics') AND relkind = 'v'
+      AND starts_with(coalesce(obj_description(oid, 'pg_class'), ''), %s)
+ORDER BY 1
 """
 
 
@@ -94,17 +96,35 @@ def platform_views(mapping: Mapping, settings: Database, tables: dict[Name, Tabl
             yield own_name(relation.name), own(mapping, relation, tables)
 
 
-def view_step(connection: psycopg.Connection[Any], views: Iterable[View]) -> Step | None:
-    """Makes the views that are not there as they should be, or None when all are."""
-    marks = dict(connection.execute(_VIEWS).fetchall())
+def view_step(connection: psycopg.Connection[Any], views: Iterable[View], anew: bool = False) -> Step | None:
+    """Makes the views that are not there as they should be, and removes those that are no longer declared; None when all is
+    well. `anew`: there will be none when the step is taken.
+    """
+    marks: dict[str, str] = {} if anew else dict(_marked(connection))
     statements: list[Statement] = []
     for name, query in views:
         mark = _MARK + hashlib.sha256(query.as_string(connection).encode()).hexdigest()[:16]
-        if marks.get(name) == mark:
+        known = marks.pop(name, None)
+        if known == mark:
             continue
         view = sql.Identifier(ANALYTICS_SCHEMA, name)
-        if name in marks:
+        if known is not None:
             statements.append(sql.SQL("DROP VIEW {}").format(view))
         statements.append(sql.SQL("CREATE VIEW {} WITH (security_barrier) AS {}").format(view, query))
         statements.append(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
+    statements += [_dropped(name) for name in marks]
     return Step("views for dashboards", tuple(statements)) if statements else None
+
+
+def removal_step(connection: psycopg.Connection[Any]) -> Step | None:
+    """Removes all rendered views, so that a migration may change what they stand on; None when there are none."""
+    statements = tuple(_dropped(name) for name, _ in _marked(connection))
+    return Step("views for dashboards are taken away, to be made anew", statements) if statements else None
+
+
+def _marked(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    return [(name, mark) for name, mark in connection.execute(_VIEWS, (_MARK,))]
+
+
+def _dropped(name: str) -> Statement:
+    return sql.SQL("DROP VIEW {}").format(sql.Identifier(ANALYTICS_SCHEMA, name))

@@ -11,7 +11,11 @@ from contract.analytics import READABLE
 from contract.catalogue import metric
 from contract.relations import APP_SCHEMA
 from contract.settings import Settings
+from exporters.business.figures import FIGURES
 from exporters.rollups.sources import SOURCES
+
+ACTIVE_USERS = ("platform_users_active", "platform_users_active_before")
+"""Metrics of the users that were seen."""
 
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
@@ -26,12 +30,14 @@ class Consequences:
 
 
 def metrics_without(relations: Iterable[str]) -> list[str]:
-    """The counted metrics that have no data without these relations."""
+    """The metrics from PostgreSQL that have no data, or not all of it, without these relations."""
     gone = set(relations)
     sources = [source for source in SOURCES.values() if source.relation in gone]
     facts = {given.metric for source in sources for fact in source.facts for given in fact.yields}
     stocks = {given.metric for source in sources for stock in source.stocks for given in stock.yields}
-    return sorted(facts | stocks)
+    figures = {figure.metric for figure in FIGURES if figure.relations & gone}
+    active = set(ACTIVE_USERS) if any(source.last_seen for source in sources) else set()
+    return sorted(facts | stocks | figures | active)
 
 
 def consequences(relations: Iterable[str], settings: Settings) -> Consequences:

@@ -1,0 +1,107 @@
+"""`observatory db status`, `clean`, `upgrade`: what they say and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import Result
+from database_steps import Connection, install, settings_of
+
+Observatory = Callable[..., Result]
+
+
+def test_status_without_an_installation_says_how_to_make_one(platform: Connection, observatory: Observatory) -> None:
+    for command in (["status"], ["clean"], ["upgrade"]):
+        result = observatory(*command)
+        assert result.exit_code == 2, result.output
+        assert "run `observatory db install`" in result.output
+
+
+def test_status_of_a_fresh_installation(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of())
+    result = observatory("status")
+    assert result.exit_code == 1, result.output
+    assert "missing: pseudonyms of 2 users" in result.output
+    assert "executions      snapshot" in result.output
+    platform.execute("INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')")
+    result = observatory("status", "--format", "json")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.output)
+    assert answer["ok"] is True and answer["missing"] == []
+    assert answer["sources"]["tickets"]["mode"] == "snapshot"
+    assert answer["sources"]["tickets"]["rebuild_needed"] is False
+    assert answer["sizes"]["totals"][0] > 0
+
+
+def test_status_says_what_is_missing_and_what_to_do(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of())
+    platform.execute("INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')")
+    platform.execute("DROP INDEX app.observatory_messages_created_at")
+    platform.execute(
+        "UPDATE analytics.sources SET rebuild_needed = true, problem = 'it was truncated' WHERE source = 'tickets'"
+    )
+    result = observatory("status")
+    assert result.exit_code == 1
+    assert "missing: index on app.messages (created_at): run `observatory db install`" in result.output
+    assert "missing: tickets: it was truncated; run `observatory db rebuild tickets`" in result.output
+
+
+def test_upgrade_applies_what_is_new(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of())
+    platform.execute("DELETE FROM analytics.migrations WHERE name = 'quantiles'")
+    platform.execute("ALTER FUNCTION analytics.quantile RENAME TO former")
+    result = observatory("status")
+    assert result.exit_code == 2 and "observatory db upgrade" in result.output
+    result = observatory("upgrade")
+    assert result.exit_code == 0, result.output
+    assert "migration 0006_quantiles.sql" in result.output
+    assert platform.execute("SELECT count(*) FROM analytics.latency_hourly").fetchone() == (0,)
+
+
+def test_clean_removes_what_is_too_old_and_nothing_else(platform: Connection, observatory: Observatory, tmp_path: Path) -> None:
+    install(platform, settings_of())
+    platform.execute(
+        "INSERT INTO analytics.audit_log (at, actor, action, target)"
+        " SELECT now() - n * interval '1 day', 'anna', 'set', 'budget' FROM generate_series(1, 100) AS n"
+    )
+    (tmp_path / "site.yaml").write_text("database: {retention: {audit_log: 30d}}\n")
+    shown = observatory("clean", "--dry-run", "--config", "site.yaml")
+    assert "audit_log: 71 rows older than 30d would be removed" in shown.output
+    assert platform.execute("SELECT count(*) FROM analytics.audit_log").fetchone() == (100,)
+    done = observatory("clean", "--config", "site.yaml")
+    assert done.exit_code == 0, done.output
+    assert "audit_log: 71 rows older than 30d removed" in done.output
+    assert platform.execute("SELECT count(*), max(now() - at) < interval '30 days' FROM analytics.audit_log").fetchone() == (
+        29,
+        True,
+    )
+
+
+def test_the_connection_string_may_stand_in_a_file(
+    platform: Connection, database: str, observatory: Observatory, tmp_path: Path
+) -> None:
+    (tmp_path / "dsn").write_text(database + "\n")
+    result = observatory("map", "--check", "--dsn-file", "dsn", env={"OBSERVATORY_POSTGRES_ADMIN_DSN": "nonsense"})
+    assert result.exit_code == 0, result.output
+    result = observatory("map", "--check", "--dsn-file", "nowhere")
+    assert result.exit_code == 2
+    assert "nowhere: No such file" in result.output
+
+
+def test_every_command_explains_itself(observatory: Observatory) -> None:
+    result = observatory("--help")
+    assert result.exit_code == 0
+    for command in ("install", "status", "upgrade", "uninstall", "map", "rebuild", "clean"):
+        assert command in result.output
+        told = observatory(command, "--help")
+        assert told.exit_code == 0 and "Usage: observatory db " + command in told.output
+    assert observatory("instal").exit_code == 2
+
+
+def test_a_role_that_is_not_ours_gets_no_login(platform: Connection, observatory: Observatory, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("database: {logins: {postgres: password}}\n")
+    result = observatory("install", "--config", "site.yaml")
+    assert result.exit_code == 2
+    assert "'postgres' is no role of ours" in result.output

@@ -1,0 +1,83 @@
+"""Indexes that the usual questions need: asked as people ask, answered by an index."""
+
+from __future__ import annotations
+
+import pytest
+from database_steps import Connection, install, settings_of
+
+from exporters.database.indexes import index_name
+
+QUESTIONS = {
+    "executions by start": ("app.agent_executions", "start_time >= now() - interval '1 hour'"),
+    "executions of an agent": ("app.agent_executions", "agent_id = 7"),
+    "executions of a session": ("app.agent_executions", "session_id = '00000000-0000-0000-0000-0000000000aa'"),
+    "calls of a tool": ("app.tool_usage_metrics", "tool_name = 'search'"),
+    "calls of an execution": ("app.tool_usage_metrics", "execution_id = '00000000-0000-0000-0000-000000000001'"),
+    "runs of a kind of workflow": ("app.workflow_metrics", "workflow_type = 'refund'"),
+    "runs of a session": ("app.workflow_metrics", "session_id = '00000000-0000-0000-0000-0000000000aa'"),
+    "sessions of a user": ("app.session_metrics", "user_id = 7"),
+    "sessions by start": ("app.session_metrics", "start_time >= now() - interval '1 hour'"),
+    "conversations by start": ("app.conversations", "created_at >= now() - interval '1 hour'"),
+    "messages of a conversation": ("app.messages", "conversation_id = 7"),
+    "messages by time": ("app.messages", "created_at >= now() - interval '1 hour'"),
+    "tickets by change": ("app.tickets", "updated_at >= now() - interval '1 hour'"),
+    "documents by change": ("app.documents", "updated_at >= now() - interval '1 hour'"),
+    "feedback by time": ("app.feedback", "created_at >= now() - interval '1 hour'"),
+    "spans of a trace": ("app.trace_spans", "trace_id = 't'"),
+}
+
+
+def plan(connection: Connection, query: str) -> str:
+    return "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}".encode()))
+
+
+def test_the_usual_questions_use_an_index(platform: Connection) -> None:
+    install(platform, settings_of())
+    platform.execute("SET enable_seqscan = off")
+    for name, (table, condition) in QUESTIONS.items():
+        found = plan(platform, f"SELECT count(*) FROM {table} WHERE {condition}")
+        assert "Seq Scan" not in found and "Index" in found, f"{name}\n{found}"
+
+
+@pytest.mark.parametrize("condition", ["start_time >= now() - interval '1 hour'", "status = 'success' AND start_time >= now()"])
+def test_a_redacted_view_uses_the_tables_index(platform: Connection, condition: str) -> None:
+    install(platform, settings_of())
+    platform.execute("SET enable_seqscan = off")
+    found = plan(platform, f"SELECT agent_name, user_key FROM analytics.agent_executions WHERE {condition} LIMIT 20")
+    assert "observatory_agent_executions_start_time" in found, found
+
+
+def test_a_users_own_rows_come_by_index(platform: Connection) -> None:
+    install(platform, settings_of())
+    platform.execute("SET enable_seqscan = off")
+    found = plan(platform, "SELECT * FROM analytics.own_conversations")
+    assert "observatory_conversations_user_id" in found and "user_keys_user_key" in found, found
+
+
+def test_keys_of_users_are_looked_up_only_where_they_are_read(platform: Connection) -> None:
+    install(platform, settings_of())
+    assert "user_keys" not in plan(platform, "SELECT id, status FROM analytics.tickets")
+    assert plan(platform, "SELECT user_key FROM analytics.tickets").count("user_keys") > 0
+
+
+def test_an_index_that_is_there_already_is_not_made_twice(platform: Connection) -> None:
+    platform.execute("CREATE INDEX theirs ON app.conversations (created_at, id)")
+    install(platform, settings_of())
+    rows = platform.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'conversations'")
+    names = {name for (name,) in rows}
+    assert "theirs" in names and "observatory_conversations_created_at" not in names
+
+
+def test_what_an_interrupted_build_left_is_made_anew(platform: Connection) -> None:
+    install(platform, settings_of())
+    index = index_name(("app", "messages"), "created_at")
+    platform.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (f"app.{index}",))
+    install(platform, settings_of())
+    row = platform.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", (f"app.{index}",)).fetchone()
+    assert row == (True,)
+
+
+def test_long_names_fit() -> None:
+    name = index_name(("app", "a" * 60), "created_at")
+    assert len(name) <= 63 and name.startswith("observatory_")
+    assert name != index_name(("app", "a" * 60), "updated_at")
