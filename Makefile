@@ -5,7 +5,7 @@ ARGS ?=
 PY := .venv/bin/python
 OBSERVATORY := .venv/bin/observatory
 
-.PHONY: help venv venv-test tools node up down build check doctor preview pictures test lint lock pin secrets clean
+.PHONY: help venv venv-test tools node up down build check doctor preview pictures bench test lint lock pin secrets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -44,9 +44,13 @@ pictures: venv node ## pictures of the dashboards of the running stack into docs
 	@scripts/browser.sh
 	@$(OBSERVATORY) preview --out docs/pictures $(ARGS)
 
+bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")
+	@scripts/peer.sh
+	@$(PY) -m benchmarks $(ARGS)
+
 lint: venv-test ## ruff and mypy
 	@.venv/bin/ruff check .
-	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo
+	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo benchmarks
 
 test: venv-test tools node ## everything: style and types, unit tests, promtool, amtool, and the living parts
 	@scripts/browser.sh

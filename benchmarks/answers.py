@@ -46,7 +46,7 @@ def unequal(dsn: str, now: datetime) -> list[str]:
     with psycopg.connect(dsn, autocommit=True) as connection:
         for question in QUESTIONS:
             theirs, _ = raw.ask(connection, question, now)
-            given = _percentiles(connection, question, now) if not question.metric else _given(question, figures)
+            given = percentiles(connection, question, now) if not question.metric else _given(question, figures)
             lines += [f"{question.name}: {difference}" for difference in _differences(theirs, given)[:1]]
     return lines
 
@@ -100,7 +100,7 @@ def _same(theirs: tuple[object, ...], given: tuple[object, ...]) -> bool:
     )
 
 
-def _percentiles(connection: psycopg.Connection, question: Question, now: datetime) -> Answer:
+def percentiles(connection: psycopg.Connection, question: Question, now: datetime) -> Answer:
     """The bucket in which each percentile lies, from the roll-ups by minute."""
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)
     counts = ", ".join(f"coalesce(sum(h{n}), 0)::bigint" for n in range(len(AGENT) + 1))

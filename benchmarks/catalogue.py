@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks import answers, backfill, exactness, render, replicas, scrape, writers
+from benchmarks import answers, backfill, cycle, exactness, footprint, render, replicas, scrape, writers
 from benchmarks.measure import Measure
 from benchmarks.run import Run
 
@@ -18,10 +18,12 @@ class Benchmark:
 
 BENCHMARKS = {
     "render": Benchmark("Printing a page", render.measure),
+    "cycle": Benchmark("A cycle of 25 answers", cycle.measure),
     "answers": Benchmark("Answers equal to plain SQL", answers.measure),
     "backfill": Benchmark("Counting what was there before", backfill.measure),
     "exactness": Benchmark("Late commits, roll-backs and skewed clocks", exactness.measure),
     "replicas": Benchmark("Several exporters, killed at random", replicas.measure),
     "writers": Benchmark("What capture costs writers", writers.measure),
+    "footprint": Benchmark("The exporter while it lives", footprint.measure),
     "scrape": Benchmark("Scraping", scrape.measure),
 }

@@ -84,7 +84,7 @@ def template(dsn: str, executions: int, say: Callable[[str], None]) -> tuple[str
         mark = _mark(admin, name)
         if mark and now - mark < _KEPT:
             return name, mark
-        _drop(admin, name)
+        _drop(dsn, name)
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         with psycopg.connect(database_of(dsn, name), autocommit=True) as connection:
             fill(connection, executions, now, say)
@@ -97,14 +97,14 @@ def template(dsn: str, executions: int, say: Callable[[str], None]) -> tuple[str
 @contextmanager
 def copy_of(dsn: str, name: str, copy: str = "bench_work") -> Iterator[str]:
     """A DSN of a copy of the database that may be written to; dropped afterwards."""
+    _drop(dsn, copy)
     with psycopg.connect(dsn, autocommit=True) as admin:
-        _drop(admin, copy)
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
         admin.execute(statement.format(sql.Identifier(copy), sql.Identifier(name)))
-        try:
-            yield database_of(dsn, copy)
-        finally:
-            _drop(admin, copy)
+    try:
+        yield database_of(dsn, copy)
+    finally:
+        _drop(dsn, copy)
 
 
 def warm(connection: psycopg.Connection) -> None:
@@ -122,5 +122,6 @@ def _mark(admin: psycopg.Connection, name: str) -> datetime | None:
     return datetime.fromisoformat(content["until"]) if content.get("edition") == _EDITION else None
 
 
-def _drop(admin: psycopg.Connection, name: str) -> None:
-    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+def _drop(dsn: str, name: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -7,29 +7,58 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from benchmarks.program import ProgramError
+import psycopg
+from psycopg import sql
+
+from benchmarks.program import Program, ProgramError, started
+from benchmarks.run import free_port
 from contract.settings import Settings
 from exporters.collectors import collectors as exporters_collectors
 from exporters.credentials import Credentials
-from exporters.database.mapping import Mapping
+from exporters.database.mapping import STAMP, Mapping
 from exporters.database.sessions import Connection, Session
 from exporters.rollups import advance, backfill, fold, forms
 from exporters.rollups.statement import Form
 from exporters.scheduler import Collector
 
+_OBSERVATORY = (sys.executable, "-c", "from provisioning.cli import main; main()")
 _SECONDS = 60.0
 
 
 def install(dsn: str) -> None:
     """`observatory db install` with the default configuration. Raises ProgramError with what it said."""
     done = subprocess.run(
-        [sys.executable, "-c", "from provisioning.cli import main; main()", "db", "install"],
+        [*_OBSERVATORY, "db", "install"],
         env={**os.environ, "OBSERVATORY_POSTGRES_ADMIN_DSN": dsn}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         raise ProgramError(f"observatory db install failed: {(done.stderr or done.stdout).strip()}")
+
+
+def exporter(folder: Path, dsn: str) -> AbstractContextManager[Program]:
+    """The exporter as it is run, with the default intervals, on this database. Raises ProgramError."""
+    port = free_port()
+    configuration = folder / "observatory.yaml"
+    configuration.write_text(f"exporter:\n  listen: 127.0.0.1:{port}\n")
+    command = [*_OBSERVATORY, "exporter", "--config", str(configuration)]
+    secrets = {"OBSERVATORY_POSTGRES_DSN": dsn, "OBSERVATORY_POSTGRES_ADVANCE_DSN": dsn}
+    return started(command, f"http://127.0.0.1:{port}/metrics", folder / "exporter.log", secrets)
+
+
+def remove_capture(dsn: str, table: str) -> None:
+    """Takes away what finds the changes of one table: triggers, column, and with it its index. Other indexes stay."""
+    with psycopg.connect(dsn) as connection:
+        triggers = connection.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", (table,)
+        )
+        name = sql.Identifier(*table.split("."))
+        for (trigger,) in triggers.fetchall():
+            connection.execute(sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(trigger), name))
+        connection.execute(sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(name, sql.Identifier(STAMP)))
 
 
 def collectors(dsn: str, names: Sequence[str]) -> list[Collector]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,14 +76,20 @@ class Run:
             self._dsn = self._server.start()
         return self._dsn
 
-    def stop_database(self) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+    @contextmanager
+    def database_stopped(self) -> Iterator[None]:
+        """The server is down inside, and back at its address afterwards."""
+        assert self._server is not None
+        self._server.stop()
+        try:
+            yield
+        finally:
+            self._server.start()
 
     def __enter__(self) -> Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop_database()
+        if self._server is not None:
+            self._server.stop()
