@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from exporters.credentials import Credentials
-from exporters.langfuse.client import LangfuseClient
-from exporters.langfuse.request_budget import RequestBudget
-from exporters.langfuse.windows import WindowsCollector
+from contract.values import duration_seconds
+from exporters.credentials import CredentialError, Credentials
+from exporters.database.mapping import Mapping
+from exporters.database.sessions import Session
+from exporters.database.sharing import SharedSession
+from exporters.langfuse.collectors import langfuse_collectors
 from exporters.postgres import PostgresCollector
 from exporters.scheduler import Collector
 
@@ -16,5 +18,26 @@ def collectors(settings: Settings, credentials: Credentials) -> tuple[Collector,
 
     Secrets are asked for whenever a connection is made, so none of them is needed here.
     """
-    client = LangfuseClient(credentials.langfuse, RequestBudget(settings.sources.langfuse.plan))
-    return (PostgresCollector(settings, credentials.postgres_dsn), WindowsCollector(settings, client))
+    writing = _writing(settings, credentials)
+    return (
+        PostgresCollector(settings, credentials.postgres_dsn),
+        *langfuse_collectors(settings, credentials, writing, Mapping.of(settings)),
+    )
+
+
+def _writing(settings: Settings, credentials: Credentials) -> SharedSession | None:
+    """The connection that may write schema `analytics`, where the configuration names one; it is not opened yet."""
+
+    def dsn() -> str:
+        found = credentials.advance_dsn()
+        if found is None:
+            raise CredentialError("the connection string for schema analytics is gone; it was there when the exporter began")
+        return found
+
+    try:
+        if credentials.advance_dsn() is None:
+            return None
+    except CredentialError:
+        pass  # named, but not to be read now: whoever opens the connection says so
+    timeout = duration_seconds(settings.exporter.query_timeout)
+    return SharedSession(Session(dsn, timeout, read_only=False), patience=timeout)

@@ -7,6 +7,7 @@ error's message only its kind, of a user only the keyed hash.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ NANO, MICRO = 1_000_000_000, 1_000_000
 """The ledger counts in whole billionths of a dollar and millionths of a second, so that sums are exact."""
 
 _LONGEST_NAME = 120
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _MOST = 2**53
 """Whatever is above is no number of tokens."""
 
@@ -227,8 +229,8 @@ def _name(value: Any) -> str | None:
 
 
 def _storable(text: str) -> str:
-    """Without what PostgreSQL cannot store in a text."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+    """Without what PostgreSQL cannot store in a text, and what no name holds: signs that control a terminal."""
+    return _CONTROL.sub("", text).encode("utf-8", "replace").decode()
 
 
 def _time(row: Mapping[str, Any], key: str) -> datetime:

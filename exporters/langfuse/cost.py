@@ -111,7 +111,7 @@ class CostCollector:
         return self._seat.without_secrets(text)
 
     def close(self) -> None:
-        """The connection is somebody else's."""
+        self._seat.close()
 
 
 def price_list(own: Iterable[Price], stored: Iterable[ListedPrice]) -> PriceList:

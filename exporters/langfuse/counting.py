@@ -29,7 +29,7 @@ SCORE_SUM = f"{STOCK}llm_score_sum"
 _MEASURES = {"input": "tokens", "output": "tokens", "cost_nano": "cost_usd"}
 """Sums whose falls are noted, and under which measure. Other kinds of tokens are parts of these two."""
 
-_NOTHING = (0,) * (len(TOKEN_TYPES) + 1)
+_NO_SUMS = (0,) * (len(TOKEN_TYPES) + 1)
 
 BOUNDS = buckets.LLM
 MINUTES_KEPT = timedelta(hours=25)
@@ -122,29 +122,32 @@ def _time(row: Call | Score) -> datetime:
 _Counted = dict[tuple[str, tuple[str, ...]], Contribution]
 Labels = tuple[str, ...]
 
-_FIRST_BUCKET = 1 + SUMS
-_FIGURES = _FIRST_BUCKET + len(BOUNDS) + 1
 _BOUNDS_US = [round(bound * MICRO) for bound in BOUNDS]
+
+Cell = tuple[str, Labels, int | None]
+"""Fact, labels, and the number of the histogram's bucket, None for what is in no histogram."""
+
+
+def _cell(row: Contribution) -> Cell:
+    return row.fact, row.labels, None if row.observed is None else bisect_left(_BOUNDS_US, row.observed)
 
 
 def _figures(fact: str, n: int, sums: Iterable[int], observed: int | None) -> list[int]:
-    """n, the sums, and the buckets of the histogram, at the places that they have in the tables of counts."""
-    found = [0] * _FIGURES
-    found[0] = n
-    for place, amount in enumerate(sums, start=1):
-        found[place] = amount
+    """n and the sums, at the places that they have in the tables of counts."""
+    found = [n, *sums]
+    found += [0] * (1 + SUMS - len(found))
     if observed is not None:
         found[len(FACTS[fact].sums)] = observed
-        found[_FIRST_BUCKET + bisect_left(_BOUNDS_US, observed)] = 1
     return found
 
 
 class Change(NamedTuple):
-    """What is to be added to a cell: n, sums and buckets. Without `at` it concerns the total alone, else the bucket too."""
+    """What is to be added to a cell: n and sums. Without `at` it concerns the total alone, else the bucket of time too."""
 
     fact: str
     at: datetime | None
     labels: Labels
+    bucket: int | None
     figures: tuple[int, ...]
 
 
@@ -153,8 +156,8 @@ class Changes:
 
     def __init__(self, counted_from: datetime, now: datetime) -> None:
         self._counted_from, self._coarse_before = counted_from, now - MINUTES_KEPT
-        self._rolled: defaultdict[tuple[str, datetime, Labels], list[int]] = defaultdict(lambda: [0] * _FIGURES)
-        self._totals: defaultdict[tuple[str, Labels], list[int]] = defaultdict(lambda: [0] * _FIGURES)
+        self._rolled: defaultdict[tuple[Cell, datetime], list[int]] = defaultdict(_nothing)
+        self._totals: defaultdict[Cell, list[int]] = defaultdict(_nothing)
 
     def row(self, before: Call | Score | None, after: Call | Score) -> None:
         """Adds what one row changes; `before` is it as it was counted."""
@@ -170,23 +173,24 @@ class Changes:
                 self._sum_scores(before if known and isinstance(before, Score) else None, after)
 
     def all(self) -> Iterator[Change]:
-        """Everything that is to be added. What a bucket gets, its total gets; the rest is for the totals alone."""
-        rest = {key: list(figures) for key, figures in self._totals.items()}
-        for (fact, at, labels), figures in self._rolled.items():
+        """Everything that is to be added. What a bucket of time gets, its total gets; the rest is for the totals alone."""
+        rest = defaultdict(_nothing, {cell: list(figures) for cell, figures in self._totals.items()})
+        for (cell, at), figures in self._rolled.items():
+            fact, labels, bucket = cell
             if any(figures):
-                yield Change(fact, at, labels, tuple(figures))
+                yield Change(fact, at, labels, bucket, tuple(figures))
                 if FACTS[fact].counter:
-                    _add(rest.setdefault((fact, labels), [0] * _FIGURES), -1, figures)
-        for (fact, labels), figures in rest.items():
+                    _add(rest[cell], -1, figures)
+        for (fact, labels, bucket), figures in rest.items():
             if any(figures):
-                yield Change(fact, None, labels, tuple(figures))
+                yield Change(fact, None, labels, bucket, tuple(figures))
 
     def _roll(self, rows: Iterable[Contribution], sign: int, at: datetime) -> None:
-        bucket = at.replace(second=0, microsecond=0)
+        moment = at.replace(second=0, microsecond=0)
         if at < self._coarse_before:
-            bucket = bucket.replace(minute=0)
-        for fact, labels, sums, observed in rows:
-            _add(self._rolled[fact, bucket, labels], sign, _figures(fact, 1, sums, observed))
+            moment = moment.replace(minute=0)
+        for row in rows:
+            _add(self._rolled[_cell(row), moment], sign, _figures(row.fact, 1, row.sums, row.observed))
 
     def _count(self, old: _Counted, new: _Counted) -> None:
         for key, now in new.items():
@@ -194,11 +198,10 @@ class Changes:
                 continue
             was = old.get(key)
             if was is None:
-                figures = _figures(now.fact, 1, now.sums, now.observed)
-            else:
+                _add(self._totals[_cell(now)], +1, _figures(now.fact, 1, now.sums, now.observed))
+            elif was.sums != now.sums:
                 rises = (max(0, amount - earlier) for amount, earlier in zip(now.sums, was.sums, strict=True))
-                figures = _figures(now.fact, 0, rises, now.observed if was.observed is None else None)
-            _add(self._totals[key], +1, figures)
+                _add(self._totals[now.fact, now.labels, None], +1, _figures(now.fact, 0, rises, None))
         self._correct(old, new)
 
     def _correct(self, old: _Counted, new: _Counted) -> None:
@@ -208,20 +211,24 @@ class Changes:
                 continue
             now = new.get(key)
             falls = {"calls": int(now is None), "tokens": 0, "cost_usd": 0}
-            for name, earlier, amount in zip(FACTS[CALLS].sums, was.sums, now.sums if now else _NOTHING, strict=True):
+            for name, earlier, amount in zip(FACTS[CALLS].sums, was.sums, now.sums if now else _NO_SUMS, strict=True):
                 if name in _MEASURES:
                     falls[_MEASURES[name]] += max(0, earlier - amount)
             for measure, amount in falls.items():
                 if amount:
-                    _add(self._totals[CORRECTIONS, (measure,)], +1, _figures(CORRECTIONS, 1, (amount,), None))
+                    _add(self._totals[CORRECTIONS, (measure,), None], +1, _figures(CORRECTIONS, 1, (amount,), None))
 
     def _sum_scores(self, before: Score | None, after: Score) -> None:
         for score, sign in ((before, -1), (after, +1)):
             if score is not None and score.value is not None:
                 labels = (score.name, score.source, score.environment)
-                _add(self._totals[SCORE_SUM, labels], sign, _figures(SCORE_SUM, round(score.value * MICRO), (), None))
+                _add(self._totals[SCORE_SUM, labels, None], sign, _figures(SCORE_SUM, round(score.value * MICRO), (), None))
 
 
 def _add(to: list[int], sign: int, figures: Iterable[int]) -> None:
     for place, amount in enumerate(figures):
         to[place] += sign * amount
+
+
+def _nothing() -> list[int]:
+    return [0] * (1 + SUMS)

@@ -195,3 +195,4 @@ class LedgerCollector:
 
     def close(self) -> None:
         self._client.close()
+        self._seat.close()

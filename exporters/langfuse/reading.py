@@ -46,6 +46,7 @@ class Reading:
     cursor: str
     step: timedelta
     reread_at: datetime
+    reread_from: datetime
     past: datetime
     past_begin: datetime | None
     past_cursor: str
@@ -53,8 +54,8 @@ class Reading:
     @classmethod
     def begin(cls, now: datetime, reread: timedelta) -> Reading:
         """Reading that never happened before: a while back, so that what is going on is seen whole; counters begin now."""
-        start = now - reread
-        return cls(now, start, start, start, None, None, "", timedelta(hours=1), now, start, None, "")
+        start, unseen = now - reread, now - _FARTHEST_BEHIND
+        return cls(now, start, unseen, start, None, None, "", timedelta(hours=1), now, now, start, None, "")
 
     def window(self, now: datetime) -> Window:
         """What to read for the present."""
@@ -103,11 +104,15 @@ class Reading:
         return self if begin >= self.position else replace(self, position=begin, window_end=None, opened_at=None, cursor="")
 
     def _again(self, now: datetime, reread: timedelta) -> Reading:
-        """Back from the present to what is to be read again."""
-        deep = abs(now - self.reread_at) >= reread / 4
-        overlap = max(reread, OVERLAP) if deep else OVERLAP
-        position = max(self.newest - overlap, now - _FARTHEST_BEHIND)
-        return replace(self, position=position, reread_at=now if deep else self.reread_at)
+        """Back from the present to what is to be read again.
+
+        The long way back begins at what was the newest row when it was taken last: what came late since then was read once
+        at most, and too early.
+        """
+        if abs(now - self.reread_at) < reread / 4:
+            return replace(self, position=max(self.newest - OVERLAP, now - _FARTHEST_BEHIND))
+        position = max(min(self.reread_from, self.newest) - reread, now - _FARTHEST_BEHIND)
+        return replace(self, position=position, reread_at=now, reread_from=self.newest)
 
     def _longer(self) -> timedelta:
         return min(self.step * 2, _LONGEST_STEP)

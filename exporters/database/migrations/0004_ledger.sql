@@ -75,6 +75,7 @@ CREATE TABLE analytics.sync_state (
     cursor        text NOT NULL DEFAULT '',
     step_seconds  double precision NOT NULL DEFAULT 3600 CHECK (step_seconds > 0),
     reread_at     timestamptz NOT NULL,
+    reread_from   timestamptz NOT NULL,
     past          timestamptz NOT NULL,
     past_begin    timestamptz,
     past_cursor   text NOT NULL DEFAULT '',
@@ -89,6 +90,7 @@ COMMENT ON COLUMN analytics.sync_state.window_end IS 'Where that window ends; nu
 COMMENT ON COLUMN analytics.sync_state.opened_at IS 'When its first page was read';
 COMMENT ON COLUMN analytics.sync_state.cursor IS 'The next page of that window; pages go from its end to its beginning';
 COMMENT ON COLUMN analytics.sync_state.reread_at IS 'When the rows of some time ago were read again last';
+COMMENT ON COLUMN analytics.sync_state.reread_from IS 'What was the newest row then';
 COMMENT ON COLUMN analytics.sync_state.past IS 'The past is filled in from here backwards';
 COMMENT ON COLUMN analytics.sync_state.asked_at IS 'When an exporter asked last: others that share the schema need not ask as well';
 
