@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
+from exporters.rollups import planned
 from exporters.rollups.capture import Capture
 from exporters.rollups.capture.choice import Mode
 from exporters.rollups.capture.ids import IdsCapture
@@ -36,10 +37,14 @@ class Step:
 
 
 def register(connection: Connection, form: Form, mode: Mode) -> None:
-    """Begins to count a source; nothing when it is counted already. Call it once everything that `mode` needs is installed.
+    """Begins to count a source, or only renews its function when it is counted already.
+
+    Call it, as the owner of schema `analytics`, once everything that `mode` needs is installed.
 
     Rows that are there already are left to the backfill, where the mode tells them from new ones.
     """
+    if mode == "snapshot":
+        connection.execute(planned.function(form).encode())
     watermark = CAPTURES[mode].first_watermark(connection, form)
     backfilled = mode == "snapshot"
     connection.execute(
@@ -78,6 +83,8 @@ def advance(connection: Connection, form: Form) -> Step | None:
     state = lock(connection, form.source.name)
     if state is None:
         return None
+    if form.planned and (found := planned.step(connection, form, state)) is not None:
+        return Step(form.source.name, *found)
     touched = CAPTURES[state.mode].touched(connection, form, state)
     row = connection.execute(render(form, touched).encode()).fetchone()
     return Step(form.source.name, *row) if row else None

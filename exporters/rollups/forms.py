@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from psycopg import sql
 
 from exporters.database.mapping import Mapping
 from exporters.rollups.model import Source
+from exporters.rollups.planned import is_installed
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import Form
@@ -28,7 +30,7 @@ def form(connection: Connection, mapping: Mapping, source: Source) -> Form:
         sql.SQL("LEFT JOIN {} AS {} ON {}").format(mapping.table(join.relation), sql.Identifier(join.alias), sql.SQL(join.on))
         for join in source.joins
     )
-    return Form(
+    found = Form(
         source,
         driving=sql.Identifier(*driving).as_string(None) if driving else "",
         table=table,
@@ -36,6 +38,7 @@ def form(connection: Connection, mapping: Mapping, source: Source) -> Form:
         joins=sql.SQL(" ").join(joins).as_string(None),
         own_types=_types(connection, mapping.table(source.relation), source.own_columns),
     )
+    return replace(found, planned=is_installed(connection, found))
 
 
 def _types(connection: Connection, table: sql.Composable, columns: tuple[str, ...]) -> dict[str, str]:

@@ -46,7 +46,10 @@ class Touched:
 
 @dataclass(frozen=True)
 class Form:
-    """A source at one platform: its tables as SQL, and the types of its own columns there. `driving` is "" for queries."""
+    """A source at one platform: its tables as SQL, and the types of its own columns there. `driving` is "" for queries.
+
+    `planned`: the function of `exporters.rollups.planned` is installed, and is the one that this version makes.
+    """
 
     source: Source
     driving: str
@@ -54,6 +57,7 @@ class Form:
     stamped: str
     joins: str
     own_types: dict[str, str]
+    planned: bool = False
 
     @property
     def image(self) -> str:
@@ -149,14 +153,8 @@ def _before(form: Form, touched: Touched) -> Iterator[str]:
     remembered = f"SELECT key, false AS final, {form.names} FROM shadow"
     if touched.retracted is not None:
         yield f"retracted AS MATERIALIZED (SELECT r.key, {form.image} FROM ({touched.retracted}) AS r {form.joins})"
-        remembered += (
-            f" UNION ALL SELECT key, true, {form.names} FROM retracted"
-            " WHERE NOT EXISTS (SELECT FROM shadow WHERE shadow.key = retracted.key)"
-        )
-    yield (
-        "before AS MATERIALIZED (SELECT was.*, EXISTS (SELECT FROM after WHERE after.key = was.key) AS stays"
-        f" FROM ({remembered}) AS was)"
-    )
+        remembered += f" UNION ALL SELECT key, true, {form.names} FROM retracted WHERE key NOT IN (SELECT key FROM shadow)"
+    yield (f"before AS MATERIALIZED (SELECT was.*, was.key IN (SELECT key FROM after) AS stays FROM ({remembered}) AS was)")
     yield (
         f"images AS MATERIALIZED (SELECT 1::bigint AS w, true AS stays, {form.names} FROM after"
         f" UNION ALL SELECT -1, stays, {form.names} FROM before)"
@@ -236,20 +234,30 @@ def _firsts(source: Source) -> Iterator[str]:
 def _last_seen(source: Source) -> Iterator[str]:
     if (seen := source.last_seen) is None:
         return
+    minute = "date_bin('1 minute', {}, 'epoch')".format
     yield (
-        f"seen AS MATERIALIZED (SELECT {seen.user} AS user_id, max({seen.at}) AS at FROM after WHERE {seen.when} GROUP BY 1)"
+        "seen AS MATERIALIZED (SELECT user_id, max(at) AS at, (array_agg(at ORDER BY at DESC))[2] AS earlier_at"
+        f" FROM (SELECT {seen.user} AS user_id, max({seen.at}) AS at FROM after WHERE {seen.when}"
+        f" GROUP BY 1, {minute(seen.at)}) AS minutes GROUP BY 1)"
     )
     yield (
-        "known AS MATERIALIZED (SELECT user_id, last_at FROM analytics.user_seen"
+        "known AS MATERIALIZED (SELECT user_id, last_at, earlier_at FROM analytics.user_seen"
         " WHERE user_id = ANY (ARRAY(SELECT user_id FROM seen)))"
     )
     yield (
         "met AS MATERIALIZED (SELECT seen.user_id, seen.at, known.last_at FROM seen LEFT JOIN known USING (user_id)"
         " WHERE known.last_at IS NULL OR seen.at > known.last_at)"
     )
+    earlier = ", ".join(
+        f"CASE WHEN {minute(at)} < {minute('greatest(seen.at, known.last_at)')} THEN {at} END"
+        for at in ("seen.at", "known.last_at")
+    )
     yield (
-        "noted AS (INSERT INTO analytics.user_seen (user_id, last_at) SELECT user_id, at FROM met ORDER BY user_id"
-        " ON CONFLICT (user_id) DO UPDATE SET last_at = excluded.last_at)"
+        "noted AS (INSERT INTO analytics.user_seen AS u (user_id, last_at, earlier_at)"
+        " SELECT user_id, greatest(seen.at, known.last_at), greatest(seen.earlier_at, known.earlier_at,"
+        f" {earlier}) FROM seen LEFT JOIN known USING (user_id) ORDER BY user_id"
+        " ON CONFLICT (user_id) DO UPDATE SET last_at = excluded.last_at, earlier_at = excluded.earlier_at"
+        " WHERE (u.last_at, u.earlier_at) IS DISTINCT FROM (excluded.last_at, excluded.earlier_at))"
     )
 
 
@@ -262,5 +270,5 @@ def _remembered(form: Form, touched: Touched) -> Iterator[str]:
     )
     yield (
         f"forgotten AS (DELETE FROM analytics.shadows AS s WHERE s.source = {name} AND s.key = ANY (ARRAY("
-        f"SELECT key FROM shadow WHERE NOT EXISTS (SELECT FROM after WHERE after.key = shadow.key AND {touched.remember}))))"
+        f"SELECT key FROM shadow WHERE key NOT IN (SELECT key FROM after WHERE {touched.remember}))))"
     )

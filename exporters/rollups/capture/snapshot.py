@@ -29,32 +29,37 @@ class SnapshotCapture:
         return " OR ".join(found)
 
     def touched(self, _connection: Connection, form: Form, state: State) -> Touched:
-        name, snapshot = quoted(form.source.name), str(state.watermark)
-        columns = ", ".join(f"o.{column}" for column in form.own_types)
-        return Touched(
-            rows=_newer(snapshot),
-            keys=f"SELECT key FROM analytics.retractions WHERE source = {name}",
-            watermark="to_jsonb(pg_current_snapshot()::text)",
-            stamped=True,
-            retracted=(
-                f"SELECT q.key, {columns} FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"
-                f" WHERE q.source = {name} AND q.image IS NOT NULL"
-                f" AND (pg_visible_in_snapshot(q.old_stamp, {quoted(snapshot)})"
-                f" OR q.old_stamp IS NULL AND {_was_backfilled(form, state)})"
-            ),
-            further=(f"retired AS (DELETE FROM analytics.retractions WHERE source = {name})",),
-        )
+        snapshot = str(state.watermark)
+        cursor = None if state.backfilled else (quoted(state.backfill_time or ""), quoted(state.backfill_key or ""))
+        return newer_than(form, quoted(snapshot), _newer(snapshot), cursor)
+
+
+def newer_than(form: Form, snapshot: str, rows: tuple[str, ...], cursor: tuple[str, str] | None) -> Touched:
+    """What was not visible in a snapshot, or gone since; `rows` are the conditions on the stamp.
+
+    `cursor` (time and key) tells which rows without a stamp were counted: those from it on, or all when it is None.
+    """
+    name = quoted(form.source.name)
+    columns = ", ".join(f"o.{column}" for column in form.own_types)
+    counted = "true"
+    if cursor is not None:
+        moment = f"(q.image ->> {quoted(form.source.contract.time)})::timestamptz"
+        counted = f"({moment}, q.key) >= ({cursor[0]}::timestamptz, {cursor[1]})"
+    return Touched(
+        rows=rows,
+        keys=f"SELECT q.key FROM analytics.retractions AS q WHERE q.source = {name}",
+        watermark="to_jsonb(pg_current_snapshot()::text)",
+        stamped=True,
+        retracted=(
+            f"SELECT q.key, {columns} FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"
+            f" WHERE q.source = {name} AND q.image IS NOT NULL"
+            f" AND (pg_visible_in_snapshot(q.old_stamp, {snapshot}::pg_snapshot) OR q.old_stamp IS NULL AND {counted})"
+        ),
+        further=(f"retired AS (DELETE FROM analytics.retractions AS q WHERE q.source = {name})",),
+    )
 
 
 def _newer(snapshot: str) -> tuple[str, ...]:
     _, xmax, running = snapshot.split(":")
     later = f"r.{STAMP} >= '{xmax}'::xid8"
     return (later, f"r.{STAMP} = ANY ('{{{running}}}'::xid8[])") if running else (later,)
-
-
-def _was_backfilled(form: Form, state: State) -> str:
-    """Condition on a retraction `q` of a row without stamp: it was counted by the backfill."""
-    if state.backfilled:
-        return "true"
-    time = f"(q.image ->> {quoted(form.source.contract.time)})::timestamptz"
-    return f"({time}, q.key) >= ({quoted(state.backfill_time or '')}::timestamptz, {quoted(state.backfill_key or '')})"
