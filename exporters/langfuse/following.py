@@ -89,8 +89,8 @@ def follow(listing: Listing[Any], ledger: Ledger, client: LangfuseClient, now: d
         while True:
             window = reading.window(now)
             rows, reading = _step(listing, ledger, window, reading, now, pace.reread)
-            seen += rows
-            if not reading.cursor and window.end >= now:
+            seen += rows or 0
+            if rows is not None and not reading.cursor and window.end >= now:
                 break
             if time.monotonic() > pace.present_until or client.budget.remaining(GENERAL) == 0:
                 return Followed(seen, reading)
@@ -98,7 +98,7 @@ def follow(listing: Listing[Any], ledger: Ledger, client: LangfuseClient, now: d
             if (past := reading.past_window(pace.oldest)) is None:
                 break
             rows, reading = _step(listing, ledger, past, reading, now, pace.reread)
-            seen += rows
+            seen += rows or 0
     except Overtaken:
         LOG.debug("another exporter reads on", extra=pairs(list=listing.name))
     return Followed(seen, reading)
@@ -106,8 +106,8 @@ def follow(listing: Listing[Any], ledger: Ledger, client: LangfuseClient, now: d
 
 def _step(
     listing: Listing[Any], ledger: Ledger, window: Window, reading: Reading, now: datetime, reread: timedelta
-) -> tuple[int, Reading]:
-    """One page, or a shorter window where Langfuse could not answer this one in its time."""
+) -> tuple[int | None, Reading]:
+    """The rows of one page; None, and a shorter window to come, where Langfuse could not answer this one in its time."""
     try:
         return listing.take(window, reading, now, reread)
     except TooMuch:
@@ -119,4 +119,4 @@ def _step(
             ledger.move(listing.name, reading, reading.anew(window))
         raise
     ledger.move(listing.name, reading, after)
-    return 0, after
+    return None, after
