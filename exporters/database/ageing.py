@@ -1,4 +1,7 @@
-"""Removing what is older than its retention, a few thousand rows at a time, so that nobody waits for it."""
+"""Removing single rows that are older than their retention, a few thousand at a time, so that nobody waits for it.
+
+The tiers of the roll-ups have a way of their own: `exporters.rollups.retention`.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,6 @@ class Aged:
 
 
 AGED = (
-    Aged("rollup_minute", "bucket", "minute"),
-    Aged("rollup_hour", "bucket", "hour"),
-    Aged("rollup_day", "bucket", "day"),
     Aged("llm_calls", "started_at", "model_calls"),
     Aged("llm_scores", "at", "model_calls"),
     Aged("audit_log", "at", "audit_log"),

@@ -93,6 +93,13 @@ class Mapping:
             return None
         return said
 
+    def is_direct(self, relation: str, column: str) -> bool:
+        """Whether `expression` is free of sub-selects: for a plain column, a constant, or a NULL that is no key."""
+        said = self.relations[relation].columns.get(column, column)
+        if said is None:
+            return refers_to(relation, column) is None
+        return is_name(said) or is_constant(said)
+
     def table(self, relation: str, texts: bool = False) -> sql.Composable:
         """What to write behind FROM, always followed by `AS alias`: the contract's columns with the contract's names.
 

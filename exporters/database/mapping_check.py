@@ -157,5 +157,7 @@ def _of_keys(domain: str, holders: list[tuple[str, str, str]]) -> Iterator[Probl
                 relation,
                 name,
                 f"is {other}, but {holder}.{column}, which it stands for, is {type_}",
-                f"convert one of them, for example {{{name}: {name}::{type_}}}",
+                f"convert one of them, for example {{{name}: {name}::{type_}}}"
+                if other in _WORDS
+                else f"convert both, for example {{{name}: {name}::text}} and {{{column}: {column}::text}}",
             )

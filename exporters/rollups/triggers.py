@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -35,37 +36,60 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
     old_key = mapping.expression(source.relation, source.key, "OLD")
     new_key = mapping.expression(source.relation, source.key, "NEW")
     final = _over(mapping, source, source.open, "OLD")
-    moments: list[tuple[str, str, sql.Composable, sql.Composable]] = [
-        ("stamp", "BEFORE UPDATE", sql.SQL("FOR EACH ROW WHEN ({})").format(relevant), _stamp_body()),
-        (
-            "update",
-            "AFTER UPDATE",
-            sql.SQL("FOR EACH ROW WHEN (({}) AND (NOT coalesce(({}), false) OR {} IS DISTINCT FROM {}))").format(
-                relevant, final, old_key, new_key
-            ),
-            _retract_body(mapping, source),
-        ),
-        ("delete", "AFTER DELETE", sql.SQL("FOR EACH ROW"), _retract_body(mapping, source)),
-        ("truncate", "AFTER TRUNCATE", sql.SQL("FOR EACH STATEMENT"), _truncate_body(source)),
-    ]
+    retracted = sql.SQL("({}) AND (NOT coalesce(({}), false) OR {} IS DISTINCT FROM {})").format(
+        relevant, final, old_key, new_key
+    )
+    moments = (
+        _Moment("stamp", "BEFORE UPDATE", _stamp(), relevant, returns="NEW"),
+        _Moment("update", "AFTER UPDATE", _retract(mapping, source), retracted),
+        _Moment("delete", "AFTER DELETE", _retract(mapping, source)),
+        _Moment("truncate", "AFTER TRUNCATE", _note_truncation(source), scope="STATEMENT"),
+    )
+    direct = all(mapping.is_direct(source.relation, column) for column in source.own_columns)
     statements = []
-    for moment, when, scope, body in moments:
-        function = sql.Identifier("analytics", f"{source.name}_{moment}")
-        trigger = sql.Identifier(f"{PREFIX}{source.name}_{moment}")
+    for moment in moments:
+        function = sql.Identifier("analytics", f"{source.name}_{moment.name}")
+        trigger = sql.Identifier(f"{PREFIX}{source.name}_{moment.name}")
         statements.append(
             sql.SQL(
                 "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                 " SET search_path = pg_catalog, pg_temp AS {}"
-            ).format(function, sql.Literal(body.as_string(None)))
+            ).format(function, sql.Literal(moment.body(direct).as_string(None)))
         )
         statements.append(sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, table))
         statements.append(
             sql.SQL("CREATE TRIGGER {} {} ON {} {} EXECUTE FUNCTION {}()").format(
-                trigger, sql.SQL(when), table, scope, function
+                trigger, sql.SQL(moment.event), table, moment.rows(direct), function
             )
         )
         statements.append(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(table, trigger))
     return statements
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """One trigger: what it does, and under which condition.
+
+    The condition stands in the trigger, where a row that does not meet it costs next to nothing; only a mapping with
+    expressions (not `direct`) has it in the function, because PostgreSQL takes no sub-select in a trigger.
+    """
+
+    name: str
+    event: str
+    action: sql.Composable
+    condition: sql.Composable | None = None
+    scope: str = "ROW"
+    returns: str = "NULL"
+
+    def rows(self, direct: bool) -> sql.Composable:
+        scope = sql.SQL(f"FOR EACH {self.scope}")
+        return sql.SQL("{} WHEN ({})").format(scope, self.condition) if self.condition and direct else scope
+
+    def body(self, direct: bool) -> sql.Composable:
+        action = self.action
+        if self.condition and not direct:
+            action = sql.SQL("IF {} THEN {} END IF;").format(self.condition, action)
+        return sql.SQL("BEGIN {} RETURN {}; END").format(action, sql.SQL(self.returns))
 
 
 def removal_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
@@ -103,18 +127,18 @@ def _changed(mapping: Mapping, source: Source) -> sql.Composable:
     return sql.SQL(" IS DISTINCT FROM ").join(rows)
 
 
-def _stamp_body() -> sql.Composable:
-    return sql.SQL("BEGIN NEW.{} := pg_current_xact_id(); RETURN NEW; END").format(sql.Identifier(STAMP))
+def _stamp() -> sql.Composable:
+    return sql.SQL("NEW.{} := pg_current_xact_id();").format(sql.Identifier(STAMP))
 
 
-def _retract_body(mapping: Mapping, source: Source) -> sql.Composable:
+def _retract(mapping: Mapping, source: Source) -> sql.Composable:
     columns = (
         sql.SQL("{}, {}").format(sql.Literal(name), mapping.expression(source.relation, name, "OLD"))
         for name in source.own_columns
     )
     return sql.SQL(
-        "BEGIN INSERT INTO analytics.retractions (source, key, old_stamp, image)"
-        " VALUES ({}, {}::text, OLD.{}, jsonb_build_object({})); RETURN NULL; END"
+        "INSERT INTO analytics.retractions (source, key, old_stamp, image)"
+        " VALUES ({}, {}::text, OLD.{}, jsonb_build_object({}));"
     ).format(
         sql.Literal(source.name),
         mapping.expression(source.relation, source.key, "OLD"),
@@ -123,7 +147,5 @@ def _retract_body(mapping: Mapping, source: Source) -> sql.Composable:
     )
 
 
-def _truncate_body(source: Source) -> sql.Composable:
-    return sql.SQL("BEGIN INSERT INTO analytics.retractions (source, key) VALUES ({}, ''); RETURN NULL; END").format(
-        sql.Literal(source.name)
-    )
+def _note_truncation(source: Source) -> sql.Composable:
+    return sql.SQL("INSERT INTO analytics.retractions (source, key) VALUES ({}, '');").format(sql.Literal(source.name))

@@ -188,13 +188,13 @@ def status(config: Path | None, dsn_file: Path | None, form: str) -> None:
 @_dry_run("how many rows are too old")
 def clean(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
     """Remove what is older than the configured retention. The exporter does the same by itself, a little at a time."""
-    from exporters.database import ageing
+    from provisioning.database import cleaning
     from provisioning.database.admin import administration, installed
 
     retention = _settings(config).database.retention
     with administration(dsn_file) as connection:
         installed(connection)
-        for old in ageing.too_old(connection, retention) if dry_run else ageing.clean(connection, retention):
+        for old in cleaning.too_old(connection, retention) if dry_run else cleaning.clean(connection, retention):
             click.echo(f"{old.table}: {old.rows} rows older than {old.older_than} {'would be ' * dry_run}removed")
 
 

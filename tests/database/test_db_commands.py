@@ -66,13 +66,21 @@ def test_clean_removes_what_is_too_old_and_nothing_else(platform: Connection, ob
         "INSERT INTO analytics.audit_log (at, actor, action, target)"
         " SELECT now() - n * interval '1 day', 'anna', 'set', 'budget' FROM generate_series(1, 100) AS n"
     )
+    platform.execute("INSERT INTO analytics.totals (fact, labels, n) VALUES ('tickets_created', '{low,none}', 5)")
+    platform.execute(
+        "INSERT INTO analytics.rollup_day (series, bucket, n)"
+        " SELECT series, date_trunc('day', now()) - ago * interval '400 days', 1"
+        " FROM analytics.totals, generate_series(0, 4) AS ago"
+    )
     (tmp_path / "site.yaml").write_text("database: {retention: {audit_log: 30d}}\n")
     shown = observatory("clean", "--dry-run", "--config", "site.yaml")
     assert "audit_log: 71 rows older than 30d would be removed" in shown.output
+    assert "rollup_day: 2 rows older than 3y would be removed" in shown.output
     assert platform.execute("SELECT count(*) FROM analytics.audit_log").fetchone() == (100,)
     done = observatory("clean", "--config", "site.yaml")
     assert done.exit_code == 0, done.output
     assert "audit_log: 71 rows older than 30d removed" in done.output
+    assert platform.execute("SELECT count(*) FROM analytics.rollup_day").fetchone() == (3,)
     assert platform.execute("SELECT count(*), max(now() - at) < interval '30 days' FROM analytics.audit_log").fetchone() == (
         29,
         True,

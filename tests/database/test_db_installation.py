@@ -135,9 +135,7 @@ def test_an_owner_who_is_no_superuser_can_install(platform: Connection, database
     platform.execute("DROP ROLE IF EXISTS plain_owner")
     platform.execute("CREATE ROLE plain_owner LOGIN")
     try:
-        owned = platform.execute(
-            "SELECT c.oid::regclass::text FROM pg_class c WHERE relnamespace = 'app'::regnamespace AND relkind = 'r'"
-        )
+        owned = platform.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'app'")
         for (table,) in owned.fetchall():
             platform.execute(f"ALTER TABLE app.{table} OWNER TO plain_owner".encode())
         name = sql.Identifier(platform.info.dbname)
