@@ -80,11 +80,11 @@ def advance(connection: Connection, form: Form) -> Step | None:
 
     None when somebody else is advancing this source, or when it is not registered.
     """
+    if form.planned and (found := planned.step(connection, form)) is not None:
+        return Step(form.source.name, *found)
     state = lock(connection, form.source.name)
     if state is None:
         return None
-    if form.planned and (found := planned.step(connection, form, state)) is not None:
-        return Step(form.source.name, *found)
     touched = CAPTURES[state.mode].touched(connection, form, state)
     row = connection.execute(render(form, touched).encode()).fetchone()
     return Step(form.source.name, *row) if row else None

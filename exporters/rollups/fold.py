@@ -34,7 +34,10 @@ def fold(connection: Connection, minutes: str = "26 hours") -> int | None:
 
 
 def placing(minutes: str) -> list[str]:
-    """CTEs that add the rows of a CTE `gone`, which has the columns of `analytics.fresh`, to the totals and the tiers."""
+    """CTEs that add the rows of a CTE `gone`, which has the columns of `analytics.fresh`, to the totals and the tiers.
+
+    Whatever else changes the totals has to count up `analytics.folds` as well.
+    """
     columns = ", ".join(FIGURES)
     spread = [f"analytics.total({column}) AS {column}" for column in COUNTED]
     spread += [f"analytics.total(n) FILTER (WHERE bucket = {number}) AS {c}" for number, c in enumerate(HISTOGRAM_COLUMNS)]
@@ -52,6 +55,7 @@ def placing(minutes: str) -> list[str]:
         f"hours AS MATERIALIZED (SELECT series, {hour} AS moment, {', '.join(spread)} FROM placed GROUP BY 1, 2)",
         f"minute AS ({_tier('rollup_minute', minute)})",
         f"hour AS ({_tier('rollup_hour', f'SELECT series, moment, {columns} FROM hours')})",
+        "folded AS (UPDATE analytics.folds SET n = n + 1)",
         f"day AS ({_tier('rollup_day', f'SELECT series, {day}, {sums} FROM hours GROUP BY 1, 2')})",
     ]
 

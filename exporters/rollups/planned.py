@@ -11,7 +11,7 @@ with literals.
 from __future__ import annotations
 
 from exporters.rollups.capture.snapshot import STAMP, newer_than
-from exporters.rollups.state import Connection, State
+from exporters.rollups.state import Connection
 from exporters.rollups.statement import Form, quoted, render
 
 _MOST_ROWS = 10_000
@@ -24,7 +24,7 @@ _FEW = " AND r.{stamp} < '18446744073709551615' AND ({later})::integer = 1"
 def function(form: Form) -> str:
     """The statement that makes, or renews, the function of a source."""
     return (
-        f"CREATE OR REPLACE FUNCTION {_name(form)}(old_snapshot pg_snapshot, old_time timestamptz, old_key text)"
+        f"CREATE OR REPLACE FUNCTION {_name(form)}()"
         " RETURNS TABLE (rows_looked bigint, rows_corrected bigint, rows_gone bigint)"
         f" LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS {quoted(_body(form))}"
     )
@@ -39,12 +39,12 @@ def is_installed(connection: Connection, form: Form) -> bool:
     return bool(row and row[0])
 
 
-def step(connection: Connection, form: Form, state: State) -> tuple[int, int, int] | None:
-    """Takes the step by the function: rows looked at, corrected, gone. None, with nothing done, when there is much to do."""
-    if state.mode != "snapshot":
-        return None
-    cursor = (state.backfill_time, state.backfill_key) if not state.backfilled else ("-infinity", "")
-    row = connection.execute(f"SELECT * FROM {_name(form)}(%s, %s, %s)".encode(), (str(state.watermark), *cursor)).fetchone()
+def step(connection: Connection, form: Form) -> tuple[int, int, int] | None:
+    """Takes the step by the function: rows looked at, corrected, gone.
+
+    None, with nothing done, when there is much to do, or somebody else is at this source.
+    """
+    row = connection.execute(f"SELECT * FROM {_name(form)}()".encode()).fetchone()
     return (row[0], row[1], row[2]) if row else None
 
 
@@ -58,12 +58,17 @@ def _body(form: Form) -> str:
     touched = newer_than(form, "old_snapshot", rows, ("old_time", "old_key"))
     new = f"SELECT FROM {form.stamped} AS r WHERE {rows[0]} LIMIT {_MOST_ROWS + 1}"
     gone = f"SELECT FROM analytics.retractions AS q WHERE q.source = {quoted(form.source.name)} LIMIT {_MOST_ROWS + 1}"
+    name = quoted(form.source.name)
     return (
         "#variable_conflict use_column\n"
-        "DECLARE running xid8[] := ARRAY(SELECT pg_snapshot_xip(old_snapshot));\n"
+        "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text;\n"
         "BEGIN\n"
-        f"IF (SELECT count(*) FROM ({new}) AS found) > {_MOST_ROWS}"
+        "SELECT s.watermark #>> '{}', coalesce(s.backfill_time, '-infinity'), coalesce(s.backfill_key, '')"
+        " INTO old_snapshot, old_time, old_key FROM analytics.sources AS s"
+        f" WHERE s.source = {name} AND s.mode = 'snapshot' FOR UPDATE SKIP LOCKED;\n"
+        f"IF NOT FOUND OR (SELECT count(*) FROM ({new}) AS found) > {_MOST_ROWS}"
         f" OR (SELECT count(*) FROM ({gone}) AS found) > {_MOST_ROWS} THEN RETURN; END IF;\n"
+        "running := ARRAY(SELECT pg_snapshot_xip(old_snapshot));\n"
         f"RETURN QUERY {render(form, touched)};\n"
         "END"
     )

@@ -68,6 +68,10 @@ COMMENT ON TABLE analytics.fresh IS
     'What was counted since the last fold: changes of buckets of time (at is the minute), and of totals alone where at is NULL. '
     'Labels are joined by the character 31; bucket is the number of a histogram''s bucket';
 
+CREATE TABLE analytics.folds (n bigint NOT NULL) WITH (fillfactor = 10);
+INSERT INTO analytics.folds VALUES (0);
+COMMENT ON TABLE analytics.folds IS 'How often the totals were changed: whoever has read them since need not read them again';
+
 CREATE TABLE analytics.shadows (
     source  text NOT NULL,
     key     text COLLATE "C" NOT NULL,

@@ -53,11 +53,16 @@ def truth(sql: str) -> Field:
 def microseconds(milliseconds: str, begin: str, end: str) -> Field:
     """A duration in whole microseconds: as it was measured, else from begin to end; NULL when neither is known."""
     measured = f"round({milliseconds} * 1000)::bigint"
-    return Field("bigint", f"greatest(coalesce({measured}, {_between(begin, end)}), 0)")
+    return Field("bigint", _not_negative(f"coalesce({measured}, {_between(begin, end)})"))
 
 
 def microseconds_between(begin: str, end: str) -> Field:
-    return Field("bigint", f"greatest({_between(begin, end)}, 0)")
+    return Field("bigint", _not_negative(_between(begin, end)))
+
+
+def _not_negative(sql: str) -> str:
+    """What is unknown stays so: `greatest` would make it 0."""
+    return f"CASE WHEN {sql} < 0 THEN 0 ELSE {sql} END"
 
 
 def _between(begin: str, end: str) -> str:
