@@ -65,10 +65,11 @@ class _Watched:
 def _watched(run: Run, dsn: str, program: Program) -> _Watched:
     found, began, spent = _Watched(), time.monotonic(), program.cpu_seconds()
     with psycopg.connect(dsn, autocommit=True) as connection:
-        cycles = max(1, round(run.scale.minutes * 60 / _INTERVAL))
+        seconds = run.scale.minutes * 60
+        cycles = max(1, round(seconds / _INTERVAL))
         for cycle in range(cycles):
             raw.arrive(connection, run.scale.arrivals, cycle, datetime.now(UTC))
-            until = began + (cycle + 1) * _INTERVAL
+            until = began + (cycle + 1) * seconds / cycles
             while time.monotonic() < until:
                 time.sleep(0.1)
                 found.connections = max(found.connections, len(_sessions(connection)))

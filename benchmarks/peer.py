@@ -13,8 +13,8 @@ from benchmarks.program import Program, ProgramError, started
 from benchmarks.questions import QUESTIONS, Question
 from benchmarks.run import free_port
 
-PROGRAM = Path("peer/bin/query-exporter")
-"""Below the folder of the benchmarks; scripts/peer.sh installs it."""
+PROGRAM = Path(__file__).resolve().parent.parent / "var" / "bench" / "peer" / "bin" / "query-exporter"
+"""Where scripts/peer.sh installs it."""
 
 NAME = "query-exporter"
 _DSN = "BENCH_DSN"
@@ -49,12 +49,11 @@ def _renamed(question: Question, now: datetime) -> str:
 
 def query_exporter(folder: Path, dsn: str, now: datetime, interval: int | None) -> contextlib.AbstractContextManager[Program]:
     """query-exporter on the database. Without an interval (seconds) it asks when it is scraped. Raises ProgramError."""
-    program = folder / PROGRAM
-    if not program.exists():
-        raise ProgramError(f"{program} is not installed; `make bench` or scripts/peer.sh installs it")
+    if not PROGRAM.exists():
+        raise ProgramError(f"{PROGRAM} is not installed; `make bench` or scripts/peer.sh installs it")
     configuration, port = folder / "peer.yaml", free_port()
     # The tag !env keeps the password out of the file.
     configuration.write_text(yaml.safe_dump(_configuration(now, interval)).replace(f"'!env {_DSN}'", f"!env {_DSN}"))
-    command = [str(program), "--config", str(configuration), "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(PROGRAM), "--config", str(configuration), "--host", "127.0.0.1", "--port", str(port)]
     environment = {_DSN: dsn.replace("postgresql://", "postgresql+psycopg://", 1)}
     return started(command, f"http://127.0.0.1:{port}/metrics", folder / "peer.log", environment)

@@ -80,17 +80,18 @@ def measure(run: Run) -> Iterator[Measure]:
     Both sides have the indexes that installation makes for questions: they are no part of capture.
     """
     name, _ = data.template(run.dsn(), run.scale.small, run.say)
-    for work in _WORK:
-        with data.copy_of(run.dsn(), name, "bench_plain") as plain, data.copy_of(run.dsn(), name, "bench_captured") as captured:
-            for dsn in (plain, captured):
-                ours.install(dsn)
-            ours.remove_capture(plain, work.table)
+    with data.copy_of(run.dsn(), name, "bench_plain") as plain, data.copy_of(run.dsn(), name, "bench_captured") as captured:
+        for dsn in (plain, captured):
+            ours.install(dsn)
+        for table in {work.table for work in _WORK}:
+            ours.remove_capture(plain, table)
+        for work in _WORK:
             yield from _compare(run, work, _Side(plain), _Side(captured))
 
 
 def _compare(run: Run, work: _Work, plain: _Side, captured: _Side) -> Iterator[Measure]:
     run.say(work.what)
-    seconds, rounds = max(1, round(run.scale.seconds / 9)), max(1, run.scale.repeat // 2 + 1)
+    seconds, rounds = max(1, round(run.scale.seconds / 9)), (run.scale.repeat + 1) // 2
     counts = data.counts(run.scale.small)
     before = [side.space(work.table)[0] for side in (plain, captured)]
     for _ in range(rounds):
