@@ -27,7 +27,7 @@ def exporter_dsn(settings: Settings) -> str:
     if not os.environ.get("OBSERVATORY_POSTGRES_DSN", "").strip() and not settings.sources.postgres.dsn_file:
         return ""
     try:
-        return credentials.postgres_dsn(settings, Path(), os.environ)()
+        return credentials.Credentials(settings).postgres_dsn()
     except credentials.CredentialError as problem:
         raise InputError(f"error: {problem}") from None
 
@@ -37,7 +37,10 @@ def panel_dsn(settings: Settings) -> str:
     postgres = settings.sources.postgres
     password = os.environ.get(PANEL_PASSWORD_VARIABLE, "")
     if postgres.password_file:
-        password = _text(Path(postgres.password_file), "sources.postgres.password_file")
+        try:
+            password = credentials.secret_in(Path(postgres.password_file))
+        except credentials.CredentialError as problem:
+            raise InputError(f"error: sources.postgres.password_file: {problem}") from None
     login = quote(postgres.user, safe="") + (f":{quote(password, safe='')}" if password else "")
     return f"postgresql://{login}@{postgres.host}/{quote(postgres.database, safe='')}?sslmode={postgres.sslmode}"
 
@@ -56,7 +59,7 @@ def langfuse_credentials(settings: Settings) -> credentials.LangfuseAccess | Non
     if not any(given):
         return None
     try:
-        access = credentials.langfuse_access(settings, Path(), os.environ)()
+        access = credentials.Credentials(settings).langfuse()
         checked_url(access.base_url)
     except credentials.CredentialError as problem:
         raise InputError(f"error: {problem}") from None
@@ -85,14 +88,3 @@ def _files(node: Any, key: str) -> Iterator[tuple[str, str]]:
             yield from _files(value, f"{key}.{name}".lstrip("."))
     elif isinstance(node, str) and key.endswith("_file"):
         yield key, node
-
-
-def _text(file: Path, key: str) -> str:
-    try:
-        text = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8 text"
-        raise InputError(f"error: {key}: {file}: {reason}") from None
-    if not text:
-        raise InputError(f"error: {key}: {file} is empty")
-    return text
