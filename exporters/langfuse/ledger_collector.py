@@ -115,8 +115,7 @@ class LedgerCollector:
             try:
                 return run()
             except StatementRefused as refused:
-                missing = refused.sqlstate in _NOT_INSTALLED
-                raise QueryFailed(f"{refused}; run `observatory db install`" if missing else str(refused)) from None
+                raise QueryFailed(_said(refused)) from None
             except DatabaseDown as down:
                 raise SourceDown(f"no ledger: {down}") from None
 
@@ -160,8 +159,10 @@ class LedgerCollector:
         try:
             with self._seat.transaction() as connection:
                 readings = {listing.name: read_state(connection, listing.name) for listing in self._listings}
-        except (DatabaseDown, StatementRefused) as error:
-            raise SourceDown(f"no ledger: {error}") from None
+        except StatementRefused as refused:
+            raise SourceDown(f"no ledger: {_said(refused)}") from None
+        except DatabaseDown as down:
+            raise SourceDown(f"no ledger: {down}") from None
         self._newest = {name: reading.newest for name, reading in readings.items() if reading is not None}
         calls = readings[CALLS]
         as_of = calls.read_until if calls is not None else now
@@ -196,3 +197,9 @@ class LedgerCollector:
     def close(self) -> None:
         self._client.close()
         self._seat.close()
+
+
+def _said(refused: StatementRefused) -> str:
+    """What the database refused, and what helps when the schema is not there."""
+    missing = refused.sqlstate in _NOT_INSTALLED
+    return f"{refused}; run `observatory db install`, or `upgrade` after an update" if missing else str(refused)

@@ -20,7 +20,7 @@ AHEAD = timedelta(hours=1)
 _FARTHEST_BEHIND = timedelta(days=1)
 """Without any new row the next window begins no longer ago than this."""
 
-_LONGEST_STEP, SHORTEST_STEP = timedelta(days=1), timedelta(seconds=1)
+_LONGEST_STEP, SHORTEST_STEP = timedelta(days=2), timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Reading:
     def begin(cls, now: datetime, reread: timedelta) -> Reading:
         """Reading that never happened before: a while back, so that what is going on is seen whole; counters begin now."""
         start, unseen = now - reread, now - _FARTHEST_BEHIND
-        return cls(now, start, unseen, start, None, None, "", timedelta(hours=1), now, now, start, None, "")
+        return cls(now, start, unseen, start, None, None, "", _LONGEST_STEP, now, now, start, None, "")
 
     def window(self, now: datetime) -> Window:
         """What to read for the present."""

@@ -73,7 +73,7 @@ CREATE TABLE analytics.sync_state (
     window_end    timestamptz,
     opened_at     timestamptz,
     cursor        text NOT NULL DEFAULT '',
-    step_seconds  double precision NOT NULL DEFAULT 3600 CHECK (step_seconds > 0),
+    step_seconds  double precision NOT NULL CHECK (step_seconds > 0),
     reread_at     timestamptz NOT NULL,
     reread_from   timestamptz NOT NULL,
     past          timestamptz NOT NULL,
