@@ -38,21 +38,21 @@ _FAILURES_TO_WAKE = (Guard(AGENT_FAILURES, "1m", "minimum_failures_page"),)
 _FAILED_WORDS = ", ".join(f"'{word}'" for word, status in WORDS.items() if status in FAILED)
 _FAILURES_SQL = f"""\
 SELECT environment, agent_name, version, error_type, count(*) AS failed, min(start_time) AS first, max(start_time) AS last
-FROM app.agent_executions
+FROM analytics.agent_executions
 WHERE start_time >= :'since' AND lower(status) IN ({_FAILED_WORDS})
 GROUP BY environment, agent_name, version, error_type
 ORDER BY failed DESC
 LIMIT 20;"""  # noqa: S608 — words of the contract, for a person to run
 _SLOWEST_SQL = """\
 SELECT start_time, environment, agent_name, version, duration_ms, tool_count, retry_count, trace_id
-FROM app.agent_executions
+FROM analytics.agent_executions
 WHERE start_time >= :'since' AND duration_ms IS NOT NULL
 ORDER BY duration_ms DESC
 LIMIT 20;"""
 DEPLOYMENTS_SQL = """\
 SELECT a.name, d.version, d.environment, d.deployed_at, d.commit_ref
-FROM app.deployments d
-JOIN app.agents a ON a.id = d.agent_id
+FROM analytics.deployments d
+JOIN analytics.agents a ON a.id = d.agent_id
 WHERE d.deployed_at >= :'since'::timestamptz - interval '1 day'
 ORDER BY d.deployed_at DESC
 LIMIT 20;"""

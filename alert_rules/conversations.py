@@ -13,8 +13,8 @@ GROUP = AlertGroup("conversation_alerts", "1m")
 
 _MISSED_SQL = """\
 SELECT c.environment, a.name AS agent, c.intent, c.outcome, count(*) AS missed
-FROM app.conversations c
-JOIN app.agents a ON a.id = c.agent_id
+FROM analytics.conversations c
+JOIN analytics.agents a ON a.id = c.agent_id
 WHERE c.ended_at >= :'since' AND c.goal_achieved IS FALSE
 GROUP BY c.environment, a.name, c.intent, c.outcome
 ORDER BY missed DESC

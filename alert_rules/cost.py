@@ -14,7 +14,7 @@ SCOPE = ("scope",)
 
 _TOKENS_SQL = """\
 SELECT environment, agent_name, version, count(*) AS queries, sum(tokens_used) AS tokens
-FROM app.agent_executions
+FROM analytics.agent_executions
 WHERE start_time >= :'since'
 GROUP BY environment, agent_name, version
 ORDER BY tokens DESC NULLS LAST

@@ -6,13 +6,16 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
+
+from provisioning.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,3 +80,15 @@ def database(postgres: PostgresServer) -> Iterator[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The living stack first: it mostly waits, so the other tests run beside it."""
     items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
+@pytest.fixture
+def install_schema(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts schema `analytics` beside the platform's tables, as `observatory db install` does."""
+
+    def install(dsn: str) -> None:
+        monkeypatch.setenv("OBSERVATORY_POSTGRES_ADMIN_DSN", dsn)
+        result = CliRunner().invoke(main, ["db", "install"])
+        assert result.exit_code == 0, result.output
+
+    return install

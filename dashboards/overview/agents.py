@@ -114,7 +114,7 @@ _FAILED_WORDS = ", ".join(f"'{word}'" for word, status in WORDS.items() if statu
 FAILURES = f"""
 SELECT e.start_time AS "time", e.agent_name AS agent, e.version, e.environment, e.status, e.error_type,
        e.duration_ms / 1000 AS seconds, e.retry_count AS retries, e.trace_id
-FROM app.agent_executions e
+FROM analytics.agent_executions e
 WHERE $__timeFilter(e.start_time) AND lower(e.status) IN ({_FAILED_WORDS})
   AND e.environment ~ '^(${{environment:regex}})$' AND e.agent_name ~ '^(${{agent:regex}})$'
 ORDER BY e.start_time DESC

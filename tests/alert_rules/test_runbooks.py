@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_pages_follow_the_settings() -> None:
     assert "Only with at least 33 agent queries in 5 minutes (`thresholds.minimum_queries`)." in text
 
 
-def test_the_sql_runs_on_the_tables_of_the_contract(database: str) -> None:
+def test_the_sql_runs_on_what_dashboards_may_read(database: str, install_schema: Callable[[str], None]) -> None:
     questions = {check.sql for alert in ALERTS for check in alert.checks if isinstance(check, TableCheck)}
     assert len(questions) >= 5
     with psycopg.connect(database) as connection:
@@ -70,6 +71,9 @@ def test_the_sql_runs_on_the_tables_of_the_contract(database: str) -> None:
         for relation in RELATIONS.values():
             columns = ", ".join(f'"{column.name}" {SQL_TYPES.get(column.type, column.type)}' for column in relation.columns)
             connection.execute(f"CREATE TABLE {relation.qualified} ({columns})")
+    install_schema(database)
+    with psycopg.connect(database) as connection:
+        connection.execute("SET ROLE observatory_grafana_business")
         for sql in sorted(questions):
             assert ":'since'" in sql and "now()" not in sql
             connection.execute(sql.replace(":'since'", "%s"), [datetime(2026, 11, 20, tzinfo=UTC).isoformat()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -205,7 +205,7 @@ NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def platform(database: str) -> str:
+def platform(database: str, install_schema: Callable[[str], None]) -> str:
     """A database with a few conversations and executions of two agents."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA app")
@@ -227,6 +227,7 @@ def platform(database: str) -> str:
                 "VALUES ('billing', %s, 1500, %s, 'production')",
                 (NOW - timedelta(minutes=minutes), status),
             )
+    install_schema(database)
     return database
 
 

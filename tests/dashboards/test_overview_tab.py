@@ -12,9 +12,9 @@ import promql_parser as promql
 import pytest
 
 from alert_rules.catalogue import ALERTS
+from contract.analytics import READABLE
 from contract.catalogue import series_catalogue
 from contract.keys import panel_id
-from contract.relations import RELATIONS
 from contract.settings import Settings, Thresholds
 from contract.signals import Quantile
 from dashboards import catalogue
@@ -185,14 +185,15 @@ def test_variables_begin_with_the_configuration() -> None:
     assert found == {"prometheus": "mimir", "postgres": "pg-7", "environment": ["live"], "agent": ["$__all"]}
 
 
-def test_sql_reads_tables_and_columns_of_the_contract(panels: list[Json]) -> None:
+def test_sql_reads_only_what_dashboards_may_read(panels: list[Json]) -> None:
     asked = [target["rawSql"] for panel in panels for target in panel.get("targets", []) if "rawSql" in target]
     assert len(asked) == 2
     for sql in asked:
-        tables = {alias: name for name, alias in re.findall(r"app\.(\w+) (\w)\b", sql)}
-        assert len(tables) == sql.count("app.")
+        tables = {alias: name for name, alias in re.findall(r"analytics\.(\w+) (\w)\b", sql)}
+        assert len(tables) == sql.count("analytics.")
+        assert "app." not in sql
         for alias, column in re.findall(r"\b(\w)\.(\w+)", sql):
-            assert column in {known.name for known in RELATIONS[tables[alias]].columns}
+            assert column in READABLE[tables[alias]].columns
         time = re.search(r"\$__timeFilter\((\w)\.(\w+)\)", sql)
         assert time and RELATIONS[tables[time[1]]].time == time[2]  # bounded by the column that is indexed
 
