@@ -15,6 +15,7 @@ from alert_rules.catalogue import ALERTS
 from contract.analytics import READABLE
 from contract.catalogue import series_catalogue
 from contract.keys import panel_id
+from contract.relations import RELATIONS
 from contract.settings import Settings, Thresholds
 from contract.signals import Quantile
 from dashboards import catalogue
