@@ -86,7 +86,7 @@ def conversations() -> Panel:
 
 OUTCOMES = """
 SELECT $__timeGroup(c.created_at, '1h') AS "time", coalesce(c.outcome, 'open') AS metric, count(*)::float8 AS value
-FROM analytics.conversations c JOIN app.agents a ON a.id = c.agent_id
+FROM analytics.conversations c JOIN analytics.agents a ON a.id = c.agent_id
 WHERE $__timeFilter(c.created_at)
   AND c.environment ~ '^(${environment:regex})$' AND a.name ~ '^(${agent:regex})$'
 GROUP BY 1, 2
