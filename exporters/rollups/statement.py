@@ -20,6 +20,8 @@ _COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
 STOCK = "stock:"
 """Stands before the names of stocks, which live in the same tables as facts."""
 
+_TRUNCATED = "the table was truncated: how many rows there are is only known after `observatory db rebuild`"
+
 
 @dataclass(frozen=True)
 class Touched:
@@ -28,8 +30,8 @@ class Touched:
     `rows` are conditions on `r`, no two of them true for one row: the rows to look at. `compare` drops those whose image is
     the one that is remembered. `keys` selects further keys that may have gone. `retracted` selects rows with `key` and the
     source's own columns: final rows as they were counted. `remember` says which rows are remembered after counting.
-    `further` are more CTEs, and `watermark` is the new watermark (jsonb). `since`: rows of earlier times are counted by the
-    hour instead of the minute, for there may be many.
+    `further` are more CTEs, and `watermark` is the new watermark (jsonb). `truncated` is a condition: the table was emptied
+    at once. `since`: rows of earlier times are counted by the hour instead of the minute, for there may be many.
     """
 
     rows: tuple[str, ...]
@@ -40,6 +42,7 @@ class Touched:
     retracted: str | None = None
     remember: str = "is_open"
     further: tuple[str, ...] = ()
+    truncated: str | None = None
     backfilled: tuple[str, str] | None = None
     since: str | None = None
 
@@ -99,17 +102,20 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         *_written(placing),
         *_remembered(form, touched),
     ]
-    backfill = ""
+    also = ""
     if touched.backfilled is not None:
         time, key = touched.backfilled
-        backfill = (
-            f", backfill_time = {time}, backfill_key = {key}, backfill_rows = backfill_rows + (SELECT count(*) FROM after)"
+        also = f", backfill_time = {time}, backfill_key = {key}, backfill_rows = backfill_rows + (SELECT count(*) FROM after)"
+    if touched.truncated is not None:
+        also += (
+            f", rebuild_needed = rebuild_needed OR {touched.truncated},"
+            f" problem = CASE WHEN {touched.truncated} THEN {quoted(_TRUNCATED)} ELSE problem END"
         )
     return (
         f"WITH {','.join(parts)}\n"
         "UPDATE analytics.sources AS state SET advanced_at = clock_timestamp(), "
         f"watermark = {touched.watermark}, counted = counted + tally.looked + tally.gone, "
-        f"corrections = corrections + tally.corrected{backfill}\n"
+        f"corrections = corrections + tally.corrected{also}\n"
         "FROM (SELECT (SELECT count(*) FROM after) AS looked,"
         " (SELECT count(*) FROM before WHERE final AND stays) AS corrected,"
         " (SELECT count(*) FROM before WHERE NOT stays) AS gone) AS tally\n"

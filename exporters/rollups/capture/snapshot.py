@@ -49,6 +49,7 @@ def newer_than(form: Form, snapshot: str, rows: tuple[str, ...], cursor: tuple[s
         rows=rows,
         keys=f"SELECT q.key FROM analytics.retractions AS q WHERE q.source = {name}",
         watermark="to_jsonb(pg_current_snapshot()::text)",
+        truncated=f"EXISTS (SELECT FROM analytics.retractions AS q WHERE q.source = {name} AND q.image IS NULL)",
         stamped=True,
         retracted=(
             f"SELECT q.key, {columns} FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"

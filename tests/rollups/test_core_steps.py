@@ -1,0 +1,209 @@
+"""What becomes of rows that are inserted, changed and deleted around the steps that count them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.rollups.counted import NOON, Counted
+
+ENDED, STARTED, RUNNING = "executions_ended", "executions_started", "executions_in_progress"
+PLACE = ("alpha", "1", "production")
+SUCCESS = (*PLACE, "success", "success", "")
+ERROR = (*PLACE, "error", "failed", "other")
+TIMEOUT = (*PLACE, "timeout", "failed", "timeout")
+
+
+@pytest.fixture(autouse=True)
+def _installed(counted: Counted) -> None:
+    counted.install()
+
+
+def _finish(counted: Counted, key: str, status: str, milliseconds: float = 100.0) -> None:
+    counted.run(
+        "UPDATE app.agent_executions SET status = %s, end_time = %s, duration_ms = %s WHERE execution_id = %s",
+        status, NOON + timedelta(minutes=1), milliseconds, key,
+    )  # fmt: skip
+
+
+def test_nothing_new_means_no_step(counted: Counted) -> None:
+    counted.execution()
+    assert counted.advance().keys() == {"executions"}
+    assert counted.advance() == {}
+
+
+def test_inserted_and_updated_in_one_interval_counts_once_as_it_is(counted: Counted) -> None:
+    key = counted.execution("in_progress", end_time=None, milliseconds=None)
+    _finish(counted, key, "failure")
+    counted.advance()
+    assert counted.counters(ENDED) == counted.tier("minutes", ENDED) == {ERROR: 1}
+    assert counted.counters(STARTED) == {PLACE: 1}
+    assert counted.stocks(RUNNING) == {}
+
+
+def test_inserted_and_deleted_in_one_interval_was_never_there(counted: Counted) -> None:
+    counted.execution()
+    counted.run("DELETE FROM app.agent_executions")
+    counted.advance()
+    assert counted.counters(ENDED) == counted.counters(STARTED) == {}
+    assert counted.one("SELECT count(*) FROM analytics.retractions") == 0
+
+
+def test_open_then_final_then_corrected(counted: Counted) -> None:
+    key = counted.execution("in_progress", end_time=None, milliseconds=None)
+    counted.advance()
+    assert counted.stocks(RUNNING) == {("alpha", "production"): 1}
+    _finish(counted, key, "failure", 77)
+    counted.advance()
+    assert counted.counters(ENDED) == {ERROR: 1}
+    assert counted.stocks(RUNNING) == {}
+    assert counted.one("SELECT count(*) FROM analytics.shadows") == 0
+    _finish(counted, key, "timeout", 78)
+    assert counted.advance()["executions"].corrected == 1
+    assert counted.counters(ENDED) == {ERROR: 1, TIMEOUT: 1}
+    assert counted.tier("days", ENDED) == {TIMEOUT: 1}
+    assert counted.counters(STARTED) == {PLACE: 1}
+
+
+def test_a_correction_of_sums_adds_the_difference_only_upwards(counted: Counted) -> None:
+    key = counted.execution()
+    counted.advance()
+    for tokens in (25, 5):
+        counted.run("UPDATE app.agent_executions SET tokens_used = %s WHERE execution_id = %s", tokens, key)
+        counted.advance()
+    assert counted.one(f"SELECT n, s2 FROM analytics.counters WHERE fact = '{ENDED}'") == (1, 25)
+    assert counted.one(f"SELECT sum(n)::int, sum(s2)::int FROM analytics.hours WHERE fact = '{ENDED}'") == (1, 5)
+
+
+def test_counted_then_updated_twice_then_deleted(counted: Counted) -> None:
+    key = counted.execution()
+    counted.advance()
+    _finish(counted, key, "failure")
+    _finish(counted, key, "timeout")
+    counted.run("DELETE FROM app.agent_executions")
+    assert counted.advance()["executions"].gone == 1
+    assert counted.counters(ENDED) == counted.tier("minutes", ENDED) == {SUCCESS: 1}
+
+
+def test_deleted_and_inserted_again_with_the_same_key_is_a_correction(counted: Counted) -> None:
+    key = counted.execution()
+    counted.advance()
+    counted.run("DELETE FROM app.agent_executions")
+    counted.execution("failure", execution_id=key)
+    counted.advance()
+    assert counted.tier("minutes", ENDED) == {ERROR: 1}
+    assert counted.counters(STARTED) == {PLACE: 1}
+
+
+def test_a_change_of_what_is_not_counted_is_no_change(counted: Counted) -> None:
+    counted.execution()
+    counted.advance()
+    counted.run("UPDATE app.agent_executions SET response = 'hello', session_id = gen_random_uuid()")
+    assert counted.advance() == {}
+
+
+def test_a_transaction_that_commits_late_is_counted_then(counted: Counted) -> None:
+    with counted.connect() as late, late.transaction():
+        counted.insert("agent_executions", _values(counted), late)
+        counted.execution("failure")
+        counted.advance()
+        assert counted.counters(ENDED) == {ERROR: 1}
+    counted.advance()
+    assert counted.counters(ENDED) == {ERROR: 1, SUCCESS: 1}
+
+
+def test_savepoints_count_when_they_stay(counted: Counted) -> None:
+    with counted.connect() as writer, writer.transaction():
+        with writer.transaction():
+            counted.insert("agent_executions", _values(counted), writer)
+        with pytest.raises(ZeroDivisionError), writer.transaction():
+            counted.insert("agent_executions", _values(counted), writer)
+            raise ZeroDivisionError
+        counted.advance()
+        assert counted.counters(ENDED) == {}
+    counted.advance()
+    assert counted.counters(ENDED) == {SUCCESS: 1}
+
+
+def test_an_update_that_was_open_when_the_row_was_last_counted(counted: Counted) -> None:
+    key = counted.execution()
+    counted.advance()
+    with counted.connect() as late, late.transaction():
+        late.execute("UPDATE app.agent_executions SET status = 'failure' WHERE execution_id = %s", (key,))
+        counted.execution()
+        counted.advance()
+    counted.advance()
+    assert counted.tier("minutes", ENDED) == {SUCCESS: 1, ERROR: 1}
+
+
+def test_rows_that_are_copied(counted: Counted) -> None:
+    columns = "execution_id, agent_id, agent_name, start_time, status, tool_count, retry_count, api_calls_count, environment"
+    with counted.connection.cursor().copy(f"COPY app.agent_executions ({columns}) FROM STDIN") as copy:
+        for number in range(3):
+            copy.write_row((f"00000000-0000-0000-0000-00000000000{number}", 1, "alpha", NOON, "success", 0, 0, 0, "production"))
+    counted.advance()
+    assert counted.counters(ENDED) == {("alpha", "unknown", "production", "success", "success", ""): 3}
+    assert counted.one(f"SELECT coalesce(h0, 0) + coalesce(h27, 0) FROM analytics.counters WHERE fact = '{ENDED}'") == 0
+
+
+def test_a_changed_key_is_another_row(counted: Counted) -> None:
+    counted.execution("in_progress", end_time=None, milliseconds=None)
+    counted.advance()
+    counted.run("UPDATE app.agent_executions SET execution_id = gen_random_uuid()")
+    counted.advance()
+    assert counted.stocks(RUNNING) == {("alpha", "production"): 1}
+    assert counted.one("SELECT count(*) FROM analytics.shadows") == 1
+
+
+def test_an_open_row_is_taken_back_with_the_labels_that_it_was_counted_with(counted: Counted) -> None:
+    counted.insert("conversations", _conversation(1))
+    counted.advance()
+    counted.run("UPDATE app.agents SET name = 'beta'")
+    counted.run("UPDATE app.conversations SET ended_at = %s, goal_achieved = true", NOON)
+    counted.advance()
+    assert counted.tier("hours", "conversations_started") == {("beta", "production", "web"): 1}
+    assert counted.counters("conversations_started") == {("alpha", "production", "web"): 1, ("beta", "production", "web"): 1}
+
+
+def test_a_stock_follows_and_a_counter_does_not_fall(counted: Counted) -> None:
+    for number in (1, 2, 3):
+        counted.insert("conversations", _conversation(number))
+    counted.advance()
+    counted.run("DELETE FROM app.conversations WHERE id = 2")
+    counted.advance()
+    assert counted.stocks("conversations") == {("production",): 2}
+    assert counted.counters("conversations_started") == {("alpha", "production", "web"): 3}
+
+
+def test_a_bound_belongs_to_its_bucket(counted: Counted) -> None:
+    for milliseconds in (50.0, 50.001, 100.0, 320_000.0, 320_000.001):
+        counted.execution(milliseconds=milliseconds)
+    counted.advance()
+    found = counted.one(f"SELECT h0, h1, h2, h26, h27, s1 FROM analytics.counters WHERE fact = '{ENDED}'")
+    assert found == (1, 1, 1, 1, 1, 640_200_002)
+
+
+def test_a_truncated_table_asks_for_a_rebuild(counted: Counted) -> None:
+    counted.execution()
+    counted.advance()
+    counted.run("TRUNCATE app.agent_executions")
+    counted.advance()
+    needed, problem = counted.one("SELECT rebuild_needed, problem FROM analytics.sources WHERE source = 'executions'")
+    assert needed
+    assert "truncated" in problem
+
+
+def _values(counted: Counted) -> dict[str, object]:
+    return {
+        "execution_id": counted.one("SELECT gen_random_uuid()"), "agent_id": 1, "agent_name": "alpha", "version": "1",
+        "start_time": NOON, "end_time": NOON, "duration_ms": 100.0, "status": "success", "tool_count": 0, "retry_count": 0,
+        "api_calls_count": 0, "environment": "production",
+    }  # fmt: skip
+
+
+def _conversation(key: int) -> dict[str, object]:
+    return {
+        "id": key, "user_id": 1, "agent_id": 1, "created_at": NOON, "status": "active", "channel": "web",
+        "environment": "production",
+    }  # fmt: skip
