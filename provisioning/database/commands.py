@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from contract.settings import Settings
     from exporters.database.installation import Plan
-    from exporters.database.mapping import Mapping
-    from provisioning.database.capturing import Decision
 
 FINDINGS = 1
 
@@ -83,41 +81,21 @@ def upgrade(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
 
 
 def _install(config: Path | None, dsn_file: Path | None, dry_run: bool, upgrade: bool) -> None:
-    from exporters.database import installation, migrations
+    from exporters.database import migrations
     from provisioning.database.admin import administration, passwords
-    from provisioning.database.capturing import begin
+    from provisioning.database.installing import carry_out, prepared
 
     settings = _settings(config)
     logins = passwords(settings)
     with administration(dsn_file) as connection:
         if upgrade and not migrations.exists(connection):
             raise InputError("error: nothing is installed in this database; run `observatory db install`")
-        todo, mapping, decided = _plan(connection, settings, logins)
+        todo = prepared(connection, settings, logins)
         if dry_run:
-            click.echo(todo.as_sql(connection))
+            click.echo(todo.plan.as_sql(connection))
             return
-        installation.install(connection, todo, lambda title: click.echo(f"done: {title}"))
-        for source, mode in begin(connection, mapping, decided):
-            click.echo(f"done: begin to count {source} by {mode}")
-        _tell_requests(connection, todo)
-
-
-def _plan(
-    connection: psycopg.Connection[Any], settings: Settings, logins: dict[str, str]
-) -> tuple[Plan, Mapping, list[Decision]]:
-    from exporters.database import installation
-    from exporters.database.mapping import Mapping
-    from provisioning.database import capturing
-    from provisioning.database.rollup_views import rollup_queries
-
-    decided: list[Decision] = []
-
-    def captured(connection: psycopg.Connection[Any], mapping: Mapping) -> dict[str, Any]:
-        decided.extend(capturing.decisions(connection, mapping, settings))
-        return capturing.triggers(mapping, decided)
-
-    todo = installation.plan(connection, settings, logins, captured, rollup_queries())
-    return todo, Mapping.of(settings), decided
+        carry_out(connection, todo, lambda title: click.echo(f"done: {title}"))
+        _tell_requests(connection, todo.plan)
 
 
 def _tell_requests(connection: psycopg.Connection[Any], todo: Plan) -> None:
@@ -173,10 +151,11 @@ def status(config: Path | None, dsn_file: Path | None, form: str) -> None:
     """Versions, how far each source is counted, sizes, slow statements, and what is missing."""
     from provisioning.database import report
     from provisioning.database.admin import administration
+    from provisioning.database.installing import prepared
 
     settings = _settings(config)
     with administration(dsn_file) as connection:
-        found = report.status(connection, settings, lambda: _plan(connection, settings, {})[0])
+        found = report.status(connection, settings, lambda: prepared(connection, settings, {}).plan)
     click.echo(json.dumps(found.as_json(), indent=2, default=str) if form == "json" else found.as_text())
     if found.missing:
         raise SystemExit(FINDINGS)
