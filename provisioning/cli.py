@@ -61,6 +61,7 @@ def main() -> None:
     observatory build                  write dashboards, rules, routes, runbooks to build/
     observatory check                  prove them without any server
     observatory doctor                 hold every query against the live sources
+    observatory db install             count in the platform's own database
     observatory demo incident errors   let the synthetic platform have an incident
 
     Exit codes: 0 fine, 1 findings, 2 wrong input, 3 something could not be reached.
@@ -211,15 +212,19 @@ def demo(arguments: tuple[str, ...]) -> None:
     _demo(*arguments, called="observatory demo")
 
 
-@main.command()
+@main.group(invoke_without_command=True)
 @_config_option
-def exporter(config: Path | None) -> None:
+@click.pass_context
+def exporter(ctx: click.Context, config: Path | None) -> None:
     """Serve the metrics from PostgreSQL and Langfuse, until a signal ends it; SIGHUP makes it read its configuration again.
 
     \b
     OBSERVATORY_POSTGRES_DSN=postgresql://… observatory exporter
     observatory exporter --config site.yaml
+    observatory exporter backfill --days 30 --out history
     """
+    if ctx.invoked_subcommand is not None:
+        return
     from exporters import process
 
     def load() -> Settings:
@@ -229,6 +234,23 @@ def exporter(config: Path | None) -> None:
             raise process.ConfigurationRefused(str(problem)) from None
 
     raise SystemExit(process.run(load))
+
+
+@exporter.command()
+@_config_option
+@click.option("--days", type=click.IntRange(1, 3650), required=True, help="How far back.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="An empty or new folder.")
+def backfill(config: Path | None, days: int, out: Path) -> None:
+    """Write the history that the exporter would have shown, out of schema `analytics`: a file for every two hours.
+
+    \b
+    observatory exporter backfill --days 30 --out history
+    for file in history/*.om; do promtool tsdb create-blocks-from openmetrics "$file" data; done
+    """
+    from provisioning import history
+
+    written = history.write(_settings(config), days, out)
+    _say(f"{written.points} samples in {len(written.files)} files in {out}")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

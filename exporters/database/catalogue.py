@@ -58,13 +58,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Server:
-    """What the login may do, and the roles that exist."""
+    """What the login may do, and the roles that exist. `may_read_statistics`: and let others do so."""
 
     user: str
     may_create_roles: bool
     may_create_schema: bool
     roles: frozenset[str]
     version: int
+    may_read_statistics: bool
 
 
 _TABLES = """
@@ -113,11 +114,13 @@ def server(connection: psycopg.Connection[Any]) -> Server:
     """What this login may do here."""
     row = connection.execute(
         "SELECT current_user, rolcreaterole OR rolsuper, has_database_privilege(current_database(), 'CREATE'),"
-        " (SELECT array_agg(rolname::text) FROM pg_roles), current_setting('server_version_num')::int"
+        " (SELECT array_agg(rolname::text) FROM pg_roles), current_setting('server_version_num')::int,"
+        " rolsuper OR EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = 'pg_read_all_stats'::regrole"
+        " AND m.member = pg_roles.oid AND m.admin_option)"
         " FROM pg_roles WHERE rolname = current_user"
     ).fetchone()
     assert row is not None
-    return Server(row[0], row[1], row[2], frozenset(row[3]), row[4])
+    return Server(row[0], row[1], row[2], frozenset(row[3]), row[4], row[5])
 
 
 _DEPENDS = """

@@ -29,13 +29,27 @@ from exporters.database.roles import (
     platform_step,
     policy_step,
     role_steps,
+    sees_transactions,
+    statistics_step,
     stored_password,
 )
 from exporters.database.views import View, platform_views, removal_step, view_step
 
 Say = Callable[[str], None]
-Captured = Callable[[psycopg.Connection[Any], Mapping], dict[str, Sequence[Statement]]]
-"""Gives the relations that are captured by snapshots, each with the statements that make its triggers."""
+
+
+@dataclass(frozen=True)
+class Captures:
+    """What finding changes needs: `triggers` are the statements for each relation that is captured by snapshots, `statistics`
+    tells that the advancing role has to see since when others' transactions run.
+    """
+
+    triggers: dict[str, Sequence[Statement]]
+    statistics: bool = False
+
+
+Captured = Callable[[psycopg.Connection[Any], Mapping], Captures]
+"""Works out what finding changes needs, once the mapping is known to fit."""
 
 
 class MappingRefused(Exception):
@@ -102,7 +116,8 @@ def plan(
     known = tables(connection, [*columns, *(name for relation in RELATIONS if (name := mapping.driving(relation)))])
     work = _Work(connection, settings, here, mapping, known, [], [])
     before = work.roles(logins)
-    for relation, triggers in captured(connection, mapping).items():
+    needs = captured(connection, mapping)
+    for relation, triggers in needs.triggers.items():
         name = mapping.driving(relation)
         assert name is not None
         work.add(known[name], capture_steps(connection, known[name], triggers), "its changes are found in a dearer way")
@@ -116,6 +131,8 @@ def plan(
         work.steps.append(view)
     work.steps.append(grant_step())
     work.rights(columns)
+    if needs.statistics and not sees_transactions(connection):
+        work.statistics()
     return Plan(tuple(before), tuple(files), tuple(work.steps), tuple(work.requests))
 
 
@@ -167,6 +184,14 @@ class _Work:
                 self.requests.append(Request(f"alter_tables is off; without this {otherwise}", step))
             else:
                 self.steps.append(step)
+
+    def statistics(self) -> None:
+        """Lets the advancing role see since when others' transactions run."""
+        if self.server.may_read_statistics:
+            self.steps.append(statistics_step())
+        else:
+            reason = f"{self.server.user} may not give pg_read_all_stats; without it late rows are missed"
+            self.requests.append(Request(reason, statistics_step()))
 
     def rights(self, columns: dict[Name, set[str]]) -> None:
         """What the counting roles read of the platform's tables, all rows of it."""

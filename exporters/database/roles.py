@@ -143,3 +143,18 @@ def policy_step(table: Name) -> Step:
         sql.Identifier(POLICY), sql.Identifier(*table), counting
     )
     return Step(f"all rows of {table[0]}.{table[1]}", (statement,), on_platform=True)
+
+
+def sees_transactions(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the advancing role sees since when others' transactions run; False while there is no such role."""
+    row = connection.execute(
+        "SELECT coalesce(bool_or(pg_has_role(oid, 'pg_read_all_stats', 'USAGE')), false) FROM pg_roles WHERE rolname = %s",
+        (Role.ADVANCE,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def statistics_step() -> Step:
+    """Lets the advancing role see since when others' transactions run."""
+    statement = sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(Role.ADVANCE))
+    return Step("seeing long transactions", (statement,))

@@ -11,9 +11,11 @@ from psycopg import sql
 
 from contract.settings import Settings
 from exporters.database import migrations
+from exporters.database.installation import Captures
 from exporters.database.mapping import Mapping
+from exporters.database.plan import Statement
 from exporters.rollups.advance import register
-from exporters.rollups.capture.choice import Choice, Mode, choose, table_facts
+from exporters.rollups.capture.choice import CaptureImpossible, Choice, Mode, choose, table_facts
 from exporters.rollups.forms import forms
 from exporters.rollups.model import Source
 from exporters.rollups.sources import SOURCES
@@ -53,8 +55,15 @@ def _is_counting(connection: psycopg.Connection[Any]) -> bool:
 
 def _choice(connection: psycopg.Connection[Any], mapping: Mapping, settings: Settings, source: Source) -> Choice:
     wanted, driving = mapping.capture(source.relation), mapping.driving(source.relation)
-    if driving is None or (mapping.is_query(source.relation) and wanted == "auto"):
-        return Choice("scan", "it is a query")
+    if mapping.is_query(source.relation):
+        if wanted in ("auto", "scan"):
+            return Choice("scan", "it is a query")
+        if wanted == "snapshot" or driving is None:
+            instead = (
+                "name its driving_table for ids or window, or take scan" if driving is None else "take ids, window or scan"
+            )
+            raise CaptureImpossible(f"database.relations.{source.relation}: a query cannot be captured by {wanted}; {instead}")
+    assert driving is not None
     key = mapping.column(source.relation, source.key) or mapping.driving_key(source.relation)
     time = mapping.column(source.relation, source.contract.time)
     facts = table_facts(connection, sql.Identifier(*driving).as_string(connection), (key,), time)
@@ -66,13 +75,14 @@ def follows_changes(source: Source) -> bool:
     return any(stock.when == "true" for stock in source.stocks)
 
 
-def triggers(mapping: Mapping, decided: Sequence[Decision]) -> dict[str, Sequence[sql.Composed]]:
-    """The statements that make the triggers of every relation that is captured by snapshots."""
-    return {
+def captures(mapping: Mapping, decided: Sequence[Decision]) -> Captures:
+    """What has to be installed for these."""
+    triggers: dict[str, Sequence[Statement]] = {
         decision.source.relation: trigger_statements(mapping, decision.source)
         for decision in decided
         if decision.choice.mode == "snapshot"
     }
+    return Captures(triggers, statistics=any(decision.choice.mode == "window" for decision in decided))
 
 
 def begin(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> list[tuple[str, Mode]]:

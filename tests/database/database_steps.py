@@ -21,8 +21,8 @@ def settings_of(**database: Any) -> Settings:
 
 
 def plan_of(connection: Connection, settings: Settings, logins: dict[str, str] | None = None) -> installation.Plan:
-    def captured(connection: Connection, mapping: Mapping) -> dict[str, Any]:
-        return dict(capturing.triggers(mapping, capturing.decisions(connection, mapping, settings)))
+    def captured(connection: Connection, mapping: Mapping) -> installation.Captures:
+        return capturing.captures(mapping, capturing.decisions(connection, mapping, settings))
 
     return installation.plan(connection, settings, logins or {}, captured, rollup_queries())
 

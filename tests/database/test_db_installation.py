@@ -191,7 +191,7 @@ def test_a_mapping_that_does_not_fit_is_refused_before_anything_is_made(platform
 
 def test_roles_that_are_missing_are_named_with_the_statements(platform: Connection) -> None:
 
-    here = Server("somebody", False, True, frozenset(), 150000)
+    here = Server("somebody", False, True, frozenset(), 150000, False)
     problem = RolesMissing("somebody", list(role_steps(here, {})))
     text = "\n".join(step.as_sql(platform) for step in problem.steps)
     for role in Role:
