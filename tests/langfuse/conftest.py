@@ -26,6 +26,7 @@ class ScriptedServer:
         self.scripts: dict[str, list[Callable[[http.server.BaseHTTPRequestHandler], None]]] = {}
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.authorisations: list[str | None] = []
+        self.addresses: list[str] = []
         self.released = threading.Event()
         script = self
 
@@ -34,6 +35,7 @@ class ScriptedServer:
                 split = urlsplit(self.path)
                 parameters = parse_qs(split.query)
                 script.requests.append((split.path, json.loads(parameters.get("query", ["{}"])[0])))
+                script.addresses.append(self.path)
                 script.authorisations.append(self.headers.get("Authorization"))
                 steps = script.scripts.get(split.path, [status(404)])
                 step = steps.pop(0) if len(steps) > 1 else steps[0]
