@@ -52,7 +52,7 @@ _WINDOW_FACTS = (CALLS, UNPRICED, DURATIONS)
 
 
 def _added() -> sql.Composed:
-    return sql.SQL(", ").join(sql.SQL("coalesce(sum({}), 0)::bigint").format(sql.Identifier(name)) for name in _FIGURES)
+    return sql.SQL(", ").join(sql.SQL("coalesce(analytics.total({}), 0)").format(sql.Identifier(name)) for name in _FIGURES)
 
 
 def _cell(labels: Sequence[str], figures: Sequence[int]) -> Counted:
@@ -86,7 +86,7 @@ def in_windows(connection: Connection, windows: Iterable[Window], facts: Sequenc
 def cost_by_day(connection: Connection, midnight: datetime, days: int) -> dict[str, dict[date, float]]:
     """USD of each of the whole days before `midnight` (UTC), for `all` and each environment."""
     rows = connection.execute(
-        "SELECT (bucket AT TIME ZONE 'UTC')::date, labels[2], coalesce(sum(s6), 0)::bigint FROM analytics.days"
+        "SELECT (bucket AT TIME ZONE 'UTC')::date, labels[2], coalesce(analytics.total(s6), 0) FROM analytics.days"
         " WHERE fact = %s AND bucket >= %s AND bucket < %s GROUP BY 1, 2",
         (CALLS, midnight - timedelta(days=days), midnight),
     )
