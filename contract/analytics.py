@@ -70,6 +70,10 @@ _TABLES = (
     _own("forecasts", "series at value low high method made_at"),
     _own("anomalies", "series at value low high score"),
     _own("capacity_limits", "scope rps valid_from"),
+    _own(
+        "alert_events",
+        "fingerprint starts_at status received_at ends_at alertname severity environment agent labels annotations",
+    ),
     _own("audit_log", "id at actor action target before after dry_run", Audience.ADMINISTRATORS),
 )
 
@@ -94,3 +98,8 @@ _ROLLUPS = (
 )
 
 READABLE: dict[str, Readable] = {readable.name: readable for readable in (*_REDACTED, *_TABLES, *_LEDGER, *_ROLLUPS)}
+
+
+def readable_names() -> set[str]:
+    """`schema.name` of everything that queries may read: the platform's relations, and what is readable here."""
+    return {relation.qualified for relation in RELATIONS.values()} | {readable.qualified for readable in READABLE.values()}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from contract.analytics import READABLE
+from contract.analytics import readable_names
 from contract.catalogue import series_catalogue
-from contract.relations import RELATIONS
 from recording_rules.registry import recorded_series
 
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
@@ -23,7 +22,7 @@ def read_series(texts: Iterable[str]) -> list[str]:
 
 def read_tables(texts: Iterable[str]) -> list[str]:
     """Names of the platform's tables and of views of schema analytics that queries read, sorted."""
-    known = {table.qualified for table in (*RELATIONS.values(), *READABLE.values())}
+    known = readable_names()
     return sorted({name for text in texts for name in _TABLE.findall(text) if name in known})
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from contract.analytics import READABLE
-from contract.relations import RELATIONS
+from contract.analytics import readable_names
 from provisioning.findings import Finding, closest, error
 
 _TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|(?P<word>\"[^\"]+\"|[A-Za-z_][\w$]*)|(?P<sign>[().,;])|\S", re.S)
@@ -26,11 +25,6 @@ def relation_findings(place: str, sql: str) -> Iterator[Finding]:
     for name in dict.fromkeys(_relations(words)):
         if name not in known and name not in own:
             yield error(place, f"reads {name}, which is not in the contract", closest(name, known))
-
-
-def readable_names() -> set[str]:
-    """Tables of the platform, and what dashboards may read of schema analytics."""
-    return {relation.qualified for relation in RELATIONS.values()} | {readable.qualified for readable in READABLE.values()}
 
 
 def relation_names(sql: str) -> list[str]:
