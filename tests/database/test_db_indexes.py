@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from database_steps import Connection, install, settings_of
 
 from exporters.database.indexes import index_name
@@ -39,12 +38,12 @@ def test_the_usual_questions_use_an_index(platform: Connection) -> None:
         assert "Seq Scan" not in found and "Index" in found, f"{name}\n{found}"
 
 
-@pytest.mark.parametrize("condition", ["start_time >= now() - interval '1 hour'", "status = 'success' AND start_time >= now()"])
-def test_a_redacted_view_uses_the_tables_index(platform: Connection, condition: str) -> None:
+def test_a_redacted_view_uses_the_tables_index(platform: Connection) -> None:
     install(platform, settings_of())
     platform.execute("SET enable_seqscan = off")
-    found = plan(platform, f"SELECT agent_name, user_key FROM analytics.agent_executions WHERE {condition} LIMIT 20")
-    assert "observatory_agent_executions_start_time" in found, found
+    for condition in ("start_time >= now() - interval '1 hour'", "status = 'success' AND start_time >= now()"):
+        found = plan(platform, f"SELECT agent_name, user_key FROM analytics.agent_executions WHERE {condition} LIMIT 20")
+        assert "observatory_agent_executions_start_time" in found, found
 
 
 def test_a_users_own_rows_come_by_index(platform: Connection) -> None:

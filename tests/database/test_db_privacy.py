@@ -75,14 +75,13 @@ def test_a_dashboard_reads_what_is_listed_and_nothing_else(platform: Connection,
     assert may == listed
 
 
-@pytest.mark.parametrize("role", [*DASHBOARDS, Role.SELF_SERVICE])
-@pytest.mark.parametrize(
-    "table", ["app.users", "app.agent_executions", "app.feedback", "analytics.user_keys", "analytics.shadows"]
-)
-def test_a_dashboard_reads_neither_the_platform_nor_who_is_who(platform: Connection, role: Role, table: str) -> None:
+def test_a_dashboard_reads_neither_the_platform_nor_who_is_who(platform: Connection) -> None:
     prepare(platform)
-    with acting(platform, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
-        platform.execute(f"SELECT FROM {table}".encode())
+    hidden = ("app.users", "app.agent_executions", "app.feedback", "analytics.user_keys", "analytics.shadows")
+    for role in (*DASHBOARDS, Role.SELF_SERVICE):
+        for table in hidden:
+            with acting(platform, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+                platform.execute(f"SELECT FROM {table}".encode())
 
 
 @pytest.mark.parametrize("role", COUNTING)
