@@ -131,7 +131,7 @@ def _write(connection: psycopg.Connection, relation: Relation, rows: list[str]) 
     """Insert rows, or replace those with the same key."""
     if not rows:
         return
-    # Columns are named everywhere, since the table may have one more, in which the exporter's capture marks a row's transaction.
+    # Columns are named, since the table may have one more, in which the exporter's capture marks a row's transaction.
     names = ", ".join(column.name for column in relation.columns)
     incoming = f"incoming_{relation.name}"
     connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {incoming} (LIKE {relation.qualified}) ON COMMIT DELETE ROWS".encode())

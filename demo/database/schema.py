@@ -15,7 +15,6 @@ from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES, Relation
 from demo.world.model import WorldSpec
 
 MARK = "observatory_demo"
-READER = "observatory_reader"
 _TIMES = ("ended_at", "end_time", "updated_at", "resolved_at")
 _KEYS_OF_OTHERS = (
     "user_id",
@@ -93,19 +92,6 @@ def index_statements(relation: Relation) -> list[str]:
         *(f"CREATE INDEX {relation.name}_{name} ON {relation.qualified} ({name})" for name in leading),
         f"ANALYZE {relation.qualified}",
     ]
-
-
-def create_reader(connection: psycopg.Connection, password: str) -> None:
-    """Make or renew the login role `observatory_reader`: it may read schema `app` and nothing else, each query for 30 s."""
-    role, schema = sql.Identifier(READER), sql.Identifier(APP_SCHEMA)
-    if not _exists("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", READER, connection):
-        connection.execute(sql.SQL("CREATE ROLE {}").format(role))
-    connection.execute(sql.SQL("ALTER ROLE {} LOGIN NOSUPERUSER PASSWORD {}").format(role, sql.Literal(password)))
-    for setting in ("default_transaction_read_only = on", "statement_timeout = '30s'"):
-        connection.execute(sql.SQL("ALTER ROLE {} SET " + setting).format(role))
-    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role))
-    connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schema, role))
-    connection.execute(sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA {} GRANT SELECT ON TABLES TO {}").format(schema, role))
 
 
 def _exists(query: str, name: str, connection: psycopg.Connection) -> bool:

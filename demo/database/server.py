@@ -53,7 +53,9 @@ class EmbeddedPostgres:
         self._folder = folder.absolute()
         self._port = port
         self._password_file = password_file
-        self._options = [word for name, value in {**_SETTINGS, **(settings or {})}.items() for word in ("-c", f"{name}={value}")]
+        self._options = [
+            word for name, value in {**_SETTINGS, **(settings or {})}.items() for word in ("-c", f"{name}={value}")
+        ]
         self._binaries = binaries()
         self._user = _system_user() if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None

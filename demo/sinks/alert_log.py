@@ -17,33 +17,6 @@ from typing import Literal
 import psycopg
 from pydantic import BaseModel, ConfigDict, Field
 
-_TABLE = """
-CREATE SCHEMA IF NOT EXISTS analytics;
-CREATE TABLE IF NOT EXISTS analytics.alert_events (
-    fingerprint text NOT NULL,
-    starts_at timestamptz NOT NULL,
-    status text NOT NULL CHECK (status IN ('firing', 'resolved')),
-    received_at timestamptz NOT NULL,
-    ends_at timestamptz,
-    alertname text NOT NULL,
-    severity text NOT NULL,
-    environment text NOT NULL,
-    agent text NOT NULL,
-    labels jsonb NOT NULL,
-    annotations jsonb NOT NULL,
-    PRIMARY KEY (fingerprint, starts_at, status)
-);
-CREATE INDEX IF NOT EXISTS alert_events_received_at ON analytics.alert_events (received_at);
-"""
-_READERS = """
-DO $$ BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'observatory_reader') THEN
-        GRANT USAGE ON SCHEMA analytics TO observatory_reader;
-        GRANT SELECT ON analytics.alert_events TO observatory_reader;
-    END IF;
-END $$
-"""
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('analytics.alert_events'))"  # CREATE IF NOT EXISTS races with itself
 _INSERT = """
 INSERT INTO analytics.alert_events
     (fingerprint, starts_at, status, received_at, ends_at, alertname, severity, environment, agent, labels, annotations)
@@ -105,7 +78,7 @@ class AlertLog:
         return True
 
     async def run(self) -> None:
-        """Creates the table, then writes for ever what arrives. Ends when it is cancelled."""
+        """Writes for ever what arrives. Ends when it is cancelled."""
         while True:
             try:
                 await self._write()
@@ -121,10 +94,6 @@ class AlertLog:
     async def _write(self, until_empty: bool = False) -> None:
         dsn = self._dsn_file.read_text(encoding="utf-8").strip()
         async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=3) as connection:
-            await connection.execute(_LOCK)
-            await connection.execute(_TABLE)
-            await connection.execute(_READERS)
-            await connection.commit()
             self.problem = ""
             while self._waiting or not until_empty:
                 self._arrived.clear()

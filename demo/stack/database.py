@@ -6,15 +6,15 @@ import contextlib
 import os
 from concurrent.futures import Executor, Future
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from demo.database import schema
 from demo.database.server import EmbeddedPostgres, ServerError
-from demo.stack import secrets
 from demo.stack.child import MOST_RESTARTS, Part, State
-from demo.stack.effective import Reader
+from demo.stack.effective import Server
 from demo.stack.failure import StackError
 from demo.stack.ports import LOOPBACK
 from demo.stack.processes import Identity, identify
@@ -69,16 +69,13 @@ def refuse_foreign(dsn: str) -> None:
         raise StackError(f"the database cannot be used: {' '.join(str(error).split())}") from None
 
 
-def reader(dsn: str, var: Path) -> Reader:
-    """How panels connect: as a role of our own, or as the DSN's user where that may not make roles.
+def server(dsn: str) -> Server:
+    """Where the database is, as the roles that `observatory db install` makes reach it.
 
-    The password goes into `var/secrets/postgres_reader_password`.
-
-    Raises StackError when the database cannot be reached or used.
+    Raises StackError when the database cannot be reached, or its login may not make roles.
     """
     if why := trouble(dsn):
         raise StackError(f"the database of {VARIABLE} cannot be used: {why}")
-    password_file = var / "secrets" / "postgres_reader_password"
     with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
         info = connection.info
         if info.host.startswith("/"):
@@ -86,14 +83,22 @@ def reader(dsn: str, var: Path) -> Reader:
                 f"{VARIABLE} has to name a host and a port; dashboards cannot use the socket in {info.host}", exit_code=2
             )
         may = connection.execute("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user").fetchone()
-        user = schema.READER if may and may[0] else info.user
-        if user == schema.READER:
-            secrets.kept(password_file)
-        else:
-            secrets.write(password_file, info.password)
+        if not may or not may[0]:
+            raise StackError(
+                f"{info.user} of {VARIABLE} may not create roles, and the stack gives each of its parts one of its own; "
+                f"let an administrator run: ALTER ROLE {info.user} CREATEROLE",
+                exit_code=2,
+            )
         sslmode = str(conninfo_to_dict(dsn).get("sslmode") or "disable")
         known = ("require", "verify-ca", "verify-full")
-        return Reader(f"{info.host}:{info.port}", info.dbname, user, sslmode if sslmode in known else "disable")
+        return Server(f"{info.host}:{info.port}", info.dbname, sslmode if sslmode in known else "disable")
+
+
+def role_dsn(where: Server, role: str, password: str) -> str:
+    """The connection string of a role."""
+    return (
+        f"postgresql://{role}:{quote(password, safe='')}@{where.host}/{quote(where.database, safe='')}?sslmode={where.sslmode}"
+    )
 
 
 class Database:

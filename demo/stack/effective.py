@@ -13,18 +13,28 @@ import yaml
 from contract.settings import Settings, Slack, Smtp
 from demo.stack import secrets
 from demo.stack.ports import LOOPBACK
+from exporters.database.roles import Role
 
 ENVIRONMENTS = ("production", "staging", "development")
 """Environments of the synthetic platform; each is a scrape target."""
 
+OWNER_DSN, READ_DSN, ADVANCE_DSN, USER_KEY = "postgres_owner_dsn", "postgres_read_dsn", "postgres_advance_dsn", "user_key"
+"""Files of secrets. Only what writes the platform's rows connects as their owner."""
+
+LOGINS = (Role.ADVANCE, Role.READ, Role.GRAFANA_ADMIN, Role.GRAFANA_BUSINESS)
+
+
+def password_file(role: Role) -> str:
+    """Name of the file with a role's password."""
+    return f"{role}_password"
+
 
 @dataclass(frozen=True)
-class Reader:
-    """How Grafana connects to the database: `host` is a name and a port."""
+class Server:
+    """Where the database is: `host` is a name and a port."""
 
     host: str
     database: str
-    user: str
     sslmode: str
 
 
@@ -34,7 +44,7 @@ def address(ports: Mapping[str, int], name: str) -> str:
 
 
 def of_stack(
-    configured: Settings, ports: Mapping[str, int], var: Path, reader: Reader, links_to: str, plan: str | None = None
+    configured: Settings, ports: Mapping[str, int], var: Path, server: Server, links_to: str, plan: str | None = None
 ) -> Settings:
     """Settings for every part of the stack. `links_to` is the address where people open dashboards, `plan` the one that the
     Langfuse stand-in counts requests against.
@@ -44,9 +54,11 @@ def of_stack(
     """
     kept = var / "secrets"
     postgres = {
-        "dsn_file": str(kept / "postgres_dsn"),
-        "password_file": str(kept / "postgres_reader_password"),
-        **asdict(reader),
+        "dsn_file": str(kept / READ_DSN),
+        "advance_dsn_file": str(kept / ADVANCE_DSN),
+        "user": Role.GRAFANA_ADMIN.value,
+        "password_file": str(kept / password_file(Role.GRAFANA_ADMIN)),
+        **asdict(server),
     }
     targets = [
         {"environment": name, "address": f"{LOOPBACK}:{ports['platform']}", "path": f"/metrics/{name}"} for name in ENVIRONMENTS
@@ -65,6 +77,10 @@ def of_stack(
             "langfuse": _langfuse(ports, kept, plan),
         },
         "scrape": {"platform": targets, "exporter": [f"{LOOPBACK}:{ports['exporter']}"]},
+        "database": {
+            "user_key_file": str(kept / USER_KEY),
+            "logins": {role.value: str(kept / password_file(role)) for role in LOGINS},
+        },
         "exporter": {"listen": f"{LOOPBACK}:{ports['exporter']}"},
         "notifications": notifications,
         "runbook_url": address(ports, "inbox") + "/runbooks",

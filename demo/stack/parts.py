@@ -11,15 +11,13 @@ from pathlib import Path
 
 from contract.settings import Settings
 from demo.stack.child import Part, launch
-from demo.stack.effective import address
+from demo.stack.effective import OWNER_DSN, address
 from demo.stack.ports import LOOPBACK
 from provisioning import preview as previewing
 from provisioning import unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 _INSTALLING_SECONDS = 900.0
-OWNER_DSN, READER_DSN = "postgres_owner_dsn", "postgres_dsn"
-"""Files of secrets: only what writes rows connects as the owner."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def exporter(place: Place) -> Part:
     command = python("provisioning.cli", "exporter", "--config", place.config)
     part = _part(place, "exporter", "Exporter", "/healthz", command)
     # The owner's connection string is not for the exporter, which reads as the configuration says.
-    return replace(part, environment={"OBSERVATORY_POSTGRES_DSN": ""})
+    return replace(part, environment={"OBSERVATORY_POSTGRES_DSN": "", "OBSERVATORY_POSTGRES_ADVANCE_DSN": ""})
 
 
 def prometheus(place: Place, binary: Path, retention: str) -> Part:

@@ -20,6 +20,7 @@ from demo.database.load import load
 from demo.history.blocks import HistoryError
 from demo.history.fill import DAYS, Instances, fill
 from demo.langfuse.store import Store
+from demo.stack import counting
 from demo.stack.failure import StackError
 from demo.world import spec_file
 from demo.world.model import WorldSpec
@@ -97,7 +98,7 @@ def prepare(
         spec, until = _load(var, dsn, wanted, now, with_standin, progress)
     else:
         until = _catch_up(var, dsn, spec, now, with_standin, progress)
-    _admit_reader(dsn, settings)
+    counting.install(dsn, settings, progress)
     prometheus, promtool = tools.find("prometheus"), tools.find("promtool")
     if prometheus is None or promtool is None:
         return False
@@ -138,6 +139,7 @@ def _load(var: Path, dsn: str, wanted: Wanted, now: float, with_standin: bool, p
         (var / leftover).unlink(missing_ok=True)
     shutil.rmtree(var / "prometheus", ignore_errors=True)
     spec = wanted.new(now)
+    counting.remove(dsn)
     store = Store(var / "langfuse.sqlite") if with_standin else None
     try:
         load(dsn, spec, store.insert if store else _forget, progress)
@@ -163,14 +165,6 @@ def _catch_up(var: Path, dsn: str, spec: WorldSpec, now: float, with_standin: bo
 
 def _forget(_observations: list[Observation], _scores: list[Score]) -> None:
     """Where a real Langfuse is asked, nobody keeps the stand-in's rows."""
-
-
-def _admit_reader(dsn: str, settings: Settings) -> None:
-    """Gives the role that panels read with its password, when it is ours to give."""
-    postgres = settings.sources.postgres
-    if postgres.user == schema.READER and postgres.password_file:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            schema.create_reader(connection, Path(postgres.password_file).read_text(encoding="utf-8").strip())
 
 
 __all__ = ["HISTORY_FAILED", "HistoryError", "Progress", "Wanted", "prepare"]

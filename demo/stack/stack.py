@@ -23,9 +23,9 @@ from demo.stack.prepare import HISTORY_FAILED, Wanted
 from demo.stack.processes import boot, identify
 from demo.stack.screen import Row, Screen
 from demo.stack.supervisor import Supervisor, Watched
+from exporters.database.roles import Role
 from provisioning import build, tools
 from provisioning.findings import InputError
-from provisioning.secrets import panel_dsn
 
 _TOOLS: tuple[tools.ToolName, ...] = ("prometheus", "promtool", "alertmanager")
 _READY_SECONDS = 240.0
@@ -150,7 +150,7 @@ class Stack:
         elif why := database.trouble(dsn):
             raise StackError(f"the database of {database.VARIABLE} cannot be used: {why}")
         self.dsn = dsn
-        secrets.write(self.place.var / "secrets" / parts.OWNER_DSN, dsn)
+        secrets.write(self.place.var / "secrets" / effective.OWNER_DSN, dsn)
         self.supervisor.add(Database(self.place.var, dsn, self.supervisor.asking, server))
         database.refuse_foreign(dsn)
 
@@ -168,22 +168,29 @@ class Stack:
         """Secrets, settings and built files; where there is no Grafana, links lead to the preview, which has the same pages."""
         var, chosen = self.place.var, self.place.ports
         links_to = effective.address(chosen, "grafana" if with_grafana or not self._options.preview else "preview")
-        reader, plan = database.reader(self.dsn, var), self._options.langfuse_plan
-        self.settings = effective.of_stack(self.settings, chosen, var, reader, links_to, plan)
-        secrets.write(var / "secrets" / "slack_webhook_url", effective.address(chosen, "inbox") + "/slack")
-        for kind, prefix in (("public", "pk-lf-"), ("secret", "sk-lf-")):
-            secrets.kept(var / "secrets" / f"langfuse_{kind}_key", prefix)
-        secrets.write(var / "secrets" / parts.READER_DSN, panel_dsn(self.settings))
+        where, plan = database.server(self.dsn), self._options.langfuse_plan
+        self.settings = effective.of_stack(self.settings, chosen, var, where, links_to, plan)
+        self._give_out_secrets(where)
         effective.write(self.settings, var)
         try:
             build.write(build.artefacts(self.settings), self.place.build)
         except InputError as error:
             raise StackError(str(error), exit_code=2) from None
 
+    def _give_out_secrets(self, where: effective.Server) -> None:
+        kept = self.place.var / "secrets"
+        secrets.write(kept / "slack_webhook_url", effective.address(self.place.ports, "inbox") + "/slack")
+        for kind, prefix in (("public", "pk-lf-"), ("secret", "sk-lf-")):
+            secrets.kept(kept / f"langfuse_{kind}_key", prefix)
+        secrets.kept(kept / effective.USER_KEY)
+        passwords = {role: secrets.kept(kept / effective.password_file(role)).read_text() for role in effective.LOGINS}
+        for role, file in ((Role.READ, effective.READ_DSN), (Role.ADVANCE, effective.ADVANCE_DSN)):
+            secrets.write(kept / file, database.role_dsn(where, role, passwords[role]))
+
     def _prepare(self) -> None:
         log = self.place.var / "log" / "prepare.log"
         options = self._options.wanted.as_arguments()
-        owner = ("--dsn-file", self.place.secret(parts.OWNER_DSN))
+        owner = ("--dsn-file", self.place.secret(effective.OWNER_DSN))
         command = python("demo", "prepare", "--var", self.place.var, "--config", self.place.config, *owner, *options)
         code = steps.run(self._screen, steps.Step("Bringing the past up to now", command, log), self.place.var)
         if code == HISTORY_FAILED:

@@ -228,21 +228,6 @@ def test_life_is_not_written_over_another_world_or_half_a_load(database: str) ->
         LiveDatabase(database, World(replace(tiny, seed=12)))
 
 
-def test_the_reader_reads_and_nothing_more(place: Path) -> None:
-    with EmbeddedPostgres(place / "pg", free_port(), place / "password") as dsn:
-        load(dsn, replace(SMALL, days=1), Sink(), silent, workers=1)
-        with psycopg.connect(dsn) as connection:
-            schema.create_reader(connection, "it's a secret")
-            schema.create_reader(connection, "another")
-        reader = psycopg.conninfo.make_conninfo(dsn, user=schema.READER, password="another")
-        assert int(str(figure(reader, "SELECT count(*) FROM app.users"))) > 0
-        with psycopg.connect(reader) as connection, pytest.raises(psycopg.Error, match=r"read-only|permission denied"):
-            connection.execute("SET transaction_read_only = off")
-            connection.execute("DELETE FROM app.users")
-        with pytest.raises(psycopg.OperationalError, match="password"):
-            psycopg.connect(psycopg.conninfo.make_conninfo(dsn, user=schema.READER, password="it's a secret"))
-
-
 def test_the_server_survives_kills_and_a_lost_password(place: Path) -> None:
     folder, secret = place / "postgres", place / "secrets" / "password"
     first = EmbeddedPostgres(folder, free_port(), secret)

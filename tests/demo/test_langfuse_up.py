@@ -16,7 +16,7 @@ from demo.stack import effective, parts
 from demo.stack.parts import Place
 from demo.stack.ports import DEFAULTS
 
-READER = effective.Reader("127.0.0.1:5432", "postgres", "reader", "disable")
+SERVER = effective.Server("127.0.0.1:5432", "postgres", "disable")
 
 
 def _options(command: object) -> dict[str, tuple[str, ...]]:
@@ -45,10 +45,10 @@ def test_the_exporter_is_told_of_the_plan_that_the_stand_in_counts_against(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LANGFUSE_BASE_URL", raising=False)
-    told = effective.of_stack(Settings(), DEFAULTS, tmp_path, READER, "http://127.0.0.1:3000", "core")
+    told = effective.of_stack(Settings(), DEFAULTS, tmp_path, SERVER, "http://127.0.0.1:3000", "core")
     assert told.sources.langfuse.plan == "core"
     command = parts.langfuse(Place(tmp_path, DEFAULTS), "cloud", "core").command
     assert command[command.index("--plan") + 1] == "core"
-    silent = effective.of_stack(Settings(), DEFAULTS, tmp_path, READER, "http://127.0.0.1:3000")
+    silent = effective.of_stack(Settings(), DEFAULTS, tmp_path, SERVER, "http://127.0.0.1:3000")
     assert silent.sources.langfuse.plan == "self-hosted"
     assert "--plan" not in parts.langfuse(Place(tmp_path, DEFAULTS), "v4").command

@@ -29,7 +29,7 @@ from demo.database.server import EmbeddedPostgres
 from demo.platform import incidents
 from demo.stack import database, effective, figures, grafana, parts, ports, prepare, record, secrets, status, steps
 from demo.stack.child import State, last_line
-from demo.stack.effective import Reader
+from demo.stack.effective import Server
 from demo.stack.failure import StackError
 from demo.stack.figures import Reading
 from demo.stack.parts import Place
@@ -41,7 +41,7 @@ from demo.world.model import WorldSpec
 from provisioning import config, tools, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
-READER = Reader("127.0.0.1:55432", "postgres", "observatory_reader", "disable")
+SERVER = Server("127.0.0.1:55432", "postgres", "disable")
 PORTS = {name: port + 10000 for name, port in ports.DEFAULTS.items()}
 
 
@@ -52,7 +52,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of_stack(settings: Settings, var: Path) -> Settings:
-    return effective.of_stack(settings, PORTS, var, READER, "http://127.0.0.1:13300")
+    return effective.of_stack(settings, PORTS, var, SERVER, "http://127.0.0.1:13300")
 
 
 def test_effective_settings_lead_everybody_to_the_stack(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_secrets_are_private_and_kept(tmp_path: Path) -> None:
 
 def test_every_server_listens_on_loopback_and_no_secret_is_in_a_command(tmp_path: Path) -> None:
     place = Place(tmp_path, PORTS)
-    for name in ("postgres_reader_password", "postgres_dsn"):
+    for name in ("observatory_grafana_admin_password", "postgres_read_dsn"):
         secrets.write(tmp_path / "secrets" / name, "hush")
     binary = Path(sys.executable)
     made = [
@@ -411,14 +411,14 @@ def test_the_wanted_world() -> None:
     assert wanted.as_arguments() == ("--seed", "0", "--scale", "0.5", "--days", "30", "--fresh", "--history", "7")
 
 
-def test_readers_get_a_role_of_their_own_or_the_owners(tmp_path: Path, postgres_with_password: str) -> None:
-    assert database.reader(postgres_with_password, tmp_path).user == "observatory_reader"
+def test_only_who_may_make_roles_can_bring_the_stack_up(postgres_with_password: str) -> None:
+    found = database.server(postgres_with_password)
+    assert (found.database, found.sslmode) == ("postgres", "disable")
+    assert database.role_dsn(found, "x", "a/b") == f"postgresql://x:a%2Fb@{found.host}/postgres?sslmode=disable"
     with psycopg.connect(postgres_with_password, autocommit=True) as connection:
         connection.execute("CREATE ROLE humble LOGIN PASSWORD 'meek'")
-    humble = postgres_with_password.replace("postgres:right", "humble:meek")
-    found = database.reader(humble, tmp_path)
-    assert (found.user, found.database, found.sslmode) == ("humble", "postgres", "disable")
-    assert (tmp_path / "secrets" / "postgres_reader_password").read_text() == "meek"
+    with pytest.raises(StackError, match="ALTER ROLE humble CREATEROLE"):
+        database.server(postgres_with_password.replace("postgres:right", "humble:meek"))
 
 
 def test_the_embedded_database_is_started_again(tmp_path: Path) -> None:

@@ -111,3 +111,20 @@ CREATE TABLE analytics.audit_log (
 );
 CREATE INDEX audit_log_at ON analytics.audit_log (at);
 COMMENT ON TABLE analytics.audit_log IS 'Who changed what. Its writers can add rows, not change or remove them';
+
+-- What Alertmanager's webhook said: Prometheus forgets why an alert fired once its series are gone. One row a change of state.
+CREATE TABLE analytics.alert_events (
+    fingerprint  text NOT NULL,
+    starts_at    timestamptz NOT NULL,
+    status       text NOT NULL CHECK (status IN ('firing', 'resolved')),
+    received_at  timestamptz NOT NULL,
+    ends_at      timestamptz,
+    alertname    text NOT NULL,
+    severity     text NOT NULL,
+    environment  text NOT NULL,
+    agent        text NOT NULL,
+    labels       jsonb NOT NULL,
+    annotations  jsonb NOT NULL,
+    PRIMARY KEY (fingerprint, starts_at, status)
+);
+CREATE INDEX alert_events_received_at ON analytics.alert_events (received_at);
