@@ -20,6 +20,7 @@ import requests
 
 from demo.sinks import page, runbooks, slack
 from demo.sinks.inbox import Inbox
+from exporters.database.migrations import migrate
 
 
 def free_port() -> int:
@@ -211,6 +212,8 @@ def test_alert_history_waits_for_the_database(sinks: Running, database: str) -> 
         assert answer.json() == {"accepted": 1}
     assert "2 events wait" in requests.get(f"{sinks.url}/healthz", timeout=5).json()["note"]
     (sinks.var / "secrets").mkdir()
+    with psycopg.connect(database, autocommit=True) as connection:
+        migrate(connection)
     (sinks.var / "secrets" / "postgres_owner_dsn").write_text(database)
     requests.post(f"{sinks.url}/alerts", json=notification("resolved", "2026-11-20T10:09:00Z"), timeout=5).raise_for_status()
     columns = "status, alertname, severity, environment, agent, ends_at IS NULL, labels->>'agent'"
