@@ -35,7 +35,21 @@ _STARTED, _ENDED = "conversations_started", "conversations_ended"
 _COST = FACTS[CALLS].sums.index("cost_nano")
 _CONVERSATION_COST = FACTS[AGENTS].sums.index("conversation_cost_nano")
 _CACHE_READ = TOKEN_TYPES.index("cache_read")
-_QUERIES = ("costs", "conversations", "cache_savings")
+
+YIELDS: dict[str, tuple[str, ...]] = {
+    "costs": (
+        "platform_cost_usd",
+        "platform_budget_spent_ratio",
+        "platform_budget_forecast_usd",
+        "platform_budget_exhaustion_timestamp_seconds",
+    ),
+    "conversations": ("platform_cost_per_conversation_usd", "platform_cost_per_success_usd"),
+    "cache_savings": ("platform_cache_savings_usd",),
+}
+"""The metrics that each query gives."""
+
+ABOUT = ("platform_budget_limit_usd",)
+"""What is known without a query."""
 
 
 class CostCollector:
@@ -50,7 +64,7 @@ class CostCollector:
         self.max_age = max(duration_seconds(settings.exporter.max_age), 2 * self.interval)
         self.snapshot: Snapshot | None = None
         limit = settings.exporter.series_limit
-        self._journal = Journal(self.name, Source.LANGFUSE, _QUERIES, seat.without_secrets, limit)
+        self._journal = Journal(self.name, Source.LANGFUSE, YIELDS, seat.without_secrets, limit)
 
     def collect(self, now: float) -> None:
         at, up = datetime.fromtimestamp(now, UTC), False

@@ -9,6 +9,13 @@ from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.request_budget import GENERAL, METRICS
 from exporters.snapshot import Sample, sample
 
+INTERFACE_YIELDS = (
+    "exporter_api_requests_total",
+    "exporter_api_budget_limit",
+    "exporter_api_budget_remaining",
+    "exporter_api_next_poll_timestamp_seconds",
+)
+
 
 def interface_samples(client: LangfuseClient, next_polls: Mapping[str, float]) -> Iterator[Sample]:
     """`next_polls`: when the kinds of endpoints that are asked regularly will be asked next, in seconds since the epoch."""

@@ -27,7 +27,7 @@ from exporters.langfuse.calls import Call, read_call, read_score
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.figures import counter_samples, in_windows, totals, window_samples
 from exporters.langfuse.following import Listing, Pace, follow
-from exporters.langfuse.interface import interface_samples
+from exporters.langfuse.interface import INTERFACE_YIELDS, interface_samples
 from exporters.langfuse.ledger import Ledger
 from exporters.langfuse.price_list import Prices, store_prices
 from exporters.langfuse.prices import PriceList
@@ -42,6 +42,32 @@ _REQUESTS = 4
 
 _NOT_INSTALLED = ("42P01", "3F000", "42703")
 """PostgreSQL's codes of a table, schema or column that is not there."""
+
+
+YIELDS: dict[str, tuple[str, ...]] = {
+    "counters": (
+        "langfuse_generations_total",
+        "langfuse_tokens_total",
+        "langfuse_cost_usd_total",
+        "langfuse_unpriced_calls_total",
+        "langfuse_generation_duration_seconds",
+        "langfuse_time_to_first_token_seconds",
+        "langfuse_scores_total",
+        "langfuse_score_sum",
+        "langfuse_ledger_corrections_total",
+    ),
+    "windows": (
+        "langfuse_window_calls",
+        "langfuse_window_errors",
+        "langfuse_window_tokens",
+        "langfuse_window_cost_usd",
+        "langfuse_window_latency_seconds",
+    ),
+}
+"""The metrics that each query gives."""
+
+ABOUT = ("exporter_ledger_lag_seconds", "exporter_reconciliation_ratio", *INTERFACE_YIELDS)
+"""The metrics about the reading itself."""
 
 
 class LedgerCollector:

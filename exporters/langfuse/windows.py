@@ -30,7 +30,7 @@ from exporters.langfuse.aggregates import (
     usage_samples,
 )
 from exporters.langfuse.client import LangfuseClient
-from exporters.langfuse.interface import interface_samples
+from exporters.langfuse.interface import INTERFACE_YIELDS, interface_samples
 from exporters.langfuse.month_end import month_start
 from exporters.langfuse.price_list import Prices
 from exporters.langfuse.request_budget import METRICS
@@ -40,9 +40,33 @@ from exporters.snapshot import Sample, Snapshot, sample
 SETTLE_SECONDS = 30.0
 _RUN_SECONDS, _HISTORY_SECONDS = 180.0, 3600.0
 _ALWAYS = ("usage_mtd", "usage_24h", "latency_24h", "latency_mtd")
-_SELDOM = ("cost_per_day", "token_types_24h", "token_types_mtd", "conversations_24h", "conversations_mtd")
 _SELDOM_SECONDS, _SELDOM_RUNS = 900.0, 6
 """What changes slowly, or costs the server more, is asked on every sixth run at most, and so adds one question to each."""
+
+_USAGE = (
+    "langfuse_window_calls",
+    "langfuse_window_errors",
+    "langfuse_window_tokens",
+    "langfuse_window_cost_usd",
+    "platform_cost_usd",
+)
+_BUDGETS = (
+    "platform_budget_spent_ratio",
+    "platform_budget_forecast_usd",
+    "platform_budget_exhaustion_timestamp_seconds",
+)
+YIELDS: dict[str, tuple[str, ...]] = {
+    "cost_per_day": (),
+    "usage_mtd": (*_USAGE, *_BUDGETS),
+    "usage_24h": _USAGE,
+    **dict.fromkeys(("latency_24h", "latency_mtd"), ("langfuse_window_latency_seconds",)),
+    **dict.fromkeys(("token_types_24h", "token_types_mtd"), ("langfuse_window_tokens", "platform_cache_savings_usd")),
+    **dict.fromkeys(("conversations_24h", "conversations_mtd"), ("platform_cost_per_conversation_usd",)),
+}
+"""The metrics that each query gives."""
+
+ABOUT = ("platform_budget_limit_usd", *INTERFACE_YIELDS)
+"""What is known without a query."""
 
 
 class WindowsCollector:
@@ -60,7 +84,7 @@ class WindowsCollector:
         self._journal = Journal(
             self.name,
             Source.LANGFUSE,
-            (*_ALWAYS, *_SELDOM),
+            YIELDS,
             client.without_secrets,
             settings.exporter.series_limit,
         )
@@ -75,7 +99,7 @@ class WindowsCollector:
             end -= timedelta(milliseconds=1)
         questions = self._questions(end, now)
         up = False
-        self._journal.begin(keep={*_ALWAYS, *_SELDOM} - questions.keys())
+        self._journal.begin(keep=YIELDS.keys() - questions.keys())
         try:
             self._ask_all(questions, end.timestamp(), now)
             up = True
