@@ -162,6 +162,24 @@ def status(config: Path | None, dsn_file: Path | None, form: str) -> None:
 
 
 @db.command()
+@click.argument("sources", nargs=-1, required=True)
+@_config
+@_dsn_file
+def rebuild(sources: tuple[str, ...], config: Path | None, dsn_file: Path | None) -> None:
+    """Count SOURCES anew, after a restore or a truncation of their tables. `observatory db status` says which need it.
+
+    Counters never fall: they become the greater of what was counted and what is found. Interrupted, it leaves no trace.
+    """
+    from provisioning.database.admin import administration, installed
+    from provisioning.database.rebuilding import rebuild_sources
+
+    settings = _settings(config)
+    with administration(dsn_file) as connection:
+        installed(connection)
+        rebuild_sources(connection, settings, sources, click.echo)
+
+
+@db.command()
 @_config
 @_dsn_file
 @_dry_run("how many rows are too old")

@@ -113,3 +113,27 @@ def test_a_role_that_is_not_ours_gets_no_login(platform: Connection, observatory
     result = observatory("install", "--config", "site.yaml")
     assert result.exit_code == 2
     assert "'postgres' is no role of ours" in result.output
+
+
+def test_a_source_is_counted_anew_on_command(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of())
+    platform.execute("UPDATE analytics.sources SET rebuild_needed = true, problem = 'it was restored' WHERE source = 'tickets'")
+    result = observatory("rebuild", "tickets", "messages")
+    assert result.exit_code == 0, result.output
+    assert "tickets: counted anew, 2 rows" in result.output and "messages: counted anew, 3 rows" in result.output
+    row = platform.execute("SELECT rebuild_needed, problem FROM analytics.sources WHERE source = 'tickets'").fetchone()
+    assert row == (False, None)
+    assert platform.execute("SELECT sum(n) FROM analytics.counters WHERE fact = 'tickets_created'").fetchone() == (2,)
+    again = observatory("rebuild", "tickets")
+    assert again.exit_code == 0, again.output
+    assert platform.execute("SELECT sum(n) FROM analytics.counters WHERE fact = 'tickets_created'").fetchone() == (2,)
+
+
+def test_only_what_is_counted_can_be_counted_anew(platform: Connection, observatory: Observatory, tmp_path: Path) -> None:
+    install(platform, settings_of())
+    result = observatory("rebuild", "ticket")
+    assert result.exit_code == 2 and "did you mean tickets?" in result.output
+    (tmp_path / "site.yaml").write_text("database: {relations: {chunks: {absent: true}}}\n")
+    result = observatory("rebuild", "chunks", "--config", "site.yaml")
+    assert result.exit_code == 2 and "this platform has no chunks" in result.output
+    assert observatory("rebuild").exit_code == 2
