@@ -22,7 +22,10 @@ keep() { # NAME TEXT
 }
 of() { cat "secrets/$1"; }
 keep postgres_password "$(random)"
-keep postgres_reader_password "$(random)"
+for role in advance read grafana_admin grafana_business; do
+    keep "observatory_${role}_password" "$(random)"
+done
+keep user_key "$(hexadecimal)"
 keep grafana_admin_password "$(random)"
 keep langfuse_public_key "pk-lf-$(random)"
 keep langfuse_secret_key "sk-lf-$(random)"
@@ -33,7 +36,9 @@ keep langfuse_encryption_key "$(hexadecimal)"
 keep slack_webhook_url "http://sinks:8025/slack"
 # Connection strings follow the passwords above.
 printf 'postgresql://postgres:%s@postgres:5432/platform' "$(of postgres_password)" >secrets/postgres_owner_dsn
-printf 'postgresql://observatory_reader:%s@postgres:5432/platform' "$(of postgres_reader_password)" >secrets/postgres_reader_dsn
+for role in advance read; do
+    printf 'postgresql://observatory_%s:%s@postgres:5432/platform' "$role" "$(of "observatory_${role}_password")" >"secrets/postgres_${role}_dsn"
+done
 cat >secrets/langfuse.env <<END
 DATABASE_URL=postgresql://langfuse:$(of langfuse_database_password)@langfuse-postgres:5432/langfuse
 CLICKHOUSE_PASSWORD=$(of langfuse_clickhouse_password)

@@ -168,7 +168,7 @@ def test_secrets_are_made_declared_and_used(
     subprocess.run([scripts / "secrets.sh"], check=True, capture_output=True)
     assert made == {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}, "a second run keeps them"
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
-    assert made["postgres_password"] != made["postgres_reader_password"]
+    assert made["postgres_password"] != made["observatory_grafana_admin_password"]
 
     declared = set(compose["secrets"])
     assert declared <= set(made)
@@ -256,7 +256,7 @@ def test_paths_inside_built_files_exist_in_their_container(
         assert path.startswith("/artefacts/grafana/dashboards"), path
         assert any(built.startswith(path.removeprefix("/artefacts/")) for built in artefacts)
     sources = artefacts["grafana/provisioning/datasources/observatory.yml"].decode()
-    assert "$__file{/run/secrets/postgres_reader_password}" in sources
+    assert "$__file{/run/secrets/observatory_grafana_admin_password}" in sources
     assert "http://prometheus:9090" in sources and "postgres:5432" in sources
 
 
