@@ -48,10 +48,13 @@ def register(connection: Connection, form: Form, mode: Mode) -> None:
     watermark = CAPTURES[mode].first_watermark(connection, form)
     backfilled = mode == "snapshot"
     connection.execute(
-        "INSERT INTO analytics.sources (source, mode, driving, system_identifier, watermark, backfill_time, backfill_key)"
+        "INSERT INTO analytics.sources (source, mode, driving, system_identifier, watermark, backfill_time, backfill_key,"
+        " backfill_total)"
         " SELECT %(source)s, %(mode)s, to_regclass(nullif(%(driving)s, ''))::oid,"
         " (SELECT system_identifier::text FROM pg_control_system()),"
-        " %(watermark)s, CASE WHEN %(old)s THEN 'infinity'::timestamptz END, CASE WHEN %(old)s THEN '' END"
+        " %(watermark)s, CASE WHEN %(old)s THEN 'infinity'::timestamptz END, CASE WHEN %(old)s THEN '' END,"
+        " coalesce((SELECT CASE WHEN reltuples < 0 THEN pg_relation_size(oid) / 100 ELSE reltuples END FROM pg_class"
+        " WHERE %(old)s AND oid = to_regclass(nullif(%(driving)s, ''))), 0)"
         " ON CONFLICT (source) DO NOTHING",
         {
             "source": form.source.name,

@@ -21,18 +21,24 @@ Tier = Literal["minutes", "hours", "days"]
 _Key = tuple[str, tuple[str, ...]]
 _SUMS = ", ".join(f"analytics.total({column})" for column in FIGURES)
 
-_FRESH = ("fact", "labels", "coalesce(bucket, -1)", *COUNTED)
-_NOTHING = ", ".join(["NULL::bigint"] * SUMS)
-_LATELY = f"SELECT {', '.join(_FRESH)} FROM analytics.fresh UNION ALL SELECT '', '', -1, n, {_NOTHING} FROM analytics.folds"
-"""What was counted since the last fold; the row without a fact tells how often was folded."""
+_FRESH = f"SELECT fact, labels, coalesce(bucket, -1), {', '.join(COUNTED)} FROM analytics.fresh"
+_NO_SUMS = ", ".join(["NULL::bigint"] * SUMS)
+_MOMENT = f"SELECT '', pg_current_snapshot()::text, -1, n, {_NO_SUMS} FROM analytics.folds"
+"""The last row of each answer: of which moment it is, and how often was folded before."""
 
 _HISTOGRAMS = ", ".join(HISTOGRAM_COLUMNS)
+_NO_HISTOGRAMS = ", ".join(["NULL::bigint"] * len(HISTOGRAM_COLUMNS))
 _ALL = (
-    f"SELECT lately.*, {', '.join(['NULL::bigint'] * len(HISTOGRAM_COLUMNS))} FROM ({_LATELY}) AS lately"
-    f" UNION ALL SELECT fact, array_to_string(labels, E'\\x1f'), NULL, {', '.join(COUNTED)}, {_HISTOGRAMS}"
-    " FROM analytics.totals"
+    f"SELECT fact, array_to_string(labels, E'\\x1f') AS labels, -1 AS bucket, {', '.join(COUNTED)}, {_HISTOGRAMS}"
+    f" FROM analytics.totals UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM ({_FRESH}) AS fresh"
+    f" UNION ALL SELECT moment.*, {_NO_HISTOGRAMS} FROM ({_MOMENT}) AS moment"
 )
-"""The same, and the totals, which have no number of a bucket."""
+
+
+def _lately(snapshot: str) -> str:
+    """What was not visible in a snapshot. Few rows stand in `fresh`, so they are all looked at."""
+    _, xmax, running = snapshot.split(":")
+    return f"{_FRESH} WHERE stamp >= '{xmax}'::xid8 OR stamp = ANY ('{{{running}}}'::xid8[]) UNION ALL {_MOMENT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +57,32 @@ class Cell:
 
 
 class Totals:
-    """All counters and stocks since counting began. What was read is kept, and read again only when it was folded anew."""
+    """All counters and stocks since counting began. What was read is kept; only what was counted since is read again.
+
+    What is new in `analytics.fresh` is found as new rows of a source are: by the snapshot of the last reading.
+    """
 
     def __init__(self) -> None:
         self._folds = -1
-        self._base: dict[_Key, list[int]] = {}
+        self._snapshot = ""
+        self._figures: dict[_Key, list[int]] = {}
         self._cells: dict[_Key, Cell] = {}
 
     def read(self, connection: Connection) -> list[Cell]:
         """What was counted up to now, inside a transaction of the caller."""
-        folds, lately = _lately(connection.execute(_LATELY.encode()))
-        if folds != self._folds:
+        rows = [] if self._folds < 0 else connection.execute(_lately(self._snapshot).encode()).fetchall()
+        if not rows or rows[-1][3] != self._folds:
+            self._figures, self._cells = {}, {}
             rows = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
-            folds, lately = _lately(row[: len(_FRESH)] for row in rows if row[2] is not None)
-            self._base = {_key(*row[:2]): [value or 0 for value in row[3:]] for row in rows if row[2] is None}
-            self._cells = {key: _cell(*key, figures) for key, figures in self._base.items()}
-            self._folds = folds
-        cells = dict(self._cells)
-        for key, added in lately.items():
-            base = self._base.get(key)
-            cells[key] = _cell(*key, added if base is None else [a + b for a, b in zip(base, added, strict=True)])
-        return list(cells.values())
+        *counted, (_, self._snapshot, _, self._folds, *_) = rows
+        changed: dict[tuple[str, str], _Key] = {}
+        for fact, labels, bucket, *figures in counted:
+            key = changed.get((fact, labels))
+            if key is None:
+                key = changed[fact, labels] = fact, tuple(labels.split(SEPARATOR)) if labels else ()
+            _add(self._figures.setdefault(key, [0] * len(FIGURES)), bucket, figures)
+        self._cells |= {key: _cell(*key, self._figures[key]) for key in changed.values()}
+        return list(self._cells.values())
 
 
 def totals(connection: Connection) -> list[Cell]:
@@ -90,28 +101,12 @@ def window(connection: Connection, tier: Tier, facts: Iterable[str], since: date
     return [_cell(fact, tuple(labels), figures) for fact, labels, *figures in cursor]
 
 
-def _key(fact: str, labels: str) -> _Key:
-    return fact, tuple(labels.split(SEPARATOR)) if labels else ()
-
-
-def _lately(rows: Iterable[Sequence[Any]]) -> tuple[int, dict[_Key, list[int]]]:
-    """The number of folds, and figures of each cell from the rows of `analytics.fresh`."""
-    folds, found = 0, {}
-    known: dict[tuple[str, str], list[int]] = {}
-    for fact, labels, bucket, *counted in rows:
-        if fact == "":
-            folds = counted[0]
-            continue
-        figures = known.get((fact, labels))
-        if figures is None:
-            figures = known[fact, labels] = [0] * len(FIGURES)
-            found[_key(fact, labels)] = figures
-        for place, value in enumerate(counted):
-            if value:
-                figures[place] += value
-        if bucket >= 0:
-            figures[len(COUNTED) + bucket] += counted[0]
-    return folds, found
+def _add(figures: list[int], bucket: int, added: Sequence[int | None]) -> None:
+    for place, value in enumerate(added):
+        if value:
+            figures[place] += value
+    if bucket >= 0 and added[0]:
+        figures[len(COUNTED) + bucket] += added[0]
 
 
 def _cell(fact: str, labels: tuple[str, ...], figures: Sequence[Any]) -> Cell:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from contract.data_plane import Retention
@@ -17,9 +17,16 @@ STEP_ROWS = 5_000
 
 
 def horizons(retention: Retention, now: datetime) -> dict[Tier, datetime]:
-    """From when on the buckets of each tier are kept."""
-    kept: dict[Tier, str] = {"minute": retention.minute, "hour": retention.hour, "day": retention.day}
-    return {tier: now - timedelta(seconds=duration_seconds(length)) for tier, length in kept.items()}
+    """From when on the buckets of each tier are kept: begins of buckets, for one that is kept in part is kept."""
+    minute, hour, day = (
+        now.astimezone(UTC) - timedelta(seconds=duration_seconds(length))
+        for length in (retention.minute, retention.hour, retention.day)
+    )
+    return {
+        "minute": minute.replace(second=0, microsecond=0),
+        "hour": hour.replace(minute=0, second=0, microsecond=0),
+        "day": day.replace(hour=0, minute=0, second=0, microsecond=0),
+    }
 
 
 def step(connection: Connection, tier: Tier, before: datetime, rows: int = STEP_ROWS) -> int:

@@ -20,6 +20,9 @@ _COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
 STOCK = "stock:"
 """Stands before the names of stocks, which live in the same tables as facts."""
 
+# Among the CTEs keys are looked up by an `IN (…)` that cannot become a join, and is hashed. The planner believes CTEs to be
+# small, and would loop over one for each row of the other when they are not.
+
 _TRUNCATED = "the table was truncated: how many rows there are is only known after `observatory db rebuild`"
 
 
@@ -177,7 +180,10 @@ def _changes(source: Source, since: str | None) -> str:
     rows = [_fact(fact, since) for fact in source.facts]
     rows += [_stock(stock) for stock in source.stocks]
     if (seen := source.last_seen) is not None:
-        moved = "SELECT at, 1::bigint AS w FROM met UNION ALL SELECT last_at, -1 FROM met WHERE last_at IS NOT NULL"
+        moved = (
+            "SELECT at, 1::bigint AS w FROM met WHERE (at > last_at) IS NOT FALSE"
+            " UNION ALL SELECT last_at, -1 FROM met WHERE at > last_at"
+        )
         rows.append(_row(seen.fact, _bucket("at", since), (), {}, None, f"({moved}) AS moved"))
     totals = ", ".join(f"analytics.total({column}) AS {column}" for column in COUNTED)
     changed = " OR ".join(f"analytics.total({column}) <> 0" for column in COUNTED)
@@ -198,7 +204,7 @@ def _fact(fact: Fact, since: str | None) -> str:
     else:
         rows = (
             f"(SELECT DISTINCT ON ({fact.once}) 1::bigint AS w, * FROM after WHERE ({fact.when})"
-            f" AND {fact.once} IN (SELECT key FROM once_{fact.name}) ORDER BY {fact.once}, {fact.at}) AS firsts"
+            f" AND ({fact.once} IN (SELECT key FROM once_{fact.name})) IS TRUE ORDER BY {fact.once}, {fact.at}) AS firsts"
         )
     return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums, bucket, rows)
 
@@ -247,21 +253,13 @@ def _last_seen(source: Source) -> Iterator[str]:
         f" GROUP BY 1, {minute(seen.at)}) AS minutes GROUP BY 1)"
     )
     yield (
-        "known AS MATERIALIZED (SELECT user_id, last_at, earlier_at FROM analytics.user_seen"
-        " WHERE user_id = ANY (ARRAY(SELECT user_id FROM seen)))"
+        "met AS MATERIALIZED (SELECT user_id, seen.at, seen.earlier_at, known.last_at, known.earlier_at AS known_earlier_at"
+        " FROM seen LEFT JOIN analytics.user_seen AS known USING (user_id))"
     )
-    yield (
-        "met AS MATERIALIZED (SELECT seen.user_id, seen.at, known.last_at FROM seen LEFT JOIN known USING (user_id)"
-        " WHERE known.last_at IS NULL OR seen.at > known.last_at)"
-    )
-    earlier = ", ".join(
-        f"CASE WHEN {minute(at)} < {minute('greatest(seen.at, known.last_at)')} THEN {at} END"
-        for at in ("seen.at", "known.last_at")
-    )
+    before = ", ".join(f"CASE WHEN {minute(at)} < {minute('greatest(at, last_at)')} THEN {at} END" for at in ("at", "last_at"))
     yield (
         "noted AS (INSERT INTO analytics.user_seen AS u (user_id, last_at, earlier_at)"
-        " SELECT user_id, greatest(seen.at, known.last_at), greatest(seen.earlier_at, known.earlier_at,"
-        f" {earlier}) FROM seen LEFT JOIN known USING (user_id) ORDER BY user_id"
+        f" SELECT user_id, greatest(at, last_at), greatest(earlier_at, known_earlier_at, {before}) FROM met ORDER BY user_id"
         " ON CONFLICT (user_id) DO UPDATE SET last_at = excluded.last_at, earlier_at = excluded.earlier_at"
         " WHERE (u.last_at, u.earlier_at) IS DISTINCT FROM (excluded.last_at, excluded.earlier_at))"
     )

@@ -62,11 +62,13 @@ CREATE TABLE analytics.fresh (
     labels  text COLLATE "C" NOT NULL,
     bucket  integer,
     n       bigint NOT NULL,
-    s1 bigint, s2 bigint, s3 bigint, s4 bigint, s5 bigint, s6 bigint
+    s1 bigint, s2 bigint, s3 bigint, s4 bigint, s5 bigint, s6 bigint,
+    stamp   xid8 NOT NULL DEFAULT pg_current_xact_id()
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 COMMENT ON TABLE analytics.fresh IS
     'What was counted since the last fold: changes of buckets of time (at is the minute), and of totals alone where at is NULL. '
-    'Labels are joined by the character 31; bucket is the number of a histogram''s bucket';
+    'Labels are joined by the character 31; bucket is the number of a histogram''s bucket, '
+    'stamp the transaction';
 
 CREATE TABLE analytics.folds (n bigint NOT NULL) WITH (fillfactor = 10);
 INSERT INTO analytics.folds VALUES (0);

@@ -1,0 +1,140 @@
+"""Folding, reading and deleting what was counted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contract.data_plane import Retention
+from exporters.rollups import retention
+from exporters.rollups.read import Cell, Totals, totals, window
+from tests.rollups.counted import NOON, Counted
+
+_VIEWS = ("minutes", "hours", "days")
+
+
+@pytest.fixture(autouse=True)
+def _installed(counted: Counted) -> None:
+    counted.install()
+
+
+def _said(counted: Counted) -> dict[str, list[Any]]:
+    found = {
+        name: counted.connection.execute(f"SELECT * FROM analytics.{name} ORDER BY 1, 2".encode()).fetchall()
+        for name in ("counters", "stocks")
+    }
+    for view in _VIEWS:
+        found[view] = counted.connection.execute(
+            f"SELECT fact, labels, bucket, sum(n), sum(s1), sum(h2), sum(h9) FROM analytics.{view}"
+            " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3".encode()
+        ).fetchall()
+    return found
+
+
+def _some(counted: Counted, hours: int = 0) -> None:
+    at = NOON + timedelta(hours=hours)
+    for status, milliseconds in (("success", 100.0), ("success", 900.0), ("failure", 100.0), ("timeout", None)):
+        counted.execution(status, at, milliseconds, end_time=at)
+    counted.execution("in_progress", at, None, end_time=None)
+
+
+def test_a_fold_changes_nothing_that_is_read(counted: Counted) -> None:
+    for hours in (0, 30, 30):
+        _some(counted, hours)
+        counted.advance()
+    before = _said(counted)
+    assert counted.fold()
+    assert counted.one("SELECT count(*) FROM analytics.fresh") == 0
+    assert _said(counted) == before
+    assert counted.fold() == 0
+    _some(counted, 30)
+    counted.advance()
+    both = _said(counted)
+    counted.fold()
+    assert _said(counted) == both != before
+
+
+def test_two_do_not_fold_at_once(counted: Counted) -> None:
+    _some(counted)
+    counted.advance()
+    with counted.connect() as other, counted.transaction(other):
+        from exporters.rollups.fold import fold
+
+        assert fold(other)
+        assert counted.fold() is None
+
+
+def _by_cell(cells: list[Cell]) -> dict[tuple[str, tuple[str, ...]], Cell]:
+    return {(cell.fact, cell.labels): cell for cell in cells}
+
+
+def test_totals_that_are_kept_equal_totals_read_anew(counted: Counted) -> None:
+    kept = Totals()
+    for step in range(6):
+        _some(counted, step)
+        counted.run("DELETE FROM app.agent_executions WHERE status = 'in_progress'")
+        counted.advance()
+        if step in (2, 3):
+            counted.fold()
+        assert _by_cell(kept.read(counted.connection)) == _by_cell(totals(counted.connection))
+    assert _by_cell(kept.read(counted.connection)) == _by_cell(totals(counted.connection))
+
+
+def test_totals_miss_nothing_that_is_counted_late(counted: Counted) -> None:
+    kept = Totals()
+    kept.read(counted.connection)
+    counted.execution()
+    counted.insert("users", {"id": 1, "created_at": NOON, "role": "customer", "status": "active"})
+    with counted.connect() as other:
+        with counted.transaction(other):
+            from exporters.rollups.advance import advance
+
+            assert advance(other, counted.forms["executions"])
+            with counted.transaction() as connection:
+                assert advance(connection, counted.forms["users"])
+            assert [cell.fact for cell in kept.read(counted.connection)] == ["users_created", "stock:users"]
+        facts = {cell.fact for cell in kept.read(counted.connection)}
+    assert facts == {"users_created", "stock:users", "executions_started", "executions_ended"}
+
+
+def test_cells_hold_sums_and_histograms_as_declared(counted: Counted) -> None:
+    _some(counted)
+    counted.advance()
+    for _ in range(2):
+        found = _by_cell(totals(counted.connection))
+        ended = found["executions_ended", ("alpha", "1", "production", "success", "success", "")]
+        assert (ended.n, ended.sums) == (2, (1_000_000, 20, 0, 0))
+        assert len(ended.histogram) == 28
+        assert [number for number, count in enumerate(ended.histogram) if count] == [2, 10]
+        late = found["executions_ended", ("alpha", "1", "production", "timeout", "failed", "timeout")]
+        assert (late.n, sum(late.histogram)) == (1, 1)
+        assert found["stock:executions_in_progress", ("alpha", "production")].n == 1
+        counted.fold()
+
+
+def test_a_window_begins_with_its_bucket(counted: Counted) -> None:
+    for hours in (0, 1, 2):
+        _some(counted, hours)
+    counted.advance()
+    since = NOON.replace(second=0) + timedelta(hours=1)
+    (started,) = window(counted.connection, "minutes", ["executions_started"], since)
+    assert started == Cell("executions_started", ("alpha", "1", "production"), 10, (), ())
+
+
+def test_old_buckets_go_in_small_steps(counted: Counted) -> None:
+    for hours in range(5):
+        _some(counted, hours)
+    counted.advance()
+    counted.fold()
+    counters = counted.counters("executions_ended")
+    horizon = retention.horizons(Retention(hour="32d"), NOON + timedelta(days=32, hours=3))["hour"]
+    deleted = []
+    while not deleted or deleted[-1]:
+        with counted.transaction() as connection:
+            deleted.append(retention.step(connection, "hour", horizon, rows=4))
+    assert deleted == [4, 4, 4, 0]
+    assert counted.one("SELECT min(bucket) FROM analytics.rollup_hour") == NOON.replace(second=0) + timedelta(hours=3)
+    assert retention.count(counted.connection, "hour", horizon) == 0
+    assert counted.counters("executions_ended") == counters
