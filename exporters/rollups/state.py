@@ -57,12 +57,13 @@ def states(connection: Connection) -> list[State]:
 
 
 def lock(connection: Connection, source: str) -> State | None:
-    """The state of a source, which nobody else advances until the transaction ends; None when somebody does, or never will.
+    """The state of a source, which nobody else advances until the transaction ends; None when somebody does, and when it
+    is not counted or was halted.
 
     A locked row is read as it is now, not as it was when the statement began. So what another process has just counted is seen.
     """
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM analytics.sources WHERE source = %s FOR UPDATE SKIP LOCKED",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM analytics.sources WHERE source = %s AND NOT halted FOR UPDATE SKIP LOCKED",  # noqa: S608
         (source,),
     ).fetchone()
     return State(*row) if row else None

@@ -5,14 +5,14 @@ A step is four small numbers and a word, so that a failing list of steps can be 
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 
-from contract.relations import APP_SCHEMA
+from contract.data_plane import Mapped
+from contract.relations import APP_SCHEMA, RELATIONS
 from exporters.database.mapping import Mapping
 from exporters.database.migrations import migrate
 from exporters.database.sessions import limits
@@ -27,9 +27,20 @@ from tests.rollups.model import MEANINGS, Truth, told
 from tests.rollups.stories import STEPS, Stories
 from tests.rollups.writers import Platform, Writer, create_tables
 
-RELATIONS = ("agents", "agent_executions", "conversations", "tickets", "kb_searches")
+STAGED = ("agents", "agent_executions", "conversations", "tickets", "kb_searches")
 WRITERS, EXPORTERS = 3, 2
-_COUNTS = ("fresh", "totals", "rollup_minute", "rollup_hour", "rollup_day", "shadows", "retractions", "seen", "sources", "firsts")
+_COUNTS = (
+    "fresh",
+    "totals",
+    "rollup_minute",
+    "rollup_hour",
+    "rollup_day",
+    "shadows",
+    "retractions",
+    "seen",
+    "sources",
+    "firsts",
+)
 _MORTAL = {"fresh": "INSERT", "shadows": "INSERT OR DELETE OR UPDATE", "retractions": "DELETE", "sources": "UPDATE"}
 """Tables at whose change the advancing backend may die, and the kind of change."""
 _WAYS = ("",) * 6 + ("kill", "die", "error", "overtaken", "overtaken", "commit", "commit")
@@ -47,8 +58,8 @@ class Step:
 
 
 def install(connection: psycopg.Connection[Any]) -> None:
-    """The platform's tables with our column and triggers, schema `analytics`, and the places where a backend may be made to die."""
-    create_tables(connection, RELATIONS)
+    """The platform's tables with our column and triggers, schema `analytics`, and places where a backend can be made to die."""
+    create_tables(connection, STAGED)
     migrate(connection)
     mapping = _mapping()
     for name, meaning in MEANINGS.items():
@@ -75,10 +86,7 @@ def install(connection: psycopg.Connection[Any]) -> None:
 
 
 def _mapping() -> Mapping:
-    from contract.data_plane import Mapped
-    from contract.relations import RELATIONS as ALL
-
-    return Mapping({name: Mapped(absent=name not in RELATIONS) for name in ALL})
+    return Mapping({name: Mapped(absent=name not in STAGED) for name in RELATIONS})
 
 
 class Stage:
@@ -176,19 +184,20 @@ class Play:
         who, way, place = step.who % EXPORTERS, _WAYS[step.pick % len(_WAYS)], step.value
         connection = self.stage.exporters[who]
         self.looked = self.seen = self.platform.rows(self.meaning.relation)
-        statements = 0
+        statements: list[str] = []
 
         def before(text: str) -> None:
-            nonlocal statements
-            statements += 1
-            if statements == 2 + place % 3:  # the limits come first, then the lock, then what the mode asks, then the step
-                self._disturb(way, step, connection, locked=statements > 2)
+            if len(statements) == 1 + place % 3:  # behind the limits come the lock, what the mode asks, and the step
+                self._disturb(way, step, connection, locked=any("FOR UPDATE" in each for each in statements))
+            statements.append(text)
             rows = self.platform.rows(self.meaning.relation)
             if "AS island" in text or "UPDATE analytics.sources" not in text:
                 self.looked = rows
             self.seen = rows
 
-        mortal = {"die": [*_MORTAL, "commit"][place % (len(_MORTAL) + 1)], "error": [*_MORTAL][place % len(_MORTAL)]}.get(way, "")
+        mortal = {"die": [*_MORTAL, "commit"][place % (len(_MORTAL) + 1)], "error": [*_MORTAL][place % len(_MORTAL)]}.get(
+            way, ""
+        )
         connection.execute("SELECT set_config('test.die', %s, false), set_config('test.way', %s, false)", (mortal, way))
         counted: Any = None
         connection.watch(before)
@@ -284,18 +293,11 @@ class Play:
 
 def _equal(what: str, said: dict[Any, Any], true: dict[Any, Any]) -> None:
     differing = [key for key in said.keys() | true.keys() if said.get(key) != true.get(key)]
-    assert not differing, f"{what}: {[(key, said.get(key), true.get(key)) for key in sorted(differing, key=str)[:5]]} (said, true)"
+    assert not differing, (
+        f"{what}: {[(key, said.get(key), true.get(key)) for key in sorted(differing, key=str)[:5]]} (said, true)"
+    )
 
 
 def begin_now() -> datetime:
-    """A time that the writers' clocks show at first: now to the second, since one way of capture trusts clocks by five minutes."""
+    """What the writers' clocks show at first: about now, since one way of capture trusts clocks by five minutes."""
     return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-
-
-@contextlib.contextmanager
-def stage_on(dsn: str) -> Any:
-    stage = Stage(dsn)
-    try:
-        yield stage
-    finally:
-        stage.close()

@@ -1,4 +1,4 @@
-"""What roll-ups have to say, worked out row by row in plain Python from what was committed: the truth that tests hold them against.
+"""What roll-ups have to say, worked out row by row in plain Python from what was committed: the truth that tests go by.
 
 Nothing here is taken from the SQL of the roll-ups; only names of facts, labels and sums are shared, and the bounds.
 """
@@ -100,9 +100,7 @@ def _tickets(row: Row) -> Iterable[Part]:
     category = {**priority, "category": "unknown"}
     yield part("tickets_created", created, category)
     if (answered := row["first_response_at"]) is not None:
-        yield part(
-            "tickets_responded", answered, priority, buckets.TICKET, duration_us=_microseconds(created, answered)
-        )
+        yield part("tickets_responded", answered, priority, buckets.TICKET, duration_us=_microseconds(created, answered))
     if (resolved := row["resolved_at"]) is not None:
         reopened = {"reopened": "yes" if row["reopened_count"] else "no"}
         yield part(

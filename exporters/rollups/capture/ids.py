@@ -51,7 +51,7 @@ class IdsCapture:
         late = _ranges(connection, _fillers(form, gaps))
         xmin, xmax, now = above.snapshot
         left, highest = advance(gaps, last, [*late.ranges, *above.ranges], xmin=xmin, xmax=xmax, now=now)
-        watermark = json.dumps({"last": highest, "gaps": [astuple(gap) for gap in left]})
+        watermark = _written(highest, left)
         open_keys = (
             f"SELECT s.key::{form.own_types[key]} FROM analytics.shadows AS s WHERE s.source = {quoted(form.source.name)}"
         )
@@ -61,6 +61,21 @@ class IdsCapture:
             keys=gone(form),
             watermark=f"{quoted(watermark)}::jsonb",
         )
+
+
+def watermark_now(connection: Connection, form: Form) -> str:
+    """The watermark of a table all of whose visible rows were counted: gaps are looked for among the newest ids."""
+    key = form.source.key
+    newest = _ranges(connection, f"SELECT {key} AS id FROM {form.table} AS r ORDER BY 1 DESC LIMIT {PORTION}")
+    xmin, xmax, now = newest.snapshot
+    begin = newest.ranges[0][0] - 1 if newest.ranges else 0
+    is_all = sum(high - low + 1 for low, high in newest.ranges) < PORTION
+    left, highest = advance((), min(begin, 0) if is_all else begin, newest.ranges, xmin=xmin, xmax=xmax, now=now)
+    return _written(highest, left)
+
+
+def _written(last: int, gaps: tuple[Gap, ...]) -> str:
+    return json.dumps({"last": last, "gaps": [astuple(gap) for gap in gaps]})
 
 
 class _Found:

@@ -36,9 +36,9 @@ class WindowCapture:
     def touched(self, connection: Connection, form: Form, state: State) -> Touched:
         """Asks for the open transactions before the step's statement takes its snapshot: what is open then was open now."""
         name, key, time, since = quoted(form.source.name), form.source.key, form.source.contract.time, str(state.watermark)
-        horizon = _horizon(connection, since)
+        end = horizon(connection, since)
         until = _portion_end(connection, form, since) or "infinity"
-        following = f"least({_moment(until)}, {_moment(horizon)})"
+        following = f"least({_moment(until)}, {_moment(end)})"
         open_keys = f"SELECT s.key::{form.own_types[key]} FROM analytics.shadows AS s WHERE s.source = {name}"
         seen = _new_rows(form, since, until, f"{name}, r.{key}::text, r.{time}")
         return Touched(
@@ -72,7 +72,7 @@ def _moment(text: str) -> str:
     return f"{quoted(text)}::timestamptz"
 
 
-def _horizon(connection: Connection, since: str) -> str:
+def horizon(connection: Connection, since: str) -> str:
     """The earliest time that a row may carry that is committed after this moment, not before `since`.
 
     Raises HiddenTransactions.

@@ -1,0 +1,46 @@
+"""Whether the tables are still those that were counted: not another cluster, not an older state, not another table by the name.
+
+A watermark means nothing anywhere else: counting on would lose rows or count them twice. So such a source is halted, which its
+state says, until it is counted anew by `exporters.rollups.rebuild`. What was counted stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from psycopg import sql
+
+from exporters.rollups.state import Connection
+from exporters.rollups.statement import Form
+
+_NEXT = "nothing is counted until `observatory db rebuild`"
+_CHECK = """
+WITH found AS (
+    SELECT s.source, CASE
+        WHEN s.system_identifier <> (SELECT system_identifier::text FROM pg_control_system())
+            THEN 'the database lives in another cluster than the one that was counted'
+        WHEN s.mode = 'snapshot'
+             AND pg_snapshot_xmax((s.watermark #>> '{{}}')::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())
+            THEN 'the database is older than what was counted: it was restored'
+        WHEN s.driving <> to_regclass(tables.name)::oid
+            THEN 'another table has taken the place of the one that was counted'
+        END AS problem
+    FROM analytics.sources AS s JOIN (VALUES {tables}) AS tables (source, name) USING (source)
+    WHERE NOT s.halted
+)
+UPDATE analytics.sources AS s SET halted = true, rebuild_needed = true, problem = found.problem || '; ' || {following}
+FROM found WHERE found.source = s.source AND found.problem IS NOT NULL
+RETURNING s.source, s.problem
+"""
+
+
+def check(connection: Connection, forms: Mapping[str, Form]) -> dict[str, str]:
+    """Halts the sources that are not what they were; gives these with what is wrong. One query for all of them.
+
+    Call it in front of every round of steps, over the same connection: a server may be exchanged between two of them.
+    """
+    tables = [(name, form.driving) for name, form in forms.items() if form.driving]
+    if not tables:
+        return {}
+    listed = sql.SQL(", ").join(sql.SQL("({}, {})").format(*pair) for pair in tables)
+    return dict(connection.execute(sql.SQL(_CHECK).format(tables=listed, following=sql.Literal(_NEXT))).fetchall())
