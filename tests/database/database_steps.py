@@ -8,10 +8,8 @@ import psycopg
 
 from contract.data_plane import Database
 from contract.settings import Settings
-from exporters.database import installation
-from exporters.database.mapping import Mapping
-from provisioning.database import capturing
-from provisioning.database.rollup_views import rollup_queries
+from exporters.database.installation import Plan
+from provisioning.database.installing import carry_out, prepared
 
 Connection = psycopg.Connection[Any]
 
@@ -20,17 +18,12 @@ def settings_of(**database: Any) -> Settings:
     return Settings(database=Database(**database))
 
 
-def plan_of(connection: Connection, settings: Settings, logins: dict[str, str] | None = None) -> installation.Plan:
-    def captured(connection: Connection, mapping: Mapping) -> installation.Captures:
-        return capturing.captures(mapping, capturing.decisions(connection, mapping, settings))
-
-    return installation.plan(connection, settings, logins or {}, captured, rollup_queries())
+def plan_of(connection: Connection, settings: Settings) -> Plan:
+    return prepared(connection, settings, {}).plan
 
 
-def install(connection: Connection, settings: Settings) -> installation.Plan:
+def install(connection: Connection, settings: Settings) -> Plan:
     """Installs everything and begins to count; gives the plan that was carried out."""
-    todo = plan_of(connection, settings)
-    installation.install(connection, todo, lambda _: None)
-    mapping = Mapping.of(settings)
-    capturing.begin(connection, mapping, capturing.decisions(connection, mapping, settings))
-    return todo
+    todo = prepared(connection, settings, {})
+    carry_out(connection, todo, lambda _: None)
+    return todo.plan
