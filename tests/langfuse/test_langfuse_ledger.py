@@ -128,3 +128,36 @@ def test_scores(each: World) -> None:
     assert found["langfuse_scores_total", "helpful", "EVAL", "production"] == 2
     assert found["langfuse_score_sum", "helpful", "EVAL", "production"] == -1.75
     assert each.rows("SELECT string_value FROM analytics.llm_scores WHERE score_id = 'd'") == [("friendly",)]
+
+
+def test_golden_rows(each: World) -> None:
+    """Three rows whose figures were computed with the database that Langfuse uses."""
+    exporter = each.exporter()
+    each.run(exporter)
+    at = each.now[0]
+    usage = {"input": 100, "output": 50, "output_reasoning_tokens": 20, "input_cached_tokens": 30, "total": 200}
+    priced = {"input": 0.001, "output": 0.002, "total": 0.003}
+    begun = at + timedelta(microseconds=100_000)
+    first = (at + timedelta(microseconds=600_000)).timestamp()
+    each.insert(
+        call("A", begun, 2.25, usage=usage, cost=priced, completion_start=first),
+        call("B", begun, 1.0, model="unknown-model", usage={"input": 10, "total": 10}, cost={}, level="ERROR"),
+        call("C", begun, None, type="EVENT", model=None, usage={}, cost={}),
+    )
+    found = each.run(exporter)
+    a, b = ("gpt-x", "production"), ("unknown-model", "production")
+    assert found["langfuse_window_calls", *a, "1h"] == found["langfuse_window_calls", *b, "1h"] == 1
+    assert not [key for key in found if key[:2] == ("langfuse_window_calls", "unknown")], "an event is no call"
+    assert found["langfuse_window_cost_usd", *a, "1h"] == pytest.approx(0.003)
+    assert ("langfuse_window_cost_usd", *b, "1h") not in found
+    types = ("input", "output", "cache_read", "cache_write", "reasoning")
+    assert [found["langfuse_tokens_total", *a, type_] for type_ in types] == [130, 70, 30, 0, 20]
+    assert [found["langfuse_tokens_total", *b, type_] for type_ in types] == [10, 0, 0, 0, 0]
+    assert found["langfuse_generation_duration_seconds", *a] == (1, 2.25)
+    assert found["langfuse_generation_duration_seconds", *b] == (1, 1.0)
+    assert found["langfuse_time_to_first_token_seconds", *a] == (1, 0.5)
+    assert ("langfuse_time_to_first_token_seconds", *b) not in found
+    assert found["langfuse_window_errors", *b, "1h"] == 1
+    found = each.run(exporter, 40 * MINUTE)
+    ratios = [found["exporter_reconciliation_ratio", measure] for measure in ("calls", "tokens", "cost_usd")]
+    assert ratios == [1, 1, pytest.approx(1)]
