@@ -67,6 +67,11 @@ class Ledger:
             )
             return claimed.rowcount == 1
 
+    def release(self, source: str) -> None:
+        """Takes a claim back: it came to nothing, and whoever comes next is to ask."""
+        with self._seat.transaction() as connection:
+            connection.execute("UPDATE analytics.sync_state SET asked_at = NULL WHERE source = %s", (source,))
+
     def move(self, source: str, before: Reading, after: Reading) -> None:
         """Changes the place in a list alone. Raises Overtaken."""
         with self._seat.transaction() as connection:

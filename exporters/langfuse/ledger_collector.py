@@ -155,7 +155,11 @@ class LedgerCollector:
             return Answer((), 0)
         begun = time.monotonic()
         pace = Pace(self._reread, now - self._history, begun + _PRESENT_SECONDS, begun + min(_PAST_SECONDS, self.interval / 3))
-        return Answer((), follow(listing, self._ledger, self._client, now, pace).rows)
+        try:
+            return Answer((), follow(listing, self._ledger, self._client, now, pace).rows)
+        except (QueryFailed, SourceDown):
+            self._ledger.release(listing.name)
+            raise
 
     def _read_call(self, row: Mapping[str, Any]) -> Call:
         return read_call(row, self._price_list, self._user_key)

@@ -134,6 +134,20 @@ def test_one_of_several_exporters_asks(here: World) -> None:
     assert asked["2xx"] <= 2, "the health page and the price list"
 
 
+def test_whoever_failed_asks_again_at_once(here: World) -> None:
+    exporter = here.exporter()
+    here.run(exporter)
+    here.standin.faults.add(Fault(kind="unavailable", path="/api/public/v2/observations", times=None))
+    for _ in range(2):
+        here.now[0] += MINUTE
+        with psycopg.connect(here.dsn, autocommit=True) as connection:
+            connection.execute("UPDATE analytics.sync_state SET asked_at = asked_at - interval '1 minute'")
+        for _ in range(2):
+            exporter.collect(here.now[0].timestamp())
+            found = figures(exporter, here.now[0])
+            assert found["exporter_query_success", "langfuse", "observations"] == 0, "nobody else has asked meanwhile"
+
+
 def test_silence_ages_the_figures_and_loses_nothing(here: World) -> None:
     exporter, chance = here.exporter(), random.Random(3)
     here.run(exporter)
