@@ -17,10 +17,9 @@ import psycopg
 from psycopg import sql
 
 from contract.analytics import ANALYTICS_SCHEMA, READABLE, Audience
-from contract.relations import RELATIONS
 from exporters.database.catalogue import Name, Server
 from exporters.database.plan import Statement, Step
-from exporters.database.views import has_own, own_name
+from exporters.database.views import own_names
 
 
 class Role(StrEnum):
@@ -87,7 +86,7 @@ def grant_step() -> Step:
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, every),
         *_ours(schema),
         *(statement for role in DASHBOARDS for statement in _dashboards(role)),
-        *(_select(own_name(name), Role.SELF_SERVICE) for name, relation in RELATIONS.items() if has_own(relation)),
+        *(_select(name, Role.SELF_SERVICE) for name in own_names()),
     ]
     return Step("rights of the roles in our schema", tuple(statements), repeated=True)
 

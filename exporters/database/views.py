@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from contract.analytics import ANALYTICS_SCHEMA, shown_columns, shown_name
+from contract.analytics import ANALYTICS_SCHEMA, READABLE, shown_columns, shown_name
 from contract.data_plane import Database
 from contract.relations import RELATIONS, Relation, Shown
 from exporters.database.catalogue import Name, Table
@@ -18,6 +18,8 @@ from exporters.database.plan import Statement, Step
 
 CLAIM = "observatory.user_key"
 """The setting in which a service that checked who is asking names the user key, with SET LOCAL."""
+
+_CALLS = "llm_calls"
 
 View = tuple[str, Statement]
 """A view of schema analytics: its name and its query."""
@@ -38,6 +40,11 @@ def own_name(relation: str) -> str:
 
 def has_own(relation: Relation) -> bool:
     return _user_column(relation) is not None
+
+
+def own_names() -> list[str]:
+    """All views of a user's own rows."""
+    return [own_name(name) for name in (*(name for name, relation in RELATIONS.items() if has_own(relation)), _CALLS)]
 
 
 def _user_column(relation: Relation) -> str | None:
@@ -88,12 +95,23 @@ def own(mapping: Mapping, relation: Relation, tables: dict[Name, Table]) -> Stat
     )
 
 
+def own_calls() -> Statement:
+    """The query of a user's own model calls, in the ledger by the very key."""
+    columns = (name for name in READABLE[_CALLS].columns if name != "user_key")
+    return sql.SQL("SELECT {} FROM {} WHERE user_key = current_setting({}, true)").format(
+        sql.SQL(", ").join(sql.Identifier(name) for name in columns),
+        sql.Identifier(ANALYTICS_SCHEMA, _CALLS),
+        sql.Literal(CLAIM),
+    )
+
+
 def platform_views(mapping: Mapping, settings: Database, tables: dict[Name, Table]) -> Iterator[View]:
     """The views of all relations. They are barriers: no condition of a reader sees a row before theirs."""
     for relation in RELATIONS.values():
         yield relation.name, redacted(mapping, relation, settings)
         if has_own(relation):
             yield own_name(relation.name), own(mapping, relation, tables)
+    yield own_name(_CALLS), own_calls()
 
 
 def view_step(connection: psycopg.Connection[Any], views: Iterable[View], anew: bool = False) -> Step | None:

@@ -51,6 +51,7 @@ def test_a_users_own_rows_come_by_index(platform: Connection) -> None:
     platform.execute("SET enable_seqscan = off")
     found = plan(platform, "SELECT * FROM analytics.own_conversations")
     assert "observatory_conversations_user_id" in found and "user_keys_user_key" in found, found
+    assert "llm_calls_user_key" in plan(platform, "SELECT * FROM analytics.own_llm_calls")
 
 
 def test_keys_of_users_are_looked_up_only_where_they_are_read(platform: Connection) -> None:

@@ -167,6 +167,26 @@ def test_users_see_their_own_rows_by_the_claimed_key(platform: Connection) -> No
             platform.execute("SELECT FROM analytics.tickets")
 
 
+def test_users_see_their_own_model_calls(platform: Connection) -> None:
+    prepare(platform)
+    mine, other = user_keys.pseudonym(KEY, "1"), user_keys.pseudonym(KEY, "2")
+    for call, key in (("a", mine), ("b", other), ("c", None)):
+        platform.execute(
+            "INSERT INTO analytics.llm_calls (observation_id, user_key, agent, environment, model, type, level, status,"
+            " started_at, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, total_tokens,"
+            " changed_at)"
+            " VALUES (%s, %s, 'helper', 'production', 'm', 'GENERATION', 'DEFAULT', 'success', now(), 1, 1, 0, 0, 0, 2, now())",
+            (call, key),
+        )
+    with acting(platform, Role.SELF_SERVICE):
+        with platform.transaction():
+            platform.execute("SELECT set_config('observatory.user_key', %s, true)", (mine,))
+            assert platform.execute("SELECT observation_id FROM analytics.own_llm_calls").fetchall() == [("a",)]
+        assert platform.execute("SELECT observation_id FROM analytics.own_llm_calls").fetchall() == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            platform.execute("SELECT FROM analytics.llm_calls")
+
+
 def test_a_ticket_names_its_people_by_their_keys(platform: Connection) -> None:
     prepare(platform)
     with acting(platform, Role.GRAFANA_BUSINESS):
