@@ -78,11 +78,11 @@ def horizon(connection: Connection, since: str) -> str:
     Raises HiddenTransactions.
     """
     row = connection.execute(
-        "SELECT count(*) FILTER (WHERE state IS NULL),"
+        "SELECT count(*) FILTER (WHERE backend_type IS NULL),"
         " (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()),"
         " greatest(least(min(xact_start), clock_timestamp()) - %s * interval '1 second', %s::timestamptz)::text"
-        " FROM pg_stat_activity"
-        " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+        " FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND coalesce(backend_type, 'client backend') = 'client backend'",
         (SKEW_SECONDS, since),
     ).fetchone()
     assert row is not None
