@@ -18,24 +18,28 @@ To read what was counted:
 - Active users: fact `users_last_seen` has each user once, in the bucket of the latest own message; the sum over the buckets
   of a window is the number of users active in it. `users_active_in_week(cohort, week)` counts users of a cohort (week of
   creation) active in a week.
-- `read.py` gives all this to the process in few queries, as plain rows; `Fact.yields` says which metrics they are.
+- `users_active_history(window_name, at, n)`: users active in windows that ended at past moments.
+- `read.Totals().read(connection)` gives all counters and stocks as plain rows, and reads again only what was counted since;
+  `read.window` sums a tier; `state.states` tells how far each source is. `Fact.yields` says which metrics these are.
 
 To count (each inside a transaction under limits, UTC, as `exporters.database.sessions` opens it):
 
-- `forms.forms(connection, mapping)` once a process and after errors; `advance.register(connection, form, mode)` at
-  installation, after the column, the index (partial, `WHERE observatory_xid IS NOT NULL`) and
-  `triggers.trigger_statements(mapping, source)`;
+- `forms.forms(connection, mapping)` once a process and after errors; `advance.register(connection, form, mode)` at every
+  installation and upgrade, after the column, the index (partial, `WHERE observatory_xid IS NOT NULL`) and
+  `triggers.trigger_statements(mapping, source)`: it makes the function that `planned.py` describes;
 - `advance.news(connection, forms)` says which sources have something new, `advance.advance(connection, form)` counts one of
   them;
-- `fold.fold(connection, …)` once a minute moves `analytics.fresh` into the tiers; `backfill.step(connection, form)` counts a
-  chunk of the rows from before the column; `retention.step(connection, …)` deletes a few old buckets.
+- `fold.fold(connection, …)` once a minute moves `analytics.fresh` into the tiers, `active_users.note(connection, now)` notes
+  active users in every minute; `backfill.step(connection, form, rows)` counts a chunk of the rows from before the column;
+  `retention.step(connection, tier, before)` deletes a few old buckets.
 
 A way of capture is a class in `capture/` (see `capture.Capture`) that is entered in `advance.CAPTURES`.
 
 Exactness. Watermark, counts and memory change in one statement under the lock of the source's row. A version of a row that
 came and went between two steps was never there. Corrections of a row move what it gave from one bucket to another; counters
-only add what is new, so the total of a corrected figure stays and the new one is added. Deletion of a row changes stocks
-only: what happened, happened. Labels that come from other tables are those at the time of counting; for rows that were
-remembered as open they are kept, for a final row that is corrected they are looked up anew: when the joined row has changed
-in between, the old bucket keeps one and the new label gets minus one, until a rebuild.
+only add what is new, so the total of a corrected figure stays and the new one is added; a bucket of a histogram counts as a
+label here. Deletion of a row changes stocks only: what happened, happened. Labels that come from other tables are those at
+the time of counting; for rows that were remembered as open they are kept, for a final row that is corrected they are looked
+up anew: when the joined row has changed in between, the old bucket keeps one and the new label gets minus one, until a
+rebuild.
 """
