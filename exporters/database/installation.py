@@ -167,11 +167,15 @@ class _Work:
 
     def roles(self, logins: Passwords[str, str]) -> list[Step]:
         """Roles and their logins, or who has to make them. Nothing else can be done without the roles."""
+        stored = {role: stored_password(self.connection, role, password) for role, password in logins.items()}
+        steps = list(role_steps(self.server, stored))
         if self.server.may_create_roles:
-            stored = {role: stored_password(self.connection, role, password) for role, password in logins.items()}
-            return list(role_steps(self.server, stored))
+            return steps
         if missing(self.server):
             raise RolesMissing(self.server.user, list(role_steps(self.server, {})))
+        self.requests += [
+            Request(f"{self.server.user} may not change roles; without this they cannot log in", step) for step in steps
+        ]
         return []
 
     def add(self, table: Table, steps: Iterable[Step], otherwise: str) -> None:

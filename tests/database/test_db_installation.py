@@ -11,11 +11,13 @@ from database_steps import Connection, install, plan_of, settings_of
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from exporters.database import migrations
+from exporters.database import installation, migrations
 from exporters.database.catalogue import Server, server
 from exporters.database.installation import MappingRefused, RolesMissing
 from exporters.database.roles import Role, role_steps
 from exporters.database.sessions import connect
+from provisioning.database.admin import statements
+from provisioning.database.installing import prepared
 
 Observatory = Callable[..., Result]
 
@@ -143,6 +145,9 @@ def test_an_owner_who_is_no_superuser_can_install(platform: Connection, database
         with connect(make_conninfo(database, user="plain_owner")) as owner:
             todo = install(owner, settings_of())
             assert todo.before == () and todo.requests == ()
+            (request,) = prepared(owner, settings_of(), {"observatory_read": "correct horse"}).plan.requests
+            assert "they cannot log in" in request.reason
+            assert "LOGIN PASSWORD '***'" in request.step.as_sql(owner)
             assert owner.execute("SELECT count(*) > 10 FROM analytics.sources").fetchone() == (True,)
     finally:
         platform.execute("DROP OWNED BY plain_owner CASCADE")
@@ -214,3 +219,17 @@ def test_passwords_are_neither_printed_nor_sent(
     row = platform.execute("SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = 'observatory_read'").fetchone()
     assert row is not None and row[0] and row[1].startswith("SCRAM-SHA-256$")
     platform.execute("ALTER ROLE observatory_read NOLOGIN PASSWORD NULL")
+
+
+def test_without_roles_and_the_right_to_make_them_nothing_is_begun(
+    platform: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is printed then holds no password, stored or not: it is for somebody else."""
+    nobody = Server("somebody", False, True, frozenset(), 150000, False)
+    monkeypatch.setattr(installation, "server", lambda _connection: nobody)
+    with pytest.raises(RolesMissing) as said:
+        prepared(platform, settings_of(), {"observatory_read": "correct horse"})
+    text = statements(said.value)
+    assert 'CREATE ROLE "observatory_advance"' in text
+    assert "PASSWORD" not in text
+    assert not migrations.exists(platform)
