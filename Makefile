@@ -5,7 +5,7 @@ ARGS ?=
 PY := .venv/bin/python
 OBSERVATORY := .venv/bin/observatory
 
-.PHONY: help venv venv-test tools node up down build check doctor preview pictures bench test lint lock pin secrets clean
+.PHONY: help venv venv-test tools node up down build check doctor preview pictures bench test soak lint lock pin secrets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,9 +48,13 @@ bench: venv ## what the data plane costs, beside raw SQL, query-exporter and pro
 	@scripts/peer.sh
 	@$(PY) -m benchmarks $(ARGS)
 
+soak: venv-test ## random interleavings (SOAK_EXAMPLES=1000 for each way of capture), then a simulated day (ARGS="--hours 24")
+	@SOAK_EXAMPLES=$${SOAK_EXAMPLES:-1000} $(PY) -m pytest -q tests/rollups/test_property_interleavings.py
+	@$(PY) -m soak $(ARGS)
+
 lint: venv-test ## ruff and mypy
 	@.venv/bin/ruff check .
-	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo benchmarks
+	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo benchmarks soak
 
 test: venv-test tools node ## everything: style and types, unit tests, promtool, amtool, and the living parts
 	@scripts/browser.sh
