@@ -6,7 +6,7 @@ They are read anew each time they are needed, so that a changed file is enough t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,13 +92,3 @@ class Credentials:
             return secret_in(self.directory / file)
         except CredentialError as problem:
             raise CredentialError(f"no {what}: {problem}; set {variable}, or correct {key}") from None
-
-
-def postgres_dsn(settings: Settings, directory: Path, environ: Mapping[str, str]) -> Callable[[], str]:
-    """`Credentials.postgres_dsn` of these."""
-    return Credentials(settings, directory, environ).postgres_dsn
-
-
-def langfuse_access(settings: Settings, directory: Path, environ: Mapping[str, str]) -> Callable[[], LangfuseAccess]:
-    """`Credentials.langfuse` of these."""
-    return Credentials(settings, directory, environ).langfuse

@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from contract.settings import Settings
-from exporters.credentials import postgres_dsn
+from exporters.credentials import Credentials
 from exporters.journal import SourceDown
 from exporters.postgres import APPLICATION_NAME, PostgresCollector
 from exporters.postgres_queries import QUERIES, Query
@@ -184,7 +184,7 @@ def test_a_malformed_connection_string_is_not_repeated(dsn: str) -> None:
 
 def test_no_connection_string_at_all(tmp_path: Path) -> None:
     settings = Settings.model_validate({"sources": {"postgres": {"dsn_file": "secrets/dsn"}}})
-    exporter = PostgresCollector(settings, postgres_dsn(settings, tmp_path, {}))
+    exporter = PostgresCollector(settings, Credentials(settings, tmp_path, {}).postgres_dsn)
     said = reason(exporter)
     assert str(tmp_path / "secrets/dsn") in said
     assert "OBSERVATORY_POSTGRES_DSN" in said

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.settings import Settings
-from exporters.credentials import CredentialError, LangfuseAccess, langfuse_access
+from exporters.credentials import CredentialError, Credentials, LangfuseAccess
 from exporters.journal import QueryFailed, SourceDown
 from exporters.langfuse.client import LangfuseClient, number
 from exporters.langfuse.request_budget import GENERAL, METRICS, RequestBudget, seconds_to_wait
@@ -255,24 +255,24 @@ def test_keys_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
         {"sources": {"langfuse": {"base_url": "http://lf", "public_key_file": "pk", "secret_key_file": "deep/sk"}}}
     )
     with pytest.raises(CredentialError, match=r"no public key of Langfuse: .*/pk: No such file.*set LANGFUSE_PUBLIC_KEY"):
-        langfuse_access(settings, tmp_path, {})()
+        Credentials(settings, tmp_path, {}).langfuse()
     (tmp_path / "pk").write_text("pk-1\n")
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/sk").write_text("\n")
-    access = langfuse_access(settings, tmp_path, {})
+    access = Credentials(settings, tmp_path, {}).langfuse
     with pytest.raises(CredentialError, match="is empty"):
         access()
     (tmp_path / "deep/sk").write_text(SECRET + "\n")
     assert access() == LangfuseAccess("http://lf", "pk-1", SECRET), "files are read anew"
     assert SECRET not in repr(access())
     environ = {"LANGFUSE_BASE_URL": "http://other/", "LANGFUSE_PUBLIC_KEY": "pk-2", "LANGFUSE_SECRET_KEY": "sk-2"}
-    assert langfuse_access(settings, tmp_path, environ)() == LangfuseAccess("http://other", "pk-2", "sk-2")
+    assert Credentials(settings, tmp_path, environ).langfuse() == LangfuseAccess("http://other", "pk-2", "sk-2")
     with pytest.raises(CredentialError, match=r"set LANGFUSE_PUBLIC_KEY, or sources\.langfuse\.public_key_file"):
-        langfuse_access(Settings(), tmp_path, {})()
+        Credentials(Settings(), tmp_path, {}).langfuse()
 
 
 def test_missing_keys_are_a_reason_and_no_request(server: ScriptedServer, tmp_path: Path) -> None:
-    asked = LangfuseClient(langfuse_access(Settings(), tmp_path, {}), RequestBudget("self-hosted"), SOON)
+    asked = LangfuseClient(Credentials(Settings(), tmp_path, {}).langfuse, RequestBudget("self-hosted"), SOON)
     with pytest.raises(SourceDown, match="no public key"):
         asked.metrics(QUERY)
     assert server.requests == []
