@@ -33,14 +33,6 @@ class Pace:
     past_until: float
 
 
-@dataclass(frozen=True)
-class Followed:
-    """What a run did: rows that it saw, and where reading stands."""
-
-    rows: int
-    reading: Reading
-
-
 class Listing(Generic[_Row]):
     """One list. `read` makes a row of the ledger, or None; `at` is its time; `write` takes a page."""
 
@@ -79,8 +71,9 @@ class Listing(Generic[_Row]):
         return len(rows), after
 
 
-def follow(listing: Listing[Any], ledger: Ledger, client: LangfuseClient, now: datetime, pace: Pace) -> Followed:
-    """Reads on, page by page; every page that was written stays. What another exporter reads at the same time is left to it.
+def follow(listing: Listing[Any], ledger: Ledger, client: LangfuseClient, now: datetime, pace: Pace) -> int:
+    """Reads on, page by page, and gives the number of rows that it saw. Every page that was written stays; what another
+    exporter reads at the same time is left to it.
 
     Raises QueryFailed or SourceDown when Langfuse does not answer, DatabaseDown or StatementRefused when PostgreSQL does not.
     """
@@ -93,7 +86,7 @@ def follow(listing: Listing[Any], ledger: Ledger, client: LangfuseClient, now: d
             if rows is not None and not reading.cursor and window.end >= now:
                 break
             if time.monotonic() > pace.present_until or client.budget.remaining(GENERAL) == 0:
-                return Followed(seen, reading)
+                return seen
         while time.monotonic() < pace.past_until and client.budget.spare(GENERAL) != 0:
             if (past := reading.past_window(pace.oldest)) is None:
                 break
@@ -101,7 +94,7 @@ def follow(listing: Listing[Any], ledger: Ledger, client: LangfuseClient, now: d
             seen += rows or 0
     except Overtaken:
         LOG.debug("another exporter reads on", extra=pairs(list=listing.name))
-    return Followed(seen, reading)
+    return seen
 
 
 def _step(

@@ -156,7 +156,7 @@ class LedgerCollector:
         begun = time.monotonic()
         pace = Pace(self._reread, now - self._history, begun + _PRESENT_SECONDS, begun + min(_PAST_SECONDS, self.interval / 3))
         try:
-            return Answer((), follow(listing, self._ledger, self._client, now, pace).rows)
+            return Answer((), follow(listing, self._ledger, self._client, now, pace))
         except (QueryFailed, SourceDown):
             self._ledger.release(listing.name)
             raise

@@ -82,10 +82,6 @@ class Reading:
             return replace(done, position=window.end)
         return replace(done._again(now, reread), read_until=max(self.read_until, opened))
 
-    def caught_up(self, window: Window, now: datetime) -> bool:
-        """Whether a window, once read, reaches the present."""
-        return not window.past and window.end >= now
-
     def too_much(self, window: Window) -> Reading:
         """After a window that Langfuse could not answer in its time: the next is half as long, and begins at the same end."""
         step = max((window.end - window.begin) / 2, SHORTEST_STEP)
