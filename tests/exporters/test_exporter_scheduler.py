@@ -201,13 +201,16 @@ def test_threads_outlive_endless_waits_and_a_page_that_cannot_be_made(caplog: py
     refused.behave = down(retry_after=99999999999.0)
     slow.timeout = slow.interval = 1e11
 
+    begun = threading.Event()
+
     def about() -> Iterator[Sample]:
         yield sample("exporter_scrapes_refused_total", value=1)
-        if refused.runs:
+        if begun.is_set():
             raise MemoryError("no page")
 
     publication = Publication([refused, slow], about=about)
     before = publication.page
+    begun.set()
     scheduler = Scheduler([refused, slow], publication.refresh)
     with caplog.at_level(logging.ERROR, "observatory.exporter"):
         scheduler.start()
