@@ -15,7 +15,7 @@ TOOL = LLM
 WORKFLOW = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 SESSION = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14400.0)
 TICKET = (
-    60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 57600.0, 86400.0, 172800.0, 259200.0, 604800.0, 1209600.0,
+    60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 57600.0, 86400.0, 172800.0, 259200.0, 604800.0, 864000.0,
 )  # fmt: skip
 DB = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 SEARCH = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -26,11 +26,17 @@ TOKENS = tuple(4.0**n for n in range(14))
 def bound_matcher(bound: float) -> str:
     """The `le` matcher for one bucket bound, right for every spelling.
 
-    Prometheus 2 keeps `le="5"` as scraped, Prometheus 3 rewrites it to `le="5.0"`; a whole number must match both.
+    Prometheus 2 keeps `le="5"` as scraped, Prometheus 3 rewrites it to `le="5.0"`, and from a million on Go writes an exponent:
+    a whole number must match all of them.
 
-    >>> bound_matcher(5), bound_matcher(0.5)
-    ('le=~"5|5[.]0"', 'le="0.5"')
+    >>> bound_matcher(5), bound_matcher(0.5), bound_matcher(4.0**10)
+    ('le=~"5|5[.]0"', 'le="0.5"', 'le=~"1048576|1048576[.]0|1[.]048576e[+]06"')
     """
-    if bound == int(bound):
-        return f'le=~"{int(bound)}|{int(bound)}[.]0"'
-    return f'le="{bound:g}"'
+    if bound != int(bound):
+        return f'le="{bound:g}"'
+    spellings = [f"{int(bound)}", f"{int(bound)}[.]0"]
+    if bound >= 1e6:
+        digits = f"{int(bound)}"
+        rest = digits[1:].rstrip("0")
+        spellings.append(f"{digits[0]}{'[.]' * bool(rest)}{rest}e[+]{len(digits) - 1:02d}")
+    return f'le=~"{"|".join(spellings)}"'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import promql_parser
 import psycopg
 import pytest
@@ -43,6 +45,20 @@ def test_buckets_rise_and_contain_the_bounds_that_objectives_use() -> None:
     ):
         assert list(bounds) == sorted(set(bounds))
     assert {0.1, 0.5, 2.0, 5.0, 12.5} <= set(buckets.AGENT)
+
+
+@pytest.mark.parametrize(
+    ("bound", "spellings"),
+    [
+        (5.0, ("5", "5.0")),
+        (1_000_000.0, ("1000000", "1000000.0", "1e+06")),
+        (4.0**13, ("67108864", "67108864.0", "6.7108864e+07")),
+    ],
+)
+def test_a_bound_is_matched_in_every_spelling(bound: float, spellings: tuple[str, ...]) -> None:
+    pattern = buckets.bound_matcher(bound).removeprefix('le=~"').removesuffix('"')
+    assert all(re.fullmatch(pattern, spelling) for spelling in spellings)
+    assert buckets.bound_matcher(0.136) == 'le="0.136"'
 
 
 @pytest.mark.parametrize("signal", SIGNALS.values(), ids=lambda signal: signal.key)
