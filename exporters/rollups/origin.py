@@ -24,6 +24,13 @@ WITH found AS (
             THEN 'the database is older than what was counted: it was restored'
         WHEN s.driving <> to_regclass(tables.name)::oid
             THEN 'another table has taken the place of the one that was counted'
+        WHEN s.mode = 'ids' AND (s.watermark ->> 'last')::bigint > ({highest})
+             AND (s.watermark ->> 'last')::bigint > (
+                SELECT max(coalesce(pg_sequence_last_value(q.seqrelid), 0))
+                FROM pg_depend AS d JOIN pg_sequence AS q ON q.seqrelid = d.objid
+                WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = s.driving AND d.deptype IN ('a', 'i')
+                AND has_sequence_privilege(q.seqrelid, 'SELECT'))
+            THEN 'the table was emptied and its ids began anew'
         END AS problem
     FROM analytics.sources AS s JOIN (VALUES {tables}) AS tables (source, name) USING (source)
     WHERE NOT s.halted
@@ -35,12 +42,28 @@ RETURNING s.source, s.problem
 
 
 def check(connection: Connection, forms: Mapping[str, Form]) -> dict[str, str]:
-    """Halts the sources that are not what they were; gives these with what is wrong. One query for all of them.
+    """Halts the sources that are not what they were; gives these with what is wrong.
 
     Call it in front of every round of steps, over the same connection: a server may be exchanged between two of them.
     """
-    tables = [(name, form.driving) for name, form in forms.items() if form.driving]
+    modes = dict(connection.execute("SELECT source, mode FROM analytics.sources WHERE NOT halted").fetchall())
+    tables = [(name, form.driving) for name, form in forms.items() if form.driving and name in modes]
     if not tables:
         return {}
-    listed = sql.SQL(", ").join(sql.SQL("({}, {})").format(*pair) for pair in tables)
-    return dict(connection.execute(sql.SQL(_CHECK).format(tables=listed, following=sql.Literal(_NEXT))).fetchall())
+    parts = {
+        "tables": sql.SQL(", ").join(sql.SQL("({}, {})").format(*pair) for pair in tables),
+        "highest": _highest([forms[name] for name, _ in tables if modes[name] == "ids"]),
+        "following": sql.Literal(_NEXT),
+    }
+    return dict(connection.execute(sql.SQL(_CHECK).format(**parts)).fetchall())
+
+
+def _highest(counted_by_ids: list[Form]) -> sql.Composable:
+    """The highest id of a source's table. The planner is spared the tables of all other sources."""
+    selects = [
+        sql.SQL("WHEN {} THEN (SELECT coalesce(max({}), 0) FROM {} AS r)").format(
+            form.source.name, sql.Identifier("r", form.source.key), sql.SQL(form.table)
+        )
+        for form in counted_by_ids
+    ]
+    return sql.SQL("CASE s.source {} END").format(sql.SQL(" ").join(selects)) if selects else sql.SQL("NULL::bigint")

@@ -183,6 +183,24 @@ def _is_there(stage: Stage, key: Any) -> bool:
     return found is not None
 
 
+def test_ids_that_begin_anew_halt_a_source(stage: Stage) -> None:
+    """Rows below the highest id that was counted would never be looked at."""
+    play = _play(stage, "tickets", "ids")
+    forms = {"tickets": play.form}
+    stage.admin.execute("CREATE SEQUENCE app.ticket_numbers OWNED BY app.tickets.id")
+    try:
+        stage.admin.execute("SELECT setval('app.ticket_numbers', 6)")
+        play.platform.writers[0].delete("tickets", max(play.platform.rows("tickets")))
+        assert origin.check(stage.admin, forms) == {}, "the newest row may be deleted"
+        stage.admin.execute("TRUNCATE app.tickets RESTART IDENTITY")
+        assert "began anew" in origin.check(stage.admin, forms)["tickets"]
+        rebuild(stage.admin, play.form)
+        assert origin.check(stage.admin, forms) == {}
+        assert ledger.stocks(stage.admin) == {}
+    finally:
+        stage.admin.execute("DROP SEQUENCE app.ticket_numbers")
+
+
 def test_stamps_of_another_cluster_are_not_counted_again_and_again(stage: Stage) -> None:
     play = _play(stage)
     stage.admin.execute("UPDATE app.agent_executions SET observatory_xid = '900000000'")
