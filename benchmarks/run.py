@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from demo.database.server import EmbeddedPostgres
+from demo.database.server import EmbeddedPostgres, ServerError
 
 # As the measurements that the bars come from were made: data in memory, durable commits.
 _TUNED = {
@@ -66,6 +67,7 @@ class Run:
     say: Callable[[str], None] = lambda _: None
     _server: EmbeddedPostgres | None = None
     _dsn: str = ""
+    _lock: IO[str] = field(init=False)
 
     def dsn(self) -> str:
         """The superuser's connection string; the server starts when it is first asked for."""
@@ -88,8 +90,15 @@ class Run:
 
     def __enter__(self) -> Run:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise ServerError(f"another benchmark is running in {self.folder}; wait for its end") from None
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.stop()
+        self._lock.close()

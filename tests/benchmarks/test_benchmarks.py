@@ -21,6 +21,7 @@ from benchmarks.measure import Bar, Measure, percentile
 from benchmarks.questions import QUESTIONS
 from benchmarks.run import TINY, Run
 from contract.catalogue import metric
+from demo.database.server import ServerError
 
 UNTIMED = {
     "answers": ["answers differ"],
@@ -98,3 +99,8 @@ def test_a_missed_bar_is_exit_code_1_and_is_said(monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == 1
     assert "render: too slow" in result.output
     assert json.loads((tmp_path / "render.json").read_text())["measures"][0]["met"] is False
+
+
+def test_two_runs_at_once_do_not_take_the_database_from_each_other(run: Run) -> None:
+    with pytest.raises(ServerError, match="another benchmark is running"), Run(run.folder):
+        pass
