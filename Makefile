@@ -59,6 +59,7 @@ lint: venv-test ## ruff and mypy
 test: venv-test tools node ## everything: style and types, unit tests, promtool, amtool, and the living parts
 	@scripts/browser.sh
 	@scripts/peer.sh
+	@scripts/pooler.sh
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lock: ## write requirements/*.lock anew (newest versions, with hashes, without index addresses)
