@@ -62,11 +62,13 @@ def remove_capture(dsn: str, table: str) -> None:
 
 
 def collectors(dsn: str, names: Sequence[str]) -> list[Collector]:
-    """The exporter's collectors of these names, which both read and write through `dsn`."""
+    """The exporter's collectors of these names, which both read and write through `dsn`. Raises ProgramError without one."""
     secrets = {"OBSERVATORY_POSTGRES_DSN": dsn, "OBSERVATORY_POSTGRES_ADVANCE_DSN": dsn}
     settings = Settings()
-    made = exporters_collectors(settings, Credentials(settings, environ=secrets))
-    return [collector for collector in made if collector.name in names]
+    made = {collector.name: collector for collector in exporters_collectors(settings, Credentials(settings, environ=secrets))}
+    if missing := set(names) - made.keys():
+        raise ProgramError(f"the exporter has no collector called {', '.join(sorted(missing))}")
+    return [made[name] for name in names]
 
 
 @dataclass
