@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from contract.metrics import Source
@@ -54,7 +54,7 @@ class DatabaseCollector:
     def collect(self, now: float) -> None:
         """Asks everything once. Raises SourceDown, with the snapshot saying so as well."""
         up = False
-        self.journal.begin()
+        self.journal.begin(self.kept(now))
         self._deadline = time.monotonic() + _CYCLE_TIMEOUTS * self.query_timeout
         self._asked = []
         try:
@@ -72,6 +72,10 @@ class DatabaseCollector:
     def ask_all(self, now: float) -> None:
         """Asks every query by `ask`. Anything but a failing query may be raised."""
         raise NotImplementedError
+
+    def kept(self, _now: float, /) -> Collection[str]:
+        """Queries that the run that begins does not ask, so that what is said of them stays."""
+        return ()
 
     def ask(self, query: str, now: float, run: Callable[[], Answer]) -> bool:
         """Runs one query under its name; whether it succeeded. What the server refuses is noted, and the next may be asked."""

@@ -1,0 +1,174 @@
+"""The collector of the figures of windows where there are roll-ups: it reads what was counted, never the platform's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from psycopg import sql
+
+from contract.settings import Settings
+from exporters.business import open_tickets
+from exporters.business.active_users import ACTIVE, ACTIVE_BEFORE, COMPARED
+from exporters.business.figures import FIGURES, PAST_DUE, Figure, Tally, samples
+from exporters.business.frame import DatabaseCollector
+from exporters.business.names import AGENTS, VERSIONS, Names
+from exporters.business.schema import schema_problem
+from exporters.business.windows import Window, windows
+from exporters.database.mapping import Mapping
+from exporters.database.sharing import Seat
+from exporters.journal import Answer, QueryFailed
+from exporters.rollups.sources.service import TICKETS
+from exporters.rollups.sources.talk import MESSAGES
+from exporters.snapshot import sample
+
+assert MESSAGES.last_seen is not None
+_SEEN = MESSAGES.last_seen.fact
+
+_FIGURES = {figure.metric.removeprefix("platform_"): figure for figure in FIGURES}
+_TIERS = {"minute": "minutes", "hour": "hours"}
+
+YIELDS: dict[str, tuple[str, ...]] = {
+    **{name: (figure.metric,) for name, figure in _FIGURES.items()},
+    "users_active": (ACTIVE,),
+    "users_active_before": (ACTIVE_BEFORE,),
+    "tickets_oldest_open": ("platform_ticket_oldest_open_age_seconds",),
+    "rollup_open_rows": ("platform_rollup_open_rows",),
+}
+"""The metrics that each query gives."""
+
+_NOTED = timedelta(minutes=5)
+"""How long before the end of a window its users may have been noted last."""
+
+_OPEN_ROWS = "SELECT source, count(key) FROM analytics.sources LEFT JOIN analytics.shadows USING (source) GROUP BY source"
+
+
+def open_ticket_rows() -> sql.Composed:
+    """The open tickets as they were counted, with the columns of their image."""
+    typed = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column.type)) for name, column in TICKETS.image.items()
+    )
+    return sql.SQL(
+        "SELECT ticket.* FROM analytics.shadows AS s, jsonb_to_record(s.image) AS ticket ({})"
+        " WHERE s.source = {} AND ticket.open"
+    ).format(typed, TICKETS.name)
+
+
+def counts(tier: str, facts: Sequence[str], within: Sequence[Window]) -> sql.Composed:
+    """Fact, labels, and how often it happened in each of these windows, which are all read from this tier."""
+    sums = (
+        sql.SQL("coalesce(analytics.total(n) FILTER (WHERE bucket >= {} AND bucket < {}), 0)").format(window.start, window.end)
+        for window in within
+    )
+    return sql.SQL(
+        "SELECT fact, labels, {sums} FROM analytics.{tier}"
+        " WHERE fact = ANY ({facts}) AND bucket >= {since} AND bucket < {until} GROUP BY fact, labels"
+    ).format(
+        sums=sql.SQL(", ").join(sums),
+        tier=sql.Identifier(_TIERS[tier]),
+        facts=list(facts),
+        since=min(window.start for window in within),
+        until=max(window.end for window in within),
+    )
+
+
+def active_before(within: Sequence[Window]) -> sql.Composed:
+    """Windows that are compared, each with the users who were active in the window that ended where it starts."""
+    compared = [
+        sql.SQL(
+            "(SELECT window_name, n FROM analytics.users_active_history WHERE window_name = {} AND at > {} AND at <= {}"
+            " ORDER BY at DESC LIMIT 1)"
+        ).format(window.name, window.start - _NOTED, window.start)
+        for window in within
+        if window.name in COMPARED
+    ]
+    return sql.SQL(" UNION ALL ").join(compared)
+
+
+class FiguresCollector(DatabaseCollector):
+    """Its cost depends on how many agents and environments there are, not on how much happened."""
+
+    def __init__(self, settings: Settings, mapping: Mapping, seat: Seat) -> None:
+        self._figures = {
+            name: figure
+            for name, figure in _FIGURES.items()
+            if not any(mapping.is_absent(relation) for relation in figure.relations)
+        }
+        self._others: dict[str, Callable[[], Answer]] = {"rollup_open_rows": self._open_rows}
+        if not mapping.is_absent("messages"):
+            self._others |= {"users_active": self._users_active, "users_active_before": self._users_active_before}
+        if not mapping.is_absent("tickets"):
+            self._others["tickets_oldest_open"] = self._oldest_open
+        self._facts = frozenset(fact for figure in self._figures.values() for fact in figure.facts)
+        queries = [AGENTS, VERSIONS, "counts", *["past_due"] * (PAST_DUE in self._facts), *self._figures, *self._others]
+        super().__init__("postgres", settings.exporter.intervals.business, settings, seat, queries, mapping)
+        self._names = Names(mapping, settings.environments)
+        self._now = datetime.fromtimestamp(0, UTC)
+        self._windows = windows(self._now)
+        self._tallies: dict[str, Tally] = {}
+
+    def ask_all(self, now: float) -> None:
+        self._now = datetime.fromtimestamp(now, UTC)
+        self._windows = windows(self._now)
+        self._tallies = {}
+        self._names.ask(self, now)
+        self.ask("counts", now, self._count)
+        if PAST_DUE in self._facts:
+            self.ask("past_due", now, self._count_past_due)
+        for name, figure in self._figures.items():
+            self.ask(name, now, partial(self._figure, figure))
+        for name, question in self._others.items():
+            self.ask(name, now, question)
+
+    def _count(self) -> Answer:
+        """How often everything happened that figures are made of, in all windows: one question a tier."""
+        facts = [*sorted(self._facts - {PAST_DUE}), _SEEN]
+        found: dict[str, dict[tuple[str, ...], dict[str, int]]] = {fact: {} for fact in facts}
+        rows_read = 0
+        for tier in _TIERS:
+            within = [window for window in self._windows if window.tier == tier]
+            rows = self.seat.rows(counts(tier, facts, within))
+            rows_read += len(rows)
+            for fact, labels, *sums in rows:
+                cell = found[fact].setdefault(tuple(labels), dict.fromkeys((window.name for window in self._windows), 0))
+                cell.update(zip((window.name for window in within), sums, strict=True))
+        self._tallies |= found
+        return Answer((), rows_read)
+
+    def _count_past_due(self) -> Answer:
+        rows = self.seat.rows(open_tickets.past_due(open_ticket_rows(), self._windows, self._now))
+        self._tallies[PAST_DUE] = open_tickets.past_due_tally(rows, self._windows)
+        return Answer((), len(rows))
+
+    def _tally(self, fact: str) -> Tally:
+        if fact not in self._tallies:
+            raise QueryFailed(f"not worked out: {fact} could not be read")
+        return self._tallies[fact]
+
+    def _figure(self, figure: Figure) -> Answer:
+        tallies = {fact: self._tally(fact) for fact in sorted(figure.facts)}
+        found = tuple(samples(figure, tallies, self._names.expected))
+        return Answer(found, sum(map(len, tallies.values())))
+
+    def _users_active(self) -> Answer:
+        seen = self._tally(_SEEN).get((), {})
+        return Answer(tuple(sample(ACTIVE, window.name, value=seen.get(window.name, 0)) for window in self._windows), 1)
+
+    def _users_active_before(self) -> Answer:
+        """As it was noted when those windows ended; nothing before counting has gone on for that long."""
+        rows = self.seat.rows(active_before(self._windows))
+        return Answer(tuple(sample(ACTIVE_BEFORE, name, value=count) for name, count in rows), len(rows))
+
+    def _oldest_open(self) -> Answer:
+        rows = self.seat.rows(open_tickets.oldest_open(open_ticket_rows(), self._now))
+        return Answer(tuple(open_tickets.ages(rows)), len(rows))
+
+    def _open_rows(self) -> Answer:
+        rows = self.seat.rows(_OPEN_ROWS)
+        return Answer(tuple(sample("platform_rollup_open_rows", name, value=count) for name, count in rows), len(rows))
+
+    def explanation(self) -> str:
+        """Roll-ups are not there, or are another version's."""
+        with self.seat.transaction() as connection:
+            return schema_problem(connection, may_be_standby=True)
