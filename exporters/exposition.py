@@ -7,7 +7,7 @@ because what stands before the values is kept from one rendering to the next. No
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import NamedTuple, cast
@@ -19,6 +19,10 @@ from exporters.snapshot import Distribution, Figure, Sample
 _METRIC, _LABELS = itemgetter(0), itemgetter(1)
 _PIECE = 2000
 """Lines that are put together at once: more would only be held in memory twice."""
+
+
+_Piece = tuple[list[Metric], list[tuple[str, ...]]]
+"""The metrics and the labels of so many series."""
 
 
 class Family(NamedTuple):
@@ -102,20 +106,38 @@ def _planned(items: Sequence[Figure]) -> list[_Samples | _Distributions]:
 
 
 class Renderer:
-    """Renders the figures of one collector. While the series stay the same, only their values are printed anew."""
+    """Renders the figures of one collector. While the series stay the same, only their values are printed anew.
+
+    Series are compared and let go piece by piece, so that the thread that answers scrapes gets its turn in between.
+    """
 
     def __init__(self) -> None:
-        self._series: tuple[list[Metric], list[tuple[str, ...]]] = ([], [])
+        self._series: list[_Piece] = []
         self._plan: list[_Samples | _Distributions] = []
 
     def families(self, figures: Iterable[Figure]) -> list[Family]:
         """Each metric with its lines; metrics by name, lines by labels."""
         items = list(figures)
-        series = (list(map(_METRIC, items)), list(map(_LABELS, items)))
-        if series != self._series:
+        if not self._same(items):
             self._plan = _planned(items)
-        self._series = series  # the newest, so that the figures of before are let go
         return [part.family(items) for part in self._plan]
+
+    def _same(self, items: Sequence[Figure]) -> bool:
+        """Whether the series are those of before; they are exchanged for the newest, so that the others are let go."""
+        before = len(self._series)
+        same = True
+        for number, begin in enumerate(range(0, len(items), _PIECE)):
+            chunk = items[begin : begin + _PIECE]
+            piece = (list(map(_METRIC, chunk)), list(map(_LABELS, chunk)))
+            if number < before:
+                same = same and piece == self._series[number]
+                self._series[number] = piece
+            else:
+                same = False
+                self._series.append(piece)
+        pieces = -(-len(items) // _PIECE)
+        del self._series[pieces:]
+        return same and pieces == before
 
 
 def _text_head(metric: Metric) -> bytes:
@@ -129,8 +151,8 @@ def _openmetrics_head(metric: Metric) -> bytes:
     return f"# HELP {name} {_escape(metric.help)}\n# TYPE {name} {metric.type}\n{unit}".encode()
 
 
-def exposition(families: Iterable[Family], content_type: str) -> bytes:
-    """All families in one form; OpenMetrics still wants its end mark.
+def pieces(families: Iterable[Family], content_type: str) -> Iterator[bytes]:
+    """All families in one form, piece by piece; OpenMetrics still wants its end mark.
 
     Lines of one metric that come from several collectors stand together, in the order in which they are given.
     """
@@ -138,9 +160,12 @@ def exposition(families: Iterable[Family], content_type: str) -> bytes:
     for family in families:
         found[family.metric.name].append(family)
     head = _openmetrics_head if content_type == OPENMETRICS else _text_head
-    pieces: list[bytes] = []
     for _, parts in sorted(found.items()):
-        pieces.append(head(parts[0].metric))
+        yield head(parts[0].metric)
         for part in parts:
-            pieces += part.lines
-    return b"".join(pieces)
+            yield from part.lines
+
+
+def exposition(families: Iterable[Family], content_type: str) -> bytes:
+    """The same at once."""
+    return b"".join(pieces(families, content_type))

@@ -3,16 +3,16 @@ values go."""
 
 from __future__ import annotations
 
-import gzip
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporters.exposition import Family, Renderer, exposition
+from exporters.exposition import Family, Renderer, exposition, pieces
 from exporters.logs import LOG, pairs
 from exporters.negotiation import OPENMETRICS, TEXT
 from exporters.scheduler import Collector
@@ -44,6 +44,12 @@ class Page:
         if content_type not in self._plain:
             self._plain[content_type] = exposition(self.families, content_type) + self.process[content_type]
         return self._plain[content_type]
+
+
+def _compressed(parts: Iterable[bytes]) -> bytes:
+    """As gzip. Part by part: the whole is never in memory, and the thread that answers scrapes gets its turn in between."""
+    compressor = zlib.compressobj(_GZIP_LEVEL, wbits=zlib.MAX_WBITS | 16)
+    return b"".join([*map(compressor.compress, parts), compressor.flush()])
 
 
 class _Shelf:
@@ -129,7 +135,7 @@ class Publication:
         openmetrics: bytes = generate_openmetrics(self._process)  # type: ignore[no-untyped-call]
         process = {TEXT: generate_latest(self._process), OPENMETRICS: openmetrics}
         compressed = {
-            form: gzip.compress(exposition(families, form) + process[form], _GZIP_LEVEL, mtime=0)
+            form: _compressed((*pieces(families, form), process[form]))
             for form, asked in self._wanted.items()
             if now - asked <= _WANTED_SECONDS
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -113,15 +114,16 @@ def _wrong_buckets(item: Distribution) -> str:
 
 def sift(samples: Iterable[Figure], source: Source) -> tuple[list[Figure], list[str]]:
     """The samples that keep the contract, and one line for each that does not."""
-    good: dict[tuple[str, tuple[str, ...]], Figure] = {}
+    good: list[Figure] = []
+    seen: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
     problems = []
     for item in samples:
-        wrong = problem(item, source)
-        key = (item.metric.name, item.labels)
-        if not wrong and key in good:
+        wrong, of_metric = problem(item, source), seen[item.metric.name]
+        if not wrong and item.labels in of_metric:
             wrong = f"{item.metric.name}{item.labels} is given twice"
         if wrong:
             problems.append(wrong)
         else:
-            good[key] = item
-    return list(good.values()), problems
+            of_metric.add(item.labels)
+            good.append(item)
+    return good, problems
