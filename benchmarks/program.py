@@ -65,9 +65,10 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     host, port = url.split("/")[2].split(":")
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise ProgramError(f"{process.args!r} ended at once; its log is {log}")
+            last = (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+            raise ProgramError(f"the program for {url} ended at once: {last} (log: {log})")
         connections = psutil.Process(process.pid).net_connections("tcp")
         if any(c.status == psutil.CONN_LISTEN and c.laddr == (host, int(port)) for c in connections):
             return
         time.sleep(0.05)
-    raise ProgramError(f"{process.args!r} does not listen on {host}:{port}; its log is {log}")
+    raise ProgramError(f"the program for {url} does not listen within {_START_SECONDS:g} s (log: {log})")
