@@ -11,6 +11,8 @@ one counts the same rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporters.rollups.capture.snapshot import STAMP, newer_than
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import Form, quoted, render
@@ -40,13 +42,14 @@ def is_installed(connection: Connection, form: Form) -> bool:
     return bool(row and row[0])
 
 
-def step(connection: Connection, form: Form) -> tuple[int, int, int] | None:
-    """Takes the step by the function: rows looked at, corrected, gone.
+def steps(connection: Connection, forms: Iterable[Form]) -> dict[str, tuple[int, int, int]]:
+    """Takes a step of each source by its function, all in one statement: rows looked at, corrected, gone, by source.
 
-    None, with nothing done, when there is much to do, or somebody else is at this source.
+    A source is missing, with nothing done, when there is much to do, or somebody else is at it. Where nothing is new nothing
+    is written.
     """
-    row = connection.execute(f"SELECT * FROM {_name(form)}()".encode()).fetchone()
-    return (row[0], row[1], row[2]) if row else None
+    each = " UNION ALL ".join(f"SELECT {quoted(form.source.name)}, step.* FROM {_name(form)}() AS step" for form in forms)
+    return {source: counts for source, *counts in connection.execute(each.encode())} if each else {}
 
 
 def _name(form: Form) -> str:
@@ -60,13 +63,22 @@ def _body(form: Form) -> str:
     new = f"SELECT FROM {form.stamped} AS r WHERE {rows[0]} LIMIT {_MOST_ROWS + 1}"
     gone = f"SELECT FROM analytics.retractions AS q WHERE q.source = {quoted(form.source.name)} LIMIT {_MOST_ROWS + 1}"
     name = quoted(form.source.name)
+    state = (
+        "SELECT s.watermark #>> '{}', coalesce(s.backfill_time, '-infinity'), coalesce(s.backfill_key, '')"
+        " INTO old_snapshot, old_time, old_key FROM analytics.sources AS s"
+        f" WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"
+    )
+    anything = " OR ".join(f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in rows)
     return (
         "#variable_conflict use_column\n"
         "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text;\n"
         "BEGIN\n"
-        "SELECT s.watermark #>> '{}', coalesce(s.backfill_time, '-infinity'), coalesce(s.backfill_key, '')"
-        " INTO old_snapshot, old_time, old_key FROM analytics.sources AS s"
-        f" WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted FOR UPDATE SKIP LOCKED;\n"
+        f"{state};\n"
+        "IF NOT FOUND THEN RETURN; END IF;\n"
+        "running := ARRAY(SELECT pg_snapshot_xip(old_snapshot));\n"
+        f"IF NOT ({anything} OR EXISTS ({gone})) THEN\n"
+        "RETURN QUERY VALUES (0::bigint, 0::bigint, 0::bigint); RETURN; END IF;\n"
+        f"{state} FOR UPDATE SKIP LOCKED;\n"
         f"IF NOT FOUND OR (SELECT count(*) FROM ({new}) AS found) > {_MOST_ROWS}"
         f" OR (SELECT count(*) FROM ({gone}) AS found) > {_MOST_ROWS} THEN RETURN; END IF;\n"
         "running := ARRAY(SELECT pg_snapshot_xip(old_snapshot));\n"

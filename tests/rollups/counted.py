@@ -67,9 +67,11 @@ class Counted:
 
     def advance(self) -> dict[str, advance.Step]:
         """Every source that has something new, one step each."""
-        steps = {}
         with self.transaction() as connection:
             names = advance.news(connection, self.forms)
+            done = advance.advance_all(connection, self.forms)
+        steps = {name: step for name, step in done.items() if name in names}
+        names = [name for name in names if name not in done]
         for name in names:
             with self.transaction() as connection:
                 step = advance.advance(connection, self.forms[name])
