@@ -137,7 +137,7 @@ _ALL = (
     _closed("state", "of a pooled connection", "active", "idle"),
     _open("status", "how it ended, or where it stands; words are mapped in contract.status", 12),
     _open("store", "vector store", 6),
-    _open("table", "table of the platform", 40),
+    _open("table", "table of the platform, or of schema analytics", 80),
     _open("tool", "tool name", 60),
     _open("statement", "number of a slow statement, as pg_stat_statements counts them", 20),
     _closed("type", "kind of token", "input", "output", "cache_read", "cache_write", "reasoning"),

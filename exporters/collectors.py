@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from contract.values import duration_seconds
+from exporters.business.collectors import business_collectors
 from exporters.credentials import CredentialError, Credentials
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
 from exporters.langfuse.collectors import langfuse_collectors
-from exporters.postgres import PostgresCollector
 from exporters.scheduler import Collector
 
 
@@ -18,10 +18,12 @@ def collectors(settings: Settings, credentials: Credentials) -> tuple[Collector,
 
     Secrets are asked for whenever a connection is made, so none of them is needed here.
     """
+    mapping, timeout = Mapping.of(settings), duration_seconds(settings.exporter.query_timeout)
+    reading = SharedSession(Session(credentials.postgres_dsn, timeout), patience=timeout)
     writing = _writing(settings, credentials)
     return (
-        PostgresCollector(settings, credentials.postgres_dsn),
-        *langfuse_collectors(settings, credentials, writing, Mapping.of(settings)),
+        *business_collectors(settings, mapping, reading, writing, credentials.user_key),
+        *langfuse_collectors(settings, credentials, writing, mapping),
     )
 
 

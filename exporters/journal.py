@@ -34,15 +34,20 @@ class SourceDown(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query gave: its samples, how many rows they come from, and whether the answer was cut at a row limit."""
+    """What a query gave: its samples, how many rows they come from, and whether the answer was cut at a row limit.
+
+    `in_order`: the samples come in the order in which they were first counted; beyond a limit the first ones keep their names.
+    """
 
     samples: tuple[Figure, ...]
     rows: int
     truncated: bool = False
+    in_order: bool = False
 
 
 @dataclass
 class _Query:
+    due: bool = False
     success: bool = False
     duration: float = 0.0
     last_success: float | None = None
@@ -77,9 +82,12 @@ class Journal:
         self.last_failure = ""
 
     def begin(self, keep: Iterable[str] = ()) -> None:
-        """A run begins: until it has answered, no query succeeded, save those that this run does not ask."""
+        """A run begins: until it has answered, no query succeeded, save those that this run does not ask.
+
+        Nothing is said of a query before the first run that asks it.
+        """
         for name in self._queries.keys() - set(keep):
-            self._queries[name].success = False
+            self._queries[name].due, self._queries[name].success = True, False
 
     def ask(self, name: str, as_of: float, run: Callable[[], Answer]) -> bool:
         """Runs one query and keeps what it gave; whether it succeeded.
@@ -100,7 +108,7 @@ class Journal:
         self._truncated[name] += answer.truncated
         good, problems = sift(answer.samples, self._yields)
         self._unpresentable = 0
-        within, overflowed = self._limits.apply(name, good)
+        within, overflowed = self._limits.apply(name, good, answer.in_order)
         self._overflowed[name] += overflowed
         query.reading = Reading(name, as_of, tuple(within))
         notes = problems[:3] + [f"{overflowed} rows beyond the limits of labels and series went into 'other'"] * bool(
@@ -134,6 +142,8 @@ class Journal:
     def _about(self, up: bool) -> Iterable[Figure]:
         yield sample("exporter_source_up", self.source, value=up)
         for name, query in self._queries.items():
+            if not query.due:
+                continue
             labels = (self.source, name)
             yield sample("exporter_query_success", *labels, value=query.success)
             yield sample("exporter_query_duration_seconds", *labels, value=query.duration)

@@ -79,7 +79,8 @@ class Pages:
         return Response(body, "application/json", HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _landing(self, _: Request) -> Response:
-        rows = "\n".join(_row(name, standing) for name, standing in self._scheduler.standings.items())
+        notes = {collector.name: getattr(collector, "note", "") for collector in self._scheduler.collectors}
+        rows = "\n".join(_row(name, standing, notes[name]) for name, standing in self._scheduler.standings.items())
         headers = (
             ("X-Content-Type-Options", "nosniff"),
             ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
@@ -87,11 +88,12 @@ class Pages:
         return Response(_LANDING.format(rows=rows).encode(), "text/html; charset=utf-8", headers=headers)
 
 
-def _row(name: str, standing: Standing) -> str:
+def _row(name: str, standing: Standing, note: str) -> str:
+    """`note` is what a person should know of a collector although nothing fails."""
     last, age = "never", ""
     if standing.last_success is not None:
         last = datetime.fromtimestamp(standing.last_success, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         age = f"{time.time() - standing.last_success:.0f} s"
     due = f"in {max(0.0, standing.due - time.monotonic()):.0f} s"
-    cells = (name, _state(standing), str(standing.failures), last, age, due, standing.reason)
+    cells = (name, _state(standing), str(standing.failures), last, age, due, standing.reason or note)
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

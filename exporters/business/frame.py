@@ -32,7 +32,7 @@ WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema)
 class DatabaseCollector:
     """One collector. Its subclasses say in `ask_all` what is asked; a query that fails does not keep the others from going on.
 
-    `name` is the source in `exporter_*` metrics. All times are in seconds.
+    `name` is the source in `exporter_*` metrics, `more` gives further samples for it. All times are in seconds.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class DatabaseCollector:
         self.max_age = max(duration_seconds(exporter.max_age), 2 * self.interval)
         self.snapshot: Snapshot | None = None
         self.seat = seat
+        self.more: Callable[[], Iterable[Sample]] = tuple
         self.journal = Journal(name, Source.POSTGRES, queries, seat.without_secrets, exporter.series_limit)
         self._schemas = sorted({table[0] for relation in RELATIONS if (table := mapping.driving(relation))})
         self._deadline = 0.0
@@ -99,10 +100,6 @@ class DatabaseCollector:
             return ""
         missing = ", ".join(schema for schema, _ in rows)
         return f"the database {rows[0][1]} has no schema {missing}, where the platform's tables should be" if rows else ""
-
-    def more(self) -> Iterable[Sample]:
-        """Further samples about the collector itself."""
-        return ()
 
     def abort(self) -> None:
         self.seat.abort()

@@ -52,5 +52,5 @@ def windows(now: datetime) -> tuple[Window, ...]:
 
 
 def before(of: Window) -> Window:
-    """The equally long window that ends where this one starts."""
-    return Window(of.name, of.tier, of.start - (of.end - of.start), of.start)
+    """The window that ends where this one starts, of the length in its name. Not for `mtd`, which has none."""
+    return Window(of.name, of.tier, of.start - _LENGTHS[of.name], of.start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
 from contract.settings import Settings
-from exporters.business.from_rollups import FiguresCollector
-from exporters.business.rollups import RollupsCollector
+from contract.values import duration_seconds
+from exporters.business.collectors import business_collectors
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
+from exporters.journal import SourceDown
+from exporters.scheduler import Collector
 from provisioning.cli import main
 from tests.business.figures import Figures, figures
 from tests.business.life import ENVIRONMENTS
@@ -41,25 +44,38 @@ def as_role(dsn: str, role: str) -> str:
 class Exporter:
     """The collectors of one process: they count over one connection, and read over another."""
 
-    rollups: RollupsCollector
-    figures: FiguresCollector
+    reading: SharedSession
+    writing: SharedSession
+    collectors: tuple[Collector, ...]
 
     @classmethod
-    def of(cls, dsn: str, user_key: bytes | None = None, **configuration: Any) -> Exporter:
+    def of(cls, dsn: str | Callable[[], str], user_key: str | None = None, **configuration: Any) -> Exporter:
+        """An exporter that has the two roles' rights. `dsn` may change from one connection to the next."""
         settings = Settings.model_validate({"environments": ENVIRONMENTS, **configuration})
-        mapping = Mapping.of(settings)
-        advance = SharedSession(Session(lambda: as_role(dsn, "observatory_advance"), 10.0, read_only=False), 1.0)
-        read = SharedSession(Session(lambda: as_role(dsn, "observatory_read"), 10.0), 1.0)
-        return cls(
-            RollupsCollector(settings, mapping, advance.seat(), user_key), FiguresCollector(settings, mapping, read.seat())
-        )
+        timeout = duration_seconds(settings.exporter.query_timeout)
+        now_at = dsn if callable(dsn) else lambda: dsn
+        reading = SharedSession(Session(lambda: as_role(now_at(), "observatory_read"), timeout), 5.0)
+        writing = SharedSession(Session(lambda: as_role(now_at(), "observatory_advance"), timeout, read_only=False), 5.0)
+        collectors = business_collectors(settings, Mapping.of(settings), reading, writing, lambda: user_key)
+        return cls(reading, writing, collectors)
 
-    def collect(self, now: float) -> Figures:
-        """One run of both; all that may be served then."""
-        self.rollups.collect(now)
-        self.figures.collect(now)
-        return figures(self.rollups.snapshot, now) | figures(self.figures.snapshot, now)
+    def collect(self, now: float) -> dict[str, str]:
+        """One run of each; the collectors that were down, with the reason."""
+        down = {}
+        for collector in self.collectors:
+            try:
+                collector.collect(now)
+            except SourceDown as error:
+                down[collector.name] = str(error)
+        return down
+
+    def served(self, now: float) -> Figures:
+        """All that may be served at `now`."""
+        found: Figures = {}
+        for collector in self.collectors:
+            found |= figures(collector.snapshot, now, collector.max_age)
+        return found
 
     def close(self) -> None:
-        self.rollups.close()
-        self.figures.close()
+        for collector in self.collectors:
+            collector.close()

@@ -105,6 +105,87 @@ RECENT = {
 """The same without roll-ups: what has begun within a day."""
 
 
+_RUNNING = "lower(status) IN ('in_progress', 'running', 'pending', 'queued', 'started', 'processing')"
+_VERSION = "coalesce(version, 'unknown')"
+_STATUS = STATUS.format("status")
+_ERROR_TYPE = f"""CASE WHEN error_type IN ('llm', 'tool') THEN error_type WHEN {_STATUS} = 'timeout' THEN 'timeout'
+        ELSE 'other' END"""
+
+COUNTERS = {
+    "platform_conversations_started_total": """SELECT a.name, c.environment, count(*)
+        FROM app.conversations c JOIN app.agents a ON a.id = agent_id GROUP BY 1, 2""",
+    "platform_conversations_ended_total": """SELECT a.name, c.environment,
+            CASE goal_achieved WHEN true THEN 'achieved' WHEN false THEN 'missed' ELSE 'unknown' END, count(*)
+        FROM app.conversations c JOIN app.agents a ON a.id = agent_id WHERE ended_at IS NOT NULL GROUP BY 1, 2, 3""",
+    "platform_handoffs_total": """SELECT a.name, c.environment, reason, count(*) FROM app.handoffs
+        JOIN app.conversations c ON c.id = conversation_id JOIN app.agents a ON a.id = c.agent_id GROUP BY 1, 2, 3""",
+    "platform_users_created_total": "SELECT coalesce(nullif(role, ''), 'unknown'), count(*) FROM app.users GROUP BY 1",
+    "platform_executions_started_total": f"""SELECT agent_name, {_VERSION}, environment, count(*)
+        FROM app.agent_executions GROUP BY 1, 2, 3""",
+    "platform_executions_total": f"""SELECT agent_name, {_VERSION}, environment, {_STATUS}, count(*)
+        FROM app.agent_executions WHERE NOT {_RUNNING} GROUP BY 1, 2, 3, 4""",
+    "platform_execution_errors_total": f"""SELECT agent_name, environment, {_ERROR_TYPE}, count(*)
+        FROM app.agent_executions WHERE NOT {_RUNNING} AND {_STATUS} IN ('error', 'timeout') GROUP BY 1, 2, 3""",
+    "platform_execution_tokens_total": f"""SELECT agent_name, environment, sum(coalesce(tokens_used, 0))
+        FROM app.agent_executions WHERE NOT {_RUNNING} GROUP BY 1, 2""",
+    "platform_execution_retries_total": f"""SELECT agent_name, environment, sum(retry_count)
+        FROM app.agent_executions WHERE NOT {_RUNNING} GROUP BY 1, 2""",
+    "platform_tool_calls_total": f"""SELECT tool_name, coalesce(e.environment, 'unknown'), {STATUS.format("t.status")}, count(*)
+        FROM app.tool_usage_metrics t LEFT JOIN app.agent_executions e USING (execution_id)
+        WHERE t.status <> 'in_progress' GROUP BY 1, 2, 3""",
+    "platform_workflow_runs_total": f"""SELECT workflow_type, coalesce(environment, 'unknown'), {_STATUS}, count(*)
+        FROM app.workflow_metrics WHERE NOT {_RUNNING} GROUP BY 1, 2, 3""",
+    "platform_sessions_started_total": "SELECT environment, count(*) FROM app.session_metrics GROUP BY 1",
+    "platform_sessions_ended_total": "SELECT environment, count(*) FROM app.session_metrics WHERE NOT is_active GROUP BY 1",
+    "platform_messages_total": """SELECT c.environment, m.role, count(*)
+        FROM app.messages m JOIN app.conversations c ON c.id = conversation_id GROUP BY 1, 2""",
+    "platform_message_tokens_total": """SELECT c.environment, m.role, sum(coalesce(tokens, 0))
+        FROM app.messages m JOIN app.conversations c ON c.id = conversation_id GROUP BY 1, 2""",
+    "platform_feedback_total": f"""SELECT coalesce(a.name, 'unknown'), coalesce(c.environment, 'unknown'),
+            CASE thumbs WHEN 1 THEN 'positive' ELSE 'negative' END, count(*)
+        FROM {_FEEDBACK} WHERE thumbs IN (1, -1) GROUP BY 1, 2, 3""",
+    "platform_feedback_ratings_total": f"""SELECT coalesce(c.environment, 'unknown'), rating, count(*)
+        FROM {_FEEDBACK} WHERE rating IS NOT NULL GROUP BY 1, 2""",
+    "platform_nps_answers_total": """SELECT CASE WHEN nps > 8 THEN 'promoter' WHEN nps > 6 THEN 'passive' ELSE 'detractor' END,
+            count(*) FROM app.feedback WHERE nps IS NOT NULL GROUP BY 1""",
+    "platform_tickets_created_total": f"SELECT {_PRIORITY}, count(*) FROM app.tickets GROUP BY 1",
+    "platform_tickets_resolved_total": f"SELECT {_PRIORITY}, count(resolved_at) FROM app.tickets GROUP BY 1",
+    "platform_ticket_sla_total": """SELECT kind, CASE WHEN served <= due THEN 'met' ELSE 'breached' END, count(*)
+        FROM (SELECT 'first_response', first_response_at, sla_first_response_due_at FROM app.tickets
+              UNION ALL SELECT 'resolution', resolved_at, sla_resolution_due_at FROM app.tickets) AS levels (kind, served, due)
+        WHERE served IS NOT NULL AND due IS NOT NULL GROUP BY 1, 2""",
+    "platform_ticket_reopens_total": f"SELECT {_PRIORITY}, sum(reopened_count) FROM app.tickets GROUP BY 1",
+    "platform_documents_uploaded_total": "SELECT file_type, count(*) FROM app.documents GROUP BY 1",
+    "platform_documents_processed_total": """SELECT file_type, status, count(*) FROM app.documents
+        WHERE status IN ('done', 'failed') GROUP BY 1, 2""",
+    "platform_document_chunks_made_total": "SELECT count(*) FROM app.chunks",
+    "platform_kb_searches_total": """SELECT CASE result_count WHEN 0 THEN 'empty' ELSE 'found' END, count(*)
+        FROM app.kb_searches GROUP BY 1""",
+    "platform_logins_total": """SELECT CASE WHEN result = 'failure' THEN 'failure' ELSE 'success' END, count(*)
+        FROM app.login_events GROUP BY 1""",
+    "platform_feature_uses_total": "SELECT feature, count(*) FROM app.feature_usage_events GROUP BY 1",
+}
+
+_SPAN = "extract(epoch FROM {1} - {0})::float8"
+DURATIONS = {
+    "platform_execution_duration_seconds": f"""SELECT agent_name, {_VERSION}, environment,
+            CASE {_STATUS} WHEN 'success' THEN 'success' ELSE 'failed' END, duration_ms / 1000
+        FROM app.agent_executions WHERE NOT {_RUNNING} AND {_STATUS} <> 'cancelled'""",
+    "platform_tool_call_duration_seconds": """SELECT tool_name, coalesce(e.environment, 'unknown'), t.duration_ms / 1000
+        FROM app.tool_usage_metrics t LEFT JOIN app.agent_executions e USING (execution_id) WHERE t.status <> 'in_progress'""",
+    "platform_workflow_duration_seconds": f"""SELECT workflow_type, coalesce(environment, 'unknown'),
+            {_SPAN.format("start_time", "end_time")} FROM app.workflow_metrics WHERE NOT {_RUNNING}""",
+    "platform_session_duration_seconds": f"""SELECT environment, {_SPAN.format("start_time", "end_time")}
+        FROM app.session_metrics WHERE NOT is_active""",
+    "platform_ticket_first_response_seconds": f"""SELECT {_PRIORITY}, {_SPAN.format("created_at", "first_response_at")}
+        FROM app.tickets WHERE first_response_at IS NOT NULL""",
+    "platform_ticket_resolution_seconds": f"""SELECT {_PRIORITY}, {_SPAN.format("created_at", "resolved_at")}
+        FROM app.tickets WHERE resolved_at IS NOT NULL""",
+    "platform_kb_search_duration_seconds": "SELECT duration_ms / 1000 FROM app.kb_searches",
+}
+"""Label values and one duration in seconds for each observation: the test sorts them into buckets by itself."""
+
+
 def answer(dsn: str, query: str, now: datetime, window: Window | None = None) -> Figures:
     """What PostgreSQL says: value by label values."""
     parameters = {"now": now, "window": window and window.name, "start": window and window.start, "end": window and window.end}
@@ -118,4 +199,13 @@ def windowed(dsn: str, query: str, now: datetime, names: Sequence[str] = WINDOWS
     found: Figures = {}
     for name in names:
         found |= answer(dsn, query, now, window(name, now))
+    return found
+
+
+def observations(dsn: str, query: str) -> dict[tuple[str, ...], list[float]]:
+    """The durations (seconds) that a query of `DURATIONS` gives, by label values."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    with psycopg.connect(dsn) as connection:
+        for *labels, seconds in connection.execute(query.encode()):
+            found.setdefault(tuple(map(str, labels)), []).append(float(seconds))
     return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from datetime import UTC, datetime
 
 import pytest
 
+from contract.catalogue import metric
 from tests.business import plain
 from tests.business.figures import Figures, of
 from tests.business.installed import Exporter, install
@@ -25,7 +28,8 @@ def lived(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> str
 @pytest.fixture(scope="module")
 def found(lived: str) -> Figures:
     exporter = Exporter.of(lived)
-    figures = exporter.collect(NOW.timestamp())
+    assert exporter.collect(NOW.timestamp()) == {}
+    figures = exporter.served(NOW.timestamp())
     exporter.close()
     return figures
 
@@ -48,3 +52,42 @@ def test_what_stands_in_tables_equals_plain_sql(lived: str, found: Figures, name
     expected = plain.answer(lived, plain.STANDING[name], NOW)
     assert expected
     assert {labels: value for labels, value in of(found, name).items() if value} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", plain.COUNTERS)
+def test_a_counter_equals_plain_sql(lived: str, found: Figures, name: str) -> None:
+    expected = plain.answer(lived, plain.COUNTERS[name], NOW)
+    assert {labels: value for labels, value in of(found, name).items() if value} == {k: v for k, v in expected.items() if v}
+    assert sum(expected.values()) > 0
+
+
+@pytest.mark.parametrize("name", plain.DURATIONS)
+def test_a_histogram_has_every_observation_in_its_bucket(lived: str, found: Figures, name: str) -> None:
+    durations = plain.observations(lived, plain.DURATIONS[name])
+    assert durations
+    assert {labels: count for labels, count in of(found, f"{name}_count").items() if count} == {
+        labels: len(observed) for labels, observed in durations.items()
+    }
+    for labels, observed in durations.items():
+        assert found[f"{name}_sum", *labels] == pytest.approx(sum(observed), abs=len(observed) * 1e-6)
+        assert _buckets(found, name, labels) == _sorted_into(metric(name).buckets, observed)
+
+
+def _buckets(found: Figures, name: str, labels: tuple[str, ...]) -> list[float]:
+    return [found[f"{name}_bucket", *labels, f"{bound:g}"] for bound in (*metric(name).buckets, math.inf)]
+
+
+def _sorted_into(bounds: tuple[float, ...], observed: list[float]) -> list[float]:
+    """A value that is equal to a bound belongs below it. Counted in whole microseconds."""
+    counts = [0.0] * (len(bounds) + 1)
+    for seconds in observed:
+        counts[bisect_left([round(bound * 1e6) for bound in bounds], round(seconds * 1e6))] += 1
+    return counts
+
+
+def test_every_metric_is_held_against_sql(found: Figures) -> None:
+    """All metrics from PostgreSQL, save those about the roll-ups and the tables, which have tests of their own."""
+    histograms = {f"{name}_{part}" for name in plain.DURATIONS for part in ("bucket", "sum", "count")}
+    tried = {*WINDOWED, *plain.STANDING, *plain.COUNTERS, *histograms}
+    given = {name for name, *_ in found if not name.startswith(("exporter_", "platform_rollup_", "platform_table_"))}
+    assert given == tried
