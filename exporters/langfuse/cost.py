@@ -1,7 +1,7 @@
 """The collector of money: costs by window, budgets, and what a conversation costs, from the ledger's counts.
 
 Cost of a conversation: cost of the calls that belong to one / conversations started, in the same window, by agent. Cost of a
-success likewise, by the conversations that reached their goal in it.
+success likewise, by the conversations that reached their goal in it. Nothing is said of a window before the ledger has all of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from exporters.database.sharing import Seat
 from exporters.journal import Answer, Journal, QueryFailed, SourceDown
 from exporters.langfuse.calls import NANO
 from exporters.langfuse.counting import AGENTS, CALLS, FACTS
-from exporters.langfuse.figures import Cells, cost_by_day, in_windows
+from exporters.langfuse.figures import Cells, cost_by_day, covered, in_windows
 from exporters.langfuse.month_end import HISTORY_DAYS
 from exporters.langfuse.price_list import stored_prices
 from exporters.langfuse.prices import ListedPrice, PriceList, configured
@@ -98,22 +98,23 @@ class CostCollector:
     def _costs(self, now: datetime) -> Iterator[Sample]:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         with self._seat.transaction() as connection:
-            found = in_windows(connection, windows(now), (CALLS,))
+            found = in_windows(connection, covered(connection, windows(now)), (CALLS,))
             daily = cost_by_day(connection, midnight, HISTORY_DAYS)
         costs = {window: cost_by_scope(cells, self._settings.environments) for window, cells in found.items()}
         for window, by_scope in costs.items():
             yield from cost_samples(by_scope, window)
-        yield from budget_samples(self._settings.budgets, costs["mtd"], daily, now)
+        if "mtd" in costs:
+            yield from budget_samples(self._settings.budgets, costs["mtd"], daily, now)
 
     def _conversations(self, now: datetime) -> Iterator[Sample]:
         with self._seat.transaction() as connection:
-            found = in_windows(connection, windows(now), (AGENTS, _STARTED, _ENDED))
+            found = in_windows(connection, covered(connection, windows(now)), (AGENTS, _STARTED, _ENDED))
         for window, cells in found.items():
             yield from conversation_samples(cells, window)
 
     def _cache_savings(self, now: datetime) -> Iterator[Sample]:
         with self._seat.transaction() as connection:
-            found = in_windows(connection, windows(now), (CALLS,))
+            found = in_windows(connection, covered(connection, windows(now)), (CALLS,))
             prices = price_list(self._settings.sources.langfuse.prices, stored_prices(connection))
         for window, cells in found.items():
             yield sample("platform_cache_savings_usd", window, value=cache_savings(cells, prices))

@@ -23,6 +23,7 @@ from exporters.langfuse.counting import (
     SCORES,
     UNPRICED,
 )
+from exporters.langfuse.storage import complete_since
 from exporters.langfuse.usage import TOKEN_TYPES
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SUM_COLUMNS
 from exporters.snapshot import Figure, distribution, sample
@@ -83,12 +84,21 @@ def in_windows(connection: Connection, windows: Iterable[Window], facts: Sequenc
     return found
 
 
+def covered(connection: Connection, wanted: Iterable[Window]) -> list[Window]:
+    """Those windows of which the ledger has every call. While the past is being filled in, a part must not pass for the whole."""
+    since = complete_since(connection)
+    return [window for window in wanted if since is not None and since <= window.start]
+
+
 def cost_by_day(connection: Connection, midnight: datetime, days: int) -> dict[str, dict[date, float]]:
-    """USD of each of the whole days before `midnight` (UTC), for `all` and each environment."""
+    """USD of each of the whole days before `midnight` (UTC) that the ledger covers, for `all` and each environment."""
+    since = complete_since(connection)
+    if since is None:
+        return {}
     rows = connection.execute(
         "SELECT (bucket AT TIME ZONE 'UTC')::date, labels[2], coalesce(analytics.total(s6), 0) FROM analytics.days"
         " WHERE fact = %s AND bucket >= %s AND bucket < %s GROUP BY 1, 2",
-        (CALLS, midnight - timedelta(days=days), midnight),
+        (CALLS, max(since, midnight - timedelta(days=days)), midnight),
     )
     found: defaultdict[str, defaultdict[date, float]] = defaultdict(lambda: defaultdict(float))
     for day, environment, nano in rows:

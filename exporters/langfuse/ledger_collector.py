@@ -25,7 +25,7 @@ from exporters.langfuse import reconciliation
 from exporters.langfuse.attribution import Attribution
 from exporters.langfuse.calls import Call, read_call, read_score
 from exporters.langfuse.client import LangfuseClient
-from exporters.langfuse.figures import counter_samples, in_windows, totals, window_samples
+from exporters.langfuse.figures import counter_samples, covered, in_windows, totals, window_samples
 from exporters.langfuse.following import Listing, Pace, follow
 from exporters.langfuse.interface import INTERFACE_YIELDS, interface_samples
 from exporters.langfuse.ledger import Ledger
@@ -206,7 +206,7 @@ class LedgerCollector:
 
     def _windows(self, now: datetime) -> Answer:
         with self._seat.transaction() as connection:
-            cells = in_windows(connection, windows(now))
+            cells = in_windows(connection, covered(connection, windows(now)))
         samples = tuple(each for name, found in cells.items() for each in window_samples(found, name))
         return Answer(samples, len(samples))
 

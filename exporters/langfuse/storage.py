@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +46,12 @@ def read_state(connection: Connection, source: str) -> Reading | None:
         return None
     values = dict(zip((field.name for field in fields(Reading)), row, strict=True))
     return Reading(**values | {"step": timedelta(seconds=values["step"])})
+
+
+def complete_since(connection: Connection) -> datetime | None:
+    """From when on the ledger has every call that Langfuse gave; None when reading never began."""
+    reading = read_state(connection, CALLS)
+    return None if reading is None else reading.past
 
 
 def insert_state(connection: Connection, source: str, reading: Reading) -> None:

@@ -105,7 +105,7 @@ def test_the_past_is_filled_in_without_a_rush_of_calls(each: World) -> None:
     assert each.rows("SELECT count(*) FROM analytics.llm_calls") == [(71,)]
     assert found["langfuse_generations_total", *MODEL, "success"] == 0, "counting begins now"
     assert found["langfuse_window_calls", *MODEL, "24h"] == 23
-    assert found["langfuse_window_calls", *MODEL, "7d"] == 71
+    assert ("langfuse_window_calls", *MODEL, "7d") not in found, "the ledger will never have a whole week"
     each.insert(call("new", each.now[0]))
     assert each.run(exporter)["langfuse_generations_total", *MODEL, "success"] == 1
 

@@ -215,3 +215,26 @@ def test_a_budget_that_is_used_up() -> None:
     assert exhaustion(9, 10, daily, NOON) == NOON + timedelta(hours=12)
     assert exhaustion(9, 12, daily, NOON) == NOON + timedelta(hours=36)
     assert exhaustion(9, 1000, daily, NOON) is None
+
+
+def test_a_part_of_the_past_never_passes_for_the_whole(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the past is being filled in, newest first, a window is shown from when the ledger has all of it."""
+    here.insert(*(call(f"old-{n}", NOON - timedelta(hours=n, minutes=-30), cost={"total": 1.0}) for n in range(1, 24 * 40)))
+    budgets = [{"scope": "all", "monthly_usd": 1000.0}]
+    exporter = here.exporter()
+    shown: dict[int, set[str]] = {}
+    for hours in (0, 2, 24 * 3, 24 * 20, 24 * 35):
+        monkeypatch.setattr(exporter, "_history", timedelta(hours=hours))
+        found = here.run(exporter)
+        money = costs(here, budgets=budgets)
+        shown[hours] = {key[-1] for key in found if key[0] == "langfuse_window_calls"}
+        assert {key[-1] for key in money if key[0] == "platform_cost_usd"} == shown[hours]
+        assert {key[-1] for key in money if key[0] == "platform_cache_savings_usd"} == shown[hours]
+        assert (("platform_budget_spent_ratio", "all") in money) == ("mtd" in shown[hours])
+        assert money["platform_budget_limit_usd", "all"] == 1000.0
+    assert shown == {
+        0: set(), 2: {"1h"}, 72: {"1h", "24h"}, 20 * 24: {"1h", "24h", "7d", "mtd"}, 35 * 24: {"1h", "24h", "7d", "30d", "mtd"}
+    }  # fmt: skip
+    so_far = (here.now[0] - here.now[0].replace(day=1, hour=0, minute=0)) // timedelta(hours=1)
+    assert money["platform_cost_usd", "all", "mtd"] == so_far
+    assert money["platform_budget_spent_ratio", "all"] == pytest.approx(so_far / 1000)
