@@ -5,8 +5,8 @@ Everything is added up in whole numbers and scaled at the end, so that equal cou
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from contract.catalogue import metric
 from contract.metrics import Metric
@@ -19,47 +19,62 @@ from exporters.snapshot import Distribution, Figure, Sample
 _Counts = tuple[int, ...]
 """The buckets of a histogram, if it is one, and then the sum or the count."""
 
-_GIVEN = tuple((name, declared, wanted) for name, declared in (FACTS | STOCKS).items() for wanted in declared.yields)
-YIELDS = tuple(dict.fromkeys(wanted.metric for _, _, wanted in _GIVEN))
+
+@dataclass(frozen=True)
+class _Part:
+    """What the cells of one fact give to one metric. `places` are those of the metric's labels among the fact's; `sum` is the
+    place of what is added up, None for the count."""
+
+    metric: Metric
+    places: tuple[int, ...]
+    sum: int | None
+    histogram: bool
+    scale: float
+
+    @classmethod
+    def of(cls, declared: Fact | Stock, wanted: Yield) -> _Part:
+        given, names = metric(wanted.metric), list(declared.labels)
+        sums = list(declared.sums) if isinstance(declared, Fact) else []
+        place = None if wanted.of == "n" else sums.index("duration_us" if wanted.of == "histogram" else wanted.of)
+        return cls(given, tuple(map(names.index, given.labels)), place, wanted.of == "histogram", wanted.scale)
+
+    def counts(self, cell: Cell) -> _Counts:
+        amount = cell.n if self.sum is None else cell.sums[self.sum]
+        return (*cell.histogram, amount) if self.histogram else (amount,)
+
+    def figure(self, labels: LabelSet, counts: _Counts) -> Figure:
+        if self.metric.buckets:
+            return Distribution(self.metric, labels, counts[:-1], counts[-1] * self.scale)
+        return Sample(self.metric, labels, counts[-1] * self.scale)
+
+
+_PARTS = {name: [_Part.of(declared, wanted) for wanted in declared.yields] for name, declared in (FACTS | STOCKS).items()}
+_BY_METRIC = {part.metric.name: part for parts in _PARTS.values() for part in parts}
+YIELDS = tuple(_BY_METRIC)
 """The metrics that are given."""
 
 
 def figures(cells: Iterable[Cell], expected: Expected) -> Iterator[Figure]:
-    """All figures of all facts and stocks; what is expected starts at 0. Cells of facts that are not ours are left alone."""
-    by_fact: defaultdict[str, list[Cell]] = defaultdict(list)
+    """All figures of all facts and stocks, in the order of the cells; then what is expected besides, which starts at 0.
+
+    Cells of facts that are not ours are left alone.
+    """
+    found: dict[str, dict[LabelSet, _Counts]] = {name: {} for name in YIELDS}
+    order: list[tuple[str, LabelSet]] = []
     for cell in cells:
-        by_fact[cell.fact].append(cell)
-    found: defaultdict[str, dict[LabelSet, _Counts]] = defaultdict(dict)
-    scales: dict[str, float] = {}
-    for name, declared, wanted in _GIVEN:
-        series, scales[wanted.metric] = found[wanted.metric], wanted.scale
-        for labels, counts in _counts(declared, wanted, by_fact[name]):
+        for part in _PARTS.get(cell.fact, ()):
+            labels = tuple([cell.labels[place] for place in part.places])
+            if "" in labels:
+                continue
+            series, counts = found[part.metric.name], part.counts(cell)
             known = series.get(labels)
+            if known is None:
+                order.append((part.metric.name, labels))
             series[labels] = counts if known is None else tuple([a + b for a, b in zip(known, counts, strict=True)])
-    for name, series in found.items():
-        given = metric(name)
-        nothing = (0,) * (len(given.buckets) + 2 if given.buckets else 1)
-        for labels in expected.label_sets(given, tuple(series)):
-            series.setdefault(labels, nothing)
-        for labels, counts in series.items():
-            yield _figure(given, labels, counts, scales[name])
-
-
-def _counts(declared: Fact | Stock, wanted: Yield, cells: Sequence[Cell]) -> Iterator[tuple[LabelSet, _Counts]]:
-    """Label set and counts of each cell that has part in a metric."""
-    names = list(declared.labels)
-    places = [names.index(label) for label in metric(wanted.metric).labels]
-    sums = list(declared.sums) if isinstance(declared, Fact) else []
-    place = None if wanted.of == "n" else sums.index("duration_us" if wanted.of == "histogram" else wanted.of)
-    for cell in cells:
-        labels = tuple([cell.labels[place] for place in places])
-        if "" in labels:
-            continue
-        amount = cell.n if place is None else cell.sums[place]
-        yield labels, (*cell.histogram, amount) if wanted.of == "histogram" else (amount,)
-
-
-def _figure(given: Metric, labels: LabelSet, counts: _Counts, scale: float) -> Figure:
-    if given.buckets:
-        return Distribution(given, labels, counts[:-1], counts[-1] * scale)
-    return Sample(given, labels, counts[-1] * scale)
+    for name, labels in order:
+        yield _BY_METRIC[name].figure(labels, found[name][labels])
+    for name, part in _BY_METRIC.items():
+        nothing = (0,) * (len(part.metric.buckets) + 2 if part.metric.buckets else 1)
+        for labels in dict.fromkeys(expected.label_sets(part.metric, tuple(found[name]))):
+            if labels not in found[name]:
+                yield part.figure(labels, nothing)

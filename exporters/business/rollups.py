@@ -7,6 +7,7 @@ replica of the exporter does this, each for all, and all publish the same totals
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import partial
 
 from contract.settings import Settings
@@ -21,7 +22,7 @@ from exporters.database.sessions import Connection, StatementRefused
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed, SourceDown
 from exporters.rollups import origin
-from exporters.rollups.advance import advance, news
+from exporters.rollups.advance import Step, advance, advance_all, news
 from exporters.rollups.forms import form
 from exporters.rollups.read import Totals
 from exporters.rollups.sources import SOURCES
@@ -39,6 +40,14 @@ _HALTED = "SELECT source, problem FROM analytics.sources WHERE halted"
 
 YIELDS: dict[str, tuple[str, ...]] = {"totals": counted.YIELDS, "states": states.YIELDS}
 """The metrics that each query gives."""
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Steps that were taken together, and the sources that have something to count and are left to a step of their own."""
+
+    steps: dict[str, Step]
+    left: Collection[str]
 
 
 class RollupsCollector(DatabaseCollector):
@@ -69,9 +78,9 @@ class RollupsCollector(DatabaseCollector):
             self._names.ask(self, now)
         self._make_forms()
         self.ask("origin", now, self._origin)
-        new = self._news()
+        round_ = self._advance_together()
         for name in self._sources:
-            self.ask(_step(name), now, partial(self._advance, name, new, now))
+            self.ask(_step(name), now, partial(self._advance, name, round_, now))
         for job, run in self._upkeep.due(now, list(self._states.values()), self._forms).items():
             self.ask(job, now, run)
         self.ask("totals", now, partial(self._read_totals, now))
@@ -121,24 +130,40 @@ class RollupsCollector(DatabaseCollector):
         with self.seat.transaction() as connection:
             return origin.check(connection, forms)
 
-    def _news(self) -> Collection[str] | None:
-        """The sources that have something to count; None when one of them cannot even be asked, so each is tried by itself."""
+    def _advance_together(self) -> _Round | None:
+        """One step of all sources that can take it together; None when one of them fails, so each is tried by itself."""
+        ready = {
+            name: one
+            for name, one in self._forms.items()
+            if name in self._states and name not in self._halted and name not in self._unchecked
+        }
         try:
             with self.seat.transaction() as connection:
-                return frozenset(news(connection, self._forms))
+                steps = advance_all(connection, ready)
+                left = {name: one for name, one in ready.items() if name not in steps}
+                return _Round(steps, frozenset(news(connection, left)))
         except StatementRefused:
             return None
 
-    def _advance(self, name: str, new: Collection[str] | None, now: float) -> Answer:
+    def _advance(self, name: str, round_: _Round | None, now: float) -> Answer:
         if name not in self._states:
             raise QueryFailed(f"{name} is not counted yet; run `observatory db install`")
         if name in self._halted:
             raise QueryFailed(f"{name} is not counted: {self._halted[name]}")
         if name in self._unchecked:
             raise QueryFailed(self._unchecked[name])
-        if new is not None and name in self._forms and name not in new:
-            self._looked_at[name] = now
+        step: Step | None = None
+        if round_ is not None and name in self._forms and name not in round_.left:
+            step = round_.steps.get(name, Step(name, 0, 0, 0))
+        else:
+            step = self._advance_alone(name)
+        if step is None:  # another replica is at it
             return Answer((), 0)
+        self._looked_at[name] = now
+        self._upkeep.users_changed |= name == "users" and step.looked > 0
+        return Answer((), step.looked + step.gone)
+
+    def _advance_alone(self, name: str) -> Step | None:
         limit = self._limits.get(name, self.query_timeout)
         try:
             with self.seat.transaction(limit) as connection:
@@ -151,11 +176,7 @@ class RollupsCollector(DatabaseCollector):
                 self._limits[name] = min(2 * limit, _LONGEST_ADVANCE)
             raise
         self._limits.pop(name, None)
-        if step is None:  # another replica is at it
-            return Answer((), 0)
-        self._looked_at[name] = now
-        self._upkeep.users_changed |= name == "users" and step.looked > 0
-        return Answer((), step.looked + step.gone)
+        return step
 
     def _read_totals(self, now: float) -> Answer:
         with self.seat.transaction() as connection:
@@ -163,7 +184,7 @@ class RollupsCollector(DatabaseCollector):
                 self._totals, self._read_over = Totals(), connection
             cells = self._totals.read(connection)
         found = self._newest.of(tuple(counted.figures(cells, self._names.expected)), now)
-        return Answer(found, len(cells))
+        return Answer(found, len(cells), in_order=True)
 
     def _read_states(self) -> Answer:
         with self.seat.transaction() as connection:
