@@ -22,7 +22,7 @@ from tests.rollups.interleaving import Play, Stage, Step, begin_now
 from tests.rollups.stories import STEPS
 
 LENGTH = 50
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "75"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "60"))
 PLAYS: dict[Mode, tuple[str, ...]] = {
     "snapshot": ("executions", "tickets", "kb_searches"),
     "scan": ("executions", "tickets", "kb_searches"),
@@ -30,7 +30,7 @@ PLAYS: dict[Mode, tuple[str, ...]] = {
     "window": ("executions", "kb_searches"),
 }
 _RELATIONS = {"executions": "agent_executions", "tickets": "tickets", "kb_searches": "kb_searches"}
-_ALWAYS = ("advance",) * 5 + ("begin", "begin", "savepoint", "back", "commit", "commit", "roll back", "fold")
+_ALWAYS = ("advance",) * 5 + ("begin", "begin", "savepoint", "back", "commit", "commit", "roll back", "fold", "truncate")
 
 
 def _steps(draw: st.DrawFn, names: tuple[str, ...], length: int) -> list[Step]:
