@@ -82,7 +82,7 @@ class Journal:
         self.last_failure = ""
 
     def begin(self, keep: Iterable[str] = ()) -> None:
-        """A run begins: until it has answered, no query succeeded, save those that this run does not ask.
+        """A run begins: until it has answered, no query succeeded, save those that this run need not ask.
 
         Nothing is said of a query before the first run that asks it.
         """
@@ -95,6 +95,7 @@ class Journal:
         `QueryFailed` is noted, and said once until it changes; the last good values stay. Everything else is the caller's.
         """
         query = self._queries[name]
+        query.due, query.success = True, False
         begun = time.perf_counter()
         try:
             answer = run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import islice
@@ -12,6 +13,9 @@ from contract.metrics import Metric, MetricType
 from exporters.snapshot import Distribution, Figure, Sample
 
 _T = TypeVar("_T", str, tuple[str, ...])
+
+Weights = Iterable[tuple[_T, float]]
+"""Those who want a name, each as often as it appears, with what it counts there."""
 
 
 def additive(declared: Metric) -> bool:
@@ -40,27 +44,32 @@ def _sum(items: Sequence[Figure]) -> Figure:
 class Limits:
     """Holds every label under its cap and every metric under `series` series, query by query.
 
-    The greatest keep their names. What has its name keeps it for as long as it appears, so that a counter never changes
-    between its own series and the overflow. Values outside a closed list, and those that are not `presentable`, go into the
-    overflow too. What may not be added is left out of it.
+    The greatest keep their names, or the first ones where figures come in the order in which they were first counted. What has
+    its name keeps it for as long as it appears and is not nothing, so that a counter never changes between its own series and
+    the overflow. Values outside a closed list, and those that are not `presentable`, go into the overflow too. What may not be
+    added is left out of it.
     """
 
     def __init__(self, series: int, presentable: Callable[[str], bool] = lambda _: True) -> None:
         self._series, self._presentable = series, presentable
         self._admitted: dict[Hashable, frozenset[str] | frozenset[tuple[str, ...]]] = {}
 
-    def apply(self, query: str, figures: Sequence[Figure]) -> tuple[list[Figure], int]:
-        """The figures within the limits, and how many of them went into the overflow."""
-        kept, beyond_labels = self._within_labels(query, figures)
-        kept, beyond_series = self._within_series(query, kept)
+    def apply(self, query: str, figures: Sequence[Figure], in_order: bool = False) -> tuple[list[Figure], int]:
+        """The figures within the limits, and how many of them went into the overflow.
+
+        `in_order`: they are given in the order in which they were first counted, the same for every process, so that every
+        process gives the same names. What was not counted yet has no place in that order and comes after the rest.
+        """
+        kept, beyond_labels = self._within_labels(query, figures, in_order)
+        kept, beyond_series = self._within_series(query, kept, in_order)
         return kept, beyond_labels + beyond_series
 
-    def _within_labels(self, query: str, figures: Sequence[Figure]) -> tuple[list[Figure], int]:
+    def _within_labels(self, query: str, figures: Sequence[Figure], in_order: bool) -> tuple[list[Figure], int]:
         present: defaultdict[str, set[str]] = defaultdict(set)
         for items in _by_metric(figures):
             for label, values in zip(items[0].metric.labels, zip(*(item.labels for item in items), strict=True), strict=True):
                 present[label].update(values)
-        admitted = {label: self._admit_values(query, label, values, figures) for label, values in present.items()}
+        admitted = {label: self._admit_values(query, label, values, figures, in_order) for label, values in present.items()}
         if all(values <= admitted[label] for label, values in present.items()):
             return list(figures), 0
 
@@ -70,23 +79,25 @@ class Limits:
 
         return _merged((within(item), item) for item in figures)
 
-    def _admit_values(self, query: str, label: str, present: set[str], figures: Sequence[Figure]) -> frozenset[str]:
+    def _admit_values(
+        self, query: str, label: str, present: set[str], figures: Sequence[Figure], in_order: bool
+    ) -> frozenset[str]:
         declared = LABELS[label]
         if declared.values:
             return frozenset((*declared.values, OVERFLOW))
 
-        def weights() -> dict[str, float]:
-            found = dict.fromkeys(present, 0.0)
-            first = next(item.metric for item in figures if label in item.metric.labels)
-            place = first.labels.index(label)
-            for item in figures:
-                if item.metric is first:
-                    found[item.labels[place]] += _weight(item)
-            return found
+        def weights() -> Weights[str]:
+            items = [item for item in figures if label in item.metric.labels]
+            if in_order:  # a gauge may come and go, and must not take a place from a counter
+                items = [item for item in items if item.metric.type is not MetricType.GAUGE]
+            else:
+                items = [item for item in items if item.metric is items[0].metric]
+            return ((item.labels[item.metric.labels.index(label)], _weight(item)) for item in items)
 
-        return self._admit((query, label), present - {OVERFLOW}, declared.cap, weights, self._presentable) | {OVERFLOW}
+        room, key = declared.cap, (query, label)
+        return self._admit(key, present - {OVERFLOW}, room, weights, in_order, self._presentable) | {OVERFLOW}
 
-    def _within_series(self, query: str, figures: list[Figure]) -> tuple[list[Figure], int]:
+    def _within_series(self, query: str, figures: list[Figure], in_order: bool) -> tuple[list[Figure], int]:
         within: list[Figure] = []
         beyond: list[tuple[tuple[str, ...], Figure]] = []
         for items in _by_metric(figures):
@@ -94,15 +105,15 @@ class Limits:
             room = max(0, self._series // (len(declared.buckets) + 3 if declared.buckets else 1) - 1)  # one for the rest
             rest = (OVERFLOW,) * len(declared.labels)
 
-            def weights(items: list[Figure] = items) -> dict[tuple[str, ...], float]:
-                return {item.labels: _weight(item) for item in items}
+            def weights(items: list[Figure] = items) -> Weights[tuple[str, ...]]:
+                return ((item.labels, _weight(item)) for item in items)
 
             key, present = (query, declared.name), frozenset(item.labels for item in items)
             if len(present) <= room or not declared.labels:
                 self._admitted[key] = present
                 within.extend(items)
             else:
-                admitted = self._admit(key, set(present - {rest}), room, weights)
+                admitted = self._admit(key, set(present - {rest}), room, weights, in_order)
                 beyond.extend((item.labels if item.labels in admitted else rest, item) for item in items)
         kept, moved = _merged(beyond)
         return within + kept, moved
@@ -112,18 +123,34 @@ class Limits:
         key: Hashable,
         present: set[_T],
         room: int,
-        weights: Callable[[], dict[_T, float]],
+        weights: Callable[[], Weights[_T]],
+        in_order: bool,
         presentable: Callable[[_T], bool] = lambda _: True,
     ) -> frozenset[_T]:
-        """Who keeps a name: those who had it, then the heaviest newcomers, at most `room`."""
-        old = frozenset(present & self._admitted.get(key, frozenset()))
-        newcomers: Iterable[_T] = present - old
+        """Who keeps a name: those who had it, then the heaviest or the first newcomers, at most `room`."""
+        held = frozenset(present & self._admitted.get(key, frozenset()))
+        newcomers: Iterable[_T] = present - held
         if len(present) > room and newcomers:
-            weight = weights()
-            newcomers = sorted(newcomers, key=lambda one: (-weight[one], one))
-        admitted = old | frozenset(islice(filter(presentable, newcomers), max(0, room - len(old))))
+            ranks = _in_order(weights()) if in_order else _by_weight(weights())
+            if in_order:
+                held &= ranks.keys()
+            newcomers = sorted(present - held, key=lambda one: (ranks.get(one, math.inf), one))
+        admitted = held | frozenset(islice(filter(presentable, newcomers), max(0, room - len(held))))
         self._admitted[key] = admitted
         return admitted
+
+
+def _in_order(weights: Weights[_T]) -> dict[_T, float]:
+    """The place of each among those that weigh anything."""
+    return {one: place for place, one in enumerate(dict.fromkeys(one for one, weight in weights if weight))}
+
+
+def _by_weight(weights: Weights[_T]) -> dict[_T, float]:
+    """The heaviest is the first."""
+    ranks: defaultdict[_T, float] = defaultdict(float)
+    for one, weight in weights:
+        ranks[one] -= weight
+    return ranks
 
 
 def _by_metric(figures: Iterable[Figure]) -> Iterable[list[Figure]]:

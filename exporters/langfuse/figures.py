@@ -62,8 +62,14 @@ def _cell(labels: Sequence[str], figures: Sequence[int]) -> Counted:
 
 
 def totals(connection: Connection) -> Cells:
-    """What was counted since counting began."""
-    query = sql.SQL("SELECT fact, labels, {} FROM analytics.cells WHERE fact = ANY(%s) GROUP BY fact, labels ORDER BY 1, 2")
+    """What was counted since counting began, in the order in which it was first counted."""
+    query = sql.SQL(
+        "SELECT fact, labels, {} FROM analytics.cells LEFT JOIN (SELECT fact, labels, series FROM analytics.totals) AS known"
+        " USING (fact, labels) LEFT JOIN (SELECT fact, string_to_array(labels, E'\\x1f') AS labels,"
+        " min(stamp::text::bigint) AS stamp FROM analytics.fresh GROUP BY 1, 2) AS lately USING (fact, labels)"
+        " WHERE fact = ANY(%s) GROUP BY fact, labels, known.series, lately.stamp"
+        " ORDER BY known.series NULLS LAST, lately.stamp, fact, labels"
+    )
     found: defaultdict[str, list[Counted]] = defaultdict(list)
     for fact, labels, *figures in connection.execute(query.format(_added()), (list(_COUNTER_FACTS),)):
         found[fact].append(_cell(labels, figures))
@@ -108,8 +114,8 @@ def cost_by_day(connection: Connection, midnight: datetime, days: int) -> dict[s
 
 
 def counter_samples(cells: Cells) -> Iterator[Figure]:
-    """Counters and histograms. Whatever a model may do is there with 0 from the beginning."""
-    models = sorted({cell.labels[:2] for cell in cells.get(CALLS, ())})
+    """Counters and histograms, in the order of the cells. Whatever a model may do is there with 0 from the beginning."""
+    models = dict.fromkeys(cell.labels[:2] for cell in cells.get(CALLS, ()))
     calls = {cell.labels: cell for cell in cells.get(CALLS, ())}
     unpriced = {cell.labels: cell.n for cell in cells.get(UNPRICED, ())}
     for model in models:

@@ -202,7 +202,7 @@ class LedgerCollector:
     def _counters(self) -> Answer:
         with self._seat.transaction() as connection:
             samples = tuple(counter_samples(totals(connection)))
-        return Answer(samples, len(samples))
+        return Answer(samples, len(samples), in_order=True)
 
     def _windows(self, now: datetime) -> Answer:
         with self._seat.transaction() as connection:

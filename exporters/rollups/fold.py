@@ -28,15 +28,17 @@ def fold(connection: Connection, minutes: str = "26 hours") -> int | None:
     if mine is None or not mine[0]:
         return None
     connection.execute(PLANNING)
-    parts = ["gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *)", *placing(minutes)]
+    counted = "min(stamp::text::bigint)"  # there is no min() of an xid8 everywhere
+    parts = ["gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *)", *placing(minutes, f"{counted}, fact, labels")]
     row = connection.execute(f"WITH {', '.join(parts)} SELECT count(*) FROM gone".encode()).fetchone()
     return row[0] if row else 0
 
 
-def placing(minutes: str) -> list[str]:
+def placing(minutes: str, order: str = "fact, labels") -> list[str]:
     """CTEs that add the rows of a CTE `gone`, which has the columns of `analytics.fresh`, to the totals and the tiers.
 
-    Whatever else changes the totals has to count up `analytics.folds` as well.
+    Whatever else changes the totals has to count up `analytics.folds` as well. `order` is that in which new series get their
+    numbers: the order in which they were first counted, as far as it is known.
     """
     columns = ", ".join(FIGURES)
     spread = [f"analytics.total({column}) AS {column}" for column in COUNTED]
@@ -47,7 +49,7 @@ def placing(minutes: str) -> list[str]:
     return [
         f"total AS (INSERT INTO analytics.totals AS t (fact, labels, {columns})"
         f" SELECT fact, string_to_array(labels, E'\\x1f'), {', '.join(spread)} FROM gone"
-        " GROUP BY fact, labels ORDER BY fact, labels"
+        f" GROUP BY fact, labels ORDER BY {order}"
         f" ON CONFLICT (fact, labels) DO UPDATE SET {_added()}"
         " RETURNING t.series, t.fact, array_to_string(t.labels, E'\\x1f') AS labels)",
         f"placed AS MATERIALIZED (SELECT total.series, gone.at, bucket, {', '.join(COUNTED)}"

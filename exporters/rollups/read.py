@@ -26,11 +26,13 @@ _NO_SUMS = ", ".join(["NULL::bigint"] * SUMS)
 _MOMENT = f"SELECT '', pg_current_snapshot()::text, -1, n, {_NO_SUMS} FROM analytics.folds"
 """The last row of each answer: of which moment it is, and how often was folded before."""
 
+_IN_ORDER = "ORDER BY stamp, fact, labels"
 _HISTOGRAMS = ", ".join(HISTOGRAM_COLUMNS)
 _NO_HISTOGRAMS = ", ".join(["NULL::bigint"] * len(HISTOGRAM_COLUMNS))
 _ALL = (
     f"SELECT fact, array_to_string(labels, E'\\x1f') AS labels, -1 AS bucket, {', '.join(COUNTED)}, {_HISTOGRAMS}"
-    f" FROM analytics.totals UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM ({_FRESH}) AS fresh"
+    " FROM (SELECT * FROM analytics.totals ORDER BY series) AS totals"
+    f" UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM ({_FRESH} {_IN_ORDER}) AS fresh"
     f" UNION ALL SELECT moment.*, {_NO_HISTOGRAMS} FROM ({_MOMENT}) AS moment"
 )
 
@@ -38,7 +40,8 @@ _ALL = (
 def _lately(snapshot: str) -> str:
     """What was not visible in a snapshot. Few rows stand in `fresh`, so they are all looked at."""
     _, xmax, running = snapshot.split(":")
-    return f"{_FRESH} WHERE stamp >= '{xmax}'::xid8 OR stamp = ANY ('{{{running}}}'::xid8[]) UNION ALL {_MOMENT}"
+    since = f"stamp >= '{xmax}'::xid8 OR stamp = ANY ('{{{running}}}'::xid8[])"
+    return f"(SELECT * FROM ({_FRESH} WHERE {since} {_IN_ORDER}) AS fresh) UNION ALL {_MOMENT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Totals:
         self._cells: dict[_Key, Cell] = {}
 
     def read(self, connection: Connection) -> list[Cell]:
-        """What was counted up to now, inside a transaction of the caller."""
+        """What was counted up to now, in the order in which it was first counted; inside a transaction of the caller."""
         rows = [] if self._folds < 0 else connection.execute(_lately(self._snapshot).encode()).fetchall()
         if not rows or rows[-1][3] != self._folds:
             self._figures, self._cells = {}, {}

@@ -150,3 +150,16 @@ def test_a_snapshot_serves_nothing_older_than_its_limit() -> None:
     assert list(snapshot.samples(200.0, 100.0)) == [up, old, young, stands_for(100.0)]
     assert list(snapshot.samples(200.1, 100.0)) == [up, young, stands_for(200.0)], "what is not served does not count"
     assert list(snapshot.samples(1000.0, 100.0)) == [up, stands_for(200.0)], "the last figure's age keeps growing"
+
+
+def test_figures_in_order_keep_names_by_their_place_and_what_was_not_counted_makes_room() -> None:
+    cap = LABELS["tool"].cap
+    counted = [sample("platform_tool_calls_total", f"t{cap - n:02}", "production", "success", value=n + 1) for n in range(cap)]
+    expected = sample("platform_tool_calls_total", "a-new-tool", "production", "success", value=0)
+    late = sample("platform_tool_calls_total", "a-late-tool", "production", "success", value=999)
+    running, restarted = Limits(10_000), Limits(10_000)
+    assert running.apply("tools", [*counted[:-1], expected], in_order=True) == ([*counted[:-1], expected], 0)
+    for limits in (running, restarted):
+        kept, overflowed = limits.apply("tools", [*counted, late, expected], in_order=True)
+        assert kept == [*counted, late._replace(labels=(OVERFLOW, "production", "success"))]
+        assert overflowed == 2
