@@ -165,7 +165,7 @@ def _before(form: Form, touched: Touched) -> Iterator[str]:
         remembered += f" UNION ALL SELECT key, true, {form.names} FROM retracted WHERE key NOT IN (SELECT key FROM shadow)"
     yield (f"before AS MATERIALIZED (SELECT was.*, was.key IN (SELECT key FROM after) AS stays FROM ({remembered}) AS was)")
     yield (
-        f"images AS MATERIALIZED (SELECT 1::bigint AS w, true AS stays, {form.names} FROM after"
+        f"images AS NOT MATERIALIZED (SELECT 1::bigint AS w, true AS stays, {form.names} FROM after"
         f" UNION ALL SELECT -1, stays, {form.names} FROM before)"
     )
 
@@ -237,8 +237,9 @@ def _firsts(source: Source) -> Iterator[str]:
     for fact in source.facts:
         if fact.once is not None:
             yield (
-                f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key)"
-                f" SELECT DISTINCT {quoted(fact.name)}, {fact.once} FROM after WHERE {fact.when}"
+                f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key, at)"
+                f" SELECT {quoted(fact.name)}, {fact.once}, min({fact.at}) FROM after"
+                f" WHERE ({fact.when}) AND {fact.once} IS NOT NULL GROUP BY 2"
                 " ORDER BY 2 ON CONFLICT DO NOTHING RETURNING key)"
             )
 
