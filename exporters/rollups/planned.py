@@ -64,8 +64,9 @@ def _body(form: Form) -> str:
     gone = f"SELECT FROM analytics.retractions AS q WHERE q.source = {quoted(form.source.name)} LIMIT {_MOST_ROWS + 1}"
     name = quoted(form.source.name)
     state = (
-        "SELECT s.watermark #>> '{}', coalesce(s.backfill_time, '-infinity'), coalesce(s.backfill_key, '')"
-        " INTO old_snapshot, old_time, old_key FROM analytics.sources AS s"
+        "SELECT s.watermark #>> '{}', ARRAY(SELECT pg_snapshot_xip((s.watermark #>> '{}')::pg_snapshot)),"
+        " coalesce(s.backfill_time, '-infinity'), coalesce(s.backfill_key, '')"
+        " INTO old_snapshot, running, old_time, old_key FROM analytics.sources AS s"
         f" WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"
     )
     anything = " OR ".join(f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in rows)
@@ -75,13 +76,11 @@ def _body(form: Form) -> str:
         "BEGIN\n"
         f"{state};\n"
         "IF NOT FOUND THEN RETURN; END IF;\n"
-        "running := ARRAY(SELECT pg_snapshot_xip(old_snapshot));\n"
         f"IF NOT ({anything} OR EXISTS ({gone})) THEN\n"
         "RETURN QUERY VALUES (0::bigint, 0::bigint, 0::bigint); RETURN; END IF;\n"
         f"{state} FOR UPDATE SKIP LOCKED;\n"
         f"IF NOT FOUND OR (SELECT count(*) FROM ({new}) AS found) > {_MOST_ROWS}"
         f" OR (SELECT count(*) FROM ({gone}) AS found) > {_MOST_ROWS} THEN RETURN; END IF;\n"
-        "running := ARRAY(SELECT pg_snapshot_xip(old_snapshot));\n"
         "PERFORM set_config('synchronous_commit', 'off', true);\n"
         f"RETURN QUERY {render(form, touched)};\n"
         "END"

@@ -75,8 +75,8 @@ class Totals:
         """What was counted up to now, in the order in which it was first counted; inside a transaction of the caller."""
         rows = [] if self._folds < 0 else connection.execute(_lately(self._snapshot).encode()).fetchall()
         if not rows or rows[-1][3] != self._folds:
-            self._figures, self._cells = {}, {}
             rows = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
+            self._figures, self._cells = {}, {}
         *counted, (_, self._snapshot, _, self._folds, *_) = rows
         changed: dict[tuple[str, str], _Key] = {}
         for fact, labels, bucket, *figures in counted:
