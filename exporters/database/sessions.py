@@ -21,6 +21,7 @@ from exporters.redaction import password_hint, without_secrets
 APPLICATION_NAME = "observatory-exporter"
 CONNECT_SECONDS = 5
 _LOCK_SECONDS = 2.0
+_MAY_NOT_WRITE = "25006"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -119,6 +120,8 @@ class Session:
             if connection.closed:
                 raise DatabaseDown(f"connection to PostgreSQL lost: {self.without_secrets(one_line(error))}") from None
             said = error.diag.message_primary or one_line(error)
+            if error.sqlstate == _MAY_NOT_WRITE and not self._read_only:
+                said += "; the server is a standby, or may not be written to: let this connection lead to the primary"
             raise StatementRefused(self.without_secrets(said), error.sqlstate or "") from None
 
     def rows(self, query: sql.SQL | sql.Composed | str, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:

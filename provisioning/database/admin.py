@@ -77,6 +77,8 @@ def _advice(problem: psycopg.Error) -> str:
     match problem:
         case psycopg.errors.InsufficientPrivilege():
             return "; give this login the right, or let its owner run what `observatory db install --dry-run` prints"
+        case psycopg.errors.ReadOnlySqlTransaction():
+            return "; the server is a standby, or may not be written to: take a connection that leads to the primary"
         case psycopg.errors.LockNotAvailable():
             return "; a table was in use for too long, run the command again at a calmer time"
     return ""
