@@ -23,8 +23,10 @@ _SUMS = ", ".join(f"analytics.total({column})" for column in FIGURES)
 
 _FRESH = f"SELECT fact, labels, coalesce(bucket, -1), {', '.join(COUNTED)} FROM analytics.fresh"
 _NO_SUMS = ", ".join(["NULL::bigint"] * SUMS)
-_MOMENT = f"SELECT '', pg_current_snapshot()::text, -1, n, {_NO_SUMS} FROM analytics.folds"
-"""The last row of each answer: of which moment it is, and how often was folded before."""
+_SERVER = "(SELECT concat(pg_postmaster_start_time(), checkpoint_lsn) FROM pg_control_checkpoint())"
+"""Another one after a crash, and on another server: numbers of transactions that were lost there are given again."""
+_MOMENT = f"SELECT {_SERVER}, pg_current_snapshot()::text, -1, n, {_NO_SUMS} FROM analytics.folds"
+"""The last row of each answer: where and of which moment it is, and how often was folded before."""
 
 _IN_ORDER = "ORDER BY stamp, fact, labels"
 _HISTOGRAMS = ", ".join(HISTOGRAM_COLUMNS)
@@ -67,17 +69,17 @@ class Totals:
 
     def __init__(self) -> None:
         self._folds = -1
-        self._snapshot = ""
+        self._server = self._snapshot = ""
         self._figures: dict[_Key, list[int]] = {}
         self._cells: dict[_Key, Cell] = {}
 
     def read(self, connection: Connection) -> list[Cell]:
         """What was counted up to now, in the order in which it was first counted; inside a transaction of the caller."""
         rows = [] if self._folds < 0 else connection.execute(_lately(self._snapshot).encode()).fetchall()
-        if not rows or rows[-1][3] != self._folds:
+        if not rows or (rows[-1][0], rows[-1][3]) != (self._server, self._folds):
             rows = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
             self._figures, self._cells = {}, {}
-        *counted, (_, self._snapshot, _, self._folds, *_) = rows
+        *counted, (self._server, self._snapshot, _, self._folds, *_) = rows
         changed: dict[tuple[str, str], _Key] = {}
         for fact, labels, bucket, *figures in counted:
             key = changed.get((fact, labels))
