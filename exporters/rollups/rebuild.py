@@ -222,7 +222,8 @@ def _exchange(connection: Connection, source: Source) -> None:
     connection.execute(
         f"WITH anew AS (DELETE FROM analytics.firsts AS f USING ({listed}) AS names WHERE f.fact = names.again"
         " RETURNING names.fact, f.key, f.at)"
-        " INSERT INTO analytics.firsts (fact, key, at) SELECT fact, key, at FROM anew ORDER BY 1, 2 ON CONFLICT DO NOTHING".encode(),
+        " INSERT INTO analytics.firsts (fact, key, at)"
+        " SELECT fact, key, at FROM anew ORDER BY 1, 2 ON CONFLICT DO NOTHING".encode(),
         cells,
     )
 

@@ -1,4 +1,8 @@
-"""Deleting buckets that are older than the configuration wants to keep, a few at a time."""
+"""Deleting what is older than the configuration wants to keep, a few rows at a time: buckets, and memories that none needs.
+
+Memories are the keys of things that count once, and when users were last seen. They are kept for as long as the tier that is
+kept longest: what comes back after that is counted as if it were new, in a time of which nothing else is known any more.
+"""
 
 # ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours
 
@@ -9,43 +13,74 @@ from typing import Literal
 
 from contract.data_plane import Retention
 from contract.values import duration_seconds
-from exporters.rollups.state import Connection
+from exporters.rollups.sources.talk import MESSAGES
+from exporters.rollups.state import Connection, lock
 
-Tier = Literal["minute", "hour", "day"]
+Aged = Literal["minute", "hour", "day", "firsts", "user_seen"]
+"""What has a retention: the three tiers and the two memories."""
 
 STEP_ROWS = 5_000
 
-
-def horizons(retention: Retention, now: datetime) -> dict[Tier, datetime]:
-    """From when on the buckets of each tier are kept: begins of buckets, for one that is kept in part is kept."""
-    minute, hour, day = (
-        now.astimezone(UTC) - timedelta(seconds=duration_seconds(length))
-        for length in (retention.minute, retention.hour, retention.day)
-    )
-    return {
-        "minute": minute.replace(second=0, microsecond=0),
-        "hour": hour.replace(minute=0, second=0, microsecond=0),
-        "day": day.replace(hour=0, minute=0, second=0, microsecond=0),
-    }
+_TABLES: dict[Aged, tuple[str, str]] = {
+    "minute": ("rollup_minute", "bucket"),
+    "hour": ("rollup_hour", "bucket"),
+    "day": ("rollup_day", "bucket"),
+    "firsts": ("firsts", "at"),
+    "user_seen": ("user_seen", "last_at"),
+}
 
 
-def step(connection: Connection, tier: Tier, before: datetime, rows: int = STEP_ROWS) -> int:
-    """Deletes at most `rows` buckets of a tier that began before a time; how many, 0 when none are left.
+def table(aged: Aged) -> str:
+    """Its name in schema `analytics`."""
+    return _TABLES[aged][0]
 
-    Runs inside a transaction of the caller. Series by series, along the primary key: no index on the time alone is needed.
+
+def kept(retention: Retention, aged: Aged) -> str:
+    """For how long it is kept, as the configuration says it."""
+    if aged in ("firsts", "user_seen"):
+        return max(retention.hour, retention.day, key=duration_seconds)
+    return str(getattr(retention, aged))
+
+
+def horizons(retention: Retention, now: datetime) -> dict[Aged, datetime]:
+    """From when on each is kept. For tiers these are begins of buckets, for one that is kept in part is kept."""
+    found = {aged: now.astimezone(UTC) - timedelta(seconds=duration_seconds(kept(retention, aged))) for aged in _TABLES}
+    return {aged: _begin(aged, at) for aged, at in found.items()}
+
+
+def _begin(aged: Aged, at: datetime) -> datetime:
+    minute = at.replace(second=0, microsecond=0)
+    if aged == "minute":
+        return minute
+    return minute.replace(minute=0) if aged == "hour" else minute.replace(hour=0, minute=0)
+
+
+def step(connection: Connection, aged: Aged, before: datetime, rows: int = STEP_ROWS) -> int:
+    """Deletes at most `rows` rows from before a time; how many, 0 when none are left.
+
+    Runs inside a transaction of the caller. When somebody is counting the messages, users are left to the next time.
     """
+    if aged == "user_seen" and lock(connection, MESSAGES.name) is None:
+        return 0
+    name, time = _TABLES[aged]
+    old = f"SELECT ctid FROM analytics.{name} WHERE {time} < %(before)s LIMIT %(rows)s"
+    if name.startswith("rollup_"):  # series by series, along the primary key: no index on the time alone is needed
+        old = (
+            "SELECT found.ctid FROM analytics.totals AS t"
+            f" CROSS JOIN LATERAL (SELECT r.ctid FROM analytics.{name} AS r WHERE r.series = t.series"
+            " AND r.bucket < %(before)s LIMIT %(rows)s) AS found LIMIT %(rows)s"
+        )
     found = connection.execute(
-        "WITH old AS (SELECT found.ctid FROM analytics.totals AS t"
-        f" CROSS JOIN LATERAL (SELECT r.ctid FROM analytics.rollup_{tier} AS r WHERE r.series = t.series"
-        " AND r.bucket < %(before)s LIMIT %(rows)s) AS found LIMIT %(rows)s),"
-        f" gone AS (DELETE FROM analytics.rollup_{tier} WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) RETURNING 1)"
-        " SELECT count(*) FROM gone",
+        f"WITH old AS ({old}), gone AS"
+        f" (DELETE FROM analytics.{name} WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) RETURNING 1)"
+        " SELECT count(*) FROM gone".encode(),
         {"before": before, "rows": rows},
     ).fetchone()
     return found[0] if found else 0
 
 
-def count(connection: Connection, tier: Tier, before: datetime) -> int:
-    """How many buckets of a tier began before a time."""
-    row = connection.execute(f"SELECT count(*) FROM analytics.rollup_{tier} WHERE bucket < %s", (before,)).fetchone()
+def count(connection: Connection, aged: Aged, before: datetime) -> int:
+    """How many rows there are from before a time."""
+    name, time = _TABLES[aged]
+    row = connection.execute(f"SELECT count(*) FROM analytics.{name} WHERE {time} < %s".encode(), (before,)).fetchone()
     return row[0] if row else 0

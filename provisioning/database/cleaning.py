@@ -16,27 +16,27 @@ from exporters.rollups import retention as tiers
 
 def too_old(connection: psycopg.Connection[Any], retention: Retention) -> Iterator[Old]:
     """What a cleaning would remove now."""
-    for tier, before in _horizons(connection, retention).items():
-        yield Old(f"rollup_{tier}", getattr(retention, tier), tiers.count(connection, tier, before))
+    for aged, before in _horizons(connection, retention).items():
+        yield Old(tiers.table(aged), tiers.kept(retention, aged), tiers.count(connection, aged, before))
     yield from ageing.too_old(connection, retention)
 
 
 def clean(connection: psycopg.Connection[Any], retention: Retention) -> Iterator[Old]:
     """Removes what is too old, in small transactions; gives each table when it is done. `connection` is in autocommit mode."""
-    for tier, before in _horizons(connection, retention).items():
+    for aged, before in _horizons(connection, retention).items():
         removed = 0
-        while step := _step(connection, tier, before):
+        while step := _step(connection, aged, before):
             removed += step
-        yield Old(f"rollup_{tier}", getattr(retention, tier), removed)
+        yield Old(tiers.table(aged), tiers.kept(retention, aged), removed)
     yield from ageing.clean(connection, retention)
 
 
-def _step(connection: psycopg.Connection[Any], tier: tiers.Tier, before: datetime) -> int:
+def _step(connection: psycopg.Connection[Any], aged: tiers.Aged, before: datetime) -> int:
     with connection.transaction():
-        return tiers.step(connection, tier, before)
+        return tiers.step(connection, aged, before)
 
 
-def _horizons(connection: psycopg.Connection[Any], retention: Retention) -> dict[tiers.Tier, datetime]:
+def _horizons(connection: psycopg.Connection[Any], retention: Retention) -> dict[tiers.Aged, datetime]:
     """By the server's clock."""
     row = connection.execute("SELECT now()").fetchone()
     assert row is not None

@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from contract.data_plane import Retention
+from exporters.rollups import retention
 from exporters.rollups.active_users import note
+from exporters.rollups.state import lock
 from tests.rollups.counted import NOON, Counted
 
 MINUTE = NOON.replace(second=0)
@@ -87,3 +90,36 @@ def test_a_conversation_counts_once_however_often_it_is_judged(counted: Counted)
         counted.advance()
     assert counted.counters("conversations_with_feedback") == {("alpha", "production"): 1}
     assert counted.counters("feedback_ratings") == {("production", "5"): 3}
+
+
+def test_memories_that_no_bucket_needs_go_in_small_steps(counted: Counted) -> None:
+    for number, days in enumerate((0, 40, 41, 42)):
+        _write(counted, number, number, NOON - timedelta(days=days))
+    counted.advance()
+    now = NOON + timedelta(days=100) - timedelta(days=39)
+    horizons = retention.horizons(Retention(hour="32d", day="100d"), now)
+    for aged in ("firsts", "user_seen"):
+        deleted = []
+        while not deleted or deleted[-1]:
+            with counted.transaction() as connection:
+                deleted.append(retention.step(connection, aged, horizons[aged], rows=2))
+        assert deleted == [2, 1, 0], aged
+        assert retention.count(counted.connection, aged, horizons[aged]) == 0
+        assert counted.one(f"SELECT count(*)::int FROM analytics.{aged}") == 1
+    _write(counted, 5, 0, NOON + timedelta(seconds=1))
+    _write(counted, 6, 1, NOON + timedelta(seconds=1))
+    counted.advance()
+    assert _active(counted, "minutes", MINUTE) == 2
+    week = "2026-03-09"
+    assert sum(n for labels, n in counted.counters("users_active_in_week").items() if labels[1] == week) == 2
+
+
+def test_users_stay_while_somebody_counts_messages(counted: Counted) -> None:
+    _write(counted, 1, 1, NOON)
+    counted.advance()
+    with counted.connect() as other, counted.transaction(other):
+        lock(other, "messages")
+        with counted.transaction() as connection:
+            assert retention.step(connection, "user_seen", NOON + timedelta(days=1)) == 0
+    with counted.transaction() as connection:
+        assert retention.step(connection, "user_seen", NOON + timedelta(days=1)) == 1

@@ -77,7 +77,7 @@ MESSAGES = Source(
             when=f"role = '{ASKER}' AND user_id IS NOT NULL AND cohort IS NOT NULL",
             at="at",
             labels={"cohort": "cohort", "week": "(date_trunc('week', at AT TIME ZONE 'UTC')::date)::text"},
-            once="(date_trunc('week', at AT TIME ZONE 'UTC')::date)::text || ' ' || user_id",  # one after the other in the index
+            once="(date_trunc('week', at AT TIME ZONE 'UTC')::date)::text || ' ' || user_id",  # new ones side by side
         ),
     ),
     last_seen=LastSeen("users_last_seen", user="user_id", at="at", when=f"role = '{ASKER}' AND user_id IS NOT NULL"),
