@@ -229,6 +229,18 @@ def test_nobody_listens() -> None:
     )
 
 
+def test_proxies_of_the_environment(server: ScriptedServer, script: type[Script], monkeypatch: pytest.MonkeyPatch) -> None:
+    server.scripts[V2] = [script.rows({"n": 1})]
+    monkeypatch.setenv("http_proxy", server.url)
+    assert client("http://langfuse.example").metrics(QUERY).rows == [{"n": 1}]
+    assert {address.partition("/api")[0] for address in server.addresses} == {"http://langfuse.example"}
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    with pytest.raises(SourceDown, match=r"cannot ask http://langfuse\.example: ProxySchemeUnknown"):
+        client("http://langfuse.example").metrics(QUERY)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert client(server.url).metrics(QUERY).rows == [{"n": 1}]
+
+
 def test_the_keys_do_not_follow_a_redirect(server: ScriptedServer, script: type[Script]) -> None:
     server.scripts[V2] = [script.body(b"", 302, Location=server.url + "/elsewhere")]
     with pytest.raises(SourceDown, match=r"redirected \(302\) to .*/elsewhere"):
