@@ -1,0 +1,76 @@
+"""A step finds what is new by indexes: its cost does not depend on how large the tables are."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from contract.relations import RELATIONS, Column
+from exporters.rollups import advance
+from exporters.rollups.sources import SOURCES
+from tests.rollups.counted import NOON, SOURCE_NAMES, Counted
+
+ROWS = 100_000
+_DRIVING = {name: SOURCES[name].relation for name in SOURCE_NAMES}
+_OPEN = {"conversations": ("ended_at",), "tickets": ("resolved_at",)}
+_VALUES = {
+    "bigint": "i",
+    "integer": "1",
+    "smallint": "1",
+    "double": "1",
+    "boolean": "true",
+    "uuid": "md5(i::text)::uuid",
+    "text": "'some'",
+    "jsonb": "'{}'",
+    "text[]": "'{}'",
+    "timestamptz": f"timestamptz '{NOON.isoformat()}' - i * interval '1 second'",
+}
+
+
+def _fill(counted: Counted, relation: str, first: int, last: int) -> None:
+    """Rows with numbers from `first` to `last`, all columns filled; tickets and conversations among them stay open."""
+    columns = [column for column in RELATIONS[relation].columns if column.name not in _OPEN.get(relation, ())]
+    values = ", ".join(_value(column) for column in columns)
+    names = ", ".join(column.name for column in columns)
+    counted.run(f"INSERT INTO app.{relation} ({names}) SELECT {values} FROM generate_series({first}, {last}) AS i")
+
+
+def _value(column: Column) -> str:
+    if column.name in ("role", "status"):
+        return {"role": "'user'", "status": "'open'"}[column.name]
+    return "1" if column.name == "agent_id" else _VALUES[column.type]
+
+
+def _sequential(connection: psycopg.Connection) -> dict[str, int]:
+    rows = connection.execute("SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = 'app'")
+    return {table: scans for table, scans in rows if table != "agents"}
+
+
+@pytest.mark.parametrize("stamped", [True, False], ids=["counted as new", "from before the column"])
+def test_no_step_reads_a_large_table_from_end_to_end(counted: Counted, stamped: bool) -> None:
+    if stamped:
+        counted.install()
+    for relation in _DRIVING.values():
+        _fill(counted, relation, 1, ROWS)
+    if stamped:
+        while counted.advance():
+            pass
+    else:
+        counted.install()
+    for relation in _DRIVING.values():
+        counted.run(f"ANALYZE app.{relation}")
+    for name, relation in _DRIVING.items():
+        key = SOURCES[name].key
+        _fill(counted, relation, ROWS + 1, ROWS + 50)
+        time = RELATIONS[relation].time
+        counted.run(
+            f"UPDATE app.{relation} SET {time} = {time} - interval '1 day' WHERE {key} IN"
+            f" (SELECT {key} FROM app.{relation} ORDER BY {key} LIMIT 5)"
+        )
+    for name, relation in _DRIVING.items():
+        with counted.transaction() as connection:
+            before = _sequential(connection)
+            step = advance.advance(connection, counted.forms[name])
+            assert step is not None
+            assert step.looked == 55, name
+            assert _sequential(connection) == before, relation
