@@ -5,7 +5,6 @@ The drift that it finds is published with the state of the roll-ups.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import partial
 
 from contract.settings import Settings
@@ -13,7 +12,7 @@ from exporters.business.frame import DatabaseCollector
 from exporters.business.schema import schema_problem
 from exporters.database.mapping import Mapping
 from exporters.database.sharing import Seat
-from exporters.journal import Answer
+from exporters.journal import Answer, SourceDown
 from exporters.rollups import audit
 from exporters.rollups.forms import form
 from exporters.rollups.sources import SOURCES
@@ -21,6 +20,8 @@ from exporters.rollups.sources import SOURCES
 
 class AuditCollector(DatabaseCollector):
     """Which hour is recounted depends on the time alone, so replicas look at the same one."""
+
+    answers_needed = False  # one source is asked, and its trouble is no other's
 
     def __init__(self, settings: Settings, mapping: Mapping, seat: Seat) -> None:
         self._sources = [
@@ -30,15 +31,16 @@ class AuditCollector(DatabaseCollector):
         ]
         queries = [source.name for source in self._sources]
         super().__init__("audit", settings.exporter.intervals.audit, settings, seat, queries, mapping)
+        self.seldom = frozenset(queries)
         self._mapping = mapping
 
     def ask_all(self, now: float) -> None:
+        with self.seat.transaction() as connection:
+            problem = schema_problem(connection)
+        if problem:
+            raise SourceDown(problem)
         source, seed = self._sources[self._turn(now)], int(now // self.interval)
         self.ask(source.name, now, partial(self._audit, source.name, seed))
-
-    def kept(self, now: float, /) -> Collection[str]:
-        turn = self._turn(now)
-        return [source.name for number, source in enumerate(self._sources) if number != turn]
 
     def _turn(self, now: float) -> int:
         return int(now // self.interval) % len(self._sources)
@@ -48,7 +50,3 @@ class AuditCollector(DatabaseCollector):
         with self.seat.transaction() as connection:
             found = audit.step(connection, form(connection, self._mapping, SOURCES[name]), seed)
         return Answer((), found.recounted if found else 0)
-
-    def explanation(self) -> str:
-        with self.seat.transaction() as connection:
-            return schema_problem(connection)

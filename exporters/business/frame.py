@@ -32,8 +32,12 @@ WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema)
 class DatabaseCollector:
     """One collector. Its subclasses say in `ask_all` what is asked; a query that fails does not keep the others from going on.
 
-    `name` is the source in `exporter_*` metrics, `more` gives further samples for it. All times are in seconds.
+    `name` is the source in `exporter_*` metrics, `seldom` are queries that not every run asks, so that
+    what is said of them stays, and `more` gives further samples. All times are in seconds.
     """
+
+    answers_needed = True
+    """Whether PostgreSQL counts as down when not one query of a run was answered."""
 
     def __init__(
         self, name: str, interval: str, settings: Settings, seat: Seat, queries: Iterable[str], mapping: Mapping
@@ -46,6 +50,7 @@ class DatabaseCollector:
         self.max_age = max(duration_seconds(exporter.max_age), 2 * self.interval)
         self.snapshot: Snapshot | None = None
         self.seat = seat
+        self.seldom: Collection[str] = ()
         self.more: Callable[[], Iterable[Sample]] = tuple
         self.journal = Journal(name, Source.POSTGRES, queries, seat.without_secrets, exporter.series_limit)
         self._schemas = sorted({table[0] for relation in RELATIONS if (table := mapping.driving(relation))})
@@ -55,7 +60,7 @@ class DatabaseCollector:
     def collect(self, now: float) -> None:
         """Asks everything once. Raises SourceDown, with the snapshot saying so as well."""
         up = False
-        self.journal.begin(self.kept(now))
+        self.journal.begin(self.seldom)
         self._deadline = time.monotonic() + _CYCLE_TIMEOUTS * self.query_timeout
         self._asked = []
         try:
@@ -64,7 +69,7 @@ class DatabaseCollector:
                 self.ask_all(now)
             except (DatabaseDown, StatementRefused, CredentialError) as error:
                 raise SourceDown(str(error)) from None
-            if not any(self._asked):
+            if self.answers_needed and not any(self._asked):
                 raise SourceDown(self.explanation() or f"PostgreSQL did not answer one query: {self.journal.last_failure}")
             up = True
         finally:
@@ -74,15 +79,14 @@ class DatabaseCollector:
         """Asks every query by `ask`. Anything but a failing query may be raised."""
         raise NotImplementedError
 
-    def kept(self, _now: float, /) -> Collection[str]:
-        """Queries that the run that begins does not ask, so that what is said of them stays."""
-        return ()
+    def ask(self, query: str, now: float, run: Callable[[], Answer], late: bool = False) -> bool:
+        """Runs one query under its name; whether it succeeded. What the server refuses is noted, and the next may be asked.
 
-    def ask(self, query: str, now: float, run: Callable[[], Answer]) -> bool:
-        """Runs one query under its name; whether it succeeded. What the server refuses is noted, and the next may be asked."""
+        When the run has taken too long, only what may come `late` is asked.
+        """
 
         def answer() -> Answer:
-            if time.monotonic() > self._deadline:
+            if time.monotonic() > self._deadline and not late:
                 raise QueryFailed("not asked: the queries before it took too long")
             try:
                 return run()

@@ -57,6 +57,7 @@ class RollupsCollector(DatabaseCollector):
         self._sources = [name for name, source in SOURCES.items() if not mapping.is_absent(source.relation)]
         queries = [AGENTS, VERSIONS, "origin", *map(_step, self._sources), *JOBS, *YIELDS]
         super().__init__("rollups", settings.exporter.intervals.rollups, settings, seat, queries, mapping)
+        self.seldom = frozenset({AGENTS, VERSIONS, *JOBS})
         self.timeout += 2 * _LONGEST_ADVANCE
         self._mapping = mapping
         self._upkeep = Upkeep(settings, mapping, seat, self.interval, user_key)
@@ -69,6 +70,7 @@ class RollupsCollector(DatabaseCollector):
         self._states: dict[str, State] = {}
         self._halted: dict[str, str] = {}
         self._unchecked: dict[str, str] = {}
+        self._failed: set[str] = set()
         self._checked = self._named = float("-inf")
 
     def ask_all(self, now: float) -> None:
@@ -79,17 +81,13 @@ class RollupsCollector(DatabaseCollector):
         self._make_forms()
         self.ask("origin", now, self._origin)
         round_ = self._advance_together()
-        for name in self._sources:
-            self.ask(_step(name), now, partial(self._advance, name, round_, now))
+        for name in sorted(self._sources, key=self._failed.__contains__):  # who had trouble, and may take long, is last
+            well = self.ask(_step(name), now, partial(self._advance, name, round_, now))
+            (self._failed.discard if well else self._failed.add)(name)
         for job, run in self._upkeep.due(now, list(self._states.values()), self._forms).items():
-            self.ask(job, now, run)
-        self.ask("totals", now, partial(self._read_totals, now))
-        self.ask("states", now, self._read_states)
-
-    def kept(self, now: float, /) -> Collection[str]:
-        """What is not due says what it said last."""
-        names = () if now >= self._named + _CHECK_SECONDS else (AGENTS, VERSIONS)
-        return {*JOBS, *names} - self._upkeep.due(now, list(self._states.values()), self._forms).keys()
+            self.ask(job, now, run, late=True)
+        self.ask("totals", now, partial(self._read_totals, now), late=True)
+        self.ask("states", now, self._read_states, late=True)
 
     def _begin(self, now: float) -> None:
         try:
