@@ -1,46 +1,51 @@
-"""The past of the exporter's series that the Overview tab shows, once a minute, as the exporter itself collects."""
+"""The past of those series of the exporter that roll-ups cannot tell, once a minute, as the exporter itself collects.
+
+What they can tell is written by the exporter's own `backfill`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from pathlib import Path
 
 from contract.settings import Settings
 from demo.history import business, model_calls
 from demo.history.openmetrics import COARSE_SECONDS, Column, Table
 from demo.history.steps import Key, column
 from demo.platform.registry import Number
-from exporters.langfuse.windows import SETTLE_SECONDS
 
 JOB = "exporter"
 
 
-def _itself(source: str, times: Sequence[int], behind: float) -> list[tuple[Key, Sequence[Number]]]:
-    """What the exporter says of a source that always answered: its figures stand for the time of asking, less `behind`."""
+_PLATFORM, _LANGFUSE = ("rollups", "postgres", "tables"), ("langfuse", "cost")
+"""Collectors, as the exporter names its sources."""
+
+
+def _itself(source: str, times: Sequence[int]) -> list[tuple[Key, Sequence[Number]]]:
+    """What the exporter says of a source that always answered: its figures stand for the time of asking."""
     return [
         (("exporter_source_up", (source,)), [1] * len(times)),
-        (("exporter_source_data_timestamp_seconds", (source,)), [at - behind for at in times]),
+        (("exporter_source_data_timestamp_seconds", (source,)), list(times)),
     ]
 
 
 class ExporterHistory:
     """All series over a span of time, computed once and handed out block by block.
 
-    `storage` is the stand-in's file; without one (a real Langfuse is asked) only PostgreSQL's series have a past.
-    Raises psycopg.Error when the platform's tables cannot be read.
+    `calls` says whether there is a ledger that begins before the past does. Raises psycopg.Error.
     """
 
-    def __init__(self, dsn: str, storage: Path | None, times: Sequence[int], settings: Settings, instance: str) -> None:
+    def __init__(self, dsn: str, calls: bool, times: Sequence[int], settings: Settings, instance: str) -> None:
         self._times = [at for at in times if at % COARSE_SECONDS == 0]
         self._columns: list[Column] = []
         if not self._times:
             return
         target = (("instance", instance), ("job", JOB))
-        found = chain(business.series(dsn, self._times, settings.environments), _itself("postgres", self._times, 0.0))
-        if storage is not None:
-            calls = model_calls.series(storage, self._times, settings)
-            found = chain(found, calls, _itself("langfuse", self._times, SETTLE_SECONDS))
+        found = chain(
+            business.series(dsn, self._times, settings.environments), *(_itself(name, self._times) for name in _PLATFORM)
+        )
+        if calls:
+            found = chain(found, model_calls.series(dsn, self._times, settings), *(_itself(n, self._times) for n in _LANGFUSE))
         found = chain(found, [(("up", ()), [1] * len(self._times))])
         self._columns = [column(key, values, target) for key, values in found]
 

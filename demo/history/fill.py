@@ -6,22 +6,30 @@ import gc
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
 
 from contract.settings import Settings
 from demo.history import blocks, openmetrics, recorded
+from demo.history.blocks import HistoryError
 from demo.history.exporter import ExporterHistory
 from demo.history.platform import Recorder
 from demo.platform import state
 from demo.platform.metrics import PlatformMetrics
 from demo.world.world import World
+from exporters.database.sessions import DatabaseDown, StatementRefused
+from exporters.history.backfill import NoHistory, Written, backfill
 
 DAYS = 7
 SHORTEST_GAP_SECONDS = 300.0
 """A shorter gap is left to the platform, which catches up by itself."""
+LEFT_OUT = ("platform_execution_duration_seconds",)
+"""Metrics without a past: this one has as many series as all others together, and would take as long to write."""
 _LOOKAHEAD_SECONDS = 6 * 3600.0
 
 Progress = Callable[[str, float], None]
@@ -70,9 +78,10 @@ def fill(
 ) -> Filled:
     """Bring the data folder `var`/prometheus up to `until` (seconds since the epoch); Prometheus must not be running on it.
 
-    The database and the stand-in's storage must have lived until then. The first time the last `days` are written, later what
-    is missing since; nothing happens when that is at most five minutes. A first run that is interrupted leaves no data folder,
-    a later one can be repeated: equal samples that are there twice count once. Raises HistoryError, psycopg.Error or OSError.
+    The database, its schema `analytics` and the stand-in's storage must have lived until then. The first time the last `days`
+    are written, later what is missing since; nothing happens when that is at most five minutes. A first run that is interrupted
+    leaves no data folder, a later one can be repeated: equal samples that are there twice count once. Raises HistoryError,
+    psycopg.Error or OSError.
     """
     begun = time.monotonic()
     until = until // openmetrics.COARSE_SECONDS * openmetrics.COARSE_SECONDS
@@ -97,10 +106,17 @@ def fill(
         part.mkdir(exist_ok=True)
         times = openmetrics.sample_times(since, until, until)
         progress("what the exporter would have seen", 0.0)
-        storage = var / "langfuse.sqlite"
-        exporter = ExporterHistory(dsn, storage if storage.is_file() else None, times, settings, instances.exporter)
-        recorder = Recorder(metrics, instances.platform)
-        series, samples = _import(part, target, tools, recorder, exporter, times, progress)
+        with ProcessPoolExecutor(1, get_context("spawn")) as beside:
+            counted = beside.submit(_counted, settings, dsn, since, until, part)
+            exporter = ExporterHistory(dsn, (var / "langfuse.sqlite").is_file(), times, settings, instances.exporter)
+            recorder = Recorder(metrics, instances.platform)
+            series, samples = _import(part, target, tools, recorder, exporter, times, progress)
+            written = counted.result()
+        _report(progress, "samples", 0.05, 0.9, 0.65)
+        with blocks.Programs() as programs:
+            for file in written.files:
+                blocks.import_file(programs, tools.promtool, file, target)
+        samples += written.points
         share = partial(_report, progress, "recorded series", 0.65)
         samples += recorded.record(tools.prometheus, tools.promtool, target, since, until, share)
         if checkpoint is None:
@@ -111,6 +127,14 @@ def fill(
         shutil.rmtree(part, ignore_errors=True)
     state.write(var, metrics.checkpoint())
     return Filled(since, until, series, samples, time.monotonic() - begun)
+
+
+def _counted(settings: Settings, dsn: str, since: float, until: float, folder: Path) -> Written:
+    """Counters, histograms and figures of windows, by the exporter's own code in a process of its own."""
+    try:
+        return backfill(settings, dsn, ceil((until - since) / 86400.0), folder, until, since, LEFT_OUT)
+    except (NoHistory, DatabaseDown, StatementRefused) as error:
+        raise HistoryError(str(error)) from None
 
 
 def _import(
@@ -126,7 +150,7 @@ def _import(
     series = samples = 0
     with blocks.Programs() as programs:
         for number, block in enumerate(openmetrics.by_block(times)):
-            _report(progress, "samples", 0.05, (block[0] - times[0]) / max(1, times[-1] - times[0]), 0.65)
+            _report(progress, "samples", 0.05, 0.8 * (block[0] - times[0]) / max(1, times[-1] - times[0]), 0.65)
             tables = (platform.table(block), exporter.table(block[0], block[-1]))
             file = part / f"{number}.om"
             samples += openmetrics.write(file, tables)

@@ -1,178 +1,102 @@
-"""What the exporter's Langfuse collector would have said at any time of the past, read from the stand-in's rows once."""
+"""What the exporter would have said of model calls in trailing windows, as of every full hour, worked back from the ledger.
+
+The ledger keeps hours for long and minutes for a day only, so the past is told by the hour, and held in between.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import Counter, defaultdict
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+from psycopg import sql
 
 from contract.settings import Settings
-from demo.history.steps import Changes, Key, read
-from demo.langfuse.rows import USD
-from demo.langfuse.store import Store
-from demo.langfuse.times import from_seconds
+from demo.history.steps import Key
 from demo.platform.registry import Number
-from exporters.langfuse.month_end import HISTORY_DAYS, forecast, month_start
-from exporters.langfuse.windows import SETTLE_SECONDS
+from exporters.business.windows import Window, windows
+from exporters.langfuse.calls import NANO
+from exporters.langfuse.cost import cost_by_scope
+from exporters.langfuse.counting import BOUNDS, CALLS, DURATIONS, FACTS, UNPRICED
+from exporters.langfuse.figures import Cells, Counted, window_samples
+from exporters.langfuse.spending import budget_samples, cost_samples, limit_samples
+from exporters.langfuse.storage import complete_since
+from exporters.rollups.model import HISTOGRAM_COLUMNS, SUM_COLUMNS
+from exporters.snapshot import Figure, Sample
 
-DAY = 86400.0
-EVERYTHING = "all"
-LATENCY_EVERY_SECONDS = 300
-"""Percentiles are read every five minutes and held in between; a sorted window is dear to keep for every minute."""
-_LEVEL = 0.95
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = 3600
+_LONGEST = timedelta(days=31)
+_COST = FACTS[CALLS].sums.index("cost_nano")
+_COLUMNS = ("n", *SUM_COLUMNS, *HISTOGRAM_COLUMNS[: len(BOUNDS) + 1])
 
-
-class Call(NamedTuple):
-    """A model call. It is seen from `seen` on: it has ended, and the collector leaves out the last SETTLE_SECONDS."""
-
-    started: float
-    seen: float
-    model: str
-    environment: str
-    failed: bool
-    read: int
-    written: int
-    cost: int  # in 1e-12 USD; a model without a price costs nothing that is known
-    seconds: float  # between whole milliseconds, as Langfuse subtracts them
+_Sums = tuple[int, ...]
 
 
-def calls(path: Path, since: float, until: float) -> list[Call]:
-    """The calls that began in [since, until], from the stand-in's storage, in order of their beginning."""
-    store = Store(path)
-    try:
-        rows = store.select(
-            "SELECT started, ended, model, environment, level = 'ERROR' AS failed, input_tokens, output_tokens, total_cost "
-            "FROM observations WHERE type IN ('GENERATION', 'EMBEDDING') AND copy = 0 AND ended IS NOT NULL "
-            "AND started BETWEEN :since AND :until ORDER BY started",
-            {"since": from_seconds(since), "until": from_seconds(until)},
-        )
-    finally:
-        store.close()
-    return [
-        Call(
-            started / 1e6, max(started / 1e6 + SETTLE_SECONDS, ended / 1e6), model or "unknown", environment, bool(failed),
-            received, produced, cost or 0, (ended // 1000 - started // 1000) / 1000,
-        )
-        for started, ended, model, environment, failed, received, produced, cost in rows
-    ]  # fmt: skip
+def series(dsn: str, times: Sequence[int], settings: Settings) -> Iterator[tuple[Key, Sequence[Number]]]:
+    """Every series with its values at `times` (rising); None before the ledger has the whole window. Raises psycopg.Error."""
+    hours = range(times[0] // _HOUR * _HOUR, times[-1] + 1, _HOUR)
+    ledger = _Ledger(dsn, datetime.fromtimestamp(hours[0], UTC) - _LONGEST)
+    found: defaultdict[Key, dict[int, float]] = defaultdict(dict)
+    for hour in hours:
+        for item in ledger.figures(datetime.fromtimestamp(hour, UTC), settings):
+            assert isinstance(item, Sample)
+            found[item.metric.name, item.labels][hour] = item.value
+    for key, by_hour in found.items():
+        yield key, [by_hour.get(at // _HOUR * _HOUR) for at in times]
 
 
-def series(path: Path, times: Sequence[float], settings: Settings) -> Iterator[tuple[Key, Sequence[Number]]]:
-    """Every series with its values at `times` (rising)."""
-    first_month = month_start(datetime.fromtimestamp(times[0] - SETTLE_SECONDS, UTC)).timestamp()
-    found = calls(path, min(first_month, times[0] - (HISTORY_DAYS + 2) * DAY), times[-1])
-    yield from _usage(found, times)
-    yield from _latency(found, times)
-    yield from _money(found, times, settings)
+class _Ledger:
+    """The ledger's counts, summed up hour by hour from `since` on."""
 
+    def __init__(self, dsn: str, since: datetime) -> None:
+        query = sql.SQL(
+            "SELECT fact, labels, bucket, {} FROM analytics.hours WHERE fact = ANY (%s) AND bucket >= %s"
+            " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        ).format(sql.SQL(", ").join(sql.SQL("coalesce(analytics.total({}), 0)").format(sql.Identifier(c)) for c in _COLUMNS))
+        self._cells: dict[tuple[str, tuple[str, ...]], tuple[list[datetime], list[_Sums]]] = {}
+        with psycopg.connect(dsn) as connection:
+            self._complete = complete_since(connection)
+            for fact, labels, bucket, *counts in connection.execute(query, ([CALLS, UNPRICED, DURATIONS], since)):
+                buckets, sums = self._cells.setdefault((fact, tuple(labels)), ([], [(0,) * len(_COLUMNS)]))
+                buckets.append(bucket)
+                sums.append(tuple([a + b for a, b in zip(sums[-1], map(int, counts), strict=True)]))
 
-def _usage(found: list[Call], times: Sequence[float]) -> Iterator[tuple[Key, Sequence[Number]]]:
-    """Calls, errors, tokens and cost of the last 24 hours, and the cost of the month, by model and environment.
+    def figures(self, hour: datetime, settings: Settings) -> Iterator[Figure]:
+        """What the exporter's collectors of the ledger and of money say at a full hour."""
+        yield from limit_samples(settings.budgets)
+        for window in windows(hour):
+            if self._complete is None or window.start < self._complete:
+                continue
+            cells = self._between(window, hour)
+            costs = cost_by_scope(cells, settings.environments)
+            yield from window_samples(cells, window.name)
+            yield from cost_samples(costs, window.name)
+            if window.name == "mtd":
+                yield from budget_samples(settings.budgets, costs, self._by_day(hour), hour)
 
-    A series has values where there were calls in its window.
-    """
-    day: defaultdict[tuple[str, str], defaultdict[str, Changes]] = defaultdict(lambda: defaultdict(list))
-    month: defaultdict[tuple[str, str], tuple[Changes, Changes]] = defaultdict(lambda: ([], []))
-    for call in found:
-        labels = (call.model, call.environment)
-        ends = _month_end(int(call.started // DAY))
-        if ends > times[0]:
-            calls_, costs = month[labels]
-            calls_ += ((call.seen, 1), (ends, -1))
-            costs += ((call.seen, call.cost), (ends, -call.cost))
-        gone = call.started + SETTLE_SECONDS + DAY
-        if gone > times[0]:
-            amounts = {"calls": 1, "errors": int(call.failed), "input": call.read, "output": call.written, "cost": call.cost}
-            for measure, amount in amounts.items():
-                day[labels][measure] += ((call.seen, amount), (gone, -amount))
-    for labels, measures in day.items():
-        alive = read(measures["calls"], times)
-        for measure, changes in measures.items():
-            shown: list[Number] = [value if calls_ else None for value, calls_ in zip(read(changes, times), alive, strict=True)]
-            if measure in ("input", "output"):
-                yield ("langfuse_window_tokens", (*labels, "24h", measure)), shown
-            elif measure == "cost":
-                yield (
-                    ("langfuse_window_cost_usd", (*labels, "24h")),
-                    [None if value is None else value / USD for value in shown],
-                )
-            else:
-                yield (f"langfuse_window_{measure}", (*labels, "24h")), shown
-    for labels, (calls_, costs) in month.items():
-        pairs = zip(read(costs, times), read(calls_, times), strict=True)
-        yield ("langfuse_window_cost_usd", (*labels, "mtd")), [cost / USD if alive else None for cost, alive in pairs]
+    def _between(self, window: Window, hour: datetime) -> Cells:
+        found: Cells = defaultdict(list)
+        sums_end = 1 + len(SUM_COLUMNS)
+        for (fact, labels), (buckets, sums) in self._cells.items():
+            before, until = sums[bisect_left(buckets, window.start)], sums[bisect_left(buckets, hour)]
+            counts = [b - a for a, b in zip(before, until, strict=True)]
+            if any(counts):
+                found[fact].append(Counted(labels, counts[0], tuple(counts[1:sums_end]), tuple(counts[sums_end:])))
+        return found
 
-
-@cache
-def _month_end(day: int) -> float:
-    """When a call of a day (counted from the epoch) leaves the month to date."""
-    begin = month_start(_EPOCH + timedelta(days=day))
-    return month_start(begin + timedelta(days=32)).timestamp() + SETTLE_SECONDS
-
-
-def _latency(found: list[Call], times: Sequence[float]) -> Iterator[tuple[Key, Sequence[Number]]]:
-    by_model: defaultdict[tuple[str, str], list[tuple[float, bool, float]]] = defaultdict(list)
-    for call in found:
-        if call.started + SETTLE_SECONDS + DAY >= times[0]:
-            gone = call.started + SETTLE_SECONDS + DAY
-            by_model[call.model, call.environment] += ((call.seen, True, call.seconds), (gone, False, call.seconds))
-    for labels, changes in by_model.items():
-        yield ("langfuse_window_latency_seconds", (*labels, "24h")), _percentiles(sorted(changes), times)
-
-
-def _percentiles(changes: list[tuple[float, bool, float]], times: Sequence[float]) -> list[Number]:
-    values: list[float] = []
-    shown: list[Number] = []
-    place = 0
-    for number, at in enumerate(times):
-        if number and at % LATENCY_EVERY_SECONDS and number < len(times) - 1:
-            shown.append(shown[-1])
-            continue
-        while place < len(changes) and changes[place][0] <= at:
-            _, comes, seconds = changes[place]
-            place += 1
-            if comes:
-                insort(values, seconds)
-            else:
-                del values[bisect_left(values, seconds)]
-        shown.append(_percentile(values) if values else None)
-    return shown
-
-
-def _percentile(values: list[float]) -> float:
-    """Linear interpolation between order statistics, as the stand-in does."""
-    place = (len(values) - 1) * _LEVEL
-    below = int(place)
-    above = min(below + 1, len(values) - 1)
-    return values[below] + (values[above] - values[below]) * (place - below)
-
-
-def _money(found: list[Call], times: Sequence[float], settings: Settings) -> Iterator[tuple[Key, Sequence[Number]]]:
-    """Cost of the month by scope, and how it stands against the budgets."""
-    month: defaultdict[str, Changes] = defaultdict(list, {scope: [] for scope in (EVERYTHING, *settings.environments)})
-    daily: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for call in found:
-        day = int(call.started // DAY)
-        for scope in (EVERYTHING, call.environment):
-            month[scope] += ((call.seen, call.cost), (_month_end(day), -call.cost))
-            daily[scope][day] += call.cost
-    spent = {scope: [value / USD for value in read(changes, times)] for scope, changes in month.items()}
-    for scope, values in spent.items():
-        yield ("platform_cost_usd", (scope, "mtd")), values
-    for budget in settings.budgets:
-        scope, limit = budget.scope, budget.monthly_usd
-        known = {(_EPOCH + timedelta(days=day)).date(): cost / USD for day, cost in daily[scope].items()}
-        yield ("platform_budget_limit_usd", (scope,)), [limit] * len(times)
-        yield ("platform_budget_spent_ratio", (scope,)), [value / limit for value in spent[scope]]
-        yield (
-            ("platform_budget_forecast_usd", (scope,)),
-            [
-                forecast(value, known, datetime.fromtimestamp(at - SETTLE_SECONDS, UTC))
-                for value, at in zip(spent[scope], times, strict=True)
-            ],
-        )
+    def _by_day(self, hour: datetime) -> dict[str, dict[date, float]]:
+        """USD of the whole days of the last four weeks before the day of `hour`, by scope."""
+        midnight = hour.replace(hour=0)
+        found: defaultdict[str, defaultdict[date, float]] = defaultdict(lambda: defaultdict(float))
+        for back in range(1, 29):
+            begin = midnight - timedelta(days=back)
+            if self._complete is None or begin < self._complete:
+                break
+            for (fact, labels), (buckets, sums) in self._cells.items():
+                if fact == CALLS:
+                    day = [sums[bisect_left(buckets, at)][1 + _COST] for at in (begin, begin + timedelta(days=1))]
+                    for scope in ("all", labels[1]):
+                        found[scope][begin.date()] += (day[1] - day[0]) / NANO
+        return {scope: dict(costs) for scope, costs in found.items()}

@@ -36,10 +36,6 @@ class Steps:
     def change(self, name: str, *labels: str, at: float, by: int = 1) -> None:
         self._changes[name, labels].append((at, by))
 
-    def pass_through(self, name: str, *labels: str, at: float, window: float, by: int = 1) -> None:
-        """Something counts for so many seconds from `at` on: the figure of a trailing window."""
-        self._changes[name, labels] += ((at, by), (at + window, -by))
-
     def read(self, times: Sequence[float]) -> Iterator[tuple[Key, list[int]]]:
         """The values of every series at `times`, which must rise."""
         for key, changes in self._changes.items():

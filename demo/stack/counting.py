@@ -1,7 +1,12 @@
-"""Schema `analytics` beside the synthetic platform's tables, installed as a platform team installs it, and filled at once."""
+"""Schema `analytics` beside the synthetic platform's tables, installed as a platform team installs it, and filled at once.
+
+Everything here can be repeated, and goes on where it stopped.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +19,22 @@ from demo.stack.failure import StackError
 from exporters.credentials import CredentialError, secret_in
 from exporters.database import migrations
 from exporters.database.installation import MappingRefused, RolesMissing
-from exporters.database.mapping import MappingError
+from exporters.database.mapping import Mapping, MappingError
 from exporters.database.plan import take
 from exporters.database.removal import RemovalRefused, removal_steps
 from exporters.database.sessions import Session
 from exporters.database.user_keys import UserKeyError, checked_key, fill
 from exporters.rollups import backfill
+from exporters.rollups.advance import advance
 from exporters.rollups.fold import fold
 from exporters.rollups.forms import forms
 from provisioning.database import installing
 from provisioning.database.admin import passwords
 
 _STATEMENT_SECONDS = 120.0
+_ACTIVE_BEFORE = (
+    "INSERT INTO analytics.users_active_history (window_name, at, n) VALUES (%s, to_timestamp(%s), %s) ON CONFLICT DO NOTHING"
+)
 _REFUSALS = (
     MappingError,
     MappingRefused,
@@ -46,26 +55,28 @@ def remove(dsn: str) -> None:
             raise StackError(str(error), exit_code=2) from None
 
 
-def install(dsn: str, settings: Settings, progress: Progress) -> None:
-    """Installs what is missing and counts all rows that are there, so that every figure is whole from the first scrape.
+def install(dsn: str, settings: Settings) -> Mapping:
+    """Installs what is missing; what the platform's tables are called. `dsn` belongs to the platform's owner.
 
-    `dsn` belongs to the platform's owner. Raises StackError and psycopg.Error.
+    Raises StackError and psycopg.Error.
     """
-    progress("schema analytics", 0.0)
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
         try:
             todo = installing.prepared(connection, settings, passwords(settings))
             installing.carry_out(connection, todo, lambda _: None)
-            file = settings.database.user_key_file
-            key = checked_key(secret_in(Path(file))) if file else None
         except _REFUSALS as error:
             raise StackError(str(error), exit_code=2) from None
-        expected = _rows(connection)
-    session = Session(lambda: dsn, _STATEMENT_SECONDS, read_only=False, application_name="observatory-demo")
-    session.open()
-    try:
+    return todo.mapping
+
+
+def count(dsn: str, mapping: Mapping, progress: Progress) -> None:
+    """Counts all rows that are there, so that every figure is whole from the first scrape.
+
+    Raises DatabaseDown and StatementRefused.
+    """
+    with _session(dsn) as session:
         with session.transaction() as connection:
-            known = forms(connection, todo.mapping)
+            expected, known = _rows(connection), forms(connection, mapping)
         counted = 0
 
         def tell(chunk: backfill.Chunk) -> None:
@@ -74,12 +85,39 @@ def install(dsn: str, settings: Settings, progress: Progress) -> None:
             progress("counting what is there", min(1.0, counted / max(1, expected)))
 
         backfill.run(session.transaction, known, tell)
+        for form in known.values():
+            with session.transaction() as connection:
+                advance(connection, form)
+
+
+def finish(dsn: str, settings: Settings, mapping: Mapping, active: Iterable[tuple[str, float, int]]) -> None:
+    """Puts what was counted in its place and gives users their keys.
+
+    `active` are users who were active in windows that ended at past moments: the exporter notes them minute by minute, and
+    holds today's against them. Raises StackError, DatabaseDown and StatementRefused.
+    """
+    file = settings.database.user_key_file
+    try:
+        key = checked_key(secret_in(Path(file))) if file else None
+    except _REFUSALS as error:
+        raise StackError(str(error), exit_code=2) from None
+    with _session(dsn) as session:
         with session.transaction() as connection:
             fold(connection)
+        with session.transaction() as connection, connection.cursor() as cursor:
+            cursor.executemany(_ACTIVE_BEFORE, list(active))
         while key is not None:
             with session.transaction() as connection:
-                if not fill(connection, todo.mapping, key):
+                if not fill(connection, mapping, key):
                     break
+
+
+@contextlib.contextmanager
+def _session(dsn: str) -> Iterator[Session]:
+    session = Session(lambda: dsn, _STATEMENT_SECONDS, read_only=False, application_name="observatory-demo")
+    session.open()
+    try:
+        yield session
     finally:
         session.close()
 

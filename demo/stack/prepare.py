@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,15 +18,18 @@ from contract.settings import Settings
 from demo.database import schema
 from demo.database.live import LiveDatabase
 from demo.database.load import load
+from demo.history import active
 from demo.history.blocks import HistoryError
 from demo.history.fill import DAYS, Instances, fill
 from demo.langfuse.store import Store
-from demo.stack import counting
+from demo.stack import counting, ledger
 from demo.stack.failure import StackError
 from demo.world import spec_file
 from demo.world.model import WorldSpec
 from demo.world.observations import Observation, Score
 from demo.world.world import World
+from exporters.database.sessions import DatabaseDown, StatementRefused
+from exporters.journal import QueryFailed, SourceDown
 from provisioning import tools
 
 HISTORY_FAILED = 1
@@ -98,13 +102,32 @@ def prepare(
         spec, until = _load(var, dsn, wanted, now, with_standin, progress)
     else:
         until = _catch_up(var, dsn, spec, now, with_standin, progress)
-    counting.install(dsn, settings, progress)
+    _count(var, dsn, settings, until, with_standin, progress)
     prometheus, promtool = tools.find("prometheus"), tools.find("promtool")
     if prometheus is None or promtool is None:
         return False
     instances = Instances(settings.scrape.platform[0].address, settings.scrape.exporter[0])
     fill(var, dsn, World(spec), settings, _Tools(prometheus, promtool), instances, until, progress, wanted.history)
     return True
+
+
+def _count(var: Path, dsn: str, settings: Settings, until: float, with_standin: bool, progress: Progress) -> None:
+    """Schema `analytics` with everything that the exporter would have counted by now. The model calls are read beside the rest.
+
+    Of a real Langfuse the exporter reads the past by itself, a little on each run.
+    """
+    progress("schema analytics", 0.0)
+    try:
+        mapping = counting.install(dsn, settings)
+        with ThreadPoolExecutor(1) as beside:
+            reading = with_standin and settings.sources.langfuse.mode != "metrics"
+            calls = beside.submit(ledger.fill, dsn, var / "langfuse.sqlite", settings, until, progress) if reading else None
+            counting.count(dsn, mapping, progress)
+            if calls:
+                calls.result()
+        counting.finish(dsn, settings, mapping, active.before(dsn, until))
+    except (DatabaseDown, StatementRefused, SourceDown, QueryFailed) as error:
+        raise StackError(f"what is there could not be counted: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -57,9 +57,18 @@ class Written:
     points: int
 
 
-def backfill(settings: Settings, dsn: str, days: int, out: Path, now: float) -> Written:
+def backfill(
+    settings: Settings,
+    dsn: str,
+    days: int,
+    out: Path,
+    now: float,
+    since: float = 0.0,
+    without: Collection[str] = (),
+) -> Written:
     """Writes the files of the `days` days before `now` (seconds since the epoch) into `out`, which must exist.
 
+    Moments up to `since`, and the metrics of the names `without`, are left out.
     Everything is read in one transaction that sees one moment. Raises DatabaseDown, NoHistory, and psycopg.Error.
     """
     connection = connect(dsn)
@@ -69,12 +78,14 @@ def backfill(settings: Settings, dsn: str, days: int, out: Path, now: float) -> 
             connection.execute(limits(_STATEMENT_SECONDS, read_only=True))
             if problem := schema_problem(connection, may_be_standby=True):
                 raise NoHistory(problem)
-            return _write(connection, settings, days, out, int(now))
+            return _write(connection, settings, days, out, int(now), since, frozenset(without))
     finally:
         connection.close()
 
 
-def _write(connection: Connection, settings: Settings, days: int, out: Path, now: int) -> Written:
+def _write(
+    connection: Connection, settings: Settings, days: int, out: Path, now: int, since: float, without: frozenset[str]
+) -> Written:
     end = now - now % MINUTE
     begin = max(end - days * 86400, end - int(duration_seconds(settings.database.retention.hour)) + LONGEST_WINDOW)
     begin -= begin % HOUR
@@ -88,11 +99,14 @@ def _write(connection: Connection, settings: Settings, days: int, out: Path, now
     windows: list[Figure] = []
     for at, changes in chain(((begin, {}),), _coarse(connection, begin, fine), _fine(connection, fine, end)):
         more(cells, changes)
+        if at + HOUR <= since:  # the windows that are shown from then on are those of the hour before
+            continue
         if at % HOUR == 0:
             tallies = hours.tallies(at)
             figures = (figure for figure in WINDOW_FIGURES if PAST_DUE not in figure.facts)
             windows = [item for figure in figures for item in samples(figure, tallies, expected)]
-        blocks.add(at, [*counters(cells, expected), *windows])
+        if at > since:
+            blocks.add(at, (item for item in chain(counters(cells, expected), windows) if item.metric.name not in without))
     blocks.close()
     return Written(tuple(blocks.files), blocks.points)
 
@@ -120,6 +134,8 @@ def counters(cells: dict[Key, Counts], expected: Expected) -> Iterator[Figure]:
     ledger: dict[str, list[Counted]] = {}
     sums_end = 1 + len(SUM_COLUMNS)
     for (fact, labels), (n, *figures) in cells.items():
+        if n < 0:  # counting began later: what the ledger filled in of the past is in no total
+            continue
         sums, buckets = figures[: sums_end - 1], figures[sums_end - 1 :]
         if declared := FACTS.get(fact):
             histogram = tuple(buckets[: len(declared.bounds) + 1]) if declared.bounds else ()

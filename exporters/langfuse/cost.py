@@ -1,7 +1,7 @@
 """The collector of money: costs by window, budgets, and what a conversation costs, from the ledger's counts.
 
 Cost of a conversation: cost of the calls that belong to one / conversations started, in the same window, by agent. Cost of a
-success likewise, by the conversations that reached their goal in it. Nothing is said of a window before the ledger has all of it.
+success likewise, by the conversations that reached their goal in it. A window is shown once the ledger has all of it.
 """
 
 from __future__ import annotations

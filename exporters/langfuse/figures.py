@@ -91,7 +91,7 @@ def in_windows(connection: Connection, windows: Iterable[Window], facts: Sequenc
 
 
 def covered(connection: Connection, wanted: Iterable[Window]) -> list[Window]:
-    """Those windows of which the ledger has every call. While the past is being filled in, a part must not pass for the whole."""
+    """Those windows of which the ledger has every call: while the past is filled in, a part must not pass for the whole."""
     since = complete_since(connection)
     return [window for window in wanted if since is not None and since <= window.start]
 

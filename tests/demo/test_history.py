@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,34 +20,39 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from psycopg import sql
 
 from contract.catalogue import series_catalogue
-from contract.metrics import MetricType
 from contract.settings import Budget, Settings
 from demo.database.live import LiveDatabase
 from demo.database.load import load
-from demo.history import blocks, model_calls, openmetrics, recorded
+from demo.history import active, blocks, model_calls, openmetrics, recorded
 from demo.history.blocks import HistoryError, Programs
 from demo.history.exporter import ExporterHistory
-from demo.history.fill import Filled, Instances, fill
+from demo.history.fill import LEFT_OUT, Filled, Instances, fill
 from demo.history.openmetrics import Column, Table
 from demo.history.platform import EVERYWHERE, MOST_SERIES, PRODUCTION
 from demo.history.steps import Steps
+from demo.langfuse.rows import USD
 from demo.langfuse.server import running
 from demo.langfuse.standin import MODES, Keys, StandIn, price_list
 from demo.langfuse.store import Store
+from demo.langfuse.times import from_seconds
 from demo.platform import state
 from demo.platform.metrics import PlatformMetrics
+from demo.stack import counting, ledger
 from demo.world.catalogue import MODELS
 from demo.world.model import WorldSpec
 from demo.world.world import World
 from exporters.credentials import LangfuseAccess
+from exporters.database.mapping import Mapping
 from exporters.langfuse.client import LangfuseClient
+from exporters.langfuse.cost import CostCollector
+from exporters.langfuse.ledger_collector import LedgerCollector
 from exporters.langfuse.request_budget import RequestBudget
-from exporters.langfuse.windows import WindowsCollector
-from exporters.postgres import PostgresCollector
+from tests.business.figures import Figures
+from tests.business.installed import Exporter
 from tests.conftest import PostgresServer, PrometheusTools
 
-ANCHOR = float(int(time.time()) // 60 * 60)
-"""The end of the past is now, because a real Prometheus takes part."""
+ANCHOR = float(int(time.time()) // 3600 * 3600)
+"""The end of the past is the last full hour: a real Prometheus takes part, and windows are told by the hour."""
 SPEC = WorldSpec(seed=5, anchor=ANCHOR, days=70, scale=0.02)
 SETTINGS = Settings(budgets=(Budget(scope="all", monthly_usd=90.0), Budget(scope="staging", monthly_usd=5.0)))
 INSTANCES = Instances("127.0.0.1:9470", "127.0.0.1:9464")
@@ -76,9 +82,18 @@ def loaded(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     store = Store(var / "langfuse.sqlite")
     load(dsn, SPEC, store.insert, lambda _what, _share: None)
     store.close()
+    _count(dsn, var, ANCHOR)
     yield Place(var, dsn)
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _count(dsn: str, var: Path, until: float) -> None:
+    """Everything that the exporter would have counted until then."""
+    mapping = counting.install(dsn, SETTINGS)
+    ledger.fill(dsn, var / "langfuse.sqlite", SETTINGS, until, lambda _what, _share: None)
+    counting.count(dsn, mapping, lambda _what, _share: None)
+    counting.finish(dsn, SETTINGS, mapping, active.before(dsn, until))
 
 
 @pytest.fixture(scope="module")
@@ -151,15 +166,13 @@ def test_files_are_openmetrics(tmp_path: Path) -> None:
     }
 
 
-def test_steps_count_from_their_moment_and_windows_end() -> None:
+def test_steps_count_from_their_moment() -> None:
     steps = Steps()
     steps.expect("platform_users", [("admin",)])
     steps.change("platform_users", "member", at=10.0, by=2)
-    steps.pass_through("platform_users_new", "24h", at=11.0, window=5.0)
-    assert dict(steps.read([9, 10, 11, 15.9, 16])) == {
-        ("platform_users", ("admin",)): [0, 0, 0, 0, 0],
-        ("platform_users", ("member",)): [0, 2, 2, 2, 2],
-        ("platform_users_new", ("24h",)): [0, 0, 1, 1, 0],
+    assert dict(steps.read([9, 10, 11])) == {
+        ("platform_users", ("admin",)): [0, 0, 0],
+        ("platform_users", ("member",)): [0, 2, 2],
     }
 
 
@@ -234,15 +247,134 @@ def _pairs(item: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]:
     return labels, f"{float(item['value'][1]):.9g}"
 
 
+# What the exporter would have said
+
+
+def _key(labels: dict[str, str]) -> tuple[str, ...]:
+    """A series as the exporter's figures are named: name, label values, bound."""
+    name = labels["__name__"]
+    bound = [f"{float(labels['le']):g}"] if "le" in labels else []
+    return (name, *(labels[label] for label in series_catalogue()[name].labels), *bound)
+
+
+def _cumulated(figures: Figures) -> Figures:
+    """The same with buckets as a page prints them; they stand in the order of their bounds."""
+    found, sums = dict(figures), defaultdict[tuple[str, ...], float](float)
+    for key, value in figures.items():
+        if key[0].endswith("_bucket"):
+            sums[key[:-1]] += value
+            found[key] = sums[key[:-1]]
+    return found
+
+
+def _collected(place: Place, at: float) -> Figures:
+    """All that the exporter's collectors say, asked at a moment."""
+    exporter = Exporter.of(place.dsn, environments=SETTINGS.environments)
+    store = Store(place.var / "langfuse.sqlite")
+    standin = StandIn(store, MODES["v4"], Keys("pk", "sk"), lambda: at, price_list(MODELS), 0.0, False)
+    with running(standin) as url:
+        client = LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget("self-hosted", lambda: at))
+        seat = exporter.writing.seat()
+        ledger_ = LedgerCollector(SETTINGS, client, seat, Mapping.of(SETTINGS), lambda _: None)
+        exporter.collectors = (*exporter.collectors, ledger_, CostCollector(SETTINGS, seat))
+        try:
+            assert exporter.collect(at) == {}
+            return _cumulated(exporter.served(at))
+        finally:
+            exporter.close()
+            store.close()
+
+
+@pytest.mark.integration
+def test_the_past_ends_with_what_the_exporter_says(loaded: Place, first: Filled, prometheus_tools: PrometheusTools) -> None:
+    """At a full hour, when windows that are told by the hour are those of the moment: every series that is written."""
+    assert first.samples
+    wanted = _collected(loaded, ANCHOR)
+    with recorded.serving(prometheus_tools.prometheus, loaded.data) as url:
+        points = [(_key(item["metric"]), *item["values"][-1]) for item in _ask(url, '{job="exporter"}[30s]', ANCHOR)]
+    shown = {key: float(value) for key, at, value in points if at == ANCHOR}
+    shown = {key: value for key, value in shown.items() if key[0] != "up"}
+    written = {series_catalogue()[name].name for name, *_ in shown}
+    without_a_past = {
+        declared.name
+        for name, *_ in wanted
+        if not (declared := series_catalogue()[name]).name.startswith(("exporter_", "platform_rollup", "platform_table"))
+    } - written
+    assert without_a_past == {
+        *LEFT_OUT, "platform_tickets_unassigned", "platform_ticket_oldest_open_age_seconds", "platform_document_chunks",
+        "platform_executions_in_progress", "platform_sessions_active", "langfuse_score_sum",
+        "platform_ticket_sla_attainment_ratio", "platform_cache_savings_usd", "platform_cost_per_conversation_usd",
+        "platform_cost_per_success_usd",
+    }  # fmt: skip
+    compared = {key: value for key, value in wanted.items() if series_catalogue()[key[0]].name in written}
+    assert shown == {key: pytest.approx(value, rel=1e-9, abs=1e-9) for key, value in compared.items()}
+    assert len(shown) > 500
+
+
+@pytest.mark.integration
+def test_stocks_and_active_users_of_days_ago_equal_what_is_asked_of_the_tables(loaded: Place) -> None:
+    """Tickets and documents are told as they were then, of which the tables know nothing any more."""
+    at = ANCHOR - 3 * 86400.0
+    table = ExporterHistory(loaded.dsn, False, [int(at)], SETTINGS, "here").table(int(at), int(at))
+    past = {(column.name, *(value for _, value in column.labels[:-2])): column.values[0] for column in table.columns}
+    queries = {
+        ("platform_users_active", "7d"): "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user'"
+        " AND created_at > %(at)s - interval '7 days' AND created_at <= %(at)s",
+        ("platform_users_active_before", "24h"): "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user'"
+        " AND created_at > %(at)s - interval '2 days' AND created_at <= %(at)s - interval '1 day'",
+        ("platform_conversations", "staging"): "SELECT count(*) FROM app.conversations WHERE environment = 'staging'"
+        " AND created_at <= %(at)s",
+        ("platform_users", "admin"): "SELECT count(*) FROM app.users WHERE role = 'admin' AND created_at <= %(at)s",
+    }
+    with psycopg.connect(loaded.dsn) as connection:
+        for key, query in queries.items():
+            row = connection.execute(query.encode(), {"at": datetime.fromtimestamp(at, UTC)}).fetchone()
+            assert row is not None
+            assert past[key] == row[0] > 0, key
+
+
+@pytest.mark.integration
+def test_model_calls_of_days_ago_equal_the_stand_ins_rows(loaded: Place) -> None:
+    at = int(ANCHOR - 2 * 86400)
+    found = {key: values[0] for key, values in model_calls.series(loaded.dsn, [at], SETTINGS)}
+    store = Store(loaded.var / "langfuse.sqlite")
+    rows = store.select(
+        "SELECT model, environment, count(*), sum(level = 'ERROR') FROM observations WHERE type IN ('GENERATION', 'EMBEDDING')"
+        " AND copy = 0 AND ended IS NOT NULL AND started >= :since AND started < :until GROUP BY 1, 2",
+        {"since": from_seconds(at - 86400), "until": from_seconds(at)},
+    )
+    calls = {(model, environment): (count, failed) for model, environment, count, failed in rows}
+    assert calls
+    for measure, place in (("calls", 0), ("errors", 1)):
+        shown = {
+            key[1][:2]: value for key, value in found.items() if key[0] == f"langfuse_window_{measure}" and key[1][2] == "24h"
+        }
+        assert shown == {labels: counts[place] for labels, counts in calls.items()}
+    month = datetime.fromtimestamp(at, UTC).replace(day=1, hour=0, minute=0, second=0).timestamp()
+    [(cost,)] = store.select(
+        "SELECT sum(total_cost) FROM observations WHERE type IN ('GENERATION', 'EMBEDDING') AND copy = 0 AND ended IS NOT NULL"
+        " AND started >= :since AND started < :until",
+        {"since": from_seconds(month), "until": from_seconds(at)},
+    )
+    store.close()
+    assert found["platform_cost_usd", ("all", "mtd")] == pytest.approx(cost / USD, rel=1e-6)
+    assert found["platform_budget_spent_ratio", ("all",)] == pytest.approx(cost / USD / 90.0, rel=1e-6)
+
+
+# Later
+
+
 @pytest.mark.integration
 def test_later_only_what_is_missing_is_written(loaded: Place, first: Filled, prometheus_tools: PrometheusTools) -> None:
     """Runs after a Prometheus has lived on the folder: what it scraped last stands in its log only."""
     assert first.samples
     assert _fill(loaded, prometheus_tools, ANCHOR + 299) == Filled()
     scraped = _scrape_for_a_while(loaded, prometheus_tools)
-    live = LiveDatabase(loaded.dsn, World(SPEC))
-    live.catch_up(live.loaded_until, ANCHOR + GAP)
+    live, store = LiveDatabase(loaded.dsn, World(SPEC)), Store(loaded.var / "langfuse.sqlite")
+    live.catch_up(live.loaded_until, ANCHOR + GAP, store.insert)
     live.close()
+    store.close()
+    _count(loaded.dsn, loaded.var, ANCHOR + GAP)
     steps: list[tuple[str, float]] = []
     filled = _fill(loaded, prometheus_tools, ANCHOR + GAP, steps)
     assert (filled.since, filled.until) == (ANCHOR, ANCHOR + GAP)
@@ -302,111 +434,3 @@ def _scrape_for_a_while(place: Place, tools: PrometheusTools) -> float:
     finally:
         process.terminate()
         process.wait(20)
-
-
-# What the exporter would have said
-
-
-def _history(place: Place, at: float) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    storage = place.var / "langfuse.sqlite"
-    table = ExporterHistory(place.dsn, storage, [int(at) - 3600, int(at)], SETTINGS, "here").table(int(at), int(at))
-    return {
-        (name, tuple(sorted(pair for pair in labels if pair[0] not in ("instance", "job")))): value
-        for name, labels, (value,) in table.columns
-        if value is not None
-    }
-
-
-def _collected(samples: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    return {
-        (sample.metric.name, tuple(sorted(zip(sample.metric.labels, sample.labels, strict=True)))): sample.value
-        for sample in samples
-    }
-
-
-_ABOUT = {"exporter_source_up", "exporter_source_data_timestamp_seconds"}
-
-
-def _past_of(wanted: dict[Any, float], history: dict[Any, float]) -> dict[Any, float]:
-    """The history of what a collector gives; of what the exporter says about sources, only of the collector's own."""
-    names = {name for name, _ in wanted}
-    return {key: value for key, value in history.items() if key[0] in names and (key[0] not in _ABOUT or key in wanted)}
-
-
-_TODAY_ONLY = {"platform_tickets", "platform_documents"}
-"""The collector tells the status that a row has today; the past tells the one that it had."""
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize("back", [0.0, 3 * 86400.0 + 1234 * 60.0])
-def test_figures_from_postgres_equal_the_exporters(loaded: Place, back: float) -> None:
-    with psycopg.connect(loaded.dsn) as connection:
-        row = connection.execute("SELECT extract(epoch FROM loaded_until)::float8 FROM app.observatory_demo").fetchone()
-    assert row is not None
-    at = float(row[0]) - back
-    collector = PostgresCollector(SETTINGS, lambda: loaded.dsn)
-    try:
-        collector.collect(at)
-        assert collector.snapshot is not None
-        wanted = _collected(collector.snapshot.samples(at, 1e9))
-    finally:
-        collector.close()
-    past = _past_of(wanted, _history(loaded, at))
-    names = {name for name, _ in past}
-    assert names == {
-        "platform_users", "platform_users_active", "platform_users_active_before", "platform_users_new",
-        "platform_conversations", "platform_window_conversations", "platform_conversations_started_total",
-        "platform_conversations_ended_total", "platform_tickets", "platform_documents", *_ABOUT,
-    }  # fmt: skip
-    compared = names - (_TODAY_ONLY if back else set())
-    assert {k: v for k, v in past.items() if k[0] in compared} == {k: v for k, v in wanted.items() if k[0] in compared}
-    assert sum(value for (name, _), value in past.items() if name == "platform_users_active") > 10
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize("back", [0.0, 5 * 86400.0 + 600.0])
-def test_figures_from_langfuse_equal_the_exporters(loaded: Place, back: float) -> None:
-    at = ANCHOR - back
-    store = Store(loaded.var / "langfuse.sqlite")
-    standin = StandIn(store, MODES["v4"], Keys("pk", "sk"), lambda: at, price_list(MODELS), 0.0, False)
-    with running(standin) as url:
-        client = LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget("self-hosted", lambda: at))
-        collector = WindowsCollector(SETTINGS, client)
-        collector.collect(at)
-        collector.close()
-    store.close()
-    assert collector.snapshot is not None
-    wanted = _collected(collector.snapshot.samples(at, 1e9))
-    past = _past_of(wanted, _history(loaded, at))
-    names = {name for name, _ in past}
-    assert names == {
-        "langfuse_window_calls", "langfuse_window_errors", "langfuse_window_tokens", "langfuse_window_cost_usd",
-        "langfuse_window_latency_seconds", "platform_cost_usd", "platform_budget_limit_usd", "platform_budget_spent_ratio",
-        "platform_budget_forecast_usd", *_ABOUT,
-    }  # fmt: skip
-    month_only = {
-        "langfuse_window_calls",
-        "langfuse_window_errors",
-        "langfuse_window_tokens",
-        "langfuse_window_latency_seconds",
-    }
-    parts = {("type", "cache_read"), ("type", "cache_write"), ("type", "reasoning")}
-    compared = {
-        (name, labels): value
-        for (name, labels), value in wanted.items()
-        if name in names
-        and not (name in month_only and ("window", "mtd") in labels)
-        and not (name == "platform_cost_usd" and ("window", "24h") in labels)  # of the past there is the month's cost only,
-        and not parts & set(labels)  # and of tokens the two sides
-    }
-    assert set(past) == set(compared)
-    for key, value in past.items():
-        assert value == pytest.approx(compared[key], rel=1e-9, abs=1e-12), key
-    types = {series_catalogue()[name].type for name, _ in past}
-    assert types == {MetricType.GAUGE}
-
-
-def test_the_month_to_date_begins_anew() -> None:
-    last_of_november = int(datetime(2026, 11, 30, 23, 59, tzinfo=UTC).timestamp() // 86400)
-    first_of_december = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
-    assert model_calls._month_end(last_of_november) == first_of_december + model_calls.SETTLE_SECONDS

@@ -1,0 +1,88 @@
+"""The ledger of the model calls that were there before the exporter begins, filled in by the exporter's own code.
+
+The exporter would read weeks of the past by itself, but only beside the present, and figures of windows wait until it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as RowMapping
+from datetime import UTC, datetime, timedelta
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from contract.settings import Settings
+from contract.values import duration_seconds
+from demo.database.load import Progress
+from demo.langfuse.server import running
+from demo.langfuse.standin import MODES, Keys, StandIn, price_list
+from demo.langfuse.store import Store
+from demo.world.catalogue import MODELS
+from exporters.credentials import Credentials, LangfuseAccess
+from exporters.database.mapping import Mapping
+from exporters.database.sessions import Session
+from exporters.database.sharing import SharedSession
+from exporters.langfuse.attribution import Attribution
+from exporters.langfuse.calls import Call, read_call, read_score
+from exporters.langfuse.client import LangfuseClient
+from exporters.langfuse.collectors import user_pseudonyms
+from exporters.langfuse.following import Listing, Pace, follow
+from exporters.langfuse.ledger import Ledger
+from exporters.langfuse.price_list import Prices
+from exporters.langfuse.reading import Reading
+from exporters.langfuse.request_budget import RequestBudget
+from exporters.langfuse.storage import CALLS, SCORES
+
+_STATEMENT_SECONDS = 60.0
+_KEYS = Keys("pk", "sk")
+
+
+def fill(dsn: str, storage: Path, settings: Settings, until: float, progress: Progress) -> None:
+    """Reads on until `until` (seconds since the epoch). The first time as if the exporter had begun `history` before.
+
+    `dsn` belongs to the platform's owner, `storage` is the stand-in's file, which nobody else has open.
+    """
+    now = datetime.fromtimestamp(until, UTC)
+    store = Store(storage)
+    standin = StandIn(store, MODES["v4"], _KEYS, lambda: until, price_list(MODELS), lag_seconds=0.0)
+    shared = SharedSession(Session(lambda: dsn, _STATEMENT_SECONDS, read_only=False), patience=_STATEMENT_SECONDS)
+    seat = shared.seat()
+    try:
+        seat.open()
+        with running(standin) as url:
+            client = LangfuseClient(lambda: LangfuseAccess(url, _KEYS.public, _KEYS.secret), RequestBudget("self-hosted"))
+            try:
+                _read(client, Ledger(seat, Attribution(seat, Mapping.of(settings))), settings, now, progress)
+            finally:
+                client.close()
+    finally:
+        seat.close()
+        store.close()
+
+
+def _read(client: LangfuseClient, ledger: Ledger, settings: Settings, now: datetime, progress: Progress) -> None:
+    langfuse = settings.sources.langfuse
+    reread = timedelta(seconds=duration_seconds(langfuse.reread))
+    first = now - timedelta(seconds=duration_seconds(langfuse.history))
+    prices = Prices(langfuse.prices).of(client, now.timestamp())
+    user_key = user_pseudonyms(Credentials(settings))
+
+    def told(write: Callable[..., int]) -> Callable[..., int]:
+        def writing(rows: Sequence[Any], before: Reading, after: Reading, at: datetime) -> int:
+            progress("the ledger of model calls", max(0.0, (before.position - first) / (now - first)))
+            return write(rows, before, after, at)
+
+        return writing
+
+    def read(row: RowMapping[str, Any]) -> Call:
+        return read_call(row, prices, user_key)
+
+    listings: tuple[Listing[Any], ...] = (
+        Listing(CALLS, client.calls, read, lambda call: call.started_at, told(ledger.write_calls)),
+        Listing(SCORES, client.scores, read_score, lambda score: score.at, told(ledger.write_scores)),
+    )
+    endless = Pace(reread, first, inf, inf)
+    for listing in listings:
+        ledger.reading(listing.name, first, reread)
+        follow(listing, ledger, client, now, endless)
