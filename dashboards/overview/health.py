@@ -93,7 +93,7 @@ def components(settings: Settings) -> dict[str, str]:
     states = {
         "Platform API": worst(*platform),
         "Agents": agents_state(settings),
-        "PostgreSQL": source_state("postgres", max_age),
+        "PostgreSQL": worst(source_state("postgres", max_age), source_state("rollups", max_age)),
         "Langfuse": source_state("langfuse", max_age),
         "Exporter": reached(_selector(EXPORTER_UP)),
         "Alerts": alerts_state(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from contract.signals import BUDGET_FORECAST, BUDGET_LIMIT, Level
+from contract.signals import BUDGET_FORECAST, BUDGET_LIMIT, Level, like
 from contract.values import duration_seconds
 from dashboards.lib import colours
 from dashboards.lib.field import Word, at_most, named, words
@@ -28,20 +28,25 @@ LAST = Level(
     "exporter_query_last_success_timestamp_seconds",
     operator="max",
 )
+OFTEN = ("rollups", "postgres", "langfuse")
+"""Sources that are asked every minute; sizes of tables, audits and budgets may be older without harm."""
+
 ROWS = Level("query_rows", "Rows", "Rows of the last successful run", "short", "exporter_query_rows", operator="max")
 
 
 def data_age(settings: Settings) -> Panel:
     answered = 'max_over_time((time() * (up{job=~"platform|exporter"} == 1))[1h:15s])'
-    parts = f'label_replace(time() - {ask(DATA_TIME, ("source",))}, "part", "data of $1", "source", "(.+)")'
+    figures = ask(DATA_TIME, ("source",), where=(like("source", "|".join(OFTEN)),))
+    parts = f'label_replace(time() - {figures}, "part", "data of $1", "source", "(.+)")'
     targets = f'label_replace(time() - min by (job) ({answered}), "part", "scrape of the $1", "job", "(.+)")'
     limit = duration_seconds(settings.exporter.max_age)
     return Stat(
         name="data_age",
         title="Age of the figures",
         description=(
-            "How long ago the newest figures of each source were true, and when Prometheus last reached the platform and the "
-            f"exporter. Red from {settings.exporter.max_age}: then the tiles above show the past. Look "
+            "How long ago the newest figures of PostgreSQL (its roll-ups, and what is read from them) and Langfuse were true, "
+            "and when Prometheus last reached the platform and the exporter. "
+            f"Red from {settings.exporter.max_age}: then the tiles above show the past. Look "
             "at 'Sources in detail' for the query that fails."
         ),
         targets=(PromQuery(expr=f"{parts}\nor {targets}", legend="{{part}}", instant=True),),
