@@ -9,9 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-
+from exporters import own_process
 from exporters.exposition import Family, Renderer, exposition, pieces
 from exporters.logs import LOG, pairs
 from exporters.negotiation import OPENMETRICS, TEXT
@@ -26,23 +24,20 @@ _WANTED_SECONDS = 600.0
 """How long a form is compressed ahead after it was last asked for."""
 
 _GZIP_LEVEL = 6
+_END = {TEXT: b"", OPENMETRICS: b"# EOF\n"}
 
 
 @dataclass(frozen=True)
 class Page:
-    """One exposition: compressed where somebody wants it so, else put together when it is asked for, out of ready pieces.
-
-    `process` is the part about the process itself, by content type.
-    """
+    """One exposition: compressed where somebody wants it so, else put together when it is asked for, out of ready pieces."""
 
     families: Sequence[Family]
-    process: Mapping[str, bytes]
     compressed: Mapping[str, bytes]
     _plain: dict[str, bytes] = field(default_factory=dict)
 
     def plain(self, content_type: str) -> bytes:
         if content_type not in self._plain:
-            self._plain[content_type] = exposition(self.families, content_type) + self.process[content_type]
+            self._plain[content_type] = exposition(self.families, content_type) + _END[content_type]
         return self._plain[content_type]
 
 
@@ -92,8 +87,7 @@ class Publication:
         self._shelves = [_Shelf(collector, (earlier or {}).get(collector.name)) for collector in collectors]
         self._about_renderer = Renderer()
         self._about_families: list[Family] = []
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
+        self._process_renderer = Renderer()
         self._wanted = dict.fromkeys((TEXT, OPENMETRICS), clock())
         self._rendered_at = 0.0
         self._rendering, self._stop = threading.Lock(), threading.Event()
@@ -132,14 +126,13 @@ class Publication:
             self._about_families, self._rendered_at = families, now
 
     def _made(self, families: Sequence[Family], now: float) -> Page:
-        openmetrics: bytes = generate_openmetrics(self._process)  # type: ignore[no-untyped-call]
-        process = {TEXT: generate_latest(self._process), OPENMETRICS: openmetrics}
+        families = (*families, *self._process_renderer.families(own_process.samples()))
         compressed = {
-            form: _compressed((*pieces(families, form), process[form]))
+            form: _compressed((*pieces(families, form), _END[form]))
             for form, asked in self._wanted.items()
             if now - asked <= _WANTED_SECONDS
         }
-        return Page(families, process, compressed)
+        return Page(families, compressed)
 
     @property
     def alive(self) -> bool:
