@@ -27,7 +27,7 @@ from exporters.negotiation import OPENMETRICS, TEXT
 from exporters.process import listen
 
 if TYPE_CHECKING:
-    from conftest import Script, ScriptedServer
+    from tests.scripted import Script, ScriptedServer
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "sk-lf-never-to-be-seen"

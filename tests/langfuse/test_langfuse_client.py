@@ -20,7 +20,7 @@ from exporters.langfuse.request_budget import GENERAL, METRICS, RequestBudget, s
 from exporters.langfuse.transport import Timeouts
 
 if TYPE_CHECKING:
-    from conftest import Script, ScriptedServer
+    from tests.scripted import Script, ScriptedServer
 
 V2, V1, HEALTH = "/api/public/v2/metrics", "/api/public/metrics", "/api/public/health"
 QUERY: dict[str, Any] = {"view": "observations"}

@@ -18,9 +18,8 @@ from exporters.langfuse.transport import Timeouts
 from exporters.langfuse.usage import tokens_by_type, total_tokens, types_of
 
 if TYPE_CHECKING:
-    from conftest import Script, ScriptedServer
-
     from exporters.database.sharing import SharedSession
+    from tests.scripted import Script, ScriptedServer
 
 ROW: dict[str, Any] = {
     "id": "o1", "type": "GENERATION", "startTime": "2026-11-19T12:00:00.000Z", "endTime": None, "environment": "production",

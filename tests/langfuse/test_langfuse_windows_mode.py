@@ -19,7 +19,7 @@ from exporters.langfuse.transport import Timeouts
 from exporters.langfuse.windows import WindowsCollector
 
 if TYPE_CHECKING:
-    from conftest import Script, ScriptedServer
+    from tests.scripted import Script, ScriptedServer
 
 V2, V1 = "/api/public/v2/metrics", "/api/public/metrics"
 NOW = datetime(2026, 2, 26, 12, 0, 30, tzinfo=UTC).timestamp()  # windows end 30 s earlier: on noon
