@@ -27,13 +27,17 @@ To count (each inside a transaction under limits, UTC, as `exporters.database.se
 - `forms.forms(connection, mapping)` once a process and after errors; `advance.register(connection, form, mode)` at every
   installation and upgrade, after the column, the index (partial, `WHERE observatory_xid IS NOT NULL`) and
   `triggers.trigger_statements(mapping, source)`: it makes the function that `planned.py` describes;
-- `advance.news(connection, forms)` says which sources have something new, `advance.advance(connection, form)` counts one of
-  them;
+- `advance.advance_all(connection, forms)` counts, in one statement, what is new in all sources that have a function; of the
+  rest `advance.news(connection, forms)` says which have something new, and `advance.advance(connection, form)` counts one;
 - `fold.fold(connection, …)` once a minute moves `analytics.fresh` into the tiers, `active_users.note(connection, now)` notes
   active users in every minute; `backfill.step(connection, form, rows)` counts a chunk of the rows from before the column;
-  `retention.step(connection, tier, before)` deletes a few old buckets.
+  `retention.step(connection, aged, before)` deletes a few old buckets, or old memories: keys that count once, users.
 
 A way of capture is a class in `capture/` (see `capture.Capture`) that is entered in `advance.CAPTURES`.
+
+Odd values. A time before 1900 or after 2199 (infinity, the year 1) is counted in the totals, and in no bucket of time. A
+duration beyond ten years, or that is no number, is unknown; an amount that is negative, no number or beyond 10^15 is 0. So no
+row stops the counting of others.
 
 Exactness. Watermark, counts and memory change in one statement under the lock of the source's row. A version of a row that
 came and went between two steps was never there. Corrections of a row move what it gave from one bucket to another; counters
