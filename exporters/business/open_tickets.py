@@ -13,6 +13,7 @@ from psycopg import sql
 from exporters.business.figures import Tally
 from exporters.business.frame import Rows
 from exporters.business.windows import Window
+from exporters.rollups.model import plausible
 from exporters.snapshot import Sample, sample
 
 _KINDS = {"first_response": ("responded", "response_due"), "resolution": ("resolved", "resolution_due")}
@@ -22,8 +23,8 @@ def oldest_open(tickets: sql.Composable, now: datetime) -> sql.Composed:
     """Priority and age in seconds of the oldest of these open tickets (columns as in the image of tickets)."""
     return sql.SQL(
         "SELECT priority, extract(epoch FROM {now} - min(created))::float8 FROM ({tickets}) AS tickets"
-        " WHERE created <= {now} GROUP BY priority"
-    ).format(now=now, tickets=tickets)
+        " WHERE {meant} AND created <= {now} GROUP BY priority"
+    ).format(now=now, tickets=tickets, meant=sql.SQL(plausible("created")))
 
 
 def ages(rows: Rows) -> Iterator[Sample]:

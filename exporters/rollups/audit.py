@@ -15,7 +15,7 @@ from random import Random
 
 from exporters.rollups.advance import advance
 from exporters.rollups.capture.ids import PORTION
-from exporters.rollups.model import Fact, Source
+from exporters.rollups.model import Fact, Source, plausible
 from exporters.rollups.state import Connection, lock
 from exporters.rollups.statement import Form
 
@@ -70,9 +70,11 @@ def step(connection: Connection, form: Form, seed: int) -> Sample | None:
 
 
 def _hour(connection: Connection, form: Form, seed: int) -> datetime | None:
-    """An hour between the first and the last row; the nearer, the likelier."""
-    first, last = (f"date_bin('1 hour', {end}(r.{form.source.contract.time}), 'epoch')" for end in ("min", "max"))
-    row = connection.execute(f"SELECT {first}, {last} FROM {form.table} AS r".encode()).fetchone()
+    """An hour between the first row and the last that is past; the nearer, the likelier."""
+    time = f"r.{form.source.contract.time}"
+    first, last = (f"date_bin('1 hour', {end}({time}), 'epoch')" for end in ("min", "max"))
+    there = f"FROM {form.table} AS r WHERE {plausible(time)} AND {time} <= now()"
+    row = connection.execute(f"SELECT {first}, {last} {there}".encode()).fetchone()
     if row is None or row[0] is None:
         return None
     begin, end = row

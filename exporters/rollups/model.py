@@ -29,6 +29,14 @@ _OWN = re.compile(r"\br\.([a-z_]+)")
 _NAME = re.compile(r"[a-z][a-z_]*")
 
 
+def plausible(at: str) -> str:
+    """The condition that a time can have been meant: not infinity, nor the year 1, with which some say "never".
+
+    What happened at such a time is counted, but stands in no bucket of time.
+    """
+    return f"{at} >= timestamptz '1900-01-01 00:00:00+00' AND {at} < timestamptz '2200-01-01 00:00:00+00'"
+
+
 @dataclass(frozen=True)
 class Join:
     """A further relation from which an image takes labels. Rows without a partner stay; its columns are NULL then."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporters.rollups.model import COUNTED, SUM_COLUMNS, Fact, Source, Stock
+from exporters.rollups.model import COUNTED, SUM_COLUMNS, Fact, Source, Stock, plausible
 
 _COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
 """The columns of `analytics.fresh`."""
@@ -171,8 +171,10 @@ def _before(form: Form, touched: Touched) -> Iterator[str]:
 
 
 def _bucket(at: str, since: str | None) -> str:
-    minute = f"date_bin('1 minute', {at}, 'epoch')"
-    return minute if since is None else f"CASE WHEN {at} < {since} THEN date_bin('1 hour', {at}, 'epoch') ELSE {minute} END"
+    """The bucket of time that `at` belongs to; NULL for what can have been no time, and is in the totals alone."""
+    minute, hour = f"date_bin('1 minute', {at}, 'epoch')", f"date_bin('1 hour', {at}, 'epoch')"
+    hours = "" if since is None else f" WHEN {at} < {since} THEN {hour}"
+    return f"CASE WHEN ({plausible(at)}) IS NOT TRUE THEN NULL{hours} ELSE {minute} END"
 
 
 def _changes(source: Source, since: str | None) -> str:

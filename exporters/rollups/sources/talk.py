@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.definitions import NPS_DETRACTOR_TO, NPS_PROMOTER_FROM
-from exporters.rollups.model import Fact, Field, Join, LastSeen, Source, Stock, Yield
+from exporters.rollups.model import Fact, Field, Join, LastSeen, Source, Stock, Yield, plausible
 from exporters.rollups.sources.words import AGENT_OF_CONVERSATION, CONVERSATION, text, time, whole, word
 
 ASKER = "user"
@@ -11,6 +11,8 @@ ASKER = "user"
 
 _PLACE = {"agent": text(word("a.name")), "environment": text(word("c.environment"))}
 _GOAL = "CASE WHEN r.goal_achieved THEN 'achieved' WHEN NOT r.goal_achieved THEN 'missed' ELSE 'unknown' END"
+_WEEK = "(date_trunc('week', {} AT TIME ZONE 'UTC')::date)::text"
+_ASKED = f"role = '{ASKER}' AND user_id IS NOT NULL AND {plausible('at')}"
 _AGENT_LABELS = {"agent": "agent", "environment": "environment"}
 
 CONVERSATIONS = Source(
@@ -61,7 +63,7 @@ MESSAGES = Source(
         "tokens": whole("r.tokens"),
         "at": time("r.created_at"),
         "user_id": text("r.user_id::text"),
-        "cohort": text("(date_trunc('week', u.created_at AT TIME ZONE 'UTC')::date)::text"),
+        "cohort": text(f"CASE WHEN {plausible('u.created_at')} THEN {_WEEK.format('u.created_at')} END"),
     },
     joins=(CONVERSATION, Join("users", "u", "u.id = r.user_id")),
     facts=(
@@ -74,13 +76,13 @@ MESSAGES = Source(
         ),
         Fact(
             "users_active_in_week",
-            when=f"role = '{ASKER}' AND user_id IS NOT NULL AND cohort IS NOT NULL",
+            when=f"{_ASKED} AND cohort IS NOT NULL",
             at="at",
-            labels={"cohort": "cohort", "week": "(date_trunc('week', at AT TIME ZONE 'UTC')::date)::text"},
-            once="(date_trunc('week', at AT TIME ZONE 'UTC')::date)::text || ' ' || user_id",  # new ones side by side
+            labels={"cohort": "cohort", "week": _WEEK.format("at")},
+            once=f"{_WEEK.format('at')} || ' ' || user_id",  # new ones side by side
         ),
     ),
-    last_seen=LastSeen("users_last_seen", user="user_id", at="at", when=f"role = '{ASKER}' AND user_id IS NOT NULL"),
+    last_seen=LastSeen("users_last_seen", user="user_id", at="at", when=_ASKED),
 )
 
 HANDOFFS = Source(

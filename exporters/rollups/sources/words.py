@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contract.labels import OVERFLOW
-from exporters.rollups.model import Field, Join
+from exporters.rollups.model import Field, Join, plausible
 
 UNKNOWN = "unknown"
 """The label value of what a row does not say."""
@@ -14,6 +14,9 @@ RUNNING = "('in_progress', 'running', 'pending', 'queued', 'started', 'processin
 """Status words of what has begun and not ended."""
 
 _LONGEST = 100
+_MOST = 10**15
+_DAYS = 3650
+"""A duration of more than these is none: the sums of many of them have to stay whole numbers of 64 bits."""
 
 CONVERSATION = Join("conversations", "c", "c.id = r.conversation_id")
 AGENT_OF_CONVERSATION = Join("agents", "a", "a.id = c.agent_id")
@@ -42,8 +45,8 @@ def time(sql: str) -> Field:
 
 
 def whole(sql: str) -> Field:
-    """A whole number that is never negative; NULL is 0."""
-    return Field("bigint", f"greatest(coalesce({sql}, 0), 0)::bigint")
+    """A whole number; 0 for what is unknown, negative, not a number, or more than a thousand million million."""
+    return Field("bigint", f"CASE WHEN {sql} BETWEEN 0 AND {_MOST} THEN {sql} ELSE 0 END::bigint")
 
 
 def truth(sql: str) -> Field:
@@ -52,7 +55,7 @@ def truth(sql: str) -> Field:
 
 def microseconds(milliseconds: str, begin: str, end: str) -> Field:
     """A duration in whole microseconds: as it was measured, else from begin to end; NULL when neither is known."""
-    measured = f"round({milliseconds} * 1000)::bigint"
+    measured = f"round({_measured(milliseconds)} * 1000)::bigint"
     return Field("bigint", _not_negative(f"coalesce({measured}, {_between(begin, end)})"))
 
 
@@ -65,10 +68,21 @@ def _not_negative(sql: str) -> str:
     return f"CASE WHEN {sql} < 0 THEN 0 ELSE {sql} END"
 
 
+def _measured(milliseconds: str) -> str:
+    """NULL for what is no number, infinite, or too long to be one."""
+    most = _DAYS * 86_400_000
+    return f"CASE WHEN {milliseconds} BETWEEN {-most} AND {most} THEN {milliseconds} END"
+
+
 def _between(begin: str, end: str) -> str:
-    return f"(extract(epoch FROM {end} - {begin}) * 1000000)::bigint"
+    within = f"{end} - {begin} BETWEEN interval '{-_DAYS} days' AND interval '{_DAYS} days'"
+    return (
+        f"CASE WHEN {plausible(begin)} AND {plausible(end)}"
+        f" THEN CASE WHEN {within} THEN (extract(epoch FROM {end} - {begin}) * 1000000)::bigint END END"
+    )
 
 
 def end(column: str, begin: str, milliseconds: str) -> Field:
     """When something ended: as the row says, else its begin and duration, else its begin."""
-    return Field("timestamptz", f"coalesce({column}, {begin} + {milliseconds} * interval '1 millisecond', {begin})")
+    reckoned = f"CASE WHEN {plausible(begin)} THEN {begin} + {_measured(milliseconds)} * interval '1 millisecond' END"
+    return Field("timestamptz", f"coalesce({column}, {reckoned}, {begin})")

@@ -1,0 +1,71 @@
+"""Values that no platform means and every platform has some day: they are counted, and stop nothing that comes after them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from exporters.rollups.audit import step
+from tests.rollups.counted import NOON, Counted
+
+TIMES = ("infinity", "-infinity", "0001-01-01 BC", "4713-01-01 BC", "294275-01-01")
+NUMBERS = ("NaN", "Infinity", "-Infinity", "1e300", "-1e300")
+
+
+@pytest.mark.parametrize("end", [None, *TIMES, NOON])
+@pytest.mark.parametrize("begin", TIMES)
+def test_a_time_that_cannot_have_been_meant_counts_in_the_totals_alone(counted: Counted, begin: Any, end: Any) -> None:
+    counted.install()
+    counted.execution(start_time=begin, end_time=end, milliseconds=None)
+    counted.advance()
+    counted.fold()
+    assert counted.counters("executions_started") == {("alpha", "1", "production"): 1}
+    assert counted.tier("days", "executions_started") == {}
+    assert counted.one("SELECT s1 FROM analytics.counters WHERE fact = 'executions_ended'") in (None, 0)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_duration_that_is_none_is_taken_from_begin_and_end(counted: Counted, number: str) -> None:
+    counted.install()
+    counted.execution(milliseconds=number, end_time=datetime(2026, 3, 15, 12, 0, 32, tzinfo=UTC))
+    counted.execution(milliseconds=number, end_time=None)
+    counted.advance()
+    counted.fold()
+    figures = counted.one("SELECT n, s1 FROM analytics.counters WHERE fact = 'executions_ended'")
+    assert figures == (2, 2_000_000)
+
+
+def test_durations_of_centuries_do_not_overflow_the_sum(counted: Counted) -> None:
+    counted.install()
+    for _ in range(3):
+        counted.execution(milliseconds=9e15)
+        counted.execution(milliseconds=None, end_time="9999-12-31")
+    counted.advance()
+    assert counted.fold() is not None
+    assert counted.one("SELECT n, coalesce(s1, 0) FROM analytics.counters WHERE fact = 'executions_ended'") == (6, 0)
+
+
+def test_a_message_at_no_time_makes_nobody_active(counted: Counted) -> None:
+    counted.install()
+    for key, at in enumerate((*TIMES, NOON)):
+        counted.insert("users", {"id": key, "created_at": at, "role": "member", "status": "active"})
+        counted.insert("messages", {"id": key, "conversation_id": 1, "user_id": 7, "role": "user", "created_at": at})
+        counted.insert("messages", {"id": 10 + key, "conversation_id": 1, "user_id": key, "role": "user", "created_at": NOON})
+    counted.advance()
+    counted.fold()
+    assert counted.counters("messages") == {("unknown", "user"): 12}
+    assert counted.tier("days", "users_last_seen") == {(): 7}
+    assert counted.counters("users_active_in_week") == {("2026-03-09", "2026-03-09"): 1}
+
+
+def test_an_hour_to_recount_is_found_beside_rows_at_no_time(counted: Counted) -> None:
+    counted.install()
+    for at in (*TIMES, NOON, "2190-01-01"):
+        counted.execution(at=at)
+    counted.backfill("executions", 100)
+    with counted.transaction() as connection:
+        found = step(connection, counted.forms["executions"], seed=1)
+    assert found is not None
+    assert (found.hour, found.counted, found.recounted) == (NOON.replace(minute=0, second=0), 1, 1)
