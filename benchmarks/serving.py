@@ -19,11 +19,12 @@ from contract.data_plane import Exporter, Tls
 async def _ours(series: int, port: int, tls: Tls | None) -> None:
     from exporters.access import Access, tls_context
     from exporters.pages import Pages
-    from exporters.process import listen
+    from exporters.process import give_scrapes_their_turn, listen
     from exporters.publication import Publication
     from exporters.scheduler import Scheduler
     from exporters.server import Server
 
+    give_scrapes_their_turn()
     collector = SeriesCollector(series)
     publication = Publication((collector,))
     scheduler = Scheduler((collector,), publication.refresh)

@@ -133,7 +133,7 @@ class Process:
             LOG.info("configuration read again", extra=pairs(address=new.settings.exporter.listen))
 
 
-def _give_scrapes_their_turn() -> None:
+def give_scrapes_their_turn() -> None:
     """Bounds how long the threads that gather keep the interpreter from the one that answers scrapes.
 
     What was imported stays, so the garbage collector need not look through it; and figures hold no circles, so it need not
@@ -170,7 +170,7 @@ def run(load: Callable[[], Settings], directory: Path = Path(), environ: Mapping
         print(f"cannot listen on {address}: {why}", file=sys.stderr)
         return NOT_REACHED
     LOG.info("listening", extra=pairs(address=address))
-    _give_scrapes_their_turn()
+    give_scrapes_their_turn()
     asyncio.run(Process(load, directory, environ).serve(first, listening))
     LOG.info("ended")
     return FINE
