@@ -240,7 +240,7 @@ def _firsts(source: Source) -> Iterator[str]:
         if fact.once is not None:
             yield (
                 f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key, at)"
-                f" SELECT {quoted(fact.name)}, {fact.once}, min({fact.at}) FROM after"
+                f" SELECT {quoted(fact.name)}, {fact.once}, coalesce(min({fact.at}), now()) FROM after"
                 f" WHERE ({fact.when}) AND {fact.once} IS NOT NULL GROUP BY 2"
                 " ORDER BY 2 ON CONFLICT DO NOTHING RETURNING key)"
             )
