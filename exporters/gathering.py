@@ -12,6 +12,9 @@ from exporters.publication import Publication
 from exporters.scheduler import Scheduler
 from exporters.snapshot import Sample, Snapshot, sample
 
+YIELDS = ("exporter_scrapes_refused_total",)
+"""The metrics about the server of the page."""
+
 
 class Gathering:
     """The collectors of `settings`, their scheduler and their page. `refused` counts what the server refused."""

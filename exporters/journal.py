@@ -32,6 +32,19 @@ class SourceDown(Exception):
         self.retry_after = min(retry_after, LONGEST_WAIT)
 
 
+YIELDS = (
+    "exporter_source_up",
+    "exporter_source_data_timestamp_seconds",
+    "exporter_query_success",
+    "exporter_query_duration_seconds",
+    "exporter_query_last_success_timestamp_seconds",
+    "exporter_query_rows",
+    "exporter_truncated_results_total",
+    "exporter_label_overflow_total",
+)
+"""The metrics about the asking that every collector gives."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a query gave: its samples, how many rows they come from, and whether the answer was cut at a row limit.

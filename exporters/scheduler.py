@@ -58,6 +58,14 @@ class Collector(Protocol):
         """Gives back its connections. Called once, when it does not run any more."""
 
 
+YIELDS = (
+    "exporter_collector_failures",
+    "exporter_collector_duration_seconds",
+    "exporter_collector_next_run_timestamp_seconds",
+)
+"""The metrics about the collectors."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """How a collector does, replaced whole after each run.

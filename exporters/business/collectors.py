@@ -15,6 +15,9 @@ from exporters.database.sharing import SharedSession
 from exporters.scheduler import Collector
 from exporters.snapshot import Sample, sample
 
+ABOUT = ("exporter_database_connections",)
+"""The metrics about the connections."""
+
 
 def business_collectors(
     settings: Settings,

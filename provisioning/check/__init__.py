@@ -60,7 +60,7 @@ def run(settings: Settings) -> Report:
 
 
 def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator[Finding]:
-    """Every finding about these files, in the order: settings, dashboards, queries, rules, alerts, links, routes, tools."""
+    """Every finding about these files: settings, exporter, dashboards, queries, rules, alerts, links, routes, tools."""
     import yaml
 
     from alert_rules.catalogue import active
@@ -68,6 +68,7 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     from provisioning import boards as built
     from provisioning.check.alerts import alert_findings
     from provisioning.check.configured import configured_findings
+    from provisioning.check.exporter import exporter_findings
     from provisioning.check.expressions import Inspector
     from provisioning.check.external import external_findings
     from provisioning.check.known import known_series
@@ -78,6 +79,7 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     from provisioning.check.shape import shape_findings
 
     yield from configured_findings(settings)
+    yield from exporter_findings()
     boards, groups = built.read(artefacts), rule_groups(artefacts)
     inspector = Inspector.of(settings, known_series(groups))
     yield from shape_findings(boards, settings)
