@@ -18,13 +18,17 @@ import pytest
 import requests
 import yaml
 
+from tests.integration.moment import Moment
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-P", "-m", "provisioning.cli"]
 T = TypeVar("T")
 OURS = ("LANGFUSE_", "SLACK_", "OBSERVATORY_POSTGRES", "OBSERVATORY_CONFIG")
 ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(OURS)}, "PYTHONPATH": str(ROOT)}
 SMALL = ("--scale", "0.1", "--days", "70", "--history", "1")
-CONFIG = {"exporter": {"intervals": {"business": "5s", "langfuse": "5s"}}}
+CONFIG = {"exporter": {"intervals": dict.fromkeys(("rollups", "business", "tables", "audit", "langfuse", "cost"), "5s")}}
+READ = ("rollups", "postgres", "tables", "langfuse", "cost")
+"""Sources whose figures have a time."""
 
 
 def eventually(question: Callable[[], T], seconds: float, what: str, seen: object = "") -> T:
@@ -45,7 +49,11 @@ class LivingStack:
     process: subprocess.Popen[str]
     var: Path
     table: str
-    parts: dict[str, dict[str, Any]]
+
+    @property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """The parts by name, as they are now: one that was started again is another process."""
+        return {part["name"]: part for part in json.loads((self.var / "stack.json").read_text())["parts"]}
 
     def url(self, part: str) -> str:
         return str(self.parts[part]["address"])
@@ -106,10 +114,28 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
                 return "Ready after" in output.read_text()
 
             eventually(ready, 180, "the stack is up")
-            parts = {part["name"]: part for part in json.loads((var / "stack.json").read_text())["parts"]}
-            yield LivingStack(process, var, output.read_text(), parts)
+            yield LivingStack(process, var, output.read_text())
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(30)
             subprocess.run([*COMMAND, "down", "--var", str(var)], cwd=ROOT, capture_output=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="class")
+def moment(stack: LivingStack) -> Iterator[Moment]:
+    """The platform held still (SIGSTOP), and every figure read since then."""
+    platform = stack.parts["platform"]["identity"][0]
+    os.kill(platform, signal.SIGSTOP)
+    try:
+        held, ages = time.time(), dict[str, float]()
+
+        def read() -> bool:
+            for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)"):
+                ages[labels["source"]] = value - held
+            return all(ages.get(source, 0) > 3 for source in READ)
+
+        eventually(read, 90, "figures of the still platform", seen=ages)
+        yield Moment(stack)
+    finally:
+        os.kill(platform, signal.SIGCONT)

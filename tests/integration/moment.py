@@ -11,13 +11,15 @@ import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from contract.keys import panel_id
 from provisioning.interpolation import Span, sql_macros, substitute
-from tests.integration.conftest import LivingStack
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import LivingStack
 
 CHOICES = {"environment": "production", "agent": ".*", "__range": "6h", "__rate_interval": "1m", "__interval": "15s"}
 
@@ -30,9 +32,15 @@ class Moment:
         self.at = time.time()
         self.postgres = self._data_time("postgres")
         self.langfuse = self._data_time("langfuse")
+        self.cost = self._data_time("cost")
         built = stack.var / "build" / "grafana" / "dashboards" / "Business" / "observatory-overview.json"
         self._panels = {panel["id"]: panel for panel in _flat(json.loads(built.read_text())["panels"])}
         self._observations: dict[tuple[datetime, datetime], list[dict[str, Any]]] = {}
+
+    @property
+    def dsn(self) -> str:
+        """The connection string of the platform's owner."""
+        return (self.stack.var / "secrets" / "postgres_owner_dsn").read_text()
 
     def _data_time(self, source: str) -> datetime:
         found = self.stack.value(f'max(exporter_source_data_timestamp_seconds{{source="{source}"}})', self.at)
@@ -87,7 +95,8 @@ class Moment:
 
     @property
     def last_day(self) -> list[dict[str, Any]]:
-        return self.calls(self.langfuse - timedelta(hours=24))
+        """The window of 24 hours begins at a full minute."""
+        return self.calls(self.langfuse.replace(second=0, microsecond=0) - timedelta(hours=24))
 
     @property
     def month(self) -> list[dict[str, Any]]:

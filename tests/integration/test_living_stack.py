@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import calendar
 import json
-import os
 import re
 import signal
 import socket
@@ -27,6 +26,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from dashboards.overview.trust import OFTEN
 from demo.stack.processes import marked
 from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
 from tests.integration.moment import Moment, cost_of, model_of
@@ -70,32 +70,13 @@ def test_every_target_is_scraped(stack: LivingStack) -> None:
     eventually(scraped, 40, f"the targets {expected} are up")
 
 
-@pytest.fixture(scope="class")
-def moment(stack: LivingStack) -> Iterator[Moment]:
-    platform = stack.parts["platform"]["identity"][0]
-    os.kill(platform, signal.SIGSTOP)
-    try:
-        held, ages = time.time(), dict[str, float]()
-
-        def sources() -> bool:
-            for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)"):
-                ages[labels["source"]] = value - held
-            return all(ages.get(source, 0) > 3 for source in ("postgres", "langfuse"))
-
-        eventually(sources, 90, "figures of the still platform", seen=ages)
-        yield Moment(stack)
-    finally:
-        os.kill(platform, signal.SIGCONT)
-
-
 class TestTheOverviewIsTrue:
     """Figures from PostgreSQL and Langfuse, against plain SQL and against rows, while the platform stands still."""
 
     def test_users(self, moment: Moment) -> None:
         total = moment.number("SELECT count(*) FROM app.users WHERE created_at <= :now")
-        new = moment.number(
-            "SELECT count(*) FROM app.users WHERE created_at <= :now AND created_at > :now - interval '30 days'"
-        )
+        since = "date_trunc('hour', :now) - interval '30 days'"
+        new = moment.number(f"SELECT count(*) FROM app.users WHERE created_at <= :now AND created_at >= {since}")
         growth = pytest.approx(new / (total - new), rel=1e-12)
         assert moment.panel("users") == {"total": total, "growth in 30 days": growth}
 
@@ -103,7 +84,8 @@ class TestTheOverviewIsTrue:
     def _active(moment: Moment, days: int, before: int = 0) -> float:
         return moment.number(
             "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user' "
-            f"AND created_at > :now - interval '{days + before} days' AND created_at <= :now - interval '{before} days'"
+            f"AND created_at >= date_trunc('hour', :now) - interval '{days + before} days'"
+            + (f" AND created_at < date_trunc('hour', :now) - interval '{before} days'" if before else "")
         )
 
     def test_active_users_and_their_change(self, moment: Moment) -> None:
@@ -211,7 +193,7 @@ class TestTheOverviewIsTrue:
 
     def test_forecast_of_the_month(self, moment: Moment) -> None:
         """Spent, plus for each remaining day (and the rest of today) the median of that weekday in the last four weeks."""
-        now = moment.langfuse
+        now = moment.cost
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         by_day: defaultdict[datetime, float] = defaultdict(float)
         for row in moment.calls(midnight - timedelta(days=28)):
@@ -232,6 +214,7 @@ class TestTheOverviewIsTrue:
     def test_age_of_the_figures(self, moment: Moment) -> None:
         shown = moment.panel("data_age")
         assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
+        assert set(shown) == {*(f"data of {name}" for name in OFTEN), "scrape of the exporter", "scrape of the platform"}
         assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
 
 
