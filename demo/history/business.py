@@ -14,7 +14,7 @@ import psycopg
 
 from contract.definitions import DOCUMENT_STATUSES, TICKET_STATUSES
 from contract.labels import PRIORITIES
-from demo.history.active import WINDOWS, changes
+from demo.history.active import COMPARED, changes
 from demo.history.steps import Key, Steps, read
 from demo.platform.registry import Number
 
@@ -31,8 +31,9 @@ def series(dsn: str, times: Sequence[float], environments: Sequence[str]) -> Ite
         _documents(steps, connection)
         active = changes(connection, times[0], times[-1])
     yield from steps.read(times)
-    for window, seconds in WINDOWS.items():
-        yield ("platform_users_active", (window,)), read(active[window], times)
+    for window, changed in active.items():
+        yield ("platform_users_active", (window,)), read(changed, times)
+    for window, seconds in COMPARED.items():
         yield ("platform_users_active_before", (window,)), read(active[window], [at - seconds for at in times])
 
 

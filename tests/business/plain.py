@@ -108,8 +108,8 @@ RECENT = {
 _RUNNING = "lower(status) IN ('in_progress', 'running', 'pending', 'queued', 'started', 'processing')"
 _VERSION = "coalesce(version, 'unknown')"
 _STATUS = STATUS.format("status")
-_ERROR_TYPE = f"""CASE WHEN error_type IN ('timeout', 'validation', 'llm', 'tool', 'rate_limit', 'auth', 'internal', 'other') THEN error_type
-        WHEN {_STATUS} = 'timeout' THEN 'timeout' ELSE 'other' END"""
+_ERROR_TYPE = f"""CASE WHEN error_type IN ('timeout', 'validation', 'llm', 'tool', 'rate_limit', 'auth', 'internal', 'other')
+        THEN error_type WHEN {_STATUS} = 'timeout' THEN 'timeout' ELSE 'other' END"""
 
 COUNTERS = {
     "platform_conversations_started_total": """SELECT a.name, c.environment, count(*)
