@@ -72,6 +72,17 @@ def began(row: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(row["startTime"].replace("Z", "+00:00"))
 
 
+AGAIN = {"platform_tickets_resolved_total", "platform_ticket_sla_total", "platform_ticket_resolution_seconds"}
+"""What a ticket that is opened again takes back from its row, but not from a counter: it happened."""
+
+
+def happened(shown: Series, counted: Series, expected: Series) -> bool:
+    """Whether counters hold what the tickets say now, and besides no more than what was taken back and is noted as such."""
+    corrections = of(shown, "platform_rollup_corrections_total").get(("tickets",), 0.0)
+    extra = {labels: counted.get(labels, 0.0) - expected.get(labels, 0.0) for labels in counted.keys() | expected.keys()}
+    return min(extra.values()) >= 0 and sum(extra.values()) <= 2 * corrections
+
+
 class TestEveryFigure:
     def test_every_metric_of_the_contract_is_there(self, moment: Moment) -> None:
         shown = {name for name, *_ in page(moment.stack)}
@@ -86,9 +97,16 @@ class TestEveryFigure:
         shown, dsn = page(moment.stack), moment.dsn
         for name, query in plain.COUNTERS.items():
             expected = {labels: value for labels, value in plain.answer(dsn, query, moment.postgres).items() if value}
+            if name in AGAIN:
+                assert happened(shown, of(shown, name), expected), name
+                continue
             assert of(shown, name) == pytest.approx(expected), name
         for name, query in plain.DURATIONS.items():
             found = plain.observations(dsn, query)
+            if name in AGAIN:
+                counts = {labels: float(len(seconds)) for labels, seconds in found.items()}
+                assert happened(shown, of(shown, f"{name}_count"), counts), name
+                continue
             assert of(shown, f"{name}_count") == {labels: len(seconds) for labels, seconds in found.items()}, name
             sums = {labels: sum(seconds) for labels, seconds in found.items()}
             assert of(shown, f"{name}_sum", without_zeros=False) == pytest.approx(sums, rel=1e-6, abs=1e-3), name
