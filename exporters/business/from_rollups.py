@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -15,7 +17,7 @@ from exporters.business.figures import FIGURES, PAST_DUE, Figure, Tally, samples
 from exporters.business.frame import DatabaseCollector
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.schema import schema_problem
-from exporters.business.windows import Window, windows
+from exporters.business.windows import Span, Tier, Window, windows
 from exporters.database.mapping import Mapping
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed
@@ -27,7 +29,7 @@ assert MESSAGES.last_seen is not None
 _SEEN = MESSAGES.last_seen.fact
 
 _FIGURES = {figure.metric.removeprefix("platform_"): figure for figure in FIGURES}
-_TIERS = {"minute": "minutes", "hour": "hours"}
+_TIERS: dict[Tier, str] = {"minute": "minutes", "hour": "hours", "day": "days"}
 
 YIELDS: dict[str, tuple[str, ...]] = {
     **{name: (figure.metric,) for name, figure in _FIGURES.items()},
@@ -55,22 +57,22 @@ def open_ticket_rows() -> sql.Composed:
     ).format(typed, TICKETS.name)
 
 
-def counts(tier: str, facts: Sequence[str], within: Sequence[Window]) -> sql.Composed:
-    """Fact, labels, and how often it happened in each of these windows, which are all read from this tier."""
-    sums = (
-        sql.SQL("coalesce(analytics.total(n) FILTER (WHERE bucket >= {} AND bucket < {}), 0)").format(window.start, window.end)
-        for window in within
-    )
+def counts(tier: Tier, facts: Sequence[str], within: Mapped[str, Sequence[Span]]) -> sql.Composed:
+    """Fact, labels, and how often it happened in the spans of each of these windows, which are all read from this tier."""
+    sums = (sql.SQL("coalesce(analytics.total(n) FILTER (WHERE {}), 0)").format(_in(spans)) for spans in within.values())
     return sql.SQL(
-        "SELECT fact, labels, {sums} FROM analytics.{tier}"
-        " WHERE fact = ANY ({facts}) AND bucket >= {since} AND bucket < {until} GROUP BY fact, labels"
+        "SELECT fact, labels, {sums} FROM analytics.{tier} WHERE fact = ANY ({facts}) AND ({any}) GROUP BY fact, labels"
     ).format(
         sums=sql.SQL(", ").join(sums),
         tier=sql.Identifier(_TIERS[tier]),
         facts=list(facts),
-        since=min(window.start for window in within),
-        until=max(window.end for window in within),
+        any=_in(list(dict.fromkeys(span for spans in within.values() for span in spans))),
     )
+
+
+def _in(spans: Sequence[Span]) -> sql.Composed:
+    """Condition: the bucket lies in one of these."""
+    return sql.SQL(" OR ").join(sql.SQL("(bucket >= {} AND bucket < {})").format(span.start, span.end) for span in spans)
 
 
 def active_before(within: Sequence[Window]) -> sql.Composed:
@@ -126,13 +128,18 @@ class FiguresCollector(DatabaseCollector):
         facts = [*sorted(self._facts - {PAST_DUE}), _SEEN]
         found: dict[str, dict[tuple[str, ...], dict[str, int]]] = {fact: {} for fact in facts}
         rows_read = 0
+        spans = [(window.name, span) for window in self._windows for span in window.spans()]
         for tier in _TIERS:
-            within = [window for window in self._windows if window.tier == tier]
-            rows = self.seat.rows(counts(tier, facts, within))
+            within: defaultdict[str, list[Span]] = defaultdict(list)
+            for name, span in spans:
+                if span.tier == tier:
+                    within[name].append(span)
+            rows = self.seat.rows(counts(tier, facts, within)) if within else []
             rows_read += len(rows)
             for fact, labels, *sums in rows:
                 cell = found[fact].setdefault(tuple(labels), dict.fromkeys((window.name for window in self._windows), 0))
-                cell.update(zip((window.name for window in within), sums, strict=True))
+                for name, added in zip(within, sums, strict=True):
+                    cell[name] += added
         self._tallies |= found
         return Answer((), rows_read)
 

@@ -59,6 +59,6 @@ def capture_steps(connection: psycopg.Connection[Any], table: Table, triggers: S
             )
         )
         statements.append(marked(table.name[0], index))
-        # Without statistics the planner takes a third of the table for new and reads all of it, until autovacuum has been there.
+        # Without statistics the planner takes a third of the table for new and reads all of it, until autovacuum comes by.
         statements.append(sql.SQL("ANALYZE {} ({})").format(name, column))
         yield Step(f"index of the capture on {table.name[0]}.{table.name[1]}", tuple(statements), alone=True)

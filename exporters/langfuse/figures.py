@@ -80,11 +80,15 @@ def in_windows(connection: Connection, windows: Iterable[Window], facts: Sequenc
     """What happened in each window, by its name."""
     found: dict[str, Cells] = {}
     for window in windows:
-        query = sql.SQL(
-            "SELECT fact, labels, {} FROM {} WHERE fact = ANY(%s) AND bucket >= %s AND bucket < %s GROUP BY fact, labels"
-        ).format(_added(), sql.Identifier("analytics", f"{window.tier}s"))
+        spans = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT * FROM {} WHERE fact = ANY({}) AND bucket >= {} AND bucket < {}").format(
+                sql.Identifier("analytics", f"{span.tier}s"), list(facts), span.start, span.end
+            )
+            for span in window.spans()
+        )
+        query = sql.SQL("SELECT fact, labels, {} FROM ({}) AS spans GROUP BY fact, labels").format(_added(), spans)
         cells: defaultdict[str, list[Counted]] = defaultdict(list)
-        for fact, labels, *figures in connection.execute(query, (list(facts), window.start, window.end)):
+        for fact, labels, *figures in connection.execute(query):
             cells[fact].append(_cell(labels, figures))
         found[window.name] = cells
     return found

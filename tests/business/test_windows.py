@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract.labels import WINDOWS
 from exporters.business.windows import before, window, windows
@@ -42,3 +46,18 @@ def test_the_window_before_touches_the_window() -> None:
     week = window("7d", NOW)
     assert before(week).end == week.start
     assert before(week).end - before(week).start == timedelta(days=7)
+
+
+@given(st.datetimes(datetime(2024, 2, 27), datetime(2024, 4, 2), timezones=st.just(UTC)), st.sampled_from(WINDOWS))
+def test_the_spans_of_a_window_are_all_of_it_in_whole_buckets(now: datetime, name: str) -> None:
+    whole = window(name, now)
+    spans = whole.spans()
+    assert (spans[0].start, spans[-1].end) == (whole.start, whole.end)
+    assert all(earlier.end == later.start for earlier, later in pairwise(spans))
+    for span in spans:
+        assert span.start < span.end
+        for edge in (span.start, span.end):
+            assert edge == edge.replace(second=0, microsecond=0)
+            assert span.tier == "minute" or edge.minute == 0
+            assert span.tier != "day" or edge.hour == 0
+    assert sum((span.end - span.start for span in spans if span.tier == whole.tier), timedelta()) < timedelta(days=2)
