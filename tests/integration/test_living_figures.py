@@ -109,7 +109,7 @@ class TestEveryFigure:
                 continue
             assert of(shown, f"{name}_count") == {labels: len(seconds) for labels, seconds in found.items()}, name
             sums = {labels: sum(seconds) for labels, seconds in found.items()}
-            assert of(shown, f"{name}_sum", without_zeros=False) == pytest.approx(sums, rel=1e-6, abs=1e-3), name
+            assert of(shown, f"{name}_sum") == pytest.approx(sums, rel=1e-6, abs=1e-3), name
 
     def test_stocks_and_windows_equal_plain_sql(self, moment: Moment) -> None:
         """Asked for the very moment of the figures that are shown."""
