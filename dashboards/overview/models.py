@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.labels import OVERFLOW
-from contract.signals import Level, equal
+from contract.signals import Level, equal, like
 from dashboards.lib import colours
 from dashboards.lib.field import fixed, named
 from dashboards.lib.figures import Stat
@@ -14,7 +14,10 @@ from dashboards.lib.shares import PieChart
 
 _DAY = (equal("window", "24h"),)
 CALLS = Level("model_calls_24h", "Model calls", "Model calls in 24 hours", "short", "langfuse_window_calls", _DAY)
-TOKENS = Level("model_tokens_24h", "Tokens", "Tokens of model calls in 24 hours", "short", "langfuse_window_tokens", _DAY)
+TOKENS = Level(
+    "model_tokens_24h", "Tokens", "Input and output tokens of model calls in 24 hours; other kinds are parts of these", "short",
+    "langfuse_window_tokens", (*_DAY, like("type", "input|output")),
+)  # fmt: skip
 NO_CALLS = "no model calls known"
 
 
@@ -41,7 +44,7 @@ def tokens_per_call() -> Panel:
         name="tokens_per_call",
         title="Tokens per call, 24 h",
         description=(
-            f"{DEFINITIONS['tokens_per_call'].formula}, in the last 24 hours, all kinds of tokens. A jump after a release is a "
+            f"{DEFINITIONS['tokens_per_call'].formula}, input and output, in the last 24 hours. A jump after a release is a "
             "longer prompt or a longer history, and costs accordingly."
         ),
         targets=(PromQuery(expr=f"{ask(TOKENS)} / ({ask(CALLS)} > 0)", legend="Tokens per call", step="5m"),),
