@@ -27,7 +27,7 @@ from exporters.rollups import active_users, advance, fold, forms, retention
 from exporters.scheduler import Collector
 
 _USERS, _AGENTS, _ROWS = 200, 4, 6
-_KEPT: dict[retention.Tier, timedelta] = {"minute": timedelta(hours=2), "hour": timedelta(hours=6)}
+_KEPT: dict[retention.Aged, timedelta] = {"minute": timedelta(hours=2), "hour": timedelta(hours=6)}
 """Shorter than configured, so that within a day as much goes as comes."""
 _RAW_KEPT = timedelta(hours=3)
 _COMMAND = (sys.executable, "-c", "from provisioning.cli import main; main()", "db", "install")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema)
 """
 
 
-class DatabaseCollector:
+class DatabaseCollector(ABC):
     """One collector. Its subclasses say in `ask_all` what is asked; a query that fails does not keep the others from going on.
 
     `name` is the source in `exporter_*` metrics, `seldom` are queries that not every run asks, so that
@@ -75,9 +76,9 @@ class DatabaseCollector:
         finally:
             self.snapshot = self.journal.snapshot(up, self.more())
 
+    @abstractmethod
     def ask_all(self, now: float) -> None:
         """Asks every query by `ask`. Anything but a failing query may be raised."""
-        raise NotImplementedError
 
     def ask(self, query: str, now: float, run: Callable[[], Answer], late: bool = False) -> bool:
         """Runs one query under its name; whether it succeeded. What the server refuses is noted, and the next may be asked.
