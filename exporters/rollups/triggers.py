@@ -25,38 +25,48 @@ _OWN = re.compile(r"\br\.([a-z_]+)")
 def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
     """Statements that make, or renew, the triggers of a source's driving table. Run them in one transaction.
 
-    The functions live in schema `analytics` and run with their owner's rights, so that writers need none on it. Raises
-    ValueError for a source that is a query: there are no rows of a single table to look at.
+    The functions live in schema `analytics` and run with their owner's rights, so that writers need none on it. What they say
+    of columns stands in SQL functions over a whole row, which PostgreSQL keeps by the columns themselves and not by their
+    names: a column that is renamed must not make the platform's own writing fail. (With expressions they are kept as text, or
+    no column of the table could be dropped.) Raises ValueError for a source that is a query: there are no rows of a single
+    table to look at.
     """
     driving = mapping.driving(source.relation)
     if driving is None:
         raise ValueError(f"{source.relation} has no driving table")
     table = sql.Identifier(*driving)
-    relevant = _changed(mapping, source)
-    old_key = mapping.expression(source.relation, source.key, "OLD")
-    new_key = mapping.expression(source.relation, source.key, "NEW")
-    final = _over(mapping, source, source.open, "OLD")
+    direct = all(mapping.is_direct(source.relation, column) for column in source.own_columns)
+    rows = ("OLD", "NEW") if direct else ("was", "becomes")
+    changed = _changed(mapping, source, rows)
+    old_key, new_key = (mapping.expression(source.relation, source.key, row) for row in rows)
     retracted = sql.SQL("({}) AND (NOT coalesce(({}), false) OR {} IS DISTINCT FROM {})").format(
-        relevant, final, old_key, new_key
+        changed, _over(mapping, source, source.open, rows[0]), old_key, new_key
     )
     moments = (
-        _Moment("stamp", "BEFORE UPDATE", _stamp(), relevant, returns="NEW"),
-        _Moment("update", "AFTER UPDATE", _retract(mapping, source), retracted),
-        _Moment("delete", "AFTER DELETE", _retract(mapping, source)),
+        _Moment("stamp", "BEFORE UPDATE", _stamp(), changed, returns="NEW"),
+        _Moment("update", "AFTER UPDATE", _retract(source), retracted),
+        _Moment("delete", "AFTER DELETE", _retract(source)),
         _Moment("truncate", "AFTER TRUNCATE", _note_truncation(source), scope="STATEMENT"),
     )
-    direct = all(mapping.is_direct(source.relation, column) for column in source.own_columns)
-    statements = []
+    image = sql.SQL("jsonb_build_object({})").format(_image(mapping, source, "was"))
+    key = sql.SQL("{}::text").format(mapping.expression(source.relation, source.key, "was"))
+    statements = [
+        *_row_function(source, "key", sql.SQL("was {}").format(table), "text", key, direct),
+        *_row_function(source, "image", sql.SQL("was {}").format(table), "jsonb", image, direct),
+    ]
     for moment in moments:
-        function = sql.Identifier("analytics", f"{source.name}_{moment.name}")
+        function = _named(source, moment.name)
         trigger = sql.Identifier(f"{PREFIX}{source.name}_{moment.name}")
+        statements.append(sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, table))
+        if moment.condition and not direct:
+            both = sql.SQL("was {}, becomes {}").format(table, table)
+            statements += _row_function(source, f"{moment.name}_due", both, "boolean", moment.condition, direct)
         statements.append(
             sql.SQL(
                 "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                 " SET search_path = pg_catalog, pg_temp AS {}"
-            ).format(function, sql.Literal(moment.body(direct).as_string(None)))
+            ).format(function, _text(moment.body(source, direct)))
         )
-        statements.append(sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, table))
         statements.append(
             sql.SQL("CREATE TRIGGER {} {} ON {} {} EXECUTE FUNCTION {}()").format(
                 trigger, sql.SQL(moment.event), table, moment.rows(direct), function
@@ -85,26 +95,30 @@ class _Moment:
         scope = sql.SQL(f"FOR EACH {self.scope}")
         return sql.SQL("{} WHEN ({})").format(scope, self.condition) if self.condition and direct else scope
 
-    def body(self, direct: bool) -> sql.Composable:
+    def body(self, source: Source, direct: bool) -> sql.Composable:
         action = self.action
         if self.condition and not direct:
-            action = sql.SQL("IF {} THEN {} END IF;").format(self.condition, action)
+            action = sql.SQL("IF {}(OLD, NEW) THEN {} END IF;").format(_named(source, f"{self.name}_due"), action)
         return sql.SQL("BEGIN {} RETURN {}; END").format(action, sql.SQL(self.returns))
 
 
-def removal_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
-    """Statements that take the triggers and their functions away again."""
-    driving = mapping.driving(source.relation)
-    if driving is None:
-        return []
-    statements = []
-    for moment in ("stamp", "update", "delete", "truncate"):
-        trigger = sql.Identifier(f"{PREFIX}{source.name}_{moment}")
-        statements.append(sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, sql.Identifier(*driving)))
-        statements.append(
-            sql.SQL("DROP FUNCTION IF EXISTS {}()").format(sql.Identifier("analytics", f"{source.name}_{moment}"))
-        )
-    return statements
+def _named(source: Source, what: str) -> sql.Identifier:
+    return sql.Identifier("analytics", f"{source.name}_{what}")
+
+
+def _row_function(
+    source: Source, name: str, parameters: sql.Composable, returns: str, value: sql.Composable, direct: bool
+) -> list[sql.Composed]:
+    function = _named(source, name)
+    body = sql.SQL("RETURN {}").format(value) if direct else sql.SQL("AS {}").format(_text(sql.SQL("SELECT ") + value))
+    return [
+        sql.SQL("DROP FUNCTION IF EXISTS {}").format(function),
+        sql.SQL("CREATE FUNCTION {}({}) RETURNS {} LANGUAGE sql {}").format(function, parameters, sql.SQL(returns), body),
+    ]
+
+
+def _text(statement: sql.Composable) -> sql.Literal:
+    return sql.Literal(statement.as_string(None))
 
 
 def _over(mapping: Mapping, source: Source, condition: str, row: str) -> sql.Composable:
@@ -117,34 +131,31 @@ def _over(mapping: Mapping, source: Source, condition: str, row: str) -> sql.Com
     return sql.SQL("").join(parts)
 
 
-def _changed(mapping: Mapping, source: Source) -> sql.Composable:
-    rows = [
+def _changed(mapping: Mapping, source: Source, rows: tuple[str, str]) -> sql.Composable:
+    compared = [
         sql.SQL("ROW({})").format(
             sql.SQL(", ").join(mapping.expression(source.relation, name, row) for name in source.own_columns)
         )
-        for row in ("OLD", "NEW")
+        for row in rows
     ]
-    return sql.SQL(" IS DISTINCT FROM ").join(rows)
+    return sql.SQL(" IS DISTINCT FROM ").join(compared)
 
 
 def _stamp() -> sql.Composable:
     return sql.SQL("NEW.{} := pg_current_xact_id();").format(sql.Identifier(STAMP))
 
 
-def _retract(mapping: Mapping, source: Source) -> sql.Composable:
-    columns = (
-        sql.SQL("{}, {}").format(sql.Literal(name), mapping.expression(source.relation, name, "OLD"))
+def _image(mapping: Mapping, source: Source, row: str) -> sql.Composable:
+    return sql.SQL(", ").join(
+        sql.SQL("{}, {}").format(sql.Literal(name), mapping.expression(source.relation, name, row))
         for name in source.own_columns
     )
+
+
+def _retract(source: Source) -> sql.Composable:
     return sql.SQL(
-        "INSERT INTO analytics.retractions (source, key, old_stamp, image)"
-        " VALUES ({}, {}::text, OLD.{}, jsonb_build_object({}));"
-    ).format(
-        sql.Literal(source.name),
-        mapping.expression(source.relation, source.key, "OLD"),
-        sql.Identifier(STAMP),
-        sql.SQL(", ").join(columns),
-    )
+        "INSERT INTO analytics.retractions (source, key, old_stamp, image) VALUES ({}, {}(OLD), OLD.{}, {}(OLD));"
+    ).format(sql.Literal(source.name), _named(source, "key"), sql.Identifier(STAMP), _named(source, "image"))
 
 
 def _note_truncation(source: Source) -> sql.Composable:

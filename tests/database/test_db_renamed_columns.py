@@ -1,0 +1,40 @@
+"""A column that is renamed, which the mapping does not know yet, stops counting: never the platform's own writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import Result
+from database_steps import Connection
+
+Observatory = Callable[..., Result]
+
+WITH_EXPRESSION = {"database": {"relations": {"documents": {"columns": {"file_type": "lower(file_type)"}}}}}
+
+
+def test_rows_can_be_changed_and_deleted_after_a_column_was_renamed(platform: Connection, observatory: Observatory) -> None:
+    assert observatory("install").exit_code == 0
+    platform.execute("ALTER TABLE app.documents RENAME COLUMN file_type TO kind")
+    platform.execute("UPDATE app.documents SET kind = 'zip'")
+    platform.execute("DELETE FROM app.documents")
+    noted = platform.execute("SELECT key, image ->> 'file_type' FROM analytics.retractions WHERE source = 'documents'")
+    assert noted.fetchall() == [("1", "pdf"), ("1", "zip")]
+    platform.execute("ALTER TABLE app.documents RENAME COLUMN kind TO file_type")
+    assert observatory("install").exit_code == 0
+
+
+@pytest.mark.parametrize("configuration", [{}, WITH_EXPRESSION])
+def test_what_was_installed_holds_no_column_that_is_not_counted(
+    platform: Connection, observatory: Observatory, configuration: dict[str, object]
+) -> None:
+    platform.execute("ALTER TABLE app.documents ADD COLUMN colour text")
+    Path("observatory.yaml").write_text(yaml.safe_dump(configuration))
+    assert observatory("install").exit_code == 0
+    platform.execute("ALTER TABLE app.documents DROP COLUMN colour")
+    platform.execute("UPDATE app.documents SET file_type = 'ZIP'")
+    platform.execute("DELETE FROM app.documents")
+    removed = observatory("uninstall", "--yes")
+    assert removed.exit_code == 0, removed.output
