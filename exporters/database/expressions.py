@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_TABLE = re.compile(r"({0})[.]({0})".format(r'[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+"'))
 _PIECE = re.compile(
     r"(?P<text>[Ee]?'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")+\")|(?P<comment>--|/\*)|(?P<dollar>\$[A-Za-z_]*\$)"
     r"|(?P<open>[(\[])|(?P<close>[)\]])|(?P<end>;)|(?P<comma>,)|(?P<quote>['\"])|(?P<brace>[{}])",
@@ -25,9 +26,12 @@ def is_constant(text: str) -> bool:
 
 
 def split_name(text: str) -> tuple[str, str] | None:
-    """Schema and table of `schema.table`; None for anything else."""
-    schema, dot, table = text.partition(".")
-    return (schema, table) if dot and _NAME.fullmatch(schema) and _NAME.fullmatch(table) else None
+    """Schema and table of `schema.table`, each in double quotes where it is no plain name; None for anything else."""
+    found = _TABLE.fullmatch(text)
+    if found is None:
+        return None
+    schema, table = (part[1:-1].replace('""', '"') if part.startswith('"') else part for part in found.groups())
+    return schema, table
 
 
 def expression_problem(text: str) -> str:

@@ -17,7 +17,7 @@ from exporters.rollups.advance import advance
 from exporters.rollups.capture.ids import PORTION
 from exporters.rollups.model import Fact, Source, plausible
 from exporters.rollups.state import Connection, lock
-from exporters.rollups.statement import Form
+from exporters.rollups.statement import Form, quoted
 
 _TRIES = 3
 _HOUR = timedelta(hours=1)
@@ -70,10 +70,10 @@ def step(connection: Connection, form: Form, seed: int) -> Sample | None:
 
 
 def _hour(connection: Connection, form: Form, seed: int) -> datetime | None:
-    """An hour between the first row and the last that is past; the nearer, the likelier."""
+    """An hour between the first row and the last that is not of a far future; the nearer, the likelier."""
     time = f"r.{form.source.contract.time}"
     first, last = (f"date_bin('1 hour', {end}({time}), 'epoch')" for end in ("min", "max"))
-    there = f"FROM {form.table} AS r WHERE {plausible(time)} AND {time} <= now()"
+    there = f"FROM {form.table} AS r WHERE {plausible(time)} AND {time} < now() + interval '1 day'"
     row = connection.execute(f"SELECT {first}, {last} {there}".encode()).fetchone()
     if row is None or row[0] is None:
         return None
@@ -93,8 +93,9 @@ def _counted(connection: Connection, fact: Fact, hour: datetime) -> int:
 
 def _recounted(connection: Connection, form: Form, hour: datetime) -> int:
     time = f"r.{form.source.contract.time}"
+    begin, end = (f"timestamptz {quoted(str(at))}" for at in (hour, hour + _HOUR))
     row = connection.execute(
-        f"SELECT count(*) FROM {form.table} AS r WHERE {time} >= %s AND {time} < %s".encode(), (hour, hour + _HOUR)
+        f"SELECT count(*) FROM {form.table} AS r WHERE {time} >= {begin} AND {time} < {end}".encode()
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -165,9 +165,9 @@ def _watermark(connection: Connection, form: Form, mode: Mode, horizon: str) -> 
     if mode == "window":
         time_ = form.source.contract.time
         connection.execute(
-            f"INSERT INTO analytics.seen (source, key, at) SELECT %s, r.{form.source.key}::text, r.{time_}"
-            f" FROM {form.table} AS r WHERE r.{time_} >= %s::timestamptz".encode(),
-            (form.source.name, horizon),
+            f"INSERT INTO analytics.seen (source, key, at)"
+            f" SELECT {quoted(form.source.name)}, r.{form.source.key}::text, r.{time_}"
+            f" FROM {form.table} AS r WHERE r.{time_} >= {quoted(horizon)}::timestamptz".encode()
         )
         return f"to_jsonb({quoted(horizon)}::text)"
     return "to_jsonb(pg_current_snapshot()::text)" if mode == "snapshot" else "'null'::jsonb"

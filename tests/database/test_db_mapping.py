@@ -116,3 +116,20 @@ def test_all_mistakes_are_said_at_once() -> None:
     assert "database.relations.users.table: 'users' is no name of a table; write schema.table" in text
     assert "database.relations.users.columns.status: null, but every row needs one" in text
     assert "database.relations.chunks.query: not a query" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ('"Odd ""place"""."agent.runs 100%"', ('Odd "place"', "agent.runs 100%")),
+        ('public."Läufe"', ("public", "Läufe")),
+    ],
+)
+def test_a_name_that_is_not_plain_is_written_in_quotes(written: str, name: tuple[str, str]) -> None:
+    assert mapping_of("contract", documents={"table": written}).driving("documents") == name
+
+
+@pytest.mark.parametrize("written", ['public."runs', 'public.""', "public.a b", 'public."a"b"', '"public.runs"'])
+def test_a_name_in_half_a_quote_is_none(written: str) -> None:
+    with pytest.raises(MappingError, match="is no name of a table"):
+        mapping_of("contract", documents={"table": written})

@@ -92,6 +92,16 @@ def test_the_catalogue_is_read(database: str) -> None:
         pairs = table_facts(connection, "public.pairs", ("a", "b"), "at")
         assert (pairs.rows, pairs.key_types, pairs.sequential, pairs.time_indexed) == (300, ("uuid", "text"), False, False)
         assert not table_facts(connection, "public.looks", ("id",), "at").is_table
+        assert not pairs.inherited
+        connection.execute("CREATE TABLE later_events () INHERITS (events)")
+        assert table_facts(connection, "public.events", ("id",), "at").inherited
+
+
+def test_rows_of_tables_that_inherit_are_not_left_to_triggers() -> None:
+    parent = replace(OURS, rows=SCAN_ROWS, inherited=True)
+    assert choose(parent, "auto", alter_tables=True, mutable=True).mode == "scan"
+    with pytest.raises(CaptureImpossible, match="other tables inherit from it"):
+        choose(parent, "snapshot", alter_tables=True, mutable=True)
 
 
 def test_a_role_without_rights_is_seen_as_such(database: str) -> None:

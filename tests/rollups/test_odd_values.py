@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from contract.data_plane import Mapped
+from exporters.database.mapping import Mapping
 from exporters.rollups.audit import step
+from exporters.rollups.forms import form
+from exporters.rollups.sources import SOURCES
 from tests.rollups.counted import NOON, Counted
 
 TIMES = ("infinity", "-infinity", "0001-01-01 BC", "4713-01-01 BC", "294275-01-01")
@@ -69,3 +73,16 @@ def test_an_hour_to_recount_is_found_beside_rows_at_no_time(counted: Counted) ->
         found = step(connection, counted.forms["executions"], seed=1)
     assert found is not None
     assert (found.hour, found.counted, found.recounted) == (NOON.replace(minute=0, second=0), 1, 1)
+
+
+def test_an_expression_with_a_percent_sign_is_recounted_too(counted: Counted) -> None:
+    counted.install()
+    counted.execution()
+    counted.backfill("executions", 100)
+    relations = counted.mapping.relations | {
+        "agent_executions": Mapped(columns={"intent": "CASE WHEN status LIKE 's%' THEN 'x' END"})
+    }
+    with counted.transaction() as connection:
+        found = step(connection, form(connection, Mapping(relations), SOURCES["executions"]), seed=1)
+    assert found is not None
+    assert (found.counted, found.recounted) == (1, 1)

@@ -26,7 +26,8 @@ class TableFacts:
     `rows` is PostgreSQL's estimate, or one from the size while nothing was analysed. `may_alter`: we own the table, or are a
     superuser. `stamped`: it has our column.
     `sequential`: one integer key that a sequence fills. `time_indexed`: an index begins with the time column.
-    `sees_transactions`: we may see since when other roles' transactions run.
+    `sees_transactions`: we may see since when other roles' transactions run. `inherited`: tables that are no partitions inherit
+    from it, so that its rows are theirs too.
     """
 
     table: str
@@ -38,6 +39,7 @@ class TableFacts:
     sequential: bool
     time_indexed: bool
     sees_transactions: bool
+    inherited: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def _unseen(mutable: bool) -> str:
 def _against_snapshot(facts: TableFacts, alter_tables: bool) -> str | None:
     if not facts.is_table:
         return "it is not a table, so it can have no column of ours"
+    if facts.inherited:
+        return "other tables inherit from it, and triggers do not see their rows"
     if facts.stamped:
         return None
     if not alter_tables:
@@ -114,7 +118,8 @@ SELECT c.relkind IN ('r', 'p'),
                  AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%')),
        EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = %(time)s),
-       pg_has_role('pg_read_all_stats', 'USAGE')
+       pg_has_role('pg_read_all_stats', 'USAGE'),
+       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
 FROM pg_class c WHERE c.oid = to_regclass(%(table)s)
 """
 
@@ -128,5 +133,5 @@ def table_facts(connection: psycopg.Connection, table: str, key: tuple[str, ...]
     row = connection.execute(_FACTS, parameters).fetchone()
     if row is None:
         raise CaptureImpossible(f"there is no table {table}, or the role may not see it")
-    is_table, rows, types, may_alter, stamped, sequential, time_indexed, sees = row
-    return TableFacts(table, is_table, rows, tuple(types), may_alter, stamped, sequential, time_indexed, sees)
+    is_table, rows, types, may_alter, stamped, sequential, time_indexed, sees, inherited = row
+    return TableFacts(table, is_table, rows, tuple(types), may_alter, stamped, sequential, time_indexed, sees, inherited)
