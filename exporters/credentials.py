@@ -12,6 +12,8 @@ from pathlib import Path
 
 from contract.settings import Settings
 
+_MOST_BYTES = 65_536
+
 
 class CredentialError(Exception):
     """A secret is not there. The text says where it was looked for, never what was found."""
@@ -29,12 +31,16 @@ class LangfuseAccess:
 def secret_in(path: Path) -> str:
     """What a secret's file holds, without the white space around it. Raises CredentialError with the file and the reason."""
     try:
-        value = path.read_text(encoding="utf-8").strip()
+        with path.open("rb") as file:
+            held = file.read(_MOST_BYTES + 1)
+        value = held.decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise CredentialError(f"{path}: {why}") from None
     except ValueError:  # a path with a zero byte in it
         raise CredentialError(f"{str(path)!r} is no path") from None
+    if len(held) > _MOST_BYTES:
+        raise CredentialError(f"{path} holds more than {_MOST_BYTES} bytes, so it is no secret")
     if not value:
         raise CredentialError(f"{path} is empty")
     return value

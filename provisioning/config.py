@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -146,7 +146,16 @@ def _example(path: yaml_source.Path) -> str:
 
 
 def _known_keys(path: yaml_source.Path) -> list[str]:
-    model: Any = Settings()
+    """The keys of settings at a place, also where there are none by default. Positions and names of entries add nothing."""
+    section: type[BaseModel] = Settings
     for part in path:
-        model = model[0] if isinstance(part, int) else getattr(model, part)
-    return list(type(model).model_fields)
+        if part in section.model_fields:
+            section = _section(section.model_fields[str(part)].annotation) or section
+    return list(section.model_fields)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The settings that a field holds, by itself, or as entries."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section(part))), None)

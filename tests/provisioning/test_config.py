@@ -134,6 +134,20 @@ def test_one_mistake_of_each_kind(tmp_path: Path, text: str | bytes, place: str,
     assert message in found[0][1]
 
 
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("database: {relations: {users: x}}", "leave it away, or give some of: table, query, absent"),
+        ("database: {relations: {users: {tabel: a.b}}}", "did you mean table?"),
+        ("exporter: {tls: x}", "leave it away, or give some of: certificate_file, key_file"),
+        ("exporter: {tls: {certificate_fil: x}}", "did you mean certificate_file?"),
+        ("sources: {langfuse: {prices: [x]}}", "leave it away, or give some of: model, input, output"),
+    ],
+)
+def test_settings_that_nobody_has_by_default_have_keys_too(tmp_path: Path, text: str, remedy: str) -> None:
+    assert any(remedy in said for _, _, said in findings(tmp_path, text))
+
+
 @pytest.mark.parametrize("key", ["prometheus: {url: %s}", "langfuse: {base_url: %s}", "postgres: {host: %s}"])
 @pytest.mark.parametrize("address", ["https://root:pass/word@h", "http://root:password@h:80", "http://rootpass@h/a"])
 def test_a_login_in_an_address_is_refused_and_not_repeated(tmp_path: Path, key: str, address: str) -> None:
