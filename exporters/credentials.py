@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contract.settings import Settings
 
-_MOST_BYTES = 65_536
+_MOST_BYTES = 1_000_000  # a bundle of authorities is some hundred thousand
 
 
 class CredentialError(Exception):
