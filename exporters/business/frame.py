@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from contract.metrics import Source
@@ -13,7 +14,7 @@ from contract.settings import Settings
 from contract.values import duration_seconds
 from exporters.credentials import CredentialError
 from exporters.database.mapping import Mapping
-from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, StatementRefused
+from exporters.database.sessions import CONNECT_SECONDS, Connection, DatabaseDown, StatementRefused
 from exporters.database.sharing import Seat
 from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
 from exporters.snapshot import Sample, Snapshot
@@ -97,6 +98,23 @@ class DatabaseCollector(ABC):
         self._asked.append(self.journal.ask(query, now, answer))
         return self._asked[-1]
 
+    def ask_together(self, now: float, questions: dict[str, Callable[[Connection], Answer]], late: bool = False) -> None:
+        """Asks several queries in one transaction. When one of them fails, each is asked in a transaction of its own."""
+        answers: dict[str, Answer] = {}
+        try:
+            with self.seat.transaction() as connection:
+                for name, question in questions.items():
+                    answers[name] = question(connection)
+        except (StatementRefused, QueryFailed):
+            answers = {}
+        for name, question in questions.items():
+            known = answers.get(name)
+            self.ask(name, now, partial(self._alone, question) if known is None else partial(_given, known), late)
+
+    def _alone(self, question: Callable[[Connection], Answer]) -> Answer:
+        with self.seat.transaction() as connection:
+            return question(connection)
+
     def explanation(self) -> str:
         """A likely reason why no query was answered, or "": the platform's schema is not there, so it is another database."""
         try:
@@ -114,3 +132,7 @@ class DatabaseCollector(ABC):
 
     def close(self) -> None:
         self.seat.close()
+
+
+def _given(answer: Answer) -> Answer:
+    return answer

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from collections.abc import Mapping as Mapped
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -15,10 +13,12 @@ from exporters.business import open_tickets
 from exporters.business.active_users import ACTIVE, ACTIVE_BEFORE, COMPARED
 from exporters.business.figures import FIGURES, PAST_DUE, Figure, Tally, samples
 from exporters.business.frame import DatabaseCollector
+from exporters.business.happened import Happened
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.schema import schema_problem
-from exporters.business.windows import Span, Tier, Window, windows
+from exporters.business.windows import Tier, Window, windows
 from exporters.database.mapping import Mapping
+from exporters.database.sessions import Connection
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed
 from exporters.rollups.sources.service import TICKETS
@@ -40,6 +40,9 @@ YIELDS: dict[str, tuple[str, ...]] = {
 }
 """The metrics that each query gives."""
 
+_SELDOM_SECONDS = 45.0
+"""Less than an interval of a minute with its jitter."""
+
 _NOTED = timedelta(minutes=5)
 """How long before the end of a window its users may have been noted last."""
 
@@ -55,24 +58,6 @@ def open_ticket_rows() -> sql.Composed:
         "SELECT ticket.* FROM analytics.shadows AS s, jsonb_to_record(s.image) AS ticket ({})"
         " WHERE s.source = {} AND ticket.open"
     ).format(typed, TICKETS.name)
-
-
-def counts(tier: Tier, facts: Sequence[str], within: Mapped[str, Sequence[Span]]) -> sql.Composed:
-    """Fact, labels, and how often it happened in the spans of each of these windows, which are all read from this tier."""
-    sums = (sql.SQL("coalesce(analytics.total(n) FILTER (WHERE {}), 0)").format(_in(spans)) for spans in within.values())
-    return sql.SQL(
-        "SELECT fact, labels, {sums} FROM analytics.{tier} WHERE fact = ANY ({facts}) AND ({any}) GROUP BY fact, labels"
-    ).format(
-        sums=sql.SQL(", ").join(sums),
-        tier=sql.Identifier(_TIERS[tier]),
-        facts=list(facts),
-        any=_in(list(dict.fromkeys(span for spans in within.values() for span in spans))),
-    )
-
-
-def _in(spans: Sequence[Span]) -> sql.Composed:
-    """Condition: the bucket lies in one of these."""
-    return sql.SQL(" OR ").join(sql.SQL("(bucket >= {} AND bucket < {})").format(span.start, span.end) for span in spans)
 
 
 def active_before(within: Sequence[Window]) -> sql.Composed:
@@ -97,15 +82,21 @@ class FiguresCollector(DatabaseCollector):
             for name, figure in _FIGURES.items()
             if not any(mapping.is_absent(relation) for relation in figure.relations)
         }
-        self._others: dict[str, Callable[[], Answer]] = {"rollup_open_rows": self._open_rows}
-        if not mapping.is_absent("messages"):
-            self._others |= {"users_active": self._users_active, "users_active_before": self._users_active_before}
+        facts = frozenset(fact for figure in self._figures.values() for fact in figure.facts)
+        self._happened = Happened([*sorted(facts - {PAST_DUE}), _SEEN])
+        self._questions: dict[str, Callable[[Connection], Answer]] = {"counts": self._count}
+        if PAST_DUE in facts:
+            self._questions["past_due"] = self._count_past_due
         if not mapping.is_absent("tickets"):
-            self._others["tickets_oldest_open"] = self._oldest_open
-        self._facts = frozenset(fact for figure in self._figures.values() for fact in figure.facts)
-        queries = [AGENTS, VERSIONS, "counts", *["past_due"] * (PAST_DUE in self._facts), *self._figures, *self._others]
+            self._questions["tickets_oldest_open"] = self._oldest_open
+        if not mapping.is_absent("messages"):
+            self._questions["users_active"] = self._users_active
+            self._questions["users_active_before"] = self._users_active_before
+        queries = [AGENTS, VERSIONS, "rollup_open_rows", *self._figures, *self._questions]
         super().__init__("postgres", settings.exporter.intervals.business, settings, seat, queries, mapping)
+        self.seldom = frozenset({AGENTS, VERSIONS, "rollup_open_rows"})
         self._names = Names(mapping, settings.environments)
+        self._named = float("-inf")
         self._now = datetime.fromtimestamp(0, UTC)
         self._windows = windows(self._now)
         self._tallies: dict[str, Tally] = {}
@@ -114,62 +105,46 @@ class FiguresCollector(DatabaseCollector):
         self._now = datetime.fromtimestamp(now, UTC)
         self._windows = windows(self._now)
         self._tallies = {}
-        self._names.ask(self, now)
-        self.ask("counts", now, self._count)
-        if PAST_DUE in self._facts:
-            self.ask("past_due", now, self._count_past_due)
+        if now >= self._named + _SELDOM_SECONDS:
+            self._named = now
+            self._names.ask(self, now)
+            self.ask("rollup_open_rows", now, self._open_rows)
+        self.ask_together(now, self._questions)
         for name, figure in self._figures.items():
-            self.ask(name, now, partial(self._figure, figure))
-        for name, question in self._others.items():
-            self.ask(name, now, question)
+            self.ask(name, now, partial(self._figure, figure), late=True)
 
-    def _count(self) -> Answer:
-        """How often everything happened that figures are made of, in all windows: one question a tier."""
-        facts = [*sorted(self._facts - {PAST_DUE}), _SEEN]
-        found: dict[str, dict[tuple[str, ...], dict[str, int]]] = {fact: {} for fact in facts}
-        rows_read = 0
-        spans = [(window.name, span) for window in self._windows for span in window.spans()]
-        for tier in _TIERS:
-            within: defaultdict[str, list[Span]] = defaultdict(list)
-            for name, span in spans:
-                if span.tier == tier:
-                    within[name].append(span)
-            rows = self.seat.rows(counts(tier, facts, within)) if within else []
-            rows_read += len(rows)
-            for fact, labels, *sums in rows:
-                cell = found[fact].setdefault(tuple(labels), dict.fromkeys((window.name for window in self._windows), 0))
-                for name, added in zip(within, sums, strict=True):
-                    cell[name] += added
+    def _count(self, connection: Connection) -> Answer:
+        found = self._happened.read(connection, self._windows)
         self._tallies |= found
-        return Answer((), rows_read)
+        return Answer((), sum(map(len, found.values())))
 
-    def _count_past_due(self) -> Answer:
-        rows = self.seat.rows(open_tickets.past_due(open_ticket_rows(), self._windows, self._now))
+    def _count_past_due(self, connection: Connection) -> Answer:
+        rows = connection.execute(open_tickets.past_due(open_ticket_rows(), self._windows, self._now)).fetchall()
         self._tallies[PAST_DUE] = open_tickets.past_due_tally(rows, self._windows)
         return Answer((), len(rows))
 
-    def _tally(self, fact: str) -> Tally:
-        if fact not in self._tallies:
-            raise QueryFailed(f"not worked out: {fact} could not be read")
-        return self._tallies[fact]
+    def _oldest_open(self, connection: Connection) -> Answer:
+        rows = connection.execute(open_tickets.oldest_open(open_ticket_rows(), self._now)).fetchall()
+        return Answer(tuple(open_tickets.ages(rows)), len(rows))
+
+    def _users_active(self, _: Connection) -> Answer:
+        seen = self._tally(_SEEN).get((), {})
+        return Answer(tuple(sample(ACTIVE, window.name, value=seen.get(window.name, 0)) for window in self._windows), 1)
+
+    def _users_active_before(self, connection: Connection) -> Answer:
+        """As it was noted when those windows ended; nothing before counting has gone on for that long."""
+        rows = connection.execute(active_before(self._windows)).fetchall()
+        return Answer(tuple(sample(ACTIVE_BEFORE, name, value=count) for name, count in rows), len(rows))
 
     def _figure(self, figure: Figure) -> Answer:
         tallies = {fact: self._tally(fact) for fact in sorted(figure.facts)}
         found = tuple(samples(figure, tallies, self._names.expected))
         return Answer(found, sum(map(len, tallies.values())))
 
-    def _users_active(self) -> Answer:
-        seen = self._tally(_SEEN).get((), {})
-        return Answer(tuple(sample(ACTIVE, window.name, value=seen.get(window.name, 0)) for window in self._windows), 1)
-
-    def _users_active_before(self) -> Answer:
-        """As it was noted when those windows ended; nothing before counting has gone on for that long."""
-        rows = self.seat.rows(active_before(self._windows))
-        return Answer(tuple(sample(ACTIVE_BEFORE, name, value=count) for name, count in rows), len(rows))
-
-    def _oldest_open(self) -> Answer:
-        rows = self.seat.rows(open_tickets.oldest_open(open_ticket_rows(), self._now))
-        return Answer(tuple(open_tickets.ages(rows)), len(rows))
+    def _tally(self, fact: str) -> Tally:
+        if fact not in self._tallies:
+            raise QueryFailed(f"not worked out: {fact} could not be read")
+        return self._tallies[fact]
 
     def _open_rows(self) -> Answer:
         rows = self.seat.rows(_OPEN_ROWS)

@@ -55,7 +55,7 @@ class RollupsCollector(DatabaseCollector):
 
     def __init__(self, settings: Settings, mapping: Mapping, seat: Seat, user_key: Callable[[], str | None]) -> None:
         self._sources = [name for name, source in SOURCES.items() if not mapping.is_absent(source.relation)]
-        queries = [AGENTS, VERSIONS, "origin", *map(_step, self._sources), *JOBS, *YIELDS]
+        queries = [AGENTS, VERSIONS, *map(_step, self._sources), *JOBS, *YIELDS]
         super().__init__("rollups", settings.exporter.intervals.rollups, settings, seat, queries, mapping)
         self.seldom = frozenset({AGENTS, VERSIONS, *JOBS})
         self.timeout += 2 * _LONGEST_ADVANCE
@@ -74,74 +74,72 @@ class RollupsCollector(DatabaseCollector):
         self._checked = self._named = float("-inf")
 
     def ask_all(self, now: float) -> None:
-        self._begin(now)
+        if now >= self._checked + _CHECK_SECONDS:
+            self._check(now)
         if now >= self._named + _CHECK_SECONDS:
             self._named = now
             self._names.ask(self, now)
         self._make_forms()
-        self.ask("origin", now, self._origin)
         round_ = self._advance_together()
+        if round_ is None:
+            self._look_around()
         for name in sorted(self._sources, key=self._failed.__contains__):  # who had trouble, and may take long, is last
             well = self.ask(_step(name), now, partial(self._advance, name, round_, now))
             (self._failed.discard if well else self._failed.add)(name)
         for job, run in self._upkeep.due(now, list(self._states.values()), self._forms).items():
             self.ask(job, now, run, late=True)
-        self.ask("totals", now, partial(self._read_totals, now), late=True)
-        self.ask("states", now, self._read_states, late=True)
+        self.ask_together(now, {"totals": partial(self._read_totals, now), "states": self._read_states}, late=True)
 
-    def _begin(self, now: float) -> None:
-        try:
-            with self.seat.transaction() as connection:
-                if now >= self._checked + _CHECK_SECONDS and (problem := schema_problem(connection)):
-                    raise SourceDown(problem)
-                self._states = {state.source: state for state in read_states(connection)}
-                self._halted = dict(connection.execute(_HALTED).fetchall())
-        except (SourceDown, StatementRefused):
-            self._checked = float("-inf")  # whatever it is, the next run says what to do
-            raise
-        self._checked = now if now >= self._checked + _CHECK_SECONDS else self._checked
+    def _check(self, now: float) -> None:
+        """Raises SourceDown with what to do when nothing can be counted into this schema."""
+        with self.seat.transaction() as connection:
+            problem = schema_problem(connection)
+        if problem:
+            raise SourceDown(problem)
+        self._checked = now
 
     def _make_forms(self) -> None:
         """What each source is here. One that cannot be told is asked again in its own step, which then says why."""
-        if missing := [name for name in self._sources if name not in self._forms]:
-            for name in missing:
+        for name in self._sources:
+            if name not in self._forms:
                 try:
                     with self.seat.transaction() as connection:
                         self._forms[name] = form(connection, self._mapping, SOURCES[name])
                 except StatementRefused:
                     continue
 
-    def _origin(self) -> Answer:
-        """Sources that are not what they were are halted. What cannot be told apart from that is not counted either."""
-        self._unchecked = {}
-        try:
-            self._halted |= self._check_origin(self._forms)
-        except StatementRefused:
-            for name, one in self._forms.items():
-                try:
-                    self._halted |= self._check_origin({name: one})
-                except StatementRefused as refused:
-                    self._unchecked[name] = str(refused)
-        return Answer((), len(self._halted))
-
-    def _check_origin(self, forms: dict[str, Form]) -> dict[str, str]:
-        with self.seat.transaction() as connection:
-            return origin.check(connection, forms)
-
     def _advance_together(self) -> _Round | None:
         """One step of all sources that can take it together; None when one of them fails, so each is tried by itself."""
-        ready = {
-            name: one
-            for name, one in self._forms.items()
-            if name in self._states and name not in self._halted and name not in self._unchecked
-        }
+        self._unchecked = {}
         try:
             with self.seat.transaction() as connection:
+                self._read_standing(connection)
+                self._halted |= origin.check(connection, self._forms)
+                ready = {name: one for name, one in self._forms.items() if name in self._states and name not in self._halted}
                 steps = advance_all(connection, ready)
                 left = {name: one for name, one in ready.items() if name not in steps}
-                return _Round(steps, frozenset(news(connection, left)))
+                return _Round(steps, frozenset(news(connection, left) if left else ()))
         except StatementRefused:
             return None
+
+    def _read_standing(self, connection: Connection) -> None:
+        self._states = {state.source: state for state in read_states(connection)}
+        self._halted = dict(connection.execute(_HALTED).fetchall())
+
+    def _look_around(self) -> None:
+        """Sources that are not what they were are halted. What cannot be told apart from that is not counted either."""
+        try:
+            with self.seat.transaction() as connection:
+                self._read_standing(connection)
+        except StatementRefused:
+            self._checked = float("-inf")  # whatever it is, the next run says what to do
+            raise
+        for name, one in self._forms.items():
+            try:
+                with self.seat.transaction() as connection:
+                    self._halted |= origin.check(connection, {name: one})
+            except StatementRefused as refused:
+                self._unchecked[name] = str(refused)
 
     def _advance(self, name: str, round_: _Round | None, now: float) -> Answer:
         if name not in self._states:
@@ -176,17 +174,15 @@ class RollupsCollector(DatabaseCollector):
         self._limits.pop(name, None)
         return step
 
-    def _read_totals(self, now: float) -> Answer:
-        with self.seat.transaction() as connection:
-            if connection is not self._read_over:  # perhaps another server: what was kept means nothing there
-                self._totals, self._read_over = Totals(), connection
-            cells = self._totals.read(connection)
+    def _read_totals(self, now: float, connection: Connection) -> Answer:
+        if connection is not self._read_over:  # perhaps another server: what was kept means nothing there
+            self._totals, self._read_over = Totals(), connection
+        cells = self._totals.read(connection)
         found = self._newest.of(tuple(counted.figures(cells, self._names.expected)), now)
         return Answer(found, len(cells), in_order=True)
 
-    def _read_states(self) -> Answer:
-        with self.seat.transaction() as connection:
-            found = read_states(connection)
+    def _read_states(self, connection: Connection) -> Answer:
+        found = read_states(connection)
         return Answer(tuple(states.samples(found, self._looked_at)), len(found))
 
 

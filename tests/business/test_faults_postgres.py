@@ -81,7 +81,7 @@ TABLE = {
         _COLUMN.format(type="text"),
         _COLUMN.format(type="bigint"),
         _failing("advance_documents"),
-        "COALESCE types text and integer cannot be matched",
+        "integer",
     ),
     "permission withdrawn": Row(
         "REVOKE SELECT ON app.kb_searches FROM observatory_advance",

@@ -106,6 +106,28 @@ def test_older_totals_are_not_published_until_what_was_published_is_too_old(inst
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(f"{name}_behind")))
 
 
+def test_figures_are_exact_before_and_after_a_fold_by_whomever(installed: str, exporters: list[Exporter]) -> None:
+    """What was read of the tiers is kept within a minute, and until somebody folds."""
+    first, second = exporters
+    at = NOW.replace(second=5).timestamp()
+    query = plain.WINDOWED["platform_window_nps_answers"]
+
+    def answers(count: int, later: float) -> Figures:
+        with psycopg.connect(installed) as connection:
+            rows = [(count, 10, NOW - timedelta(minutes=7)), (count + 1, 3, NOW - timedelta(days=20, hours=3))]
+            insert(connection, "feedback", "id nps created_at", rows)
+        first.collect(at + later)
+        found = of(first.served(at + later), "platform_window_nps_answers")
+        assert found == plain.windowed(installed, query, datetime.fromtimestamp(at + later, UTC))
+        return found
+
+    assert answers(0, 0)["1h",] == 1
+    assert answers(10, 1)["30d",] == 4, "nothing was folded since"
+    second.collect(at + 2)
+    assert answers(20, 3)["30d",] == 6, "the other one has folded"
+    assert answers(30, 70)["1h",] == 4, "a minute later"
+
+
 def test_everything_expected_starts_at_zero(installed: str, exporters: list[Exporter]) -> None:
     with psycopg.connect(installed) as connection:
         rows = [(number, name, "chat", "production", True) for number, name in enumerate(AGENTS)]
