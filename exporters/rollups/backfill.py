@@ -49,8 +49,10 @@ def step(connection: Connection, form: Form, rows: int, minutes: str = "26 hours
     found = connection.execute(_bound(form, state, rows).encode()).fetchone()
     moment, key = f"r.{form.source.contract.time}", _key(form)
     below = f"r.{STAMP} IS NULL AND {_before(form, state)}"
-    if found is None:
-        condition, cursor = below, ("NULL", "NULL")
+    if found is None:  # the last chunk, with the rows that stand nowhere in the order of time
+        nowhere = f"({moment} IS NULL OR {moment} = 'infinity')"
+        condition = f"r.{STAMP} IS NULL AND ({_before(form, state)} OR {nowhere})"
+        cursor = ("NULL", "NULL")
     else:
         since, last = quoted(found[0]) + "::timestamptz", quoted(found[1])
         condition = f"{below} AND {moment} >= {since} AND ({moment}, {key}) >= ({since}, {last})"

@@ -86,3 +86,16 @@ def test_an_expression_with_a_percent_sign_is_recounted_too(counted: Counted) ->
         found = step(connection, form(connection, Mapping(relations), SOURCES["executions"]), seed=1)
     assert found is not None
     assert (found.counted, found.recounted) == (1, 1)
+
+
+def test_old_rows_that_stand_nowhere_in_time_are_counted_with_the_last_chunk(counted: Counted) -> None:
+    counted.run("ALTER TABLE app.users ALTER created_at DROP NOT NULL")
+    for key, at in enumerate((None, "infinity", "-infinity", NOON)):
+        counted.insert("users", {"id": key, "created_at": at, "role": "member", "status": "active"})
+    counted.install()
+    while (chunk := counted.backfill("users", 1)) is not None:
+        assert chunk.rows >= 1 or chunk.done
+    assert counted.stocks("users") == counted.counters("users_created") == {("member",): 4}
+    counted.run("DELETE FROM app.users WHERE id < 2")
+    counted.advance()
+    assert counted.stocks("users") == {("member",): 2}

@@ -44,7 +44,8 @@ def newer_than(form: Form, snapshot: str, rows: tuple[str, ...], cursor: tuple[s
     counted = "true"
     if cursor is not None:
         moment = f"(q.image ->> {quoted(form.source.contract.time)})::timestamptz"
-        counted = f"({moment}, q.key) >= ({cursor[0]}::timestamptz, {cursor[1]})"
+        at = f"({cursor[0]}::timestamptz, {cursor[1]})"
+        counted = f"({at} = ('-infinity', '') OR ({moment}, q.key) >= {at})"  # the former: all, also those without a time
     return Touched(
         rows=rows,
         keys=f"SELECT q.key FROM analytics.retractions AS q WHERE q.source = {name}",
