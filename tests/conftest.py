@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from psycopg import sql
+from xdist.scheduler import LoadFileScheduling
 
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
 from provisioning.cli import main
@@ -109,6 +110,18 @@ def module_database(postgres: PostgresServer) -> Iterator[str]:
     yield dsn
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+class _ByFile(LoadFileScheduling):
+    """The tests of a file run on one worker; all that live on the living stack count as one file, for there is one stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return file.rpartition("/")[0] if "/integration/" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
+    return _ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
