@@ -54,7 +54,7 @@ def capture_steps(connection: psycopg.Connection[Any], table: Table, triggers: S
         if found is not None:  # what an interrupted build left behind
             statements.append(sql.SQL("DROP INDEX {}{}").format(concurrently, sql.Identifier(table.name[0], index)))
         statements.append(
-            sql.SQL("CREATE INDEX {}{} ON {} ({}) WHERE {} IS NOT NULL").format(
+            sql.SQL("CREATE INDEX {}IF NOT EXISTS {} ON {} ({}) WHERE {} IS NOT NULL").format(
                 concurrently, sql.Identifier(index), name, column, column
             )
         )

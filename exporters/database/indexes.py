@@ -73,7 +73,7 @@ def index_steps(mapping: Mapping, tables: dict[Name, Table]) -> Iterator[tuple[T
         if any(found.name == index for found in table.indexes):
             statements.append(sql.SQL("DROP INDEX {}").format(concurrently) + sql.Identifier(name[0], index))
         statements.append(
-            sql.SQL("CREATE INDEX {}{} ON {} ({})").format(
+            sql.SQL("CREATE INDEX {}IF NOT EXISTS {} ON {} ({})").format(
                 concurrently, sql.Identifier(index), sql.Identifier(*name), sql.Identifier(column)
             )
         )

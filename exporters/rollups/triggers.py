@@ -27,9 +27,10 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
 
     The functions live in schema `analytics` and run with their owner's rights, so that writers need none on it. What they say
     of columns stands in SQL functions over a whole row, which PostgreSQL keeps by the columns themselves and not by their
-    names: a column that is renamed must not make the platform's own writing fail. (With expressions they are kept as text, or
-    no column of the table could be dropped.) Raises ValueError for a source that is a query: there are no rows of a single
-    table to look at.
+    names: a column that is renamed must not make the platform's own writing fail. With expressions they are kept as text, or
+    no column of the table could be dropped; there a failure is caught, and the source asks for a rebuild.
+
+    Raises ValueError for a source that is a query: there are no rows of a single table to look at.
     """
     driving = mapping.driving(source.relation)
     if driving is None:
@@ -43,9 +44,9 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         changed, _over(mapping, source, source.open, rows[0]), old_key, new_key
     )
     moments = (
-        _Moment("stamp", "BEFORE UPDATE", _stamp(), changed, returns="NEW"),
-        _Moment("update", "AFTER UPDATE", _retract(source), retracted),
-        _Moment("delete", "AFTER DELETE", _retract(source)),
+        _Moment("stamp", "BEFORE UPDATE", _stamp(), changed, returns="NEW", otherwise=_stamp()),
+        _Moment("update", "AFTER UPDATE", _retract(source), retracted, otherwise=_note_truncation(source)),
+        _Moment("delete", "AFTER DELETE", _retract(source), otherwise=_note_truncation(source)),
         _Moment("truncate", "AFTER TRUNCATE", _note_truncation(source), scope="STATEMENT"),
     )
     image = sql.SQL("jsonb_build_object({})").format(_image(mapping, source, "was"))
@@ -78,7 +79,7 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
 
 @dataclass(frozen=True)
 class _Moment:
-    """One trigger: what it does, and under which condition.
+    """One trigger: what it does, under which condition, and what instead where an expression of the mapping fails.
 
     The condition stands in the trigger, where a row that does not meet it costs next to nothing; only a mapping with
     expressions (not `direct`) has it in the function, because PostgreSQL takes no sub-select in a trigger.
@@ -90,6 +91,7 @@ class _Moment:
     condition: sql.Composable | None = None
     scope: str = "ROW"
     returns: str = "NULL"
+    otherwise: sql.Composable | None = None
 
     def rows(self, direct: bool) -> sql.Composable:
         scope = sql.SQL(f"FOR EACH {self.scope}")
@@ -99,6 +101,10 @@ class _Moment:
         action = self.action
         if self.condition and not direct:
             action = sql.SQL("IF {}(OLD, NEW) THEN {} END IF;").format(_named(source, f"{self.name}_due"), action)
+        if self.otherwise and not direct:
+            action = sql.SQL(
+                "BEGIN {} EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN {} END;"
+            ).format(action, self.otherwise)
         return sql.SQL("BEGIN {} RETURN {}; END").format(action, sql.SQL(self.returns))
 
 

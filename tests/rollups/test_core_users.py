@@ -55,6 +55,15 @@ def test_active_users_equal_a_count_of_distinct_users(counted: Counted, order: i
     assert counted.one("SELECT n FROM analytics.counters WHERE fact = 'users_last_seen'") == 4
 
 
+def test_a_message_from_the_future_hides_nobody(counted: Counted) -> None:
+    now = counted.one("SELECT date_trunc('minute', now())")
+    _write(counted, 1, 1, now + timedelta(days=400))
+    _write(counted, 2, 1, now - timedelta(minutes=90))
+    counted.advance()
+    counted.fold()
+    assert counted.one(f"SELECT sum(n)::int FROM analytics.minutes WHERE fact = 'users_last_seen' AND bucket <= '{now}'") == 1
+
+
 def test_a_noted_moment_holds_who_was_active_before_it(counted: Counted) -> None:
     for number, age in enumerate(AGES):
         _write(counted, number, number % 4, NOON - timedelta(minutes=age))
