@@ -302,7 +302,7 @@ def test_the_past_ends_with_what_the_exporter_says(loaded: Place, first: Filled,
     } - written
     assert without_a_past == {
         *LEFT_OUT, "platform_tickets_unassigned", "platform_ticket_oldest_open_age_seconds", "platform_document_chunks",
-        "platform_executions_in_progress", "platform_sessions_active", "langfuse_score_sum",
+        "platform_executions_in_progress", "platform_sessions_active", "platform_queue_messages", "langfuse_score_sum",
         "platform_ticket_sla_attainment_ratio", "platform_cache_savings_usd", "platform_cost_per_conversation_usd",
         "platform_cost_per_success_usd",
     }  # fmt: skip

@@ -80,7 +80,8 @@ class Exporter:
         self._shared = SharedSession(Session(lambda: dsn, 20.0, read_only=False), 5.0)
         self.collector = RollupsCollector(Settings(), counted.mapping, self._shared.seat(), lambda: None)
         self.forms = counted.forms
-        self.now = datetime.now(UTC).timestamp()
+        # From the begin of a minute: what is noted once a minute waits for the disk, with the step that is to be lost.
+        self.now = datetime.now(UTC).replace(second=0, microsecond=0).timestamp()
 
     def collect(self) -> Figures:
         self.now += 15
