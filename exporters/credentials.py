@@ -6,6 +6,7 @@ They are read anew each time they are needed, so that a changed file is enough t
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,10 @@ _MOST_BYTES = 1_000_000  # a bundle of authorities is some hundred thousand
 
 class CredentialError(Exception):
     """A secret is not there. The text says where it was looked for, never what was found."""
+
+
+class NoSecretFile(CredentialError):
+    """What is named as a secret's file can never hold one: a folder, a pipe, somebody else's, or too much."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +36,29 @@ class LangfuseAccess:
 def secret_in(path: Path) -> str:
     """What a secret's file holds, without the white space around it. Raises CredentialError with the file and the reason."""
     try:
-        with path.open("rb") as file:
-            held = file.read(_MOST_BYTES + 1)
+        held = _held(path)
         value = held.decode("utf-8").strip()
+    except (PermissionError, IsADirectoryError) as error:
+        raise NoSecretFile(f"{path}: {error.strerror}") from None
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise CredentialError(f"{path}: {why}") from None
     except ValueError:  # a path with a zero byte in it
-        raise CredentialError(f"{str(path)!r} is no path") from None
-    if len(held) > _MOST_BYTES:
-        raise CredentialError(f"{path} holds more than {_MOST_BYTES} bytes, so it is no secret")
+        raise NoSecretFile(f"{str(path)!r} is no path") from None
     if not value:
         raise CredentialError(f"{path} is empty")
     return value
+
+
+def _held(path: Path) -> bytes:
+    # reading a pipe may never end, and opening one may wait for a writer unless told not to
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise NoSecretFile(f"{path} is no regular file; save the secret in one")
+        held = file.read(_MOST_BYTES + 1)
+    if len(held) > _MOST_BYTES:
+        raise NoSecretFile(f"{path} holds more than {_MOST_BYTES} bytes, so it is no secret")
+    return held
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,16 @@ class Credentials:
         base_url = self.environ.get("LANGFUSE_BASE_URL", "").strip().rstrip("/") or langfuse.base_url
         return LangfuseAccess(base_url, key("public", langfuse.public_key_file), key("secret", langfuse.secret_key_file))
 
+    def check_files(self) -> None:
+        """Raises NoSecretFile for a file that no secret will ever be read from. One that is not there yet may still come."""
+        for secret in (self.postgres_dsn, self.advance_dsn, self.user_key, self.langfuse):
+            try:
+                secret()
+            except NoSecretFile:
+                raise
+            except CredentialError:
+                continue  # perhaps it is not needed; whoever needs it says so
+
     def _needed(self, what: str, variable: str, file: str | None, key: str) -> str:
         value = self._given(what, variable, file, key)
         if value is None:
@@ -97,4 +122,4 @@ class Credentials:
         try:
             return secret_in(self.directory / file)
         except CredentialError as problem:
-            raise CredentialError(f"no {what}: {problem}; set {variable}, or correct {key}") from None
+            raise type(problem)(f"no {what}: {problem}; set {variable}, or correct {key}") from None

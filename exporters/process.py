@@ -67,8 +67,9 @@ class Prepared:
     tls: ssl.SSLContext | None
 
 
-def prepared(settings: Settings, directory: Path) -> Prepared:
-    """Raises CredentialError when a file that the server needs cannot be used."""
+def prepared(settings: Settings, directory: Path, environ: Mapping[str, str]) -> Prepared:
+    """Raises CredentialError when a file that the server needs cannot be used, or what is named as a secret's file is none."""
+    Credentials(settings, directory, environ).check_files()
     tls = settings.exporter.tls
     return Prepared(settings, Access(settings.exporter, directory), tls_context(tls, directory) if tls else None)
 
@@ -117,7 +118,7 @@ class Process:
         """Reads configuration and secrets again. When anything is wrong with them all stays as it was, and one line says so."""
         async with self._reading:
             try:
-                new = await asyncio.to_thread(lambda: prepared(self._load(), self._directory))
+                new = await asyncio.to_thread(lambda: prepared(self._load(), self._directory, self._environ))
                 moved = new.settings.exporter.listen != self._settings.exporter.listen
                 listening = listen(new.settings.exporter.listen) if moved else None
             except (ConfigurationRefused, CredentialError, ValueError, OSError) as problem:
@@ -153,7 +154,7 @@ def run(load: Callable[[], Settings], directory: Path = Path(), environ: Mapping
     """
     to_standard_error()
     try:
-        first = prepared(load(), directory)
+        first = prepared(load(), directory, environ)
         address = first.settings.exporter.listen
         listening = listen(address)
     except ConfigurationRefused as error:

@@ -72,7 +72,10 @@ def test_a_secret_that_cannot_be_read_is_named_with_its_place(tmp_path: Path) ->
     (tmp_path / "token").write_bytes(b"\xff\xfe")
     with pytest.raises(CredentialError, match=r"^exporter\.bearer_token_file: .*/token: not UTF-8 text$"):
         Access(wanted, tmp_path)
-    with pytest.raises(CredentialError, match=r"^exporter\.bearer_token_file: /dev/zero holds more than 1000000 bytes"):
+    (tmp_path / "token").write_bytes(b"x" * 1_000_001)
+    with pytest.raises(CredentialError, match=r"^exporter\.bearer_token_file: .*/token holds more than 1000000 bytes"):
+        Access(wanted, tmp_path)
+    with pytest.raises(CredentialError, match=r"^exporter\.bearer_token_file: /dev/zero is no regular file"):
         Access(Exporter.model_validate({"bearer_token_file": "/dev/zero"}), tmp_path)
 
 
