@@ -23,7 +23,7 @@ LEAST = {
     "langfuse-clickhouse": ("clickhouse/clickhouse-server", (25, 12)),
     "langfuse-postgres": ("postgres", (15,)),
     "langfuse-redis": ("redis", (7,)),
-    "langfuse-minio": ("cgr.dev/chainguard/minio", ()),
+    "langfuse-minio": ("quay.io/minio/minio", ()),
 }
 """Services, their images, and the oldest versions that Langfuse 4 runs with."""
 
