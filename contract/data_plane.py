@@ -85,6 +85,7 @@ class Retention(Section):
     hour: Annotated[str, between("32d", "10y")] = "400d"
     day: Annotated[str, between("90d", "100y")] = "3y"
     model_calls: Annotated[str, between("32d", "10y")] = "90d"
+    alert_events: Annotated[str, between("32d", "100y")] = "400d"
     audit_log: Annotated[str, between("30d", "100y")] = "2y"
 
 

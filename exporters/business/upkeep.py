@@ -6,12 +6,15 @@ Each job says whether it is due; none takes long, and each goes on where it stop
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from contract.settings import Settings
 from contract.values import duration_seconds
+from exporters.database import ageing
 from exporters.database.mapping import Mapping
+from exporters.database.sessions import Connection
 from exporters.database.sharing import Seat
 from exporters.database.user_keys import UserKeyError, checked_key, fill
 from exporters.journal import Answer, QueryFailed
@@ -88,18 +91,24 @@ class Upkeep:
         return Answer((), rows or 0)
 
     def _tidy(self, now: float, at: datetime) -> Answer:
-        """Deletes old buckets in small steps. What is left when its time is over waits for the next run."""
+        """Deletes old buckets and rows in small steps. What is left when its time is over waits for the next run."""
         end, deleted = time.monotonic() + self._budget, 0
-        for tier, before in retention.horizons(self._retention, at).items():
+        for step in self._removals(at):
             gone = retention.STEP_ROWS
             while gone and time.monotonic() < end:
                 with self._seat.transaction() as connection:
-                    gone = retention.step(connection, tier, before)
+                    gone = step(connection)
                 deleted += gone
             if gone:
                 return Answer((), deleted)
         self._tidied = now
         return Answer((), deleted)
+
+    def _removals(self, at: datetime) -> Iterator[Callable[[Connection], int]]:
+        for tier, before in retention.horizons(self._retention, at).items():
+            yield partial(retention.step, aged=tier, before=before)
+        for aged in ageing.BY_THE_EXPORTER:
+            yield partial(ageing.step, aged=aged, retention=self._retention)
 
     def _fill(self) -> Answer:
         key = self._user_key()

@@ -34,8 +34,11 @@ class Aged:
 AGED = (
     Aged("llm_calls", "started_at", "model_calls"),
     Aged("llm_scores", "at", "model_calls"),
+    Aged("alert_events", "received_at", "alert_events"),
     Aged("audit_log", "at", "audit_log"),
 )
+BY_THE_EXPORTER = tuple(aged for aged in AGED if aged.table != "audit_log")
+"""What the role that counts may remove from. Who changed what is an administrator's to forget."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ def clean(connection: psycopg.Connection[Any], retention: Retention) -> Iterator
     """Removes what is too old; gives each table when it is done. `connection` is in autocommit mode."""
     for aged in AGED:
         removed = 0
-        while step := _remove(connection, aged, retention):
-            removed += step
+        while gone := step(connection, aged, retention):
+            removed += gone
         yield Old(aged.table, getattr(retention, aged.retention), removed)
 
 
@@ -75,7 +78,8 @@ def _count(connection: psycopg.Connection[Any], aged: Aged, retention: Retention
     return int(row[0]) if row else 0
 
 
-def _remove(connection: psycopg.Connection[Any], aged: Aged, retention: Retention) -> int:
+def step(connection: psycopg.Connection[Any], aged: Aged, retention: Retention) -> int:
+    """Removes at most `STEP_ROWS` rows that are too old by the server's clock; how many, 0 when none are left."""
     table = sql.Identifier(ANALYTICS_SCHEMA, aged.table)
     statement = sql.SQL("DELETE FROM {} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {} WHERE {} LIMIT {}))").format(
         table, table, _is_old(aged, retention), sql.Literal(STEP_ROWS)

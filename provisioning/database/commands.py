@@ -184,7 +184,10 @@ def rebuild(sources: tuple[str, ...], config: Path | None, dsn_file: Path | None
 @_dsn_file
 @_dry_run("how many rows are too old")
 def clean(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
-    """Remove what is older than the configured retention. The exporter does the same by itself, a little at a time."""
+    """Remove what is older than the configured retention.
+
+    The exporter does the same by itself, a little at a time, but for the audit log, which it may only add to.
+    """
     from provisioning.database import cleaning
     from provisioning.database.admin import administration, installed
 

@@ -72,7 +72,12 @@ def test_clean_removes_what_is_too_old_and_nothing_else(platform: Connection, ob
         " SELECT series, date_trunc('day', now()) - ago * interval '400 days', 1"
         " FROM analytics.totals, generate_series(0, 4) AS ago"
     )
-    (tmp_path / "site.yaml").write_text("database: {retention: {audit_log: 30d}}\n")
+    platform.execute(
+        "INSERT INTO analytics.alert_events (fingerprint, starts_at, status, received_at, alertname, severity, environment,"
+        " agent, labels, annotations) SELECT 'f', at, 'firing', at, 'Slow', 'warning', 'production', '', '{}', '{}'"
+        " FROM generate_series(now() - interval '49.5 days', now(), interval '1 day') AS at"
+    )
+    (tmp_path / "site.yaml").write_text("database: {retention: {audit_log: 30d, alert_events: 32d}}\n")
     shown = observatory("clean", "--dry-run", "--config", "site.yaml")
     assert "audit_log: 71 rows older than 30d would be removed" in shown.output
     assert "rollup_day: 2 rows older than 3y would be removed" in shown.output
@@ -80,6 +85,8 @@ def test_clean_removes_what_is_too_old_and_nothing_else(platform: Connection, ob
     done = observatory("clean", "--config", "site.yaml")
     assert done.exit_code == 0, done.output
     assert "audit_log: 71 rows older than 30d removed" in done.output
+    assert "alert_events: 18 rows older than 32d removed" in done.output
+    assert platform.execute("SELECT count(*) FROM analytics.alert_events").fetchone() == (32,)
     assert platform.execute("SELECT count(*) FROM analytics.rollup_day").fetchone() == (3,)
     assert platform.execute("SELECT count(*), max(now() - at) < interval '30 days' FROM analytics.audit_log").fetchone() == (
         29,
