@@ -38,8 +38,8 @@ def load(path: Path | None) -> Settings:
         said = {finding.place for finding in source.findings}
         found = [_finding(source, details) for details in problem.errors(include_url=False)]
         raise ConfigError(_in_order(source.findings + [finding for finding in found if finding.place not in said])) from None
-    if source.findings:
-        raise ConfigError(_in_order(source.findings))
+    if found := source.findings + _of_mapping(source, settings):
+        raise ConfigError(_in_order(found))
     return settings
 
 
@@ -104,6 +104,19 @@ def _in_order(findings: list[Finding]) -> list[Finding]:
         return tuple(numbers)
 
     return sorted(findings, key=lambda finding: (line_and_column(finding), finding))
+
+
+def _of_mapping(source: yaml_source.Source, settings: Settings) -> list[Finding]:
+    """What cannot be right of the platform's tables, as far as it can be told without a database."""
+    if not settings.database.relations:
+        return []  # the presets are right, and what maps relations takes long to import
+    from exporters.database.mapping import Mapping, MappingError
+
+    try:
+        Mapping.of(settings)
+    except MappingError as problem:
+        return [error(source.place(mistake.place), mistake.message) for mistake in problem.mistakes]
+    return []
 
 
 def _finding(source: yaml_source.Source, details: ErrorDetails) -> Finding:

@@ -24,12 +24,23 @@ STAMP = "observatory_xid"
 TEXTS = (Shown.CONTENT, Shown.NEVER)
 
 
-class MappingError(Exception):
-    """The mapping cannot be used. `problems` holds every mistake: place in the configuration and what would be right."""
+@dataclass(frozen=True)
+class Mistake:
+    """Something of the mapping that cannot be right at any platform. `place`: the keys that lead to it in the configuration."""
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+    place: tuple[str, ...]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.place)}: {self.message}"
+
+
+class MappingError(Exception):
+    """The mapping cannot be used. `mistakes` holds all of them."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(map(str, mistakes)))
 
 
 REFERS_TO = {
@@ -62,8 +73,8 @@ class Mapping:
         """The preset with what the configuration changes. Raises MappingError with all mistakes at once."""
         preset = PRESETS[settings.database.preset]
         mapping = cls({name: _merged(preset.get(name), settings.database.relations.get(name)) for name in RELATIONS})
-        if problems := tuple(mapping.problems()):
-            raise MappingError(problems)
+        if mistakes := tuple(mapping.mistakes()):
+            raise MappingError(mistakes)
         return mapping
 
     def is_absent(self, relation: str) -> bool:
@@ -135,22 +146,22 @@ class Mapping:
             return _typed(relation, declared, sql.SQL("({})").format(sql.SQL(said)))
         return _typed(relation, declared, sql.SQL("(SELECT ({}) FROM (SELECT {}.*) AS mapped)").format(sql.SQL(said), name))
 
-    def problems(self) -> Iterator[str]:
+    def mistakes(self) -> Iterator[Mistake]:
         """What can be told to be wrong without asking a database."""
         for name, mapped in self.relations.items():
-            place = f"database.relations.{name}"
+            place = ("database", "relations", name)
             if mapped.table is not None and split_name(mapped.table) is None:
-                yield f"{place}.table: {mapped.table!r} is no name of a table; write schema.table"
+                yield Mistake((*place, "table"), f"{mapped.table!r} is no name of a table; write schema.table")
             if mapped.driving_table is not None and split_name(mapped.driving_table) is None:
-                yield f"{place}.driving_table: {mapped.driving_table!r} is no name of a table; write schema.table"
+                yield Mistake((*place, "driving_table"), f"{mapped.driving_table!r} is no name of a table; write schema.table")
             if mapped.query is not None and (problem := query_problem(mapped.query)):
-                yield f"{place}.query: {problem}"
+                yield Mistake((*place, "query"), problem)
             for column in RELATIONS[name].columns:
-                said = mapped.columns.get(column.name, column.name)
+                said, there = mapped.columns.get(column.name, column.name), (*place, "columns", column.name)
                 if said is None and not column.nullable and not mapped.absent:
-                    yield f"{place}.columns.{column.name}: null, but every row needs one; give a constant such as 'unknown'"
+                    yield Mistake(there, "null, but every row needs one; give a constant such as 'unknown'")
                 elif said is not None and (problem := expression_problem(said)):
-                    yield f"{place}.columns.{column.name}: {problem}"
+                    yield Mistake(there, problem)
 
     def _is_identity(self, relation: str) -> bool:
         mapped = self.relations[relation]

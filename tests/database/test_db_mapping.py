@@ -111,7 +111,7 @@ def test_names_and_constants_are_told_from_expressions() -> None:
 def test_all_mistakes_are_said_at_once() -> None:
     with pytest.raises(MappingError) as said:
         mapping_of(users={"table": "users", "columns": {"role": "a; b", "status": None}}, chunks={"query": "nothing"})
-    assert len(said.value.problems) == 4
+    assert len(said.value.mistakes) == 4
     text = str(said.value)
     assert "database.relations.users.table: 'users' is no name of a table; write schema.table" in text
     assert "database.relations.users.columns.status: null, but every row needs one" in text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,49 @@ def test_a_login_in_an_address_is_refused_and_not_repeated(tmp_path: Path, key: 
 
 def test_an_at_sign_in_the_path_of_an_address_is_fine() -> None:
     assert Settings(runbook_url="http://wiki.example:80/@team/pages/").runbook_url == "http://wiki.example:80/@team/pages"
+
+
+WRONG_MAPPING = """\
+database:
+  relations:
+    users:
+      table: users
+      columns:
+        role: a; b
+        status: null
+    chunks: {query: nothing}
+exporter: {max_age: 15m}
+"""
+
+
+def test_a_mapping_that_cannot_be_right_is_refused_in_its_place(tmp_path: Path) -> None:
+    at = "database.relations"
+    assert [(place, message.split(";")[0]) for place, message, _ in findings(tmp_path, WRONG_MAPPING)] == [
+        (f"4:7: {at}.users.table", "'users' is no name of a table"),
+        (f"6:9: {at}.users.columns.role", "'a"),
+        (f"7:9: {at}.users.columns.status", "null, but every row needs one"),
+        (f"8:14: {at}.chunks.query", "not a query"),
+    ]
+
+
+@pytest.mark.parametrize("command", [["build", "--out", "built"], ["check"], ["exporter"], ["db", "map", "--check"]])
+def test_every_command_refuses_it_before_it_does_anything(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.yaml").write_text(WRONG_MAPPING)
+    done = subprocess.run(
+        [sys.executable, "-m", "provisioning.cli", *command, "--config", "site.yaml"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    said = done.stdout + done.stderr
+    assert "site.yaml:7:9: database.relations.users.columns.status: null, but every row needs one" in said
+    assert "Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["site.yaml"]
 
 
 def test_a_date_is_text_and_not_a_crash(tmp_path: Path) -> None:
