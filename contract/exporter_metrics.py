@@ -100,7 +100,7 @@ POSTGRES = (
     _counter(P, "platform_rollup_corrections_total", "source", "Changes of rows that had been counted as final"),
     _gauge(P, "platform_rollup_open_rows", "source", "Rows that may still change and are remembered as they were counted"),
     _gauge(P, "platform_rollup_drift_rows", "source", "Counted rows less recounted rows in the samples of the last day"),
-    _gauge(P, "platform_rollup_rebuild_needed", "source", "1 when a source was restored, truncated or exchanged"),
+    _gauge(P, "platform_rollup_rebuild_needed", "source", "1 when a source has to be counted anew; `db status` says why"),
     _gauge(P, "platform_rollup_backfill_ratio", "source", "Old rows counted / old rows, estimated", "ratio"),
     _gauge(P, "platform_table_size_bytes", "table", "Size of a table with its indexes", "bytes"),
     _gauge(P, "platform_table_rows", "table", "Rows of a table, estimated by PostgreSQL"),

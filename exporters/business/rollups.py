@@ -29,6 +29,7 @@ from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import State
 from exporters.rollups.state import states as read_states
 from exporters.rollups.statement import Form
+from exporters.rollups.triggers import asks_for_rebuild, switched_off
 
 _CHECK_SECONDS = 60.0
 """How often it is asked whether the schema is this version's, and which agents and versions there are."""
@@ -94,6 +95,8 @@ class RollupsCollector(DatabaseCollector):
         """Raises SourceDown with what to do when nothing can be counted into this schema."""
         with self.seat.transaction() as connection:
             problem = schema_problem(connection)
+            for source in switched_off(connection) if not problem else ():
+                connection.execute(asks_for_rebuild(source))
         if problem:
             raise SourceDown(problem)
         self._checked = now

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Passwords
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -40,11 +40,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Captures:
-    """What finding changes needs: `triggers` are the statements for each relation that is captured by snapshots, `statistics`
-    tells that the advancing role has to see since when others' transactions run.
+    """What finding changes needs: `triggers` are the statements for each relation that is captured by snapshots, `repairs` what
+    else is to be done for those whose triggers were switched off, `statistics` tells that the advancing role has to see since
+    when others' transactions run.
     """
 
     triggers: dict[str, Sequence[Statement]]
+    repairs: dict[str, Sequence[Statement]] = field(default_factory=dict)
     statistics: bool = False
 
 
@@ -120,7 +122,8 @@ def plan(
     for relation, triggers in needs.triggers.items():
         name = mapping.driving(relation)
         assert name is not None
-        work.add(known[name], capture_steps(connection, known[name], triggers), "its changes are found in a dearer way")
+        steps = capture_steps(connection, known[name], triggers, needs.repairs.get(relation, ()))
+        work.add(known[name], steps, "its changes are found in a dearer way")
         columns.setdefault(name, set()).add(STAMP)
     for table, step in index_steps(mapping, known):
         work.add(table, [step], "questions to it are slower")

@@ -24,6 +24,8 @@ _LOCK_SECONDS = 2.0
 _MAY_NOT_WRITE = "25006"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+Rows = Sequence[tuple[Any, ...]]
 
 
 class DatabaseDown(Exception):
@@ -77,7 +79,10 @@ def _milliseconds(seconds: float) -> str:
 
 
 class Session:
-    """One connection, opened when it is needed. `dsn` is asked on every opening, so that a password may change."""
+    """One connection, opened when it is needed. `dsn` is asked on every opening, so that a password may change.
+
+    A transaction is few round trips: its begin and its limits are one text, or all of it is.
+    """
 
     def __init__(
         self,
@@ -89,46 +94,86 @@ class Session:
         self._dsn, self._seconds, self._read_only, self._name = dsn, statement_seconds, read_only, application_name
         self._used_dsn = ""
         self._connection: Connection | None = None
+        self._may_be_lost = self._cut = False
 
     @property
     def connected(self) -> bool:
         return self._connection is not None and not self._connection.closed
 
     def open(self) -> None:
-        """Connects unless the connection lives. Raises DatabaseDown, and what `dsn` raises."""
-        if self._connection is not None:
-            try:
-                self._connection.execute("SELECT")
-                return
-            except psycopg.Error:  # the server was restarted, or something between us forgot the connection
-                self._connection.close()
-                self._connection = None
+        """Connects unless there is a connection; whether that one still lives, the next transaction will tell.
+
+        Raises DatabaseDown, and what `dsn` raises.
+        """
+        if self.connected:
+            self._may_be_lost = True
+            return
         self._used_dsn = self._dsn()
-        self._connection = connect(self._used_dsn, self._name)
+        self._connection, self._may_be_lost, self._cut = connect(self._used_dsn, self._name), False, False
 
     @contextlib.contextmanager
     def transaction(self, statement_seconds: float | None = None) -> Iterator[Connection]:
         """A transaction under the limits; everything inside sees them. Raises DatabaseDown or StatementRefused."""
+        with self._said_plainly():
+            connection = self._begun(self._begin(statement_seconds)).connection
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                _roll_back(connection)
+                raise
+
+    def answers(self, questions: Sequence[sql.Composable | str]) -> list[Rows]:
+        """The rows of each statement, all in a transaction under the limits and in one round trip.
+
+        All or none of it is done; it is sent a second time when the connection turns out to have been lost before this run. So
+        a statement that writes has to be one that does nothing the second time. Raises DatabaseDown or StatementRefused.
+        """
+        texts = [sql.SQL(question) if isinstance(question, str) else question for question in questions]  # type: ignore[arg-type]
+        with self._said_plainly():
+            try:
+                cursor = self._begun(sql.SQL("; ").join([self._begin(), *texts, sql.SQL("COMMIT")]))
+            except BaseException:
+                if self._connection is not None:
+                    _roll_back(self._connection)
+                raise
+            results = [cursor.fetchall() if cursor.description else []]
+            while cursor.nextset():
+                results.append(cursor.fetchall() if cursor.description else [])
+        return results[2:-1]
+
+    def rows(self, question: sql.Composable | str) -> Rows:
+        """All rows of one query in a transaction of its own. Raises DatabaseDown or StatementRefused."""
+        return self.answers([question])[0]
+
+    def _begin(self, statement_seconds: float | None = None) -> sql.Composed:
+        return sql.SQL("BEGIN; {}").format(limits(statement_seconds or self._seconds, self._read_only))
+
+    def _begun(self, statement: sql.Composed) -> Cursor:
+        """Says the first words of a transaction, once more if the server or something between us has forgotten the connection."""
         if self._connection is None:
             raise DatabaseDown("not connected to PostgreSQL")
-        connection = self._connection
+        again, self._may_be_lost = self._may_be_lost, False
         try:
-            with connection.transaction():
-                connection.execute(limits(statement_seconds or self._seconds, self._read_only))
-                yield connection
+            return self._connection.execute(statement)
+        except psycopg.Error:
+            if not again or self.connected or self._cut:
+                raise
+        self.open()
+        return self._connection.execute(statement)
+
+    @contextlib.contextmanager
+    def _said_plainly(self) -> Iterator[None]:
+        """Errors of psycopg become ours."""
+        try:
+            yield
         except psycopg.Error as error:
-            if connection.closed:
+            if not self.connected:
                 raise DatabaseDown(f"connection to PostgreSQL lost: {self.without_secrets(one_line(error))}") from None
             said = error.diag.message_primary or one_line(error)
             if error.sqlstate == _MAY_NOT_WRITE and not self._read_only:
                 said += "; the server is a standby, or may not be written to: let this connection lead to the primary"
             raise StatementRefused(self.without_secrets(said), error.sqlstate or "") from None
-
-    def rows(self, query: sql.SQL | sql.Composed | str, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
-        """All rows of one query in a transaction of its own. Raises DatabaseDown or StatementRefused."""
-        text = query.encode() if isinstance(query, str) else query
-        with self.transaction() as connection:
-            return connection.execute(text, parameters).fetchall()
 
     def without_secrets(self, text: str) -> str:
         """A text without any part of the password that was used last."""
@@ -141,7 +186,12 @@ class Session:
 
     def abort(self) -> None:
         """Cuts the connection under a waiting statement, from another thread. PostgreSQL notices by itself."""
-        connection = self._connection
+        connection, self._cut = self._connection, True
         if connection is not None:
             with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
                 wire.shutdown(socket.SHUT_RDWR)
+
+
+def _roll_back(connection: Connection) -> None:
+    with contextlib.suppress(psycopg.Error):  # a connection that is lost has nothing to roll back
+        connection.rollback()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from psycopg import sql
 
-from exporters.database.sessions import Connection, Session, StatementRefused
+from exporters.database.sessions import Connection, Rows, Session, StatementRefused
 
 
 class SharedSession:
@@ -63,11 +62,16 @@ class Seat:
             with session.transaction(statement_seconds) as connection:
                 yield connection
 
-    def rows(self, query: sql.Composable | str, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
+    def answers(self, questions: Sequence[sql.Composable | str]) -> list[Rows]:
+        """The rows of several statements, as `Session.answers` gives them."""
+        with self._turn() as session:
+            if not session.connected:  # another collector found it cut
+                session.open()
+            return session.answers(questions)
+
+    def rows(self, question: sql.Composable | str) -> Rows:
         """All rows of one query in a transaction of its own. Raises DatabaseDown or StatementRefused."""
-        with self.transaction() as connection:
-            text = query.encode() if isinstance(query, str) else query.as_bytes(connection)
-            return connection.execute(text, parameters).fetchall()
+        return self.answers([question])[0]
 
     def abort(self) -> None:
         """Cuts the connection if this collector is waiting for it; others are left alone."""

@@ -1,4 +1,4 @@
-"""What is installed on a table that is captured by snapshots, besides the column and its index: three triggers.
+"""What is installed on a table that is captured by snapshots, besides the column and its index: four triggers.
 
 They cost writers as little as they can: an update that touches no column that is counted changes nothing, an update of a row
 that is still open gives it a new stamp, and only an update of a final row, or a deletion, writes a line of its own.
@@ -15,9 +15,31 @@ from psycopg import sql
 from exporters.database.mapping import Mapping
 from exporters.rollups.capture.snapshot import STAMP
 from exporters.rollups.model import Source
+from exporters.rollups.state import Connection
 
 PREFIX = "observatory_"
 """Names of our triggers and trigger functions begin so."""
+
+MOMENTS = ("stamp", "update", "delete", "truncate")
+"""What each of the triggers of a source is for, and how its name ends."""
+
+OFF = (
+    "its triggers are switched off, gone, or were switched off for a while (DISABLE TRIGGER), so changes were not seen:"
+    " `observatory db install` makes them anew"
+)
+"""What is wrong with a source whose triggers are not as they were made. ENABLE TRIGGER does not make them so again."""
+
+_OFF = """
+SELECT s.source FROM analytics.sources AS s JOIN pg_class AS c ON c.oid = s.driving
+WHERE s.mode = 'snapshot' AND EXISTS (
+    SELECT FROM unnest(%(moments)s::text[]) AS moments (moment)
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = %(prefix)s || s.source || '_' || moment
+    WHERE t.tgenabled IS DISTINCT FROM 'A'
+) OR EXISTS (
+    SELECT FROM pg_partition_tree(s.driving) AS part JOIN pg_trigger AS t ON t.tgrelid = part.relid
+    WHERE s.mode = 'snapshot' AND t.tgenabled = 'D' AND starts_with(t.tgname, %(prefix)s || s.source || '_')
+) ORDER BY 1
+"""
 
 _OWN = re.compile(r"\br\.([a-z_]+)")
 
@@ -75,6 +97,19 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         )
         statements.append(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(table, trigger))
     return statements
+
+
+def switched_off(connection: Connection) -> list[str]:
+    """The sources that are captured by snapshots and whose triggers do not always run, on the table or a partition of it."""
+    rows = connection.execute(_OFF, {"moments": list(MOMENTS), "prefix": PREFIX})
+    return [source for (source,) in rows]
+
+
+def asks_for_rebuild(source: str) -> sql.Composed:
+    """A statement by which a source says that changes were not seen, so that it has to be counted anew."""
+    return sql.SQL(
+        "UPDATE analytics.sources SET rebuild_needed = true, problem = {} WHERE source = {} AND NOT rebuild_needed"
+    ).format(sql.Literal(OFF), sql.Literal(source))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from exporters.rollups.forms import forms
 from exporters.rollups.model import Source
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import states
-from exporters.rollups.triggers import trigger_statements
+from exporters.rollups.triggers import asks_for_rebuild, switched_off, trigger_statements
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,37 @@ def follows_changes(source: Source) -> bool:
     return any(stock.when == "true" for stock in source.stocks)
 
 
-def captures(mapping: Mapping, decided: Sequence[Decision]) -> Captures:
+def captures(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> Captures:
     """What has to be installed for these."""
+    off = switched_off(connection) if _is_counting(connection) else []
     triggers: dict[str, Sequence[Statement]] = {
         decision.source.relation: trigger_statements(mapping, decision.source)
         for decision in decided
         if decision.choice.mode == "snapshot"
     }
-    return Captures(triggers, statistics=any(decision.choice.mode == "window" for decision in decided))
+    repairs = {SOURCES[source].relation: [asks_for_rebuild(source)] for source in off if source in SOURCES}
+    return Captures(triggers, repairs, statistics=any(decision.choice.mode == "window" for decision in decided))
+
+
+def other_choices(connection: psycopg.Connection[Any], mapping: Mapping, settings: Settings) -> list[str]:
+    """A sentence for each source that would be captured in another way, were it installed today."""
+    said = []
+    for state in states(connection):
+        source = SOURCES.get(state.source)
+        if source is None or mapping.is_absent(source.relation):
+            continue
+        try:
+            choice = _choice(connection, mapping, settings, source)
+        except CaptureImpossible as problem:
+            said.append(f"{state.source}: captured by {state.mode}, not as configured: {problem}")
+            continue
+        if choice.mode != state.mode:
+            said.append(
+                f"{state.source}: captured by {state.mode}; today it would be {choice.mode}: {choice.reason}. To keep it, say"
+                f" database.relations.{source.relation}.capture: {state.mode}; to change it, `observatory db uninstall` and"
+                " `observatory db install`, which count everything anew and forget what is no longer in the tables"
+            )
+    return said
 
 
 def begin(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> list[tuple[str, Mode]]:

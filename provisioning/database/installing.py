@@ -33,7 +33,7 @@ def prepared(connection: psycopg.Connection[Any], settings: Settings, logins: Pa
 
     def captured(connection: psycopg.Connection[Any], mapping: Mapping) -> Captures:
         decided.extend(capturing.decisions(connection, mapping, settings))
-        return capturing.captures(mapping, decided)
+        return capturing.captures(connection, mapping, decided)
 
     plan = installation.plan(connection, settings, logins, captured, rollup_queries())
     return Installation(plan, Mapping.of(settings), tuple(decided))

@@ -14,6 +14,8 @@ from exporters.database.condition import Condition, condition
 from exporters.database.installation import Plan
 from exporters.database.mapping import Mapping
 from exporters.rollups.state import State, states
+from exporters.rollups.triggers import OFF, switched_off
+from provisioning.database import capturing
 from provisioning.database.admin import installed
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -21,17 +23,19 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 @dataclass(frozen=True)
 class Status:
-    """`missing` are sentences; `now` is the server's time."""
+    """`missing` are sentences about what is to be done, `notes` about what may be left as it is; `now` is the server's time."""
 
     now: datetime
     condition: Condition
     sources: tuple[State, ...]
     missing: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         return {
             "ok": not self.missing,
             "missing": list(self.missing),
+            "notes": list(self.notes),
             **asdict(self.condition),
             "sources": {state.source: self._source(state) for state in self.sources},
         }
@@ -64,6 +68,7 @@ class Status:
             lines.append("slow statements: unknown, pg_stat_statements is not installed or not readable")
         for slow in self.condition.slow or ():
             lines.append(f"  {slow.mean_ms:8.1f} ms x {slow.calls}  {slow.statement}")
+        lines += [f"note: {sentence}" for sentence in self.notes]
         lines += [f"missing: {sentence}" for sentence in self.missing]
         return "\n".join(lines)
 
@@ -76,7 +81,9 @@ def status(connection: psycopg.Connection[Any], settings: Settings, plan: Callab
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     assert row is not None
     sources = tuple(states(connection))
-    return Status(row[0], found, sources, tuple(_missing(found, sources, plan())))
+    notes = tuple(capturing.other_choices(connection, mapping, settings))
+    missing = (*_missing(found, sources, plan()), *_unseen(sources, switched_off(connection)))
+    return Status(row[0], found, sources, missing, notes)
 
 
 def _missing(found: Condition, sources: tuple[State, ...], plan: Plan) -> list[str]:
@@ -94,6 +101,12 @@ def _missing(found: Condition, sources: tuple[State, ...], plan: Plan) -> list[s
             "database.user_key_file"
         )
     return sentences
+
+
+def _unseen(sources: tuple[State, ...], off: list[str]) -> list[str]:
+    """What has to be said of triggers where the source itself does not say it yet."""
+    unsaid = [state.source for state in sources if state.source in off and not state.rebuild_needed]
+    return [f"{source}: {OFF}; after that run `observatory db rebuild {source}`" for source in unsaid]
 
 
 def _size(size: float) -> str:

@@ -1,0 +1,98 @@
+"""What `observatory db status` says of triggers that were switched off, and of sources that would be captured otherwise now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from database_steps import Connection, install, settings_of
+
+from exporters.database.mapping import Mapping
+from exporters.rollups.sources import SOURCES
+from exporters.rollups.triggers import MOMENTS, switched_off, trigger_statements
+
+Observatory = Callable[..., Result]
+
+KEYED = "INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')"
+RESTORE = "ALTER TABLE app.tickets DISABLE TRIGGER ALL; {} ALTER TABLE app.tickets ENABLE TRIGGER ALL"
+
+
+def test_the_moments_are_those_that_have_a_trigger() -> None:
+    source = SOURCES["tickets"]
+    text = "\n".join(made.as_string(None) for made in trigger_statements(Mapping.of(settings_of()), source))
+    assert text.count("ENABLE ALWAYS TRIGGER") == len(MOMENTS)
+    for moment in MOMENTS:
+        assert f'ENABLE ALWAYS TRIGGER "observatory_tickets_{moment}"' in text
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        "ALTER TABLE app.tickets DISABLE TRIGGER ALL",
+        "ALTER TABLE app.tickets DISABLE TRIGGER observatory_tickets_delete",
+        RESTORE.format("DELETE FROM app.tickets WHERE id = 1;"),
+        "DROP TRIGGER observatory_tickets_truncate ON app.tickets",
+    ],
+)
+def test_triggers_that_do_not_run_are_said_and_mended(platform: Connection, observatory: Observatory, done: str) -> None:
+    install(platform, settings_of())
+    platform.execute(KEYED)
+    assert observatory("status").exit_code == 0
+    platform.execute(done.encode())
+    assert switched_off(platform) == ["tickets"]
+    told = observatory("status")
+    assert told.exit_code == 1
+    assert "missing: capture on app.tickets: run `observatory db install`" in told.output
+    assert "missing: tickets: its triggers are switched off, gone, or were" in told.output
+    assert "after that run `observatory db rebuild tickets`" in told.output
+
+    mended = observatory("install")
+    assert mended.exit_code == 0, mended.output
+    assert "done: capture on app.tickets\n" in mended.output and "capture on app.users" not in mended.output
+    assert switched_off(platform) == []
+    told = observatory("status")
+    assert told.exit_code == 1 and "run `observatory db rebuild tickets`" in told.output
+    assert observatory("rebuild", "tickets").exit_code == 0
+    assert observatory("status").exit_code == 0
+    stock = platform.execute("SELECT sum(n) FROM analytics.stocks WHERE stock = 'tickets'").fetchone()
+    assert stock == platform.execute("SELECT count(*) FROM app.tickets").fetchone()
+
+
+def test_triggers_of_a_partition_are_looked_at_too(database: str, platform: Connection, observatory: Observatory) -> None:
+    platform.execute(
+        "CREATE TABLE app.parted (LIKE app.messages) PARTITION BY RANGE (id);"
+        "CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES FROM (0) TO (1000);"
+        "INSERT INTO app.parted SELECT * FROM app.messages"
+    )
+    Path("site.yaml").write_text("database: {relations: {messages: {table: app.parted}}}\n")
+    assert observatory("install", "--config", "site.yaml").exit_code == 0
+    assert switched_off(platform) == []
+    platform.execute("ALTER TABLE app.parted_1 DISABLE TRIGGER ALL")
+    assert switched_off(platform) == ["messages"]
+
+
+def test_another_way_of_capture_is_noted_with_what_to_do(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of(alter_tables=False))
+    platform.execute(KEYED)
+    told = observatory("status", "--config", str(_written("alter_tables: false")))
+    assert "note:" not in told.output
+    told = observatory("status")
+    assert "note: tickets: captured by scan; today it would be snapshot: a column may be added." in told.output
+    assert "database.relations.tickets.capture: scan" in told.output
+    told = observatory("status", "--config", str(_written("relations: {tickets: {capture: scan}}")))
+    assert "note: tickets" not in told.output and "note: messages" in told.output
+
+
+def test_a_way_that_is_wished_and_cannot_be_is_noted(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of(alter_tables=False))
+    told = observatory("status", "--config", str(_written("{alter_tables: false, relations: {tickets: {capture: snapshot}}}")))
+    assert "note: tickets: captured by scan, not as configured: " in told.output
+    assert "cannot be captured by snapshot: alter_tables is off" in told.output
+
+
+def _written(database: str) -> Path:
+    path = Path("site.yaml")
+    path.write_text(f"database: {database if database.startswith('{') else '{' + database + '}'}\n")
+    return path
