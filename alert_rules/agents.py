@@ -13,15 +13,15 @@ from __future__ import annotations
 from alert_rules.model import Alert, AlertGroup, Flow, Guard, Labels, MetricCheck, Severity, TableCheck
 from alert_rules.stories import Story, bucket_after, durations, standard
 from contract.settings import Settings
-from contract.signals import (
+from contract.signals.agents import (
     AGENT_ERROR_RATIO,
     AGENT_ERRORS,
     AGENT_FAILURES,
     AGENT_LATENCY,
     AGENT_QUERIES,
     DEPENDENCY_LATENCY,
-    Quantile,
 )
+from contract.signals.model import Quantile
 from contract.status import FAILED, WORDS
 from contract.values import duration_seconds
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from alert_rules import agents, conversations, cost
+from alert_rules import agents, conversations, cost, sources
 from alert_rules.model import Alert
 from alert_rules.validation import AlertError, findings
 from contract.settings import Settings
 
-ALERTS: tuple[Alert, ...] = (*agents.ALERTS, *conversations.ALERTS, *cost.ALERTS)
+ALERTS: tuple[Alert, ...] = (*agents.ALERTS, *conversations.ALERTS, *cost.ALERTS, *sources.ALERTS)
 
 
 def active(settings: Settings) -> tuple[Alert, ...]:
     """The alerts that a site has: without an environment that pages, there are no pages."""
-    return tuple(alert for alert in ALERTS if not alert.paging or settings.notifications.paging_environments)
+    pages = bool(settings.notifications.paging_environments)
+    return tuple(alert for alert in ALERTS if alert.needed(settings) and (pages or not alert.paging))
 
 
 def checked(settings: Settings) -> tuple[Alert, ...]:

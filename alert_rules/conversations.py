@@ -6,7 +6,8 @@ from alert_rules.agents import AGENT, DEPLOYMENTS
 from alert_rules.model import Alert, AlertGroup, Flow, Guard, MetricCheck, Severity, TableCheck
 from alert_rules.stories import Story, standard
 from contract.settings import Settings
-from contract.signals import AGENT_ERROR_RATIO, CONVERSATIONS_ENDED, HANDOFFS, SUCCESS_RATIO
+from contract.signals.agents import AGENT_ERROR_RATIO
+from contract.signals.conversations import CONVERSATIONS_ENDED, HANDOFFS, SUCCESS_RATIO
 from contract.values import duration_seconds
 
 GROUP = AlertGroup("conversation_alerts", "1m")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from alert_rules.model import Alert, AlertGroup, Flow, MetricCheck, Severity, TableCheck
 from alert_rules.stories import Story, standard
 from contract.settings import Settings
-from contract.signals import BUDGET_FORECAST_RATIO, BUDGET_SPENT, MODEL_CALLS, MODEL_COST, MODEL_TOKENS
+from contract.signals.cost import BUDGET_FORECAST_RATIO, BUDGET_SPENT
+from contract.signals.models import MODEL_CALLS, MODEL_COST, MODEL_TOKENS
 
 GROUP = AlertGroup("cost_alerts", "1m")
 SCOPE = ("scope",)

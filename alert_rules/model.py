@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,10 +11,15 @@ from typing import Literal
 from contract.catalogue import series_catalogue
 from contract.metrics import MetricType
 from contract.settings import Settings
-from contract.signals import Matches, Rate, Signal, equal, like
+from contract.signals.model import Matches, Rate, Signal, equal, like
 from contract.values import duration_seconds
 
 Labels = tuple[tuple[str, str], ...]
+
+
+def snake(name: str) -> str:
+    """`AgentErrorsPage` as `agent_errors_page`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 class Severity(StrEnum):
@@ -43,6 +49,22 @@ class Guard:
 
     def count(self, settings: Settings) -> int:
         return int(getattr(settings.thresholds, self.least))
+
+
+@dataclass(frozen=True)
+class Also:
+    """A further condition on the same labels: the alert fires only while this holds too.
+
+    `limit` is a number or names a field of the settings' thresholds.
+    """
+
+    signal: Signal
+    window: str
+    comparison: Literal[">", "<"]
+    limit: str | float
+
+    def value(self, settings: Settings) -> float:
+        return float(getattr(settings.thresholds, self.limit)) if isinstance(self.limit, str) else self.limit
 
 
 @dataclass(frozen=True)
@@ -78,12 +100,14 @@ class Kind(StrEnum):
 class Flow:
     """What one series does for a while: events per minute of a counter, or the level of a gauge.
 
-    `job` and `instance` are added as a scrape would add them.
+    A gauge that moves changes by `slope` a minute; one that holds a moment and keeps up with the clock has 60.
+    `job` and `instance` are added as a scrape would add them, where `labels` do not name them.
     """
 
     series: str
     labels: Labels
     amount: float
+    slope: float = 0.0
 
     @property
     def counts(self) -> bool:
@@ -103,7 +127,9 @@ class Scenario:
     """A story and what the alert makes of it.
 
     `labels` are those of the alert that fires, as far as they come from the data. `firing` maps moments (seconds from the
-    start) to the value that the alert shows then; at the moments of `quiet` nothing of that name may fire.
+    start) to the value that the alert shows then; at the moments of `quiet` nothing of that name may fire. At the moments of
+    `source_gone` the alert AllTargetsDown must fire for the targets that the data came from: it mutes the false message that
+    all is well again.
     """
 
     kind: Kind
@@ -112,6 +138,11 @@ class Scenario:
     phases: tuple[Phase, ...]
     quiet: tuple[float, ...]
     firing: tuple[tuple[float, float], ...] = ()
+    source_gone: tuple[float, ...] = ()
+
+
+def _always(_: Settings) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -122,6 +153,9 @@ class Alert:
     `{threshold}`, `{window}`, `{hold}` and the labels of `by`; `summary` is one fixed sentence without any. `concern` is
     shared by an alert and its siblings: the critical one mutes the warning of the same concern. A paging alert looks at
     the settings' paging environments only. `scenarios` are functions of the settings, so that other limits stay proven.
+
+    `team` empty means that the series say whose they are, by a label `team`. `panel` empty means the alert's own panel on the
+    tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the alert at all.
     """
 
     name: str
@@ -141,11 +175,14 @@ class Alert:
     impact: str
     checks: tuple[MetricCheck | TableCheck, ...]
     next_steps: tuple[str, ...]
-    panel: str
     scenarios: Callable[[Alert, Settings], tuple[Scenario, ...]]
+    panel: str = ""
     guards: tuple[Guard, ...] = ()
+    also: tuple[Also, ...] = ()
     keep_firing_for: str = "0s"
     paging: bool = False
+    labels: Labels = ()
+    needed: Callable[[Settings], bool] = _always
 
     def limit(self, settings: Settings) -> float:
         return float(getattr(settings.thresholds, self.threshold)) if isinstance(self.threshold, str) else self.threshold
@@ -159,8 +196,17 @@ class Alert:
 
     @property
     def source(self) -> str:
-        """Where its figures come from: platform, postgres or langfuse."""
-        return self.signal.leaves[0].metric.source.value
+        """Where its figures come from: platform, postgres, langfuse, exporter or foreign."""
+        return self.signal.source
+
+    @property
+    def panel_key(self) -> str:
+        """Key (`tab/name`) of the panel that shows it."""
+        return self.panel or f"alerts/{snake(self.name)}"
+
+    def teams(self, settings: Settings) -> tuple[str, ...]:
+        """Whom it may reach."""
+        return (self.team,) if self.team else tuple(team.name for team in settings.teams)
 
     @property
     def hold_seconds(self) -> float:

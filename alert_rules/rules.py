@@ -6,7 +6,7 @@ from alert_rules import wording
 from alert_rules.catalogue import checked
 from alert_rules.model import Alert, Guard
 from contract.settings import Settings
-from contract.signals import Matches
+from contract.signals.model import Matches
 from contract.values import duration_seconds
 from recording_rules.registry import query
 
@@ -19,8 +19,12 @@ def _guard(guard: Guard, by: tuple[str, ...], where: Matches, settings: Settings
 def expression(alert: Alert, settings: Settings) -> str:
     """PromQL of an alert: the signal beyond its limit, and enough traffic to mean something, label by label."""
     where = alert.where(settings)
+    also = (
+        f"{query(also.signal, alert.by, also.window, where)} {also.comparison} {wording.decimal(also.value(settings))}"
+        for also in alert.also
+    )
     beyond = f"{query(alert.signal, alert.by, alert.window, where)} {alert.comparison} {wording.decimal(alert.limit(settings))}"
-    return " and ".join((beyond, *(_guard(guard, alert.by, where, settings) for guard in alert.guards)))
+    return " and ".join((beyond, *also, *(_guard(guard, alert.by, where, settings) for guard in alert.guards)))
 
 
 def rule(alert: Alert, settings: Settings) -> dict[str, object]:

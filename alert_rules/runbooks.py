@@ -10,7 +10,7 @@ from alert_rules.model import Alert, Guard, MetricCheck, TableCheck
 from alert_rules.rules import expression
 from contract.keys import panel_url
 from contract.settings import Settings
-from contract.signals import Rate
+from contract.signals.model import Rate
 from recording_rules.registry import query
 
 _SINCE = "2026-11-20 03:10+00"
@@ -54,9 +54,13 @@ def _when(alert: Alert, settings: Settings) -> Iterator[str]:
     yield from ("```promql", expression(alert, settings), "```")
 
 
+def _owner(alert: Alert) -> str:
+    return f"team {alert.team}" if alert.team else "the team that the label `team` names"
+
+
 def _silence(alert: Alert, settings: Settings) -> str:
     examples = {"environment": settings.environments[0], "agent": "billing", "scope": "all"}
-    matchers = " ".join(f'{label}="{examples[label]}"' for label in alert.by)
+    matchers = " ".join(f'{label}="{examples.get(label, label.upper())}"' for label in alert.by)
     return (
         f"amtool silence add --alertmanager.url={settings.sources.alertmanager.url} \\\n"
         f'  --duration=1h --author="$USER" --comment="why, and who works on it" \\\n'
@@ -69,7 +73,7 @@ def page(alert: Alert, settings: Settings) -> str:
     lines = [
         f"# {alert.name}",
         "",
-        f"**{alert.summary}** Severity {alert.severity.value}{', pages' if alert.paging else ''}; team {alert.team}.",
+        f"**{alert.summary}** Severity {alert.severity.value}{', pages' if alert.paging else ''}; {_owner(alert)}.",
         "",
         "## What it means",
         "",
@@ -81,8 +85,9 @@ def page(alert: Alert, settings: Settings) -> str:
         "",
         "## Look first",
         "",
-        f"The panel is [{alert.panel}]({panel_url(settings.sources.grafana.url, alert.panel)}). Queries for Prometheus go into",
-        f"Explore; those for PostgreSQL into psql, after `\\set since '{_SINCE}'` with the moment from which to look (UTC).",
+        f"The panel is [{alert.panel_key}]({panel_url(settings.sources.grafana.url, alert.panel_key)}).",
+        f"Queries for Prometheus go into Explore; those for PostgreSQL into psql, after `\\set since '{_SINCE}'` with the",
+        "moment from which to look (UTC).",
         "",
         *(line for number, check in enumerate(alert.checks, 1) for line in _check(number, check)),
         "## What to do",

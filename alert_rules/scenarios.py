@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from alert_rules import wording
 from alert_rules.catalogue import checked
 from alert_rules.model import Alert, Flow, Labels, Phase, Scenario
-from alert_rules.rules import rule_groups
+from alert_rules.rules import expression
+from alert_rules.sources import ALL_TARGETS_DOWN, EXPORTER, JOB, PLATFORM
 from contract.catalogue import series_catalogue
 from contract.metrics import Source
 from contract.settings import Settings
 from contract.values import duration_seconds
 from recording_rules import registry
 
-RULE_FILES = "../rules/*.yml"
-"""Where the tests find the rules, as seen from their own folder."""
+RULE_FILES = "../rules"
+"""The folder of the rules, as seen from that of the tests. Each group has a file of its own name."""
 
 _BASE = 1_000_000.0
 """What counters start from. A counter that starts at zero is extrapolated less, which is right but another story."""
 
+_RECORDED = re.compile(r"[a-zA-Z_]\w*:\w+:\w+")
+
 _Series = tuple[str, Labels]
+
+
+def _target(series: _Series) -> dict[str, str]:
+    """The labels that a scrape adds, where the series does not say otherwise."""
+    name, labels = series
+    ours = series_catalogue()[name].source not in (Source.PLATFORM, Source.FOREIGN)
+    target = {"job": "exporter", "instance": EXPORTER} if ours else {"job": "platform", "instance": PLATFORM}
+    return target | {label: value for label, value in labels if label in target}
+
+
+def _selected(name: str, labels: dict[str, str]) -> str:
+    inner = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    return f"{name}{{{inner}}}"
 
 
 def _text(series: _Series) -> str:
     name, labels = series
-    source = series_catalogue()[name].source
-    target = {"job": "platform", "instance": "127.0.0.1:9470"} if source is Source.PLATFORM else {
-        "job": "exporter", "instance": "127.0.0.1:9464"}  # fmt: skip
-    inner = ",".join(f'{label}="{value}"' for label, value in sorted((target | dict(labels)).items()))
-    return f"{name}{{{inner}}}"
+    return _selected(name, _target(series) | dict(labels))
+
+
+def _answering(series: list[_Series]) -> list[tuple[str, dict[str, str]]]:
+    """Prometheus' own series `up` of the targets that series come from, each with its labels."""
+    found = []
+    for one in series:
+        labels = _target(one)
+        if labels["job"] == "platform" and (environment := dict(one[1]).get("environment")):
+            labels["environment"] = environment
+        if one[0] != "up" and labels not in found:
+            found.append(labels)
+    return [
+        ("up{" + ",".join(f'{label}="{value}"' for label, value in sorted(labels.items())) + "}", labels) for labels in found
+    ]
 
 
 def _values(series: _Series, phases: tuple[Phase, ...], step: float) -> str:
@@ -42,10 +71,21 @@ def _values(series: _Series, phases: tuple[Phase, ...], step: float) -> str:
             value = None
             continue
         amount = sum(flow.amount for flow in phase.flows if (flow.series, flow.labels) == series)
-        growth = amount * step / 60 if counts else 0.0
+        slope = sum(flow.slope for flow in phase.flows if (flow.series, flow.labels) == series)
+        growth = (amount if counts else slope) * step / 60
         start = (_BASE if value is None else value + growth) if counts else amount
         parts.append(f"{wording.decimal(start)}+{wording.decimal(growth)}x{count - 1}")
         value = start + growth * (count - 1)
+    return " ".join(parts)
+
+
+def _up(phases: tuple[Phase, ...], step: float) -> str:
+    """Whether the source answers: 1 in a phase with data, 0 once it is gone, nothing before it was ever there."""
+    seen, parts = False, []
+    for number, phase in enumerate(phases):
+        count = round(phase.seconds / step) + (number == 0)
+        seen = seen or phase.flows is not None
+        parts.append(f"{1 if phase.flows is not None else 0}x{count - 1}" if seen else f"_x{count}")
     return " ".join(parts)
 
 
@@ -53,6 +93,7 @@ def case(alert: Alert, scenario: Scenario, settings: Settings) -> dict[str, obje
     """One test of a promtool file: the scenario's data, and what Prometheus must say at its moments."""
     step = duration_seconds(settings.sources.prometheus.scrape_interval)
     series = sorted({(flow.series, flow.labels) for phase in scenario.phases for flow in phase.flows or ()})
+    targets = _answering(series)
     moments: dict[float, list[dict[str, object]]] = {moment: [] for moment in scenario.quiet}
     for moment, value in scenario.firing:
         moments[moment] = [
@@ -61,24 +102,57 @@ def case(alert: Alert, scenario: Scenario, settings: Settings) -> dict[str, obje
                 "exp_annotations": wording.rendered(alert, settings, scenario.labels, value),
             }
         ]
+    told = [(moment, alert.name, expected) for moment, expected in sorted(moments.items())]
+    told += [(moment, ALL_TARGETS_DOWN.name, _gone(targets, settings)) for moment in scenario.source_gone if targets]
     return {
         "name": f"{alert.name} {scenario.kind.value}: {scenario.story}",
         "interval": f"{wording.decimal(step)}s",
-        "input_series": [{"series": _text(one), "values": _values(one, scenario.phases, step)} for one in series],
+        "input_series": [
+            *({"series": _text(one), "values": _values(one, scenario.phases, step)} for one in series),
+            *({"series": text, "values": _up(scenario.phases, step)} for text, _ in targets),
+        ],
         "alert_rule_test": [
-            {"eval_time": f"{wording.decimal(moment)}s", "alertname": alert.name, "exp_alerts": expected}
-            for moment, expected in sorted(moments.items())
+            {"eval_time": f"{wording.decimal(moment)}s", "alertname": name, "exp_alerts": expected}
+            for moment, name, expected in told
         ],
     }
 
 
-def promtool_file(cases: list[dict[str, object]], settings: Settings) -> dict[str, object]:
-    """A promtool test file around cases. All groups are evaluated at every scrape, in the order in which they read."""
-    groups = [*registry.rule_groups(), *rule_groups(settings)]
+def _gone(targets: list[tuple[str, dict[str, str]]], settings: Settings) -> list[dict[str, object]]:
+    """What AllTargetsDown says when every one of these targets is gone."""
+    found: list[dict[str, object]] = []
+    for job in sorted({tuple(sorted((name, labels[name]) for name in JOB if name in labels)) for _, labels in targets}):
+        known = dict.fromkeys(JOB, "") | dict(job)
+        found.append(
+            {
+                "exp_labels": wording.rule_labels(ALL_TARGETS_DOWN) | dict(job),
+                "exp_annotations": wording.rendered(ALL_TARGETS_DOWN, settings, tuple(known.items()), 0.0),
+            }
+        )
+    return found
+
+
+def _needed(alert: Alert, settings: Settings) -> list[str]:
+    """Names of the groups that an alert depends on, its own last, each after those that it reads from."""
+    groups: list[Any] = registry.rule_groups(settings)
+    recorded = {rule["record"]: group for group in groups for rule in group["rules"]}
+    waiting, found = [expression(alert, settings)], set()
+    while waiting:
+        for name in set(_RECORDED.findall(waiting.pop())) & recorded.keys():
+            group = recorded[name]
+            if group["name"] not in found:
+                found.add(group["name"])
+                waiting += (rule["expr"] for rule in group["rules"])
+    ordered = [group["name"] for group in groups if group["name"] in found]
+    return [*ordered, *dict.fromkeys((ALL_TARGETS_DOWN.group.name, alert.group.name))]
+
+
+def promtool_file(cases: list[dict[str, object]], groups: list[str], settings: Settings) -> dict[str, object]:
+    """A promtool test file around cases. These groups are evaluated at every scrape, in this order."""
     return {
-        "rule_files": [RULE_FILES],
+        "rule_files": [f"{RULE_FILES}/{name}.yml" for name in groups],
         "evaluation_interval": settings.sources.prometheus.scrape_interval,
-        "group_eval_order": [group["name"] for group in groups],
+        "group_eval_order": groups,
         "tests": cases,
     }
 
@@ -86,6 +160,8 @@ def promtool_file(cases: list[dict[str, object]], settings: Settings) -> dict[st
 def promtool_files(settings: Settings) -> dict[str, dict[str, object]]:
     """One promtool test file an alert, by file name."""
     return {
-        f"{alert.name}.yml": promtool_file([case(alert, one, settings) for one in alert.scenarios(alert, settings)], settings)
+        f"{alert.name}.yml": promtool_file(
+            [case(alert, one, settings) for one in alert.scenarios(alert, settings)], _needed(alert, settings), settings
+        )
         for alert in checked(settings)
     }

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from alert_rules import wording
 from alert_rules.model import Alert, Kind, Severity
 from contract.catalogue import catalogue
-from contract.metrics import Metric
 from contract.settings import Settings
-from contract.signals import Level, Quantile, Quotient, Signal
+from contract.signals.model import Mean, Quantile, Ratio, Signal
 from contract.values import duration_seconds
+from recording_rules.model import Recorded
 
 _NAME = re.compile(r"([A-Z][a-z0-9]+)+")
 _PANEL = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
-_RESERVED = frozenset({"alertname", "severity", "team", "source", "concern", "paging"})
+_RESERVED = frozenset({"alertname", "severity", "team", "concern", "paging"})
 RULES_PER_GROUP = 20
 
 
@@ -91,11 +91,13 @@ def _of_one(alert: Alert, settings: Settings) -> Parts:
 def _identity(alert: Alert, settings: Settings) -> Parts:
     if not _NAME.fullmatch(alert.name) or len(alert.name) > 40:
         yield "name", "names are CamelCase and at most 40 characters long"
-    if alert.team not in (teams := [team.name for team in settings.teams]):
+    if alert.team and alert.team not in (teams := [team.name for team in settings.teams]):
         yield "team", f"there is no team {alert.team} in the settings; teams are {', '.join(teams)}"
-    if not _PANEL.fullmatch(alert.panel):
-        yield "panel", f"{alert.panel!r} is not a panel key; write tab/name, for example overview/agent_errors"
-    if not isinstance(alert.signal, (Level, Quotient)) and not alert.guards:
+    if not alert.team and "team" not in alert.by:
+        yield "team", "is missing; name one, or group by the label team when the series say whose they are"
+    if not _PANEL.fullmatch(alert.panel_key):
+        yield "panel", f"{alert.panel_key!r} is not a panel key; write tab/name, for example overview/agent_errors"
+    if isinstance(alert.signal, (Ratio, Quantile, Mean)) and not alert.guards:
         yield "guards", "a ratio or quantile without a least traffic fires on a single event; name a guard"
 
 
@@ -120,27 +122,39 @@ def _durations(alert: Alert, settings: Settings) -> Parts:
 
 def _signals(alert: Alert) -> Parts:
     signals: list[tuple[str, Signal]] = [("signal", alert.signal), *(("guards", guard.signal) for guard in alert.guards)]
-    metrics: dict[str, Metric] = {}
+    signals += [("also", also.signal) for also in alert.also]
+    known: list[Signal] = []
     for part, signal in signals:
         try:
-            metrics |= {leaf.metric.name: leaf.metric for leaf in signal.leaves}
+            _ = signal.labels
+            known.append(signal)
         except KeyError as error:
             yield part, f"the contract has no metric or series {error.args[0]}"
     if alert.signal.unit not in wording.VALUE_TEMPLATES:
         yield "signal", f"nobody has said how to print the unit {alert.signal.unit}; say it in wording.VALUE_TEMPLATES"
     for label in alert.by:
-        if label in _RESERVED:
+        if label in _RESERVED and not (label == "team" and not alert.team):
             yield "by", f"{label} is a label that the rule sets itself"
-        for name, metric in metrics.items():
-            if label not in metric.all_labels:
-                yield "by", f"{name} has no label {label}; it has {', '.join(sorted(metric.all_labels))}"
+        lacking = {name: labels for signal in known for name, labels in _carried(signal) if label not in labels}
+        for name, labels in lacking.items():
+            yield "by", f"{name} has no label {label}; it has {', '.join(sorted(labels))}"
+
+
+def _carried(signal: Signal) -> Iterator[tuple[str, frozenset[str]]]:
+    """The labels that a question may group by, for each metric that it is made of; or of the recorded series that it reads."""
+    if isinstance(signal, Recorded):
+        yield signal.record, signal.labels
+    else:
+        yield from ((leaf.metric.name, leaf.metric.all_labels) for leaf in signal.leaves)
 
 
 def _limits(alert: Alert, settings: Settings) -> Parts:
     known = type(settings.thresholds).model_fields
-    for guard in alert.guards:
-        if guard.least not in known:
-            yield "guards", f"the thresholds have no field {guard.least}; they have {', '.join(known)}"
+    named = [("guards", guard.least) for guard in alert.guards]
+    named += [("also", also.limit) for also in alert.also if isinstance(also.limit, str)]
+    for part, name in named:
+        if name not in known:
+            yield part, f"the thresholds have no field {name}; they have {', '.join(known)}"
     if isinstance(alert.threshold, str) and alert.threshold not in known:
         yield "threshold", f"the thresholds have no field {alert.threshold}; they have {', '.join(known)}"
     elif isinstance(alert.signal, Quantile) and alert.signal.metric_name in catalogue():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from string import Formatter
@@ -18,7 +19,14 @@ VALUE_TEMPLATES = {
     "percentunit": "{{ $value | humanizePercentage }}",
     "s": "{{ $value | humanizeDuration }}",
     "currencyUSD": '{{ printf "%.0f USD" $value }}',
+    "reqps": '{{ printf "%.4g per second" $value }}',
+    "ops": '{{ printf "%.4g per second" $value }}',
+    "bytes": "{{ $value | humanize1024 }}B",
+    "times": '{{ printf "%.4g times" $value }}',
+    "short": '{{ printf "%.4g" $value }}',
+    "none": '{{ printf "%.4g" $value }}',
 }
+"""How Prometheus prints a value, by Grafana's unit; `times` is a factor."""
 _SPANS = {"ms": "millisecond", "s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
 
 
@@ -35,14 +43,52 @@ def span(duration: str) -> str:
 
 
 def shown(unit: str, value: float) -> str:
-    """A value as Prometheus prints it through the alert's template; durations below an hour."""
-    if unit == "percentunit":
-        return f"{value * 100:.4g}%"
-    if unit == "s":
-        if value < 1:
-            return f"{value * 1000:.4g}ms"
-        return f"{int(value // 60)}m {int(value % 60)}s" if value >= 60 else f"{value:.4g}s"
-    return f"{value:.0f} USD"
+    """A value as Prometheus prints it through the alert's template."""
+    match unit:
+        case "percentunit":
+            return f"{_four(value * 100)}%"
+        case "s":
+            return _duration(value)
+        case "currencyUSD":
+            return f"{value:.0f} USD"
+        case "reqps" | "ops":
+            return f"{_four(value)} per second"
+        case "bytes":
+            return f"{_binary(value)}B"
+        case "times":
+            return f"{_four(value)} times"
+        case _:
+            return _four(value)
+
+
+def _four(value: float) -> str:
+    """Go's `%.4g`."""
+    text = f"{value:.4g}"
+    return re.sub(r"e([+-])(\d)$", r"e\g<1>0\2", text)
+
+
+def _duration(seconds: float) -> str:
+    """Prometheus' humanizeDuration, for what is not negative."""
+    if seconds < 1:
+        for factor, name in ((1, "s"), (1e3, "ms"), (1e6, "us"), (1e9, "ns")):
+            if seconds == 0 or seconds * factor >= 1:
+                return f"{_four(seconds * factor)}{name}"
+    if seconds < 60:
+        return f"{_four(seconds)}s"
+    whole = int(seconds)
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    parts = [f"{days}d", f"{hours}h", f"{minutes}m", f"{rest}s"]
+    first = 0 if days else 1 if hours else 2
+    return " ".join(parts[first:])
+
+
+def _binary(value: float) -> str:
+    """Prometheus' humanize1024."""
+    for prefix in ("", "ki", "Mi", "Gi", "Ti", "Pi"):
+        if abs(value) < 1024:
+            return f"{_four(value)}{prefix}"
+        value /= 1024
+    return f"{_four(value)}Ei"
 
 
 def fields(text: str) -> list[str]:
@@ -73,14 +119,14 @@ def _texts(alert: Alert, settings: Settings, value: str, labels: Mapping[str, st
         "threshold": f"{side} {words['threshold']}",
         "runbook_url": f"{settings.runbook_url}/{alert.name}",
         "dashboard_url": dashboard_url,
-        "__dashboardUid__": dashboard_uid(alert.panel.split("/", 1)[0]),
-        "__panelId__": str(panel_id(alert.panel)),
+        "__dashboardUid__": dashboard_uid(alert.panel_key.split("/", 1)[0]),
+        "__panelId__": str(panel_id(alert.panel_key)),
     }
 
 
 def _link(alert: Alert, settings: Settings) -> str:
     variables = tuple(label for label in VARIABLES if label in alert.by)
-    return panel_url(settings.sources.grafana.url, alert.panel, variables)
+    return panel_url(settings.sources.grafana.url, alert.panel_key, variables)
 
 
 def rule_annotations(alert: Alert, settings: Settings) -> dict[str, str]:
@@ -100,4 +146,5 @@ def rendered(alert: Alert, settings: Settings, labels: Labels, value: float) -> 
 def rule_labels(alert: Alert) -> dict[str, str]:
     """The labels that the rule adds to those of the data."""
     own = {"severity": alert.severity.value, "team": alert.team, "source": alert.source, "concern": alert.concern}
-    return own | ({"paging": "true"} if alert.paging else {})
+    own = {name: value for name, value in own.items() if value and name not in alert.by}
+    return own | ({"paging": "true"} if alert.paging else {}) | dict(alert.labels)

@@ -5,9 +5,7 @@ Equal settings give equal bytes, on every run. Nothing of the machine is in them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from contract.settings import Settings
 from provisioning import config, servers
@@ -55,18 +53,14 @@ def _prometheus(settings: Settings) -> dict[str, bytes]:
 
     found = {
         "prometheus/prometheus.yml": as_yaml(servers.prometheus(settings), _HEADING),
-        "prometheus/rules/recording.yml": _groups(registry.rule_groups()),
-        "prometheus/rules/alerts.yml": _groups(rules.rule_groups(settings)),
     }
+    for group in (*registry.rule_groups(settings), *rules.rule_groups(settings)):
+        found[f"prometheus/rules/{group['name']}.yml"] = as_yaml({"groups": [group]}, _HEADING)
     for name, targets in servers.targets(settings).items():
         found[f"prometheus/targets/{name}.json"] = as_json(targets)
     for name, document in scenarios.promtool_files(settings).items():
         found[f"prometheus/tests/{name}"] = as_yaml(document, _HEADING)
     return found
-
-
-def _groups(groups: Iterable[Mapping[str, Any]]) -> bytes:
-    return as_yaml({"groups": list(groups)}, _HEADING)
 
 
 def _alertmanager(settings: Settings) -> dict[str, bytes]:

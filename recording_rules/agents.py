@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES
 from recording_rules.model import Group, RecordedRate, RecordedSignal
 
 _LATENCY_NAME = "query_duration_seconds"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contract.signals import SUCCESS_RATIO, Leaf
+from contract.signals.conversations import SUCCESS_RATIO
+from contract.signals.model import Leaf
 from recording_rules.model import Group, RecordedRate, RecordedSignal
 
 GROUPS = (

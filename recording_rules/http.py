@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals import HTTP_LATENCY, HTTP_REQUESTS, HTTP_SERVER_ERROR_RATIO
+from contract.signals.http import HTTP_LATENCY, HTTP_REQUESTS, HTTP_SERVER_ERROR_RATIO
 from recording_rules.model import Group, RecordedRate, RecordedSignal
 
 GROUPS = (

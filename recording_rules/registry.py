@@ -7,29 +7,54 @@ labels is read, for it has the fewest series.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cache
 
-from contract.signals import Leaf, Matches, Signal, aggregate, selector
+from contract.settings import Settings
+from contract.signals.model import Leaf, Matches, Signal, aggregate, selector
 from recording_rules import agents, conversations, http
-from recording_rules.model import Group, RecordedRate, RecordedSignal, where_labels
+from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal, Rule, where_labels
+
+_FIXED = (http, agents, conversations)
+"""Modules whose GROUPS every site has."""
+_CONFIGURED: tuple[Callable[[Settings], tuple[Group, ...]], ...] = ()
+"""Groups that follow from the configuration. Their series are read by name, never found by a question."""
 
 
 @cache
-def groups() -> tuple[Group, ...]:
-    """All groups, each after those that it reads from."""
-    return tuple(sorted((*http.GROUPS, *agents.GROUPS, *conversations.GROUPS), key=lambda group: group.level))
+def fixed_groups() -> tuple[Group, ...]:
+    """The groups that every site has, each after those that it reads from."""
+    return _ordered(group for module in _FIXED for group in module.GROUPS)
+
+
+def groups(settings: Settings) -> tuple[Group, ...]:
+    """All groups of a site, each after those that it reads from."""
+    return _ordered([*fixed_groups(), *(group for made in _CONFIGURED for group in made(settings))])
+
+
+def _ordered(found: Iterable[Group]) -> tuple[Group, ...]:
+    return tuple(sorted(found, key=lambda group: group.level))
 
 
 @cache
 def _rates() -> tuple[RecordedRate, ...]:
-    rates = (rule for group in groups() for rule in group.rules if isinstance(rule, RecordedRate))
+    rates = (rule for group in fixed_groups() for rule in group.rules if isinstance(rule, RecordedRate))
     return tuple(sorted(rates, key=lambda rate: (len(rate.all_labels), rate.record)))
 
 
 @cache
+def _figures() -> dict[tuple[Signal, str], tuple[RecordedSignal, ...]]:
+    """Finished figures by signal and window."""
+    found: dict[tuple[Signal, str], tuple[RecordedSignal, ...]] = {}
+    for rule in (rule for group in fixed_groups() for rule in group.rules if isinstance(rule, RecordedSignal)):
+        found[rule.signal, rule.window] = (*found.get((rule.signal, rule.window), ()), rule)
+    return found
+
+
+@cache
 def recorded_series() -> dict[str, frozenset[str]]:
-    """Labels of every recorded series, by its name."""
-    return {rule.record: frozenset(rule.all_labels) for group in groups() for rule in group.rules}
+    """Labels of every recorded series that every site has, by its name."""
+    return {rule.record: frozenset(rule.all_labels) for group in fixed_groups() for rule in group.rules}
 
 
 def resolve(leaf: Leaf, by: tuple[str, ...], window: str, where: Matches) -> str:
@@ -39,38 +64,38 @@ def resolve(leaf: Leaf, by: tuple[str, ...], window: str, where: Matches) -> str
             continue
         rest = tuple(match for match in leaf.matches if match not in rate.leaf.matches)
         if set(by) | where_labels(where) | where_labels(rest) <= set(rate.all_labels):
-            return aggregate("sum", by, selector(rate.record, rest + where))
+            return aggregate("sum", by, selector(rate.record, rest + where) + leaf.past)
     return leaf.raw(by, window, where)
 
 
 def query(signal: Signal, by: tuple[str, ...] = (), window: str = "5m", where: Matches = ()) -> str:
     """PromQL of a signal for a panel or an alert, one series per combination of `by`."""
-    for group in groups():
-        for rule in group.rules:
-            if (
-                isinstance(rule, RecordedSignal)
-                and (rule.signal, rule.window) == (signal, window)
-                and set(rule.all_labels) == set(by)
-                and where_labels(where) <= set(rule.all_labels)
-            ):
-                return selector(rule.record, where)
+    for rule in _figures().get((signal, window), ()):
+        if set(rule.all_labels) == set(by) and where_labels(where) <= set(rule.all_labels):
+            return selector(rule.record, where)
     return signal.expression(by, window, where, resolve)
 
 
-def rule_expression(rule: RecordedRate | RecordedSignal) -> str:
+def rule_expression(rule: Rule) -> str:
     """What the rule's file says. A finished figure reads the recorded rates, never the scraped series again."""
-    if isinstance(rule, RecordedRate):
-        return rule.expression
-    return rule.signal.expression(rule.all_labels, rule.window, (), resolve)
+    if isinstance(rule, RecordedSignal):
+        return rule.signal.expression(rule.all_labels, rule.window, (), resolve)
+    return rule.expression
 
 
-def rule_groups() -> list[dict[str, object]]:
+def rule_groups(settings: Settings) -> list[dict[str, object]]:
     """The groups as Prometheus rule groups."""
     return [
-        {
-            "name": group.name,
-            "interval": group.interval,
-            "rules": [{"record": rule.record, "expr": rule_expression(rule)} for rule in group.rules],
-        }
-        for group in groups()
+        {"name": group.name, "interval": group.interval, "rules": [_rule(rule) for rule in group.rules]}
+        for group in groups(settings)
     ]
+
+
+def added(rule: Rule) -> dict[str, str]:
+    """The labels that the rule itself gives to its series."""
+    return dict(rule.added) if isinstance(rule, Formula) else {}
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    labels = {"labels": added(rule)} if added(rule) else {}
+    return {"record": rule.record, "expr": rule_expression(rule), **labels}

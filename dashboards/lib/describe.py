@@ -7,17 +7,18 @@ from collections.abc import Iterable
 
 from contract.analytics import readable_names
 from contract.catalogue import series_catalogue
-from recording_rules.registry import recorded_series
 
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _TABLE = re.compile(r"\b(?:app|analytics)\.[a-z_]+")
+_RECORDED = re.compile(r"\w+:\w+:\w+")
+"""Recorded series are called level:metric:operation, and nothing else is."""
 _BUILT_IN = ("ALERTS", "ALERTS_FOR_STATE")
 
 
 def read_series(texts: Iterable[str]) -> list[str]:
     """Names of the series (scraped, recorded, of Prometheus itself) that queries read, sorted."""
-    known = series_catalogue().keys() | recorded_series().keys() | set(_BUILT_IN)
-    return sorted({name for text in texts for name in _NAME.findall(text) if name in known})
+    known = series_catalogue().keys() | set(_BUILT_IN)
+    return sorted({name for text in texts for name in _NAME.findall(text) if name in known or _RECORDED.fullmatch(name)})
 
 
 def read_tables(texts: Iterable[str]) -> list[str]:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from attrs import define
 
-from contract.catalogue import series_catalogue
-from contract.signals import Match, Matches, Quantile, Signal, like
+from contract.signals.model import Match, Matches, Quantile, Signal, like
 from dashboards.lib.promql import union
 from recording_rules import registry
 
@@ -75,9 +74,7 @@ Query = PromQuery | SqlQuery
 
 def filtered(signal: Signal, filters: tuple[str, ...] = FILTERS) -> Matches:
     """Matchers for the dashboard's filters that can act on a signal."""
-    series = series_catalogue()
-    labels = frozenset.intersection(*(series[leaf.series].all_labels for leaf in signal.leaves))
-    return tuple(like(name, f"${name}") for name in filters if name in labels)
+    return tuple(like(name, f"${name}") for name in filters if name in signal.labels)
 
 
 def ask(signal: Signal, by: tuple[str, ...] = (), window: str = "$__rate_interval", where: Matches = ()) -> str:

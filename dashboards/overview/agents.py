@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
-from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, SUCCESS_RATIO, Signal, like
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
+from contract.signals.conversations import SUCCESS_RATIO
+from contract.signals.model import Signal, like
 from contract.status import ERROR, FAILED, TIMEOUT, WORDS
 from dashboards.lib import colours
 from dashboards.lib.field import Word, fixed, lines, named, narrowing_link, of_query, words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.definitions import DEFINITIONS, DOCUMENT_STATUSES, TICKET_STATUSES
-from contract.signals import Level, equal
+from contract.signals.model import Level, equal
 from dashboards.lib import colours
 from dashboards.lib.field import named, painted
 from dashboards.lib.figures import NEITHER, BarGauge, Stat

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
-from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, BUDGET_SPENT, SUCCESS_RATIO, Level, Mean, equal, like
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
+from contract.signals.conversations import SUCCESS_RATIO
+from contract.signals.cost import BUDGET_SPENT
+from contract.signals.model import Level, Mean, equal, like
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, at_least, at_most
 from dashboards.lib.figures import FALL_IS_GOOD, RISE_IS_GOOD, Gauge, Stat

@@ -6,7 +6,9 @@ A state is 0 OK, 1 unknown, 2 degraded, 3 down. Unknown is worse than OK: silenc
 from __future__ import annotations
 
 from contract.settings import Settings
-from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES, HTTP_SERVER_ERROR_RATIO, Level, equal
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES
+from contract.signals.http import HTTP_SERVER_ERROR_RATIO
+from contract.signals.model import Level, equal
 from contract.values import duration_seconds
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, Word, named, words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.labels import OVERFLOW
-from contract.signals import Level, equal, like
+from contract.signals.model import Level, equal, like
 from dashboards.lib import colours
 from dashboards.lib.field import fixed, named
 from dashboards.lib.figures import Stat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
-from contract.signals import HTTP_LATENCY, HTTP_REQUESTS, HTTP_SERVER_ERROR_RATIO
+from contract.signals.http import HTTP_LATENCY, HTTP_REQUESTS, HTTP_SERVER_ERROR_RATIO
 from dashboards.lib import colours
 from dashboards.lib.field import at_most, painted
 from dashboards.lib.figures import FALL_IS_GOOD, NEITHER, Stat

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from contract.signals import BUDGET_FORECAST, BUDGET_LIMIT, Level, like
+from contract.signals.cost import BUDGET_FORECAST, BUDGET_LIMIT
+from contract.signals.model import Level, like
 from contract.values import duration_seconds
 from dashboards.lib import colours
 from dashboards.lib.field import Word, at_most, named, words

@@ -118,7 +118,7 @@ def fill(
                 blocks.import_file(programs, tools.promtool, file, target)
         samples += written.points
         share = partial(_report, progress, "recorded series", 0.65)
-        samples += recorded.record(tools.prometheus, tools.promtool, target, since, until, share)
+        samples += recorded.record(settings, tools.prometheus, tools.promtool, target, since, until, share)
         if checkpoint is None:
             shutil.rmtree(data, ignore_errors=True)
             target.rename(data)

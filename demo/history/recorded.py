@@ -25,10 +25,11 @@ from typing import Any, NamedTuple
 
 import requests
 
+from contract.settings import Settings
 from demo.history.blocks import WORKERS, HistoryError, Programs, blocks_of, import_file
 from demo.history.openmetrics import BLOCK_SECONDS, FINE_SPAN_SECONDS
 from demo.platform.exposition import label_text
-from recording_rules.registry import groups, rule_groups
+from recording_rules.registry import added, groups, rule_expression
 
 START_SECONDS = 60.0
 QUERY_SECONDS = 120.0
@@ -36,7 +37,15 @@ FINE_SECONDS, COARSE_SECONDS = 60, 120
 """Recorded series have a point every minute in the last day and every two before; Prometheus looks back five minutes."""
 _DAY_BLOCKS = 12
 
-Rule = tuple[str, str]
+
+class Rule(NamedTuple):
+    """A recorded series: its name, its PromQL, and the labels that the rule gives to it."""
+
+    name: str
+    expression: str
+    added: dict[str, str]
+
+
 """Name and expression of a recorded series."""
 
 
@@ -90,21 +99,28 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
     raise HistoryError(f"the Prometheus that writes history did not become ready; it last said: {last[0]}")
 
 
-def levels() -> list[list[Rule]]:
-    """Name and expression of the recorded series of every level, lowest first."""
+def levels(settings: Settings) -> list[list[Rule]]:
+    """The recorded series of every level, lowest first."""
     found: defaultdict[int, list[Rule]] = defaultdict(list)
-    for group, rendered in zip(groups(), rule_groups(), strict=True):
-        rules: Any = rendered["rules"]
-        found[group.level] += ((rule["record"], rule["expr"]) for rule in rules)
+    for group in groups(settings):
+        found[group.level] += (Rule(rule.record, rule_expression(rule), added(rule)) for rule in group.rules)
     return [found[level] for level in sorted(found)]
 
 
-def record(prometheus: Path, promtool: Path, data: Path, since: float, until: float, progress: Callable[[float], None]) -> int:
+def record(
+    settings: Settings,
+    prometheus: Path,
+    promtool: Path,
+    data: Path,
+    since: float,
+    until: float,
+    progress: Callable[[float], None],
+) -> int:
     """Write the recorded series of (since, until] into the data folder and return the number of their samples.
 
     `progress` is told the share done, 0 to 1.
     """
-    todo, spans = levels(), list(_spans(since, until))
+    todo, spans = levels(settings), list(_spans(since, until))
     samples = 0
     with tempfile.TemporaryDirectory(prefix="recorded-", dir=data.parent) as folder, ThreadPoolExecutor(WORKERS) as asking:
         for level, rules in enumerate(todo):
@@ -113,8 +129,8 @@ def record(prometheus: Path, promtool: Path, data: Path, since: float, until: fl
                     # While one answer is written down, Prometheus evaluates the next.
                     answers = asking.map(partial(_ask, url, span), rules)
                     blocks: defaultdict[int, list[str]] = defaultdict(list)
-                    for (name, _), found in zip(rules, answers, strict=True):
-                        samples += _write_down(name, found, blocks)
+                    for rule, found in zip(rules, answers, strict=True):
+                        samples += _write_down(rule, found, blocks)
                     for block, texts in blocks.items():
                         file = Path(folder, f"{level}-{number}-{block}.om")
                         file.write_text("".join((*texts, "# EOF\n")), encoding="utf-8")
@@ -148,21 +164,21 @@ def _spans(since: float, until: float) -> Iterator[Span]:
 
 def _ask(url: str, span: Span, rule: Rule) -> list[Any]:
     """What a rule would have recorded at every step of a span."""
-    name, expression = rule
-    parameters: dict[str, str | int] = {"query": expression, "start": span.start, "end": span.end, "step": span.step}
+    parameters: dict[str, str | int] = {"query": rule.expression, "start": span.start, "end": span.end, "step": span.step}
     answer = requests.get(f"{url}/api/v1/query_range", params=parameters, timeout=QUERY_SECONDS)
     found = json.loads(answer.content)
     if found["status"] != "success":
-        raise HistoryError(f"the past of {name} could not be evaluated: {found['error']}")
+        raise HistoryError(f"the past of {rule.name} could not be evaluated: {found['error']}")
     return list(found["data"]["result"])
 
 
-def _write_down(name: str, found: list[Any], blocks: dict[int, list[str]]) -> int:
+def _write_down(rule: Rule, found: list[Any], blocks: dict[int, list[str]]) -> int:
     """Add the lines of a rule's series to the blocks that they belong to; gives the number of samples."""
     samples = 0
     for series in found:
-        labels = tuple(sorted((label, value) for label, value in series["metric"].items() if label != "__name__"))
-        prefix, points, begin = f"{name}{label_text(labels)} ", series["values"], 0
+        carried = {label: value for label, value in series["metric"].items() if label != "__name__"}
+        labels = tuple(sorted((carried | rule.added).items()))
+        prefix, points, begin = f"{rule.name}{label_text(labels)} ", series["values"], 0
         while begin < len(points):
             block = int(points[begin][0] // BLOCK_SECONDS)
             end = bisect_left(points, (block + 1) * BLOCK_SECONDS, begin, key=itemgetter(0))

@@ -21,14 +21,14 @@ def alert_findings(
     panels = {panel.get("id"): panel for board in boards for panel in board.panels}
     for alert in alerts:
         place = f"alert {alert.name}"
-        panel = panels.get(panel_id(alert.panel))
-        if alert.panel not in keys or panel is None:
-            yield error(place, f"its panel {alert.panel} does not exist", closest(alert.panel, keys))
+        panel = panels.get(panel_id(alert.panel_key))
+        if alert.panel_key not in keys or panel is None:
+            yield error(place, f"its panel {alert.panel_key} does not exist", closest(alert.panel_key, keys))
             continue
         limit, drawn = alert.limit(settings), _drawn(panel)
         if not any(isclose(limit, step, rel_tol=1e-9) for step in drawn):
             shown = ", ".join(f"{step:g}" for step in drawn) or "none"
-            yield error(place, f"threshold {limit:g} is not drawn in panel {alert.panel}", f"drawn there: {shown}")
+            yield error(place, f"threshold {limit:g} is not drawn in panel {alert.panel_key}", f"drawn there: {shown}")
 
 
 def _drawn(panel: dict[str, Any]) -> list[float]:

@@ -66,7 +66,7 @@ def of_rules(settings: Settings, now: float) -> Iterator[Subject]:
     from alert_rules import rules
     from recording_rules import registry
 
-    groups: list[Any] = [*registry.rule_groups(), *rules.rule_groups(settings)]
+    groups: list[Any] = [*registry.rule_groups(settings), *rules.rule_groups(settings)]
     span = _cut(now - 3600, now, settings)
     for group in groups:
         for rule in group["rules"]:

@@ -15,14 +15,14 @@ from recording_rules import registry
 
 
 class Built:
-    """A folder with both rule sets in `rules/`; promtool tests go to `tests/`."""
+    """A folder with all rule groups in `rules/`; promtool tests go to `tests/`."""
 
     def __init__(self, folder: Path, promtool: Path) -> None:
         self.folder, self.promtool = folder, promtool
 
     def rules(self, settings: Settings) -> list[Path]:
-        groups = {"recording": registry.rule_groups(), "alerts": rule_groups(settings)}
-        return [self._write(f"rules/{name}.yml", {"groups": found}) for name, found in groups.items()]
+        groups = [*registry.rule_groups(settings), *rule_groups(settings)]
+        return [self._write(f"rules/{group['name']}.yml", {"groups": [group]}) for group in groups]
 
     def write_test(self, name: str, document: dict[str, Any]) -> Path:
         return self._write(f"tests/{name}", document)

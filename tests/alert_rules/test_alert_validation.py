@@ -15,7 +15,9 @@ from alert_rules.model import AlertGroup, Guard, Kind, Severity
 from alert_rules.rules import rule_groups
 from alert_rules.validation import AlertError, findings
 from contract.settings import Settings
-from contract.signals import AGENT_QUERIES, HTTP_REQUESTS, Rate
+from contract.signals.agents import AGENT_QUERIES
+from contract.signals.http import HTTP_REQUESTS
+from contract.signals.model import Rate
 
 DEFAULTS = Settings()
 
@@ -55,7 +57,7 @@ FAULTS = [
         {"signal": Rate("x", "X", "x", "ops", "agent_querys_total")},
         "signal: the contract has no metric or series agent_q",
     ),
-    (ERROR_RATIO, {"signal": AGENT_QUERIES}, "signal: nobody has said how to print the unit reqps"),
+    (ERROR_RATIO, {"signal": replace(AGENT_QUERIES, unit="lm")}, "signal: nobody has said how to print the unit lm"),
     (ERROR_RATIO, {"hold": "five minutes"}, "hold: 'five minutes' is not a duration"),
     (ERROR_RATIO, {"window": "20s"}, "window: 20s does not lie between two scrapes (30 s) and the retention (40d)"),
     (ERROR_RATIO, {"window": "50d"}, "window: 50d does not lie between two scrapes"),
@@ -75,7 +77,7 @@ def test_a_planted_fault_is_found(alert: Any, change: dict[str, Any], finding: s
 
 
 def test_all_faults_are_said_at_once() -> None:
-    broken = replace(ERROR_RATIO, team="nobody", description="{who}", panel="", hold="soon")
+    broken = replace(ERROR_RATIO, team="nobody", description="{who}", panel="none", hold="soon")
     also = replace(NEARLY_SPENT, summary="")
     places = [line.split(":")[0] for line in said(broken, also)]
     assert places == [

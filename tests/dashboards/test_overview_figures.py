@@ -15,6 +15,7 @@ import yaml
 
 from contract.keys import panel_id
 from contract.relations import RELATIONS, SQL_TYPES
+from contract.settings import Settings
 from dashboards.overview.health import DEGRADED, DOWN, OK, UNKNOWN
 from recording_rules import registry
 from tests.conftest import PrometheusTools
@@ -68,7 +69,7 @@ def expect(
     """Fails unless a panel's query gives these figures, by `label`, an hour after the series began."""
     panel = next(panel for panel in panels if panel["id"] == panel_id(f"overview/{name}"))
     rules = folder / "rules.yml"
-    rules.write_text(yaml.safe_dump({"groups": registry.rule_groups()}))
+    rules.write_text(yaml.safe_dump({"groups": registry.rule_groups(Settings())}))
     labels = {key: key if key.startswith("{") else f'{{{label}="{key}"}}' if label else "{}" for key in figures}
     samples = [{"labels": labels[key], "value": value} for key, value in figures.items()]
     case = {

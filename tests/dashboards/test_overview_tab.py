@@ -17,7 +17,7 @@ from contract.catalogue import series_catalogue
 from contract.keys import panel_id
 from contract.relations import RELATIONS
 from contract.settings import Settings, Thresholds
-from contract.signals import Quantile
+from contract.signals.model import Quantile
 from dashboards import catalogue
 from dashboards.overview import TAB
 from recording_rules import registry

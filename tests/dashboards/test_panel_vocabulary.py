@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from contract.settings import Settings
-from contract.signals import AGENT_ERROR_RATIO, AGENT_LATENCY, Level, equal
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
+from contract.signals.model import Level, equal
 from dashboards.lib.distributions import Heatmap, Histogram, XYChart
 from dashboards.lib.field import Link, Thresholds, at_least, at_most, lines, named, narrowing_link, tab_link
 from dashboards.lib.figures import FALL_IS_GOOD, BarGauge, Gauge, Stat

@@ -228,9 +228,9 @@ def _labels(metric: dict[str, str]) -> tuple[tuple[str, str], ...]:
 @pytest.mark.integration
 def test_recorded_series_have_a_past_on_every_level(loaded: Place, first: Filled, prometheus_tools: PrometheusTools) -> None:
     assert first.samples
-    assert len(recorded.levels()) >= 2
+    assert len(recorded.levels(SETTINGS)) >= 2
     with recorded.serving(prometheus_tools.prometheus, loaded.data) as url:
-        for level in recorded.levels():
+        for level in recorded.levels(SETTINGS):
             for name, expression in level:
                 newest = _ask(url, expression, ANCHOR)
                 # A ratio that ended for want of traffic would else be found for five more minutes.

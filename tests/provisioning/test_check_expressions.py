@@ -12,7 +12,7 @@ from provisioning.check.labels import surviving
 from recording_rules import registry
 
 OWN_RULE = {"name": "g", "rules": [{"record": "own:figure:sum", "expr": "sum by (agent) (agent_queries_in_progress)"}]}
-KNOWN = known_series([*registry.rule_groups(), OWN_RULE])
+KNOWN = known_series([*registry.rule_groups(Settings()), OWN_RULE])
 INSPECTOR = Inspector.of(Settings(), KNOWN)
 BUCKETS = "agent_query_duration_seconds_bucket"
 

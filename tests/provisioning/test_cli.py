@@ -59,7 +59,7 @@ def test_build(site: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0
     told = json.loads(done.output)
     assert all((tmp_path / "out" / name).is_file() for name in told["files"]) and len(told["files"]) > 20
-    assert "< 0.8" in (tmp_path / "out" / "prometheus" / "rules" / "alerts.yml").read_text()
+    assert "< 0.8" in (tmp_path / "out" / "prometheus" / "rules" / "conversation_alerts.yml").read_text()
 
 
 @pytest.mark.parametrize("command", ["build", "check", "doctor", "exporter", "preview"])

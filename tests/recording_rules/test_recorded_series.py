@@ -9,25 +9,22 @@ from typing import Any
 import pytest
 import yaml
 
-from contract.signals import (
-    AGENT_ERROR_RATIO,
-    AGENT_LATENCY,
-    CONVERSATIONS_ENDED,
-    HTTP_SERVER_ERROR_RATIO,
-    SUCCESS_RATIO,
-    equal,
-)
+from contract.settings import Settings
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
+from contract.signals.conversations import CONVERSATIONS_ENDED, SUCCESS_RATIO
+from contract.signals.http import HTTP_SERVER_ERROR_RATIO
+from contract.signals.model import equal
 from recording_rules import registry
 from recording_rules.model import RecordedRate, RecordedSignal
 
-RULES = [rule for group in registry.groups() for rule in group.rules]
+RULES = [rule for group in registry.fixed_groups() for rule in group.rules]
 
 
 def test_names_are_unique_and_groups_come_after_what_they_read() -> None:
     names = [rule.record for rule in RULES]
     assert len(set(names)) == len(names)
     known: set[str] = set()
-    for group in registry.groups():
+    for group in registry.fixed_groups():
         for rule in group.rules:
             reads = {
                 name
@@ -72,7 +69,7 @@ def counter(series: str, per_step: float) -> dict[str, str]:
 
 def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_tools: Any) -> None:
     """Two replicas of the exporter count once; a bound may be spelt `5` or `5.0`; what nobody counts yet is zero."""
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": registry.rule_groups()}))
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": registry.rule_groups(Settings())}))
     about, ended = 'agent="a",environment="p"', "platform_conversations_ended_total"
     buckets = [("2.0", 6), ("5", 9), ("6.8", 12), ("+Inf", 12)]
     series = [
@@ -109,7 +106,7 @@ def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_too
     document = {
         "rule_files": ["rules.yml"],
         "evaluation_interval": "15s",
-        "group_eval_order": [group["name"] for group in registry.rule_groups()],
+        "group_eval_order": [group["name"] for group in registry.rule_groups(Settings())],
         "tests": [test],
     }
     (tmp_path / "test.yml").write_text(yaml.safe_dump(document))

@@ -15,9 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from contract.catalogue import metric, series_catalogue
-from contract.labels import LABELS
 from contract.metrics import Metric, MetricType, Source
-from contract.status import FAILED
 
 
 @dataclass(frozen=True, order=True)
@@ -59,17 +57,24 @@ class Leaf:
 
     series: str
     matches: Matches = ()
+    offset: str = ""
+    """How long ago the question is about: a duration, or empty for now."""
 
     @property
     def metric(self) -> Metric:
         return series_catalogue()[self.series]
+
+    @property
+    def past(self) -> str:
+        """What is written behind a selector or range to ask about the past."""
+        return f" offset {self.offset}" if self.offset else ""
 
     def raw(self, by: tuple[str, ...], window: str, where: Matches, function: str = "rate") -> str:
         """Per-second rate (or, with `increase`, growth) over `window`, summed by `by`, from the scraped series.
 
         All replicas of our exporter export the same totals, so replicas are merged by their maximum, after the rate.
         """
-        rate = f"{function}({selector(self.series, self.matches + where)}[{window}])"
+        rate = f"{function}({selector(self.series, self.matches + where)}[{window}]{self.past})"
         if self.metric.source not in (Source.PLATFORM, Source.FOREIGN):
             rate = f"max without (instance) ({rate})"
         return aggregate("sum", by, rate)
@@ -102,6 +107,20 @@ class Signal(ABC):
         """Names of the metrics it reads."""
         return tuple(dict.fromkeys(leaf.metric.name for leaf in self.leaves))
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels that it may be grouped and filtered by: those that everything it reads carries."""
+        return frozenset.intersection(*(leaf.metric.all_labels for leaf in self.leaves))
+
+    @property
+    def source(self) -> str:
+        """Where its figures come from: platform, postgres, langfuse, exporter or foreign."""
+        return self.leaves[0].metric.source.value
+
+    def shifted(self, offset: str) -> Signal:
+        """The same question about the time `offset` ago. Raises ValueError where that makes no sense."""
+        raise ValueError(f"signal {self.key} cannot be asked about {offset} ago")
+
     @abstractmethod
     def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
         """PromQL of the signal, one series per combination of `by`."""
@@ -113,11 +132,16 @@ class Rate(Signal):
 
     metric_name: str
     matches: Matches = ()
+    offset: str = ""
 
     @property
     def leaf(self) -> Leaf:
         declared = metric(self.metric_name)
-        return Leaf(declared.name + ("_count" if declared.type is MetricType.HISTOGRAM else ""), self.matches)
+        suffix = "_count" if declared.type is MetricType.HISTOGRAM else ""
+        return Leaf(declared.name + suffix, self.matches, self.offset)
+
+    def shifted(self, offset: str) -> Rate:
+        return replace(self, offset=offset)
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -142,6 +166,9 @@ class Ratio(Signal):
     def leaves(self) -> tuple[Leaf, ...]:
         return (self.part.leaf, self.whole.leaf)
 
+    def shifted(self, offset: str) -> Ratio:
+        return replace(self, part=self.part.shifted(offset), whole=self.whole.shifted(offset))
+
     def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
         part = self.part.expression(by, window, where, resolve)
         whole = self.whole.expression(by, window, where, resolve)
@@ -155,10 +182,14 @@ class Quantile(Signal):
     metric_name: str
     quantile: float
     matches: Matches = ()
+    offset: str = ""
 
     @property
     def leaf(self) -> Leaf:
-        return Leaf(f"{self.metric_name}_bucket", self.matches)
+        return Leaf(f"{self.metric_name}_bucket", self.matches, self.offset)
+
+    def shifted(self, offset: str) -> Quantile:
+        return replace(self, offset=offset)
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -179,10 +210,14 @@ class Mean(Signal):
 
     metric_name: str
     matches: Matches = ()
+    offset: str = ""
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
-        return (Leaf(f"{self.metric_name}_sum", self.matches), Leaf(f"{self.metric_name}_count", self.matches))
+        return tuple(Leaf(f"{self.metric_name}_{suffix}", self.matches, self.offset) for suffix in ("sum", "count"))
+
+    def shifted(self, offset: str) -> Mean:
+        return replace(self, offset=offset)
 
     def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
         total, count = (resolve(leaf, by, window, where) for leaf in self.leaves)
@@ -196,13 +231,18 @@ class Level(Signal):
     metric_name: str
     matches: Matches = ()
     operator: str = "sum"
+    offset: str = ""
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
-        return (Leaf(self.metric_name, self.matches),)
+        return (Leaf(self.metric_name, self.matches, self.offset),)
+
+    def shifted(self, offset: str) -> Level:
+        return replace(self, offset=offset)
 
     def expression(self, by: tuple[str, ...] = (), window: str = "", where: Matches = (), resolve: Resolve = raw_leaf) -> str:  # noqa: ARG002
-        inner = selector(self.metric_name, self.matches + where)
+        (leaf,) = self.leaves
+        inner = selector(leaf.series, leaf.matches + where) + leaf.past
         if metric(self.metric_name).source not in (Source.PLATFORM, Source.FOREIGN):
             inner = f"max without (instance) ({inner})"
         return aggregate(self.operator, by, inner)
@@ -219,156 +259,66 @@ class Quotient(Signal):
     def leaves(self) -> tuple[Leaf, ...]:
         return self.part.leaves + self.whole.leaves
 
+    def shifted(self, offset: str) -> Quotient:
+        return replace(self, part=self.part.shifted(offset), whole=self.whole.shifted(offset))
+
     def expression(self, by: tuple[str, ...] = (), window: str = "", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
         part = self.part.expression(by, window, where, resolve)
         whole = self.whole.expression(by, window, where, resolve)
         return f"{part} / ({whole} > 0)"
 
 
-def _check(signal: Signal) -> Signal:
-    for leaf in signal.leaves:
-        for match in leaf.matches:
-            if match.label not in leaf.metric.all_labels:
-                raise ValueError(f"signal {signal.key}: {leaf.metric.name} has no label {match.label}")
-            values = LABELS[match.label].values
-            if match.operator == "=" and values and match.value not in values:
-                raise ValueError(f"signal {signal.key}: {match.label} is never {match.value}; it is one of {', '.join(values)}")
-    return signal
+@dataclass(frozen=True)
+class Change(Signal):
+    """How a signal compares with itself `back` earlier: now / then, where there was something then. 1 is no change."""
+
+    now: Signal
+    back: str
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return self.now.leaves
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
+        now, then = (signal.expression(by, window, where, resolve) for signal in (self.now, self.now.shifted(self.back)))
+        return f"{now} / ({then} > 0)"
 
 
-FAILED_STATUS = like("status", "|".join(FAILED))
+@dataclass(frozen=True)
+class Age(Signal):
+    """Seconds since the moment that a gauge holds. While the gauge is gone, its last value of `remembered` counts on."""
 
-HTTP_REQUESTS = Rate("http_requests", "Request rate", "HTTP requests answered per second", "reqps", "http_requests_total")
-HTTP_SERVER_ERRORS = Rate(
-    "http_server_errors",
-    "Server errors",
-    "HTTP answers of the 5xx class per second",
-    "reqps",
-    "http_requests_total",
-    (like("status", "5.."),),
-)
-HTTP_SERVER_ERROR_RATIO = Ratio(
-    "http_server_error_ratio",
-    "Server error share",
-    "HTTP answers of the 5xx class / HTTP answers",
-    "percentunit",
-    HTTP_SERVER_ERRORS,
-    HTTP_REQUESTS,
-)
-HTTP_LATENCY = Quantile(
-    "http_latency_p95",
-    "p95",
-    "95th percentile of the time to answer an HTTP request",
-    "s",
-    "http_request_duration_seconds",
-    0.95,
-)
+    metric_name: str
+    matches: Matches = ()
+    remembered: str = "1d"
+    offset: str = ""
 
-AGENT_QUERIES = Rate("agent_queries", "Agent queries", "Agent queries finished per second", "reqps", "agent_queries_total")
-AGENT_FAILURES = Rate(
-    "agent_failures",
-    "Failed agent queries",
-    "Agent queries that failed or timed out, per second",
-    "reqps",
-    "agent_queries_total",
-    (FAILED_STATUS,),
-)
-AGENT_ERROR_RATIO = Ratio(
-    "agent_error_ratio",
-    "Error ratio",
-    "Agent queries that failed or timed out / agent queries",
-    "percentunit",
-    AGENT_FAILURES,
-    AGENT_QUERIES,
-)
-AGENT_LATENCY = Quantile(
-    "agent_latency_p95", "p95", "95th percentile of the time from query to answer", "s", "agent_query_duration_seconds", 0.95
-)
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return (Leaf(self.metric_name, self.matches, self.offset),)
 
-AGENT_ERRORS = Rate("agent_errors", "Errors of agents", "Errors of agents per second", "ops", "agent_errors_total")
-DEPENDENCY_LATENCY = Quantile(
-    "dependency_latency_p95",
-    "p95",
-    "95th percentile of the time that a query waits for one dependency",
-    "s",
-    "agent_dependency_duration_seconds",
-    0.95,
-)
+    def shifted(self, offset: str) -> Age:
+        return replace(self, offset=offset)
 
-CONVERSATIONS_STARTED = Rate(
-    "conversations_started",
-    "Conversations started",
-    "Conversations started per second",
-    "ops",
-    "platform_conversations_started_total",
-)
-CONVERSATIONS_ENDED = Rate(
-    "conversations_ended",
-    "Conversations ended",
-    "Conversations ended with a known goal, per second",
-    "ops",
-    "platform_conversations_ended_total",
-    (like("goal", "achieved|missed"),),
-)
-CONVERSATIONS_ACHIEVED = Rate(
-    "conversations_achieved",
-    "Goals achieved",
-    "Conversations ended with the goal achieved, per second",
-    "ops",
-    "platform_conversations_ended_total",
-    (equal("goal", "achieved"),),
-)
-SUCCESS_RATIO = Ratio(
-    "success_ratio",
-    "Success rate",
-    "Ended conversations with the goal achieved / those with a known goal",
-    "percentunit",
-    CONVERSATIONS_ACHIEVED,
-    CONVERSATIONS_ENDED,
-)
+    def expression(self, by: tuple[str, ...] = (), window: str = "", where: Matches = (), resolve: Resolve = raw_leaf) -> str:  # noqa: ARG002
+        (leaf,) = self.leaves
+        newest = f"last_over_time({selector(leaf.series, leaf.matches + where)}[{self.remembered}]{leaf.past})"
+        return f"time() - {aggregate('max', by, newest)}"
 
-HANDOFFS = Rate("handoffs", "Handoffs", "Conversations handed over to a person, per second", "ops", "platform_handoffs_total")
 
-MODEL_CALLS = Rate("model_calls", "Model calls", "Model calls in the ledger per second", "ops", "langfuse_generations_total")
-MODEL_TOKENS = Rate("model_tokens", "Tokens", "Tokens of model calls per second", "ops", "langfuse_tokens_total")
-MODEL_COST = Rate("model_cost", "Model cost", "Cost of model calls, USD per second", "currencyUSD", "langfuse_cost_usd_total")
+@dataclass(frozen=True)
+class Vanished(Signal):
+    """1 for every series that was there within `remembered`, but not within the window."""
 
-BUDGET_SPENT = Level(
-    "budget_spent",
-    "Budget spent",
-    "Spent of the current month / budget",
-    "percentunit",
-    "platform_budget_spent_ratio",
-    operator="max",
-)
-BUDGET_FORECAST = Level(
-    "budget_forecast",
-    "Spend at month end",
-    "Expected spend at the end of the month",
-    "currencyUSD",
-    "platform_budget_forecast_usd",
-    operator="max",
-)
-BUDGET_LIMIT = Level(
-    "budget_limit", "Budget", "Budget of the current month", "currencyUSD", "platform_budget_limit_usd", operator="max"
-)
-BUDGET_FORECAST_RATIO = Quotient(
-    "budget_forecast_ratio",
-    "Forecast against budget",
-    "Expected spend at the end of the month / budget",
-    "percentunit",
-    BUDGET_FORECAST,
-    BUDGET_LIMIT,
-)
+    series: str
+    matches: Matches = ()
+    remembered: str = "1d"
 
-SIGNALS: dict[str, Signal] = {
-    signal.key: _check(signal)
-    for signal in (
-        HTTP_REQUESTS, HTTP_SERVER_ERRORS, HTTP_SERVER_ERROR_RATIO, HTTP_LATENCY,
-        AGENT_QUERIES, AGENT_FAILURES, AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_ERRORS, DEPENDENCY_LATENCY,
-        CONVERSATIONS_STARTED, CONVERSATIONS_ENDED, CONVERSATIONS_ACHIEVED, SUCCESS_RATIO,
-        HANDOFFS, MODEL_CALLS, MODEL_TOKENS, MODEL_COST,
-        BUDGET_SPENT, BUDGET_FORECAST, BUDGET_LIMIT, BUDGET_FORECAST_RATIO,
-    )
-}  # fmt: skip
-"""Every signal that rules and alerts use, by key."""
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return (Leaf(self.series, self.matches),)
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:  # noqa: ARG002
+        seen = selector(self.series, self.matches + where)
+        then, now = (aggregate("group", by, f"last_over_time({seen}[{span}])") for span in (self.remembered, window))
+        return f"{then} unless {now}"
