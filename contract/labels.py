@@ -41,6 +41,7 @@ def _open(name: str, help_: str, cap: int) -> Label:
 
 _ALL = (
     _open("agent", "agent name", 200),
+    _open("alertmanager", "address of an Alertmanager", 6),
     _open("api", "external interface", 40),
     _open("cache", "cache name", 10),
     _closed(
@@ -85,6 +86,7 @@ _ALL = (
     _open("guardrail", "guardrail name", 20),
     _open("handler", "route template, never a raw path", 60),
     _open("instance", "scrape target", 50),
+    _open("integration", "way in which Alertmanager delivers", 20),
     _open("job", "scrape job", 20),
     _closed(
         "kind",
@@ -112,7 +114,7 @@ _ALL = (
     _open("query", "query of the exporter", 80),
     _open("queue", "queue name", 20),
     _closed("rating", "stars of a feedback", "1", "2", "3", "4", "5"),
-    _open("reason", "why a conversation was handed over or a call repeated", 12),
+    _open("reason", "why a conversation was handed over, a call repeated or a notification not delivered", 12),
     _closed(
         "result",
         "how an attempt ended",
@@ -130,6 +132,7 @@ _ALL = (
         "empty",
     ),
     _open("role", "role of a user, or of a message's author", 12),
+    _open("rule_group", "rule file and group", 400),
     _open("scope", "what a budget covers", 60),
     _closed("sentiment", "of a feedback", "positive", "negative"),
     _closed("severity", "how bad", "info", "warning", "error", "critical"),

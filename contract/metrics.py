@@ -49,7 +49,7 @@ class Metric:
         unknown = [label for label in self.labels if label not in LABELS]
         if unknown:
             raise ValueError(f"{self.name}: labels {unknown} are not declared in contract/labels.py")
-        if (self.type is MetricType.COUNTER) != self.name.endswith("_total"):
+        if self.source is not Source.FOREIGN and (self.type is MetricType.COUNTER) != self.name.endswith("_total"):
             raise ValueError(f"{self.name}: counters end in _total, and nothing else does")
         if (self.type is MetricType.HISTOGRAM) != bool(self.buckets):
             raise ValueError(f"{self.name}: histograms have buckets, and nothing else does")
