@@ -23,6 +23,9 @@ FIRST_ROWS = 20_000
 _MOST_ROWS = 500_000
 _LEAST_ROWS = 1_000
 
+_LATER = "SET LOCAL synchronous_commit = off"
+"""Nobody waits for the disk: should the server crash at once, a chunk is lost with its cursor, and is counted anew."""
+
 Transaction = Callable[[], AbstractContextManager[Connection]]
 """Opens a transaction under limits; `Session.transaction` and `Seat.transaction` are such."""
 
@@ -46,6 +49,7 @@ def step(connection: Connection, form: Form, rows: int, minutes: str = "26 hours
     if state is None or state.backfilled:
         return None
     connection.execute(PLANNING)
+    connection.execute(_LATER)
     found = connection.execute(_bound(form, state, rows).encode()).fetchone()
     moment, key = f"r.{form.source.contract.time}", _key(form)
     below = f"r.{STAMP} IS NULL AND {_before(form, state)}"

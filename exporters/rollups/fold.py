@@ -28,37 +28,42 @@ def fold(connection: Connection, minutes: str = "26 hours") -> int | None:
     if mine is None or not mine[0]:
         return None
     connection.execute(PLANNING)
-    counted = "min(stamp::text::bigint)"  # there is no min() of an xid8 everywhere
-    parts = ["gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *)", *placing(minutes, f"{counted}, fact, labels")]
+    first = "min(stamp::text::bigint)"  # there is no min() of an xid8 everywhere
+    parts = ["gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *)", *placing(minutes, first)]
     row = connection.execute(f"WITH {', '.join(parts)} SELECT count(*) FROM gone".encode()).fetchone()
     return row[0] if row else 0
 
 
-def placing(minutes: str, order: str = "fact, labels") -> list[str]:
+def placing(minutes: str, first: str = "0") -> list[str]:
     """CTEs that add the rows of a CTE `gone`, which has the columns of `analytics.fresh`, to the totals and the tiers.
 
-    Whatever else changes the totals has to count up `analytics.folds` as well. `order` is that in which new series get their
-    numbers: the order in which they were first counted, as far as it is known.
+    Whatever else changes the totals has to count up `analytics.folds` as well. `first` is an aggregate over `gone`: new series
+    get their numbers in its order, which is that in which they were first counted, as far as it is known. Hours come first, and
+    the rest is made of them where it can be: they are far fewer than the rows.
     """
     columns = ", ".join(FIGURES)
     spread = [f"analytics.total({column}) AS {column}" for column in COUNTED]
     spread += [f"analytics.total(n) FILTER (WHERE bucket = {number}) AS {c}" for number, c in enumerate(HISTOGRAM_COLUMNS)]
     sums = ", ".join(f"analytics.total({column}) AS {column}" for column in FIGURES)
-    minute = f"SELECT series, at, {', '.join(spread)} FROM placed WHERE at >= now() - interval {quoted(minutes)} GROUP BY 1, 2"
     hour, day = "date_bin('1 hour', at, 'epoch')", "date_bin('1 day', moment, 'epoch')"
+    minute = (
+        f"SELECT series, at, {', '.join(spread)} FROM gone JOIN total USING (fact, labels)"
+        f" WHERE at >= now() - interval {quoted(minutes)} GROUP BY 1, 2"
+    )
     return [
+        f"hours AS MATERIALIZED (SELECT fact, labels, {hour} AS moment, {first} AS first, {', '.join(spread)}"
+        " FROM gone GROUP BY 1, 2, 3)",
         f"total AS (INSERT INTO analytics.totals AS t (fact, labels, {columns})"
-        f" SELECT fact, string_to_array(labels, E'\\x1f'), {', '.join(spread)} FROM gone"
-        f" GROUP BY fact, labels ORDER BY {order}"
+        f" SELECT fact, string_to_array(labels, E'\\x1f'), {sums} FROM hours"
+        " GROUP BY fact, labels ORDER BY min(first), fact, labels"
         f" ON CONFLICT (fact, labels) DO UPDATE SET {_added()}"
         " RETURNING t.series, t.fact, array_to_string(t.labels, E'\\x1f') AS labels)",
-        f"placed AS MATERIALIZED (SELECT total.series, gone.at, bucket, {', '.join(COUNTED)}"
-        " FROM gone JOIN total USING (fact, labels) WHERE gone.at IS NOT NULL)",
-        f"hours AS MATERIALIZED (SELECT series, {hour} AS moment, {', '.join(spread)} FROM placed GROUP BY 1, 2)",
+        f"placed AS MATERIALIZED (SELECT series, moment, {columns} FROM hours JOIN total USING (fact, labels)"
+        " WHERE moment IS NOT NULL)",
         f"minute AS ({_tier('rollup_minute', minute)})",
-        f"hour AS ({_tier('rollup_hour', f'SELECT series, moment, {columns} FROM hours')})",
+        f"hour AS ({_tier('rollup_hour', 'SELECT * FROM placed')})",
         "folded AS (UPDATE analytics.folds SET n = n + 1)",
-        f"day AS ({_tier('rollup_day', f'SELECT series, {day}, {sums} FROM hours GROUP BY 1, 2')})",
+        f"day AS ({_tier('rollup_day', f'SELECT series, {day}, {sums} FROM placed GROUP BY 1, 2')})",
     ]
 
 

@@ -96,7 +96,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     source = form.source
     parts = [
         *_after(form, touched),
-        *_before(form, touched),
+        *_before(form, touched, many=placing is not None),
         *touched.further,
         *_firsts(source),
         *_last_seen(source),
@@ -104,11 +104,14 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         f"amends AS ({_amends()})",
         *_written(placing),
         *_remembered(form, touched),
+        "tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked,"
+        " (SELECT count(*) FROM before WHERE final AND stays) AS corrected,"
+        " (SELECT count(*) FROM before WHERE NOT stays) AS gone)",
     ]
     also = ""
     if touched.backfilled is not None:
         time, key = touched.backfilled
-        also = f", backfill_time = {time}, backfill_key = {key}, backfill_rows = backfill_rows + (SELECT count(*) FROM after)"
+        also = f", backfill_time = {time}, backfill_key = {key}, backfill_rows = backfill_rows + tally.looked"
     if touched.truncated is not None:
         also += (
             f", rebuild_needed = rebuild_needed OR {touched.truncated},"
@@ -119,10 +122,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         "UPDATE analytics.sources AS state SET advanced_at = clock_timestamp(), "
         f"watermark = {touched.watermark}, counted = counted + tally.looked + tally.gone, "
         f"corrections = corrections + tally.corrected{also}\n"
-        "FROM (SELECT (SELECT count(*) FROM after) AS looked,"
-        " (SELECT count(*) FROM before WHERE final AND stays) AS corrected,"
-        " (SELECT count(*) FROM before WHERE NOT stays) AS gone) AS tally\n"
-        f"WHERE state.source = {quoted(source.name)} RETURNING tally.looked, tally.corrected, tally.gone"
+        f"FROM tally WHERE state.source = {quoted(source.name)} RETURNING tally.looked, tally.corrected, tally.gone"
     )
 
 
@@ -152,12 +152,15 @@ def _after(form: Form, touched: Touched) -> Iterator[str]:
     )
 
 
-def _before(form: Form, touched: Touched) -> Iterator[str]:
+def _before(form: Form, touched: Touched, many: bool) -> Iterator[str]:
+    """Images as they were counted. `many` keys are not looked up: the few that are remembered are held against them."""
     source = form.source
+    keys = f"SELECT key FROM after UNION ALL ({touched.keys})"
+    met = f"(s.key IN ({keys})) IS TRUE" if many else f"s.key = ANY (ARRAY({keys}))"
     typed = ", ".join(f"{name} {one.type}" for name, one in source.image.items())
     yield (
         f"shadow AS MATERIALIZED (SELECT s.key, o.* FROM analytics.shadows AS s, jsonb_to_record(s.image) AS o ({typed})"
-        f" WHERE s.source = {quoted(source.name)} AND s.key = ANY (ARRAY(SELECT key FROM after UNION ALL ({touched.keys}))))"
+        f" WHERE s.source = {quoted(source.name)} AND {met})"
     )
     remembered = f"SELECT key, false AS final, {form.names} FROM shadow"
     if touched.retracted is not None:
@@ -204,10 +207,7 @@ def _fact(fact: Fact, since: str | None) -> str:
     if fact.once is None:
         rows = f"images WHERE stays AND ({fact.when})"
     else:
-        rows = (
-            f"(SELECT DISTINCT ON ({fact.once}) 1::bigint AS w, * FROM after WHERE ({fact.when})"
-            f" AND ({fact.once} IN (SELECT key FROM once_{fact.name})) IS TRUE ORDER BY {fact.once}, {fact.at}) AS firsts"
-        )
+        rows = f"first_{fact.name} WHERE (once_key IN (SELECT key FROM once_{fact.name})) IS TRUE"
     return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums, bucket, rows)
 
 
@@ -221,7 +221,8 @@ def _row(fact: str, at: str, labels: Iterable[str], sums: Mapping[str, str], buc
     amounts = [f"w * ({said})::bigint" for said in sums.values()]
     amounts += ["NULL::bigint"] * (len(SUM_COLUMNS) - len(amounts))
     return (
-        f"SELECT {quoted(fact)}::text, {at}, ({joined})::text, {bucket or 'NULL::integer'}, w, {', '.join(amounts)} FROM {rows}"
+        f'SELECT {quoted(fact)}::text, {at}, ({joined})::text COLLATE "C", {bucket or "NULL::integer"}, w, {", ".join(amounts)}'
+        f" FROM {rows}"
     )
 
 
@@ -236,12 +237,16 @@ def _amends() -> str:
 
 
 def _firsts(source: Source) -> Iterator[str]:
+    """The first row of this step with each text of which only the first counts, and which of these texts are new."""
     for fact in source.facts:
         if fact.once is not None:
             yield (
+                f'first_{fact.name} AS MATERIALIZED (SELECT DISTINCT ON (1) ({fact.once}) COLLATE "C" AS once_key,'
+                f" 1::bigint AS w, after.* FROM after WHERE ({fact.when}) AND ({fact.once}) IS NOT NULL ORDER BY 1, {fact.at})"
+            )
+            yield (
                 f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key, at)"
-                f" SELECT {quoted(fact.name)}, {fact.once}, coalesce(min({fact.at}), now()) FROM after"
-                f" WHERE ({fact.when}) AND {fact.once} IS NOT NULL GROUP BY 2"
+                f" SELECT {quoted(fact.name)}, once_key, coalesce({fact.at}, now()) FROM first_{fact.name}"
                 " ORDER BY 2 ON CONFLICT DO NOTHING RETURNING key)"
             )
 
@@ -260,11 +265,13 @@ def _last_seen(source: Source) -> Iterator[str]:
         " FROM seen LEFT JOIN analytics.user_seen AS known USING (user_id))"
     )
     before = ", ".join(f"CASE WHEN {minute(at)} < {minute('greatest(at, last_at)')} THEN {at} END" for at in ("at", "last_at"))
+    # What is known already is left out before the insertion, which would lock and log the row to find that out.
     yield (
-        "noted AS (INSERT INTO analytics.user_seen AS u (user_id, last_at, earlier_at)"
-        f" SELECT user_id, greatest(at, last_at), greatest(earlier_at, known_earlier_at, {before}) FROM met ORDER BY user_id"
-        " ON CONFLICT (user_id) DO UPDATE SET last_at = excluded.last_at, earlier_at = excluded.earlier_at"
-        " WHERE (u.last_at, u.earlier_at) IS DISTINCT FROM (excluded.last_at, excluded.earlier_at))"
+        "noted AS (INSERT INTO analytics.user_seen (user_id, last_at, earlier_at)"
+        " SELECT user_id, now_last_at, now_earlier_at FROM (SELECT *, greatest(at, last_at) AS now_last_at,"
+        f" greatest(earlier_at, known_earlier_at, {before}) AS now_earlier_at FROM met) AS found"
+        " WHERE (now_last_at, now_earlier_at) IS DISTINCT FROM (last_at, known_earlier_at) ORDER BY user_id"
+        " ON CONFLICT (user_id) DO UPDATE SET last_at = excluded.last_at, earlier_at = excluded.earlier_at)"
     )
 
 

@@ -11,9 +11,15 @@ ASKER = "user"
 
 _PLACE = {"agent": text(word("a.name")), "environment": text(word("c.environment"))}
 _GOAL = "CASE WHEN r.goal_achieved THEN 'achieved' WHEN NOT r.goal_achieved THEN 'missed' ELSE 'unknown' END"
-_WEEK = "(date_trunc('week', {} AT TIME ZONE 'UTC')::date)::text"
 _ASKED = f"role = '{ASKER}' AND user_id IS NOT NULL AND {plausible('at')}"
 _AGENT_LABELS = {"agent": "agent", "environment": "environment"}
+
+
+def _week(at: str) -> str:
+    """The Monday (UTC) of the week of a time, for what users wrote: nobody asks for that of other messages."""
+    monday = f"(date_trunc('week', {at} AT TIME ZONE 'UTC')::date)::text"
+    return f"CASE WHEN r.role = '{ASKER}' AND {plausible(at)} THEN {monday} END"
+
 
 CONVERSATIONS = Source(
     "conversations",
@@ -63,7 +69,8 @@ MESSAGES = Source(
         "tokens": whole("r.tokens"),
         "at": time("r.created_at"),
         "user_id": text("r.user_id::text"),
-        "cohort": text(f"CASE WHEN {plausible('u.created_at')} THEN {_WEEK.format('u.created_at')} END"),
+        "week": text(_week("r.created_at")),
+        "cohort": text(_week("u.created_at")),
     },
     joins=(CONVERSATION, Join("users", "u", "u.id = r.user_id")),
     facts=(
@@ -78,8 +85,8 @@ MESSAGES = Source(
             "users_active_in_week",
             when=f"{_ASKED} AND cohort IS NOT NULL",
             at="at",
-            labels={"cohort": "cohort", "week": _WEEK.format("at")},
-            once=f"{_WEEK.format('at')} || ' ' || user_id",  # new ones side by side
+            labels={"cohort": "cohort", "week": "week"},
+            once="week || ' ' || user_id",  # new ones side by side
         ),
     ),
     # A message dated far into the future would hide its user until then; clocks may be five minutes apart.

@@ -24,7 +24,7 @@ AGENT_OF_CONVERSATION = Join("agents", "a", "a.id = c.agent_id")
 
 def word(column: str) -> str:
     """The value of an open label."""
-    return f"coalesce(nullif(left(translate({column}, E'\\x1f', ''), {_LONGEST}), ''), '{UNKNOWN}')"
+    return f"coalesce(nullif(left(replace({column} COLLATE \"C\", E'\\x1f', ''), {_LONGEST}), ''), '{UNKNOWN}')"
 
 
 def one_of(column: str, values: Iterable[str], other: str = OVERFLOW) -> str:
