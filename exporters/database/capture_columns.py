@@ -27,25 +27,25 @@ def is_ours(table: Table) -> bool:
 
 
 def capture_steps(
-    connection: psycopg.Connection[Any], table: Table, triggers: Sequence[Statement], repairs: Sequence[Statement] = ()
+    connection: psycopg.Connection[Any], table: Table, triggers: Sequence[Statement], repairs: Sequence[Statement] | None = None
 ) -> Iterator[Step]:
     """Column and triggers in one transaction, so that no row slips between them; then the index, without locking writers out.
 
-    `triggers` are the statements that make functions and triggers of this table; they can be run again, and are where there
-    are `repairs`: what else is to be done because somebody switched triggers off, or removed them.
+    `triggers` are the statements that make functions and triggers of this table; they can be run again, and are with
+    `repairs`: what else is to be done because somebody switched triggers off, or removed them.
     """
     text = "\n".join(statement.as_string(connection) for statement in triggers)
     mark = MARK + hashlib.sha256(text.encode()).hexdigest()[:16]
     name = sql.Identifier(*table.name)
     column = sql.Identifier(STAMP)
-    if table.stamp_mark != mark or repairs:
+    if table.stamp_mark != mark or repairs is not None:
         yield Step(
             f"capture on {table.name[0]}.{table.name[1]}",
             (
                 sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} xid8").format(name, column),
                 sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT pg_current_xact_id()").format(name, column),
                 *triggers,
-                *repairs,
+                *(repairs or ()),
                 sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(name, column, sql.Literal(mark)),
             ),
             on_platform=True,

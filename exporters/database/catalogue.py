@@ -35,6 +35,7 @@ class Table:
 
     name: Name
     kind: str
+    owner: str
     mine: bool
     row_security: bool
     columns: dict[str, str]
@@ -62,14 +63,14 @@ class Server:
 
     user: str
     may_create_roles: bool
-    may_create_schema: bool
     roles: frozenset[str]
     version: int
     may_read_statistics: bool
 
 
 _TABLES = """
-SELECT n.nspname, c.relname, c.relkind::text, pg_has_role(c.relowner, 'USAGE'), c.relrowsecurity,
+SELECT n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE'),
+       c.relrowsecurity,
        (SELECT coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}') FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        (SELECT coalesce(jsonb_agg(jsonb_build_array(ic.relname, coalesce(ia.attname, ''), i.indpred IS NOT NULL,
@@ -92,12 +93,13 @@ def tables(connection: psycopg.Connection[Any], names: Iterable[Name]) -> dict[N
     wanted = sorted(set(names))
     parameters = {"stamp": STAMP, "schemas": [schema for schema, _ in wanted], "names": [name for _, name in wanted]}
     found = {}
-    for schema, name, kind, mine, secured, columns, indexes, policies, mark, grantable in connection.execute(
+    for schema, name, kind, owner, mine, secured, columns, indexes, policies, mark, grantable in connection.execute(
         _TABLES, parameters
     ):
         table = Table(
             (schema, name),
             kind,
+            owner,
             mine,
             secured,
             columns,
@@ -113,14 +115,14 @@ def tables(connection: psycopg.Connection[Any], names: Iterable[Name]) -> dict[N
 def server(connection: psycopg.Connection[Any]) -> Server:
     """What this login may do here."""
     row = connection.execute(
-        "SELECT current_user, rolcreaterole OR rolsuper, has_database_privilege(current_database(), 'CREATE'),"
+        "SELECT current_user, rolcreaterole OR rolsuper,"
         " (SELECT array_agg(rolname::text) FROM pg_roles), current_setting('server_version_num')::int,"
         " rolsuper OR EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = 'pg_read_all_stats'::regrole"
         " AND m.member = pg_roles.oid AND m.admin_option)"
         " FROM pg_roles WHERE rolname = current_user"
     ).fetchone()
     assert row is not None
-    return Server(row[0], row[1], row[2], frozenset(row[3]), row[4], row[5])
+    return Server(row[0], row[1], frozenset(row[2]), row[3], row[4])
 
 
 _DEPENDS = """

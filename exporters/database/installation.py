@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class Captures:
     """What finding changes needs: `triggers` are the statements for each relation that is captured by snapshots, `repairs` what
-    else is to be done for those whose triggers were switched off, `statistics` tells that the advancing role has to see since
+    else is to be done for those whose triggers do not run, `statistics` tells that the advancing role has to see since
     when others' transactions run.
     """
 
@@ -122,7 +122,7 @@ def plan(
     for relation, triggers in needs.triggers.items():
         name = mapping.driving(relation)
         assert name is not None
-        steps = capture_steps(connection, known[name], triggers, needs.repairs.get(relation, ()))
+        steps = capture_steps(connection, known[name], triggers, needs.repairs.get(relation))
         work.add(known[name], steps, "its changes are found in a dearer way")
         columns.setdefault(name, set()).add(STAMP)
     for table, step in index_steps(mapping, known):
@@ -186,7 +186,8 @@ class _Work:
         for step in steps:
             name = f"{table.name[0]}.{table.name[1]}"
             if not table.mine:
-                self.requests.append(Request(f"{name} is not {self.server.user}'s; without this {otherwise}", step))
+                reason = f"{name} is {table.owner}'s, not {self.server.user}'s; without this {otherwise}"
+                self.requests.append(Request(reason, step))
             elif not self.settings.database.alter_tables:
                 self.requests.append(Request(f"alter_tables is off; without this {otherwise}", step))
             else:

@@ -84,7 +84,13 @@ def _of_relation(
     own = list(_of_columns(mapping, relation, found[driving])) if driving and not mapping.is_query(relation.name) else []
     yield from own
     if not own and (refusal := _refusal(connection, _selection(mapping, relation))):
-        yield Problem(relation.name, "", f"the database refuses it: {refusal}", "correct the query or the expressions")
+        owner = found[driving].owner if driving else "the owner of its tables"
+        user = connection.info.user
+        remedy = "correct the query or the expressions"
+        if isinstance(refusal, psycopg.errors.InsufficientPrivilege):
+            remedy = f"connect as {owner}, or let {owner} grant {user} SELECT on it, and USAGE on its schema"
+        said = refusal.diag.message_primary or " ".join(str(refusal).split())
+        yield Problem(relation.name, "", f"the database refuses it: {said}", remedy)
 
 
 def _of_columns(mapping: Mapping, relation: Relation, table: Table) -> Iterator[Problem]:
@@ -125,15 +131,15 @@ def _selection(mapping: Mapping, relation: Relation) -> sql.Composed:
     return sql.SQL("SELECT {} FROM {} AS t LIMIT 1").format(columns, mapping.table(relation.name, texts=True))
 
 
-def _refusal(connection: psycopg.Connection[Any], query: sql.Composed) -> str:
-    """What the database says against a query, in one line; "" when nothing. One row is read, for casts that fail on values."""
+def _refusal(connection: psycopg.Connection[Any], query: sql.Composed) -> psycopg.Error | None:
+    """What the database says against a query, None when nothing. One row is read, for casts that fail on values."""
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("SET LOCAL statement_timeout = '10s'")
             connection.execute(query)
     except psycopg.Error as error:
-        return error.diag.message_primary or " ".join(str(error).split())
-    return ""
+        return error
+    return None
 
 
 def _types(connection: psycopg.Connection[Any], mapping: Mapping, relation: Relation) -> dict[str, str]:

@@ -15,6 +15,7 @@ from exporters.credentials import CredentialError, secret_in
 from exporters.database.installation import MappingRefused, RolesMissing
 from exporters.database.mapping import MappingError
 from exporters.database.migrations import MigrationRefused, exists, pending
+from exporters.database.ownership import lacking
 from exporters.database.removal import RemovalRefused
 from exporters.database.roles import Role
 from exporters.database.sessions import DatabaseDown, connect, one_line
@@ -45,7 +46,7 @@ def administration(file: Path | None) -> Iterator[psycopg.Connection[Any]]:
     """A connection as administrator, in autocommit mode. What goes wrong inside ends the command in words."""
     dsn = _dsn(file)
     try:
-        with connect(dsn, "observatory-db") as connection:
+        with connect(dsn, "observatory-db") as connection, _rights_explained(connection):
             yield connection
     except DatabaseDown as problem:
         raise Unreachable(f"error: {problem}") from None
@@ -58,6 +59,27 @@ def administration(file: Path | None) -> Iterator[psycopg.Connection[Any]]:
         if isinstance(problem, psycopg.OperationalError) and problem.sqlstate is None:
             raise Unreachable(f"error: PostgreSQL: {said}") from None
         raise InputError(f"error: PostgreSQL refuses: {said}{_advice(problem)}") from None
+
+
+@contextlib.contextmanager
+def _rights_explained(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Says what the login lacks, and who has it, where the server only says that it may not."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as problem:
+        said = f"error: PostgreSQL refuses: {problem.diag.message_primary}"
+        if why := lacking(connection):
+            raise InputError(f"{said}; {why}") from None
+        raise InputError(
+            f"{said}; this login is {connection.info.user}: connect as the owner of what is named here, or let the owner"
+            " give it the right"
+        ) from None
+
+
+def owned(connection: psycopg.Connection[Any]) -> None:
+    """Raises InputError, before anything is done, when this login may not make or change schema analytics."""
+    if why := lacking(connection):
+        raise InputError(f"error: {why}")
 
 
 def installed(connection: psycopg.Connection[Any]) -> None:
@@ -75,8 +97,6 @@ def statements(problem: RolesMissing) -> str:
 
 def _advice(problem: psycopg.Error) -> str:
     match problem:
-        case psycopg.errors.InsufficientPrivilege():
-            return "; give this login the right, or let its owner run what `observatory db install --dry-run` prints"
         case psycopg.errors.ReadOnlySqlTransaction():
             return "; the server is a standby, or may not be written to: take a connection that leads to the primary"
         case psycopg.errors.LockNotAvailable():

@@ -77,13 +77,17 @@ def follows_changes(source: Source) -> bool:
 
 def captures(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> Captures:
     """What has to be installed for these."""
-    off = switched_off(connection) if _is_counting(connection) else []
     triggers: dict[str, Sequence[Statement]] = {
         decision.source.relation: trigger_statements(mapping, decision.source)
         for decision in decided
         if decision.choice.mode == "snapshot"
     }
-    repairs = {SOURCES[source].relation: [asks_for_rebuild(source)] for source in off if source in SOURCES}
+    counted = {state.source for state in states(connection)} if _is_counting(connection) else set()
+    stamped = (decision.source for decision in decided if decision.choice.mode == "snapshot")
+    repairs: dict[str, Sequence[Statement]] = {
+        SOURCES[name].relation: [asks_for_rebuild(name)] if name in counted else []
+        for name in switched_off(connection, mapping, stamped)
+    }
     return Captures(triggers, repairs, statistics=any(decision.choice.mode == "window" for decision in decided))
 
 

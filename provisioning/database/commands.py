@@ -82,12 +82,14 @@ def upgrade(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
 
 def _install(config: Path | None, dsn_file: Path | None, dry_run: bool, upgrade: bool) -> None:
     from exporters.database import migrations
-    from provisioning.database.admin import administration, passwords
+    from provisioning.database.admin import administration, owned, passwords
     from provisioning.database.installing import carry_out, prepared
 
     settings = _settings(config)
     logins = passwords(settings)
     with administration(dsn_file) as connection:
+        if not dry_run:
+            owned(connection)
         if upgrade and not migrations.exists(connection):
             raise InputError("error: nothing is installed in this database; run `observatory db install`")
         todo = prepared(connection, settings, logins)

@@ -13,6 +13,7 @@ from contract.settings import Settings
 from exporters.database.condition import Condition, condition
 from exporters.database.installation import Plan
 from exporters.database.mapping import Mapping
+from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import State, states
 from exporters.rollups.triggers import OFF, switched_off
 from provisioning.database import capturing
@@ -82,7 +83,7 @@ def status(connection: psycopg.Connection[Any], settings: Settings, plan: Callab
     assert row is not None
     sources = tuple(states(connection))
     notes = tuple(capturing.other_choices(connection, mapping, settings))
-    missing = (*_missing(found, sources, plan()), *_unseen(sources, switched_off(connection)))
+    missing = (*_missing(found, sources, plan()), *_unseen(sources, _switched_off(connection, mapping, sources)))
     return Status(row[0], found, sources, missing, notes)
 
 
@@ -101,6 +102,11 @@ def _missing(found: Condition, sources: tuple[State, ...], plan: Plan) -> list[s
             "database.user_key_file"
         )
     return sentences
+
+
+def _switched_off(connection: psycopg.Connection[Any], mapping: Mapping, sources: tuple[State, ...]) -> list[str]:
+    stamped = (SOURCES[state.source] for state in sources if state.mode == "snapshot" and state.source in SOURCES)
+    return switched_off(connection, mapping, stamped)
 
 
 def _unseen(sources: tuple[State, ...], off: list[str]) -> list[str]:

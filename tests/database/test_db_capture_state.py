@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 from database_steps import Connection, install, settings_of
 
+from contract.data_plane import Mapped
 from exporters.database.mapping import Mapping
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.triggers import MOMENTS, switched_off, trigger_statements
@@ -17,6 +19,10 @@ Observatory = Callable[..., Result]
 
 KEYED = "INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')"
 RESTORE = "ALTER TABLE app.tickets DISABLE TRIGGER ALL; {} ALTER TABLE app.tickets ENABLE TRIGGER ALL"
+
+
+def off(connection: Connection, **database: Any) -> list[str]:
+    return switched_off(connection, Mapping.of(settings_of(**database)), SOURCES.values())
 
 
 def test_the_moments_are_those_that_have_a_trigger() -> None:
@@ -41,7 +47,7 @@ def test_triggers_that_do_not_run_are_said_and_mended(platform: Connection, obse
     platform.execute(KEYED)
     assert observatory("status").exit_code == 0
     platform.execute(done.encode())
-    assert switched_off(platform) == ["tickets"]
+    assert off(platform) == ["tickets"]
     told = observatory("status")
     assert told.exit_code == 1
     assert "missing: capture on app.tickets: run `observatory db install`" in told.output
@@ -51,7 +57,7 @@ def test_triggers_that_do_not_run_are_said_and_mended(platform: Connection, obse
     mended = observatory("install")
     assert mended.exit_code == 0, mended.output
     assert "done: capture on app.tickets\n" in mended.output and "capture on app.users" not in mended.output
-    assert switched_off(platform) == []
+    assert off(platform) == []
     told = observatory("status")
     assert told.exit_code == 1 and "run `observatory db rebuild tickets`" in told.output
     assert observatory("rebuild", "tickets").exit_code == 0
@@ -68,9 +74,20 @@ def test_triggers_of_a_partition_are_looked_at_too(database: str, platform: Conn
     )
     Path("site.yaml").write_text("database: {relations: {messages: {table: app.parted}}}\n")
     assert observatory("install", "--config", "site.yaml").exit_code == 0
-    assert switched_off(platform) == []
+    parted = {"messages": Mapped(table="app.parted")}
+    assert off(platform, relations=parted) == []
     platform.execute("ALTER TABLE app.parted_1 DISABLE TRIGGER ALL")
-    assert switched_off(platform) == ["messages"]
+    assert off(platform, relations=parted) == ["messages"]
+
+
+def test_triggers_that_went_with_the_schema_are_made_again(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of())
+    platform.execute("DROP SCHEMA analytics CASCADE")
+    assert "tickets" in off(platform)
+    assert observatory("install").exit_code == 0
+    assert off(platform) == []
+    platform.execute(KEYED)
+    assert observatory("status").exit_code == 0
 
 
 def test_another_way_of_capture_is_noted_with_what_to_do(platform: Connection, observatory: Observatory) -> None:

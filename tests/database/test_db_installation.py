@@ -196,7 +196,7 @@ def test_a_mapping_that_does_not_fit_is_refused_before_anything_is_made(platform
 
 def test_roles_that_are_missing_are_named_with_the_statements(platform: Connection) -> None:
 
-    here = Server("somebody", False, True, frozenset(), 150000, False)
+    here = Server("somebody", False, frozenset(), 150000, False)
     problem = RolesMissing("somebody", list(role_steps(here, {})))
     text = "\n".join(step.as_sql(platform) for step in problem.steps)
     for role in Role:
@@ -225,7 +225,7 @@ def test_without_roles_and_the_right_to_make_them_nothing_is_begun(
     platform: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is printed then holds no password, stored or not: it is for somebody else."""
-    nobody = Server("somebody", False, True, frozenset(), 150000, False)
+    nobody = Server("somebody", False, frozenset(), 150000, False)
     monkeypatch.setattr(installation, "server", lambda _connection: nobody)
     with pytest.raises(RolesMissing) as said:
         prepared(platform, settings_of(), {"observatory_read": "correct horse"})

@@ -101,7 +101,7 @@ def test_tables_of_another_owner_are_left_to_that_owner(platform: Connection, da
         with connect(make_conninfo(database, user="plain_admin")) as other:
             todo = plan_of(other, settings_of())
             asked = "\n".join(f"{request.reason}: {request.step.as_sql(other)}" for request in todo.requests)
-        assert 'ON "app"."messages" ("created_at")' in asked and "app.messages is not plain_admin's" in asked
+        assert 'ON "app"."messages" ("created_at")' in asked and "app.messages is postgres's, not plain_admin's" in asked
         assert 'ON "app"."handoffs" TO' in asked and "plain_admin may not give rights on app.handoffs" in asked
         assert "app." not in " ".join(step.title for step in todo.after)
     finally:
