@@ -23,20 +23,30 @@ RESULTS = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 TOKENS = tuple(4.0**n for n in range(14))
 
 
-def bound_matcher(bound: float) -> str:
-    """The `le` matcher for one bucket bound, right for every spelling.
+def bound_spelling(bound: float) -> tuple[str, str]:
+    """Operator and value of the `le` matcher for one bucket bound, right for every spelling.
 
     Prometheus 2 keeps `le="5"` as scraped, Prometheus 3 rewrites it to `le="5.0"`, and from a million on Go writes an exponent:
     a whole number must match all of them.
 
-    >>> bound_matcher(5), bound_matcher(0.5), bound_matcher(4.0**10)
-    ('le=~"5|5[.]0"', 'le="0.5"', 'le=~"1048576|1048576[.]0|1[.]048576e[+]06"')
+    >>> bound_spelling(5), bound_spelling(0.5), bound_spelling(4.0**10)
+    (('=~', '5|5[.]0'), ('=', '0.5'), ('=~', '1048576|1048576[.]0|1[.]048576e[+]06'))
     """
     if bound != int(bound):
-        return f'le="{bound:g}"'
+        return "=", f"{bound:g}"
     spellings = [f"{int(bound)}", f"{int(bound)}[.]0"]
     if bound >= 1e6:
         digits = f"{int(bound)}"
         rest = digits[1:].rstrip("0")
         spellings.append(f"{digits[0]}{'[.]' * bool(rest)}{rest}e[+]{len(digits) - 1:02d}")
-    return f'le=~"{"|".join(spellings)}"'
+    return "=~", "|".join(spellings)
+
+
+def bound_matcher(bound: float) -> str:
+    """The `le` matcher for one bucket bound, as PromQL.
+
+    >>> bound_matcher(5), bound_matcher(0.5)
+    ('le=~"5|5[.]0"', 'le="0.5"')
+    """
+    operator, value = bound_spelling(bound)
+    return f'le{operator}"{value}"'

@@ -6,15 +6,30 @@ A new signal is one declaration in its module; `SIGNALS` finds it there.
 from __future__ import annotations
 
 from contract.labels import LABELS
-from contract.signals import agents, conversations, cost, http, models, sources
+from contract.signals import (
+    agents,
+    conversations,
+    cost,
+    executions,
+    http,
+    knowledge,
+    models,
+    sources,
+    stores,
+    support,
+    tools,
+    users,
+)
 from contract.signals.model import Signal
 
-MODULES = (http, agents, conversations, models, cost, sources)
+MODULES = (http, agents, tools, conversations, users, models, cost, knowledge, support, executions, stores, sources)
 
 
 def _check(signal: Signal) -> Signal:
     for leaf in signal.leaves:
         for match in leaf.matches:
+            if match.label == "le" and leaf.series.endswith("_bucket"):
+                continue
             if match.label not in leaf.metric.all_labels:
                 raise ValueError(f"signal {signal.key}: {leaf.metric.name} has no label {match.label}")
             values = LABELS[match.label].values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Rate, Ratio, equal, like
+from contract.signals.model import Level, Quantile, Rate, Ratio, equal, like
 
 CONVERSATIONS_STARTED = Rate(
     "conversations_started",
@@ -36,3 +36,26 @@ SUCCESS_RATIO = Ratio(
     CONVERSATIONS_ENDED,
 )
 HANDOFFS = Rate("handoffs", "Handoffs", "Conversations handed over to a person, per second", "ops", "platform_handoffs_total")
+CONVERSATIONS_CLOSED = Rate(
+    "conversations_closed",
+    "Conversations ended",
+    "Conversations ended per second, whatever came of them",
+    "ops",
+    "platform_conversations_ended_total",
+)
+HANDOFF_RATIO = Ratio(
+    "handoff_ratio",
+    "Handoff rate",
+    "Conversations handed over to a person / conversations ended",
+    "percentunit",
+    HANDOFFS,
+    CONVERSATIONS_CLOSED,
+)
+MESSAGES = Rate("messages", "Messages", "Messages written per second", "ops", "platform_messages_total")
+SESSIONS_STARTED = Rate(
+    "sessions_started", "Sessions begun", "Sessions begun per second", "ops", "platform_sessions_started_total"
+)
+SESSIONS_ACTIVE = Level("sessions_active", "Sessions", "Sessions that are going on", "short", "platform_sessions_active")
+SESSION_LENGTH = Quantile(
+    "session_length_p50", "Median", "Median length of a session", "s", "platform_session_duration_seconds", 0.5
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Quantile, Rate, Ratio, like
+from contract.signals.model import Level, Quantile, Rate, Ratio, like
 
 HTTP_REQUESTS = Rate("http_requests", "Request rate", "HTTP requests answered per second", "reqps", "http_requests_total")
 HTTP_SERVER_ERRORS = Rate(
@@ -28,4 +28,23 @@ HTTP_LATENCY = Quantile(
     "s",
     "http_request_duration_seconds",
     0.95,
+)
+HTTP_CLIENT_ERRORS = Rate(
+    "http_client_errors",
+    "Refused requests",
+    "HTTP answers of the 4xx class per second",
+    "reqps",
+    "http_requests_total",
+    (like("status", "4.."),),
+)
+HTTP_CLIENT_ERROR_RATIO = Ratio(
+    "http_client_error_ratio",
+    "Refused share",
+    "HTTP answers of the 4xx class / HTTP answers",
+    "percentunit",
+    HTTP_CLIENT_ERRORS,
+    HTTP_REQUESTS,
+)
+HTTP_IN_PROGRESS = Level(
+    "http_in_progress", "In progress", "HTTP requests being answered", "short", "http_requests_in_progress"
 )

@@ -13,7 +13,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from contract.buckets import bound_spelling
 from contract.catalogue import metric, series_catalogue
 from contract.metrics import Metric, MetricType, Source
 
@@ -35,6 +37,10 @@ Matches = tuple[Match, ...]
 
 def equal(label: str, value: str) -> Match:
     return Match(label, "=", value)
+
+
+def other(label: str, value: str) -> Match:
+    return Match(label, "!=", value)
 
 
 def like(label: str, pattern: str) -> Match:
@@ -128,16 +134,27 @@ class Signal(ABC):
 
 @dataclass(frozen=True)
 class Rate(Signal):
-    """Events per second of a counter, or of a histogram's count."""
+    """Events per second of a counter or of a histogram.
+
+    Of a histogram, `of="sum"` asks for what it observed per second instead (seconds of work, tokens), and `at_most` for the
+    events that were not above one of its bounds.
+    """
 
     metric_name: str
     matches: Matches = ()
     offset: str = ""
+    of: Literal["count", "sum"] = "count"
+    at_most: float | None = None
 
     @property
     def leaf(self) -> Leaf:
         declared = metric(self.metric_name)
-        suffix = "_count" if declared.type is MetricType.HISTOGRAM else ""
+        if self.at_most is not None:
+            if self.at_most not in declared.buckets:
+                raise ValueError(f"signal {self.key}: {self.at_most:g} is no bound of {declared.name}")
+            bound = Match("le", *bound_spelling(self.at_most))
+            return Leaf(f"{declared.name}_bucket", (*self.matches, bound), self.offset)
+        suffix = f"_{self.of}" if declared.type is MetricType.HISTOGRAM else ""
         return Leaf(declared.name + suffix, self.matches, self.offset)
 
     def shifted(self, offset: str) -> Rate:
@@ -250,10 +267,10 @@ class Level(Signal):
 
 @dataclass(frozen=True)
 class Quotient(Signal):
-    """One gauge divided by another, where the other is above zero; the window plays no part."""
+    """One signal divided by another, where the other is above zero: levels, or rates of different things."""
 
-    part: Level
-    whole: Level
+    part: Signal
+    whole: Signal
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -262,7 +279,7 @@ class Quotient(Signal):
     def shifted(self, offset: str) -> Quotient:
         return replace(self, part=self.part.shifted(offset), whole=self.whole.shifted(offset))
 
-    def expression(self, by: tuple[str, ...] = (), window: str = "", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
+    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
         part = self.part.expression(by, window, where, resolve)
         whole = self.whole.expression(by, window, where, resolve)
         return f"{part} / ({whole} > 0)"

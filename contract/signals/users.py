@@ -1,0 +1,50 @@
+"""Users: who logs in, and what they think of the answers."""
+
+from __future__ import annotations
+
+from contract.signals.model import Level, Rate, Ratio, equal
+
+LOGINS = Rate("logins", "Logins", "Attempts to log in per second", "ops", "auth_login_attempts_total")
+LOGIN_FAILURES = Rate(
+    "login_failures",
+    "Failed logins",
+    "Attempts to log in that failed, per second",
+    "ops",
+    "auth_login_attempts_total",
+    (equal("result", "failure"),),
+)
+LOGIN_FAILURE_RATIO = Ratio(
+    "login_failure_ratio",
+    "Failed logins",
+    "Attempts to log in that failed / attempts to log in",
+    "percentunit",
+    LOGIN_FAILURES,
+    LOGINS,
+)
+LOGGED_IN = Level("logged_in", "Logged in", "Logged-in sessions", "short", "auth_sessions_active")
+USERS_CREATED = Rate("users_created", "New users", "Users created per second", "ops", "platform_users_created_total")
+FEATURE_USES = Rate("feature_uses", "Uses", "Uses of features per second", "ops", "platform_feature_uses_total")
+FEEDBACK = Rate("feedback", "Thumbs", "Thumbs given per second", "ops", "platform_feedback_total")
+FEEDBACK_NEGATIVE = Rate(
+    "feedback_negative",
+    "Thumbs down",
+    "Thumbs down given per second",
+    "ops",
+    "platform_feedback_total",
+    (equal("sentiment", "negative"),),
+)
+FEEDBACK_NEGATIVE_RATIO = Ratio(
+    "feedback_negative_ratio",
+    "Thumbs down share",
+    "Thumbs down / thumbs given",
+    "percentunit",
+    FEEDBACK_NEGATIVE,
+    FEEDBACK,
+)
+RATINGS = Rate("ratings", "Stars", "Stars given per second", "ops", "platform_feedback_ratings_total")
+NPS = Level(
+    "nps", "Net promoter score", "Net promoter score of a window, -100 to 100", "none", "platform_nps_points", operator="max"
+)
+NPS_ANSWERS = Level(
+    "nps_answers", "Answers", "Answers to the NPS question in a window", "short", "platform_window_nps_answers", operator="max"
+)
