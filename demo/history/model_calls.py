@@ -16,7 +16,6 @@ from psycopg import sql
 from contract.settings import Settings
 from demo.history.steps import Key
 from demo.platform.registry import Number
-from exporters.business.windows import Window, windows
 from exporters.langfuse.calls import NANO
 from exporters.langfuse.cost import cost_by_scope
 from exporters.langfuse.counting import BOUNDS, CALLS, DURATIONS, FACTS, UNPRICED
@@ -25,6 +24,7 @@ from exporters.langfuse.spending import budget_samples, cost_samples, limit_samp
 from exporters.langfuse.storage import complete_since
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SUM_COLUMNS
 from exporters.snapshot import Figure, Sample
+from exporters.windows import Window, windows
 
 _HOUR = 3600
 _LONGEST = timedelta(days=31)

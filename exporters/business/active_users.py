@@ -8,10 +8,10 @@ from psycopg import sql
 
 from exporters.business.frame import Rows
 from exporters.business.raw import image
-from exporters.business.windows import Window, before
 from exporters.database.mapping import Mapping
 from exporters.rollups.sources.talk import MESSAGES
 from exporters.snapshot import Sample, sample
+from exporters.windows import Window, before
 
 ACTIVE, ACTIVE_BEFORE = "platform_users_active", "platform_users_active_before"
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from contract.catalogue import metric
 from exporters.business.expected import Expected
 from exporters.business.frame import Rows
-from exporters.business.windows import Window
 from exporters.rollups.model import Fact, Source
 from exporters.rollups.sources import SOURCES
 from exporters.snapshot import Sample, sample
+from exporters.windows import Window
 
 FACTS: dict[str, tuple[Source, Fact]] = {fact.name: (source, fact) for source in SOURCES.values() for fact in source.facts}
 

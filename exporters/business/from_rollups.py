@@ -16,7 +16,6 @@ from exporters.business.frame import DatabaseCollector
 from exporters.business.happened import Happened
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.schema import schema_problem
-from exporters.business.windows import Tier, Window, windows
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Connection
 from exporters.database.sharing import Seat
@@ -24,6 +23,7 @@ from exporters.journal import Answer, QueryFailed
 from exporters.rollups.sources.service import TICKETS
 from exporters.rollups.sources.talk import MESSAGES
 from exporters.snapshot import sample
+from exporters.windows import Tier, Window, windows
 
 assert MESSAGES.last_seen is not None
 _SEEN = MESSAGES.last_seen.fact

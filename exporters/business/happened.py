@@ -12,10 +12,10 @@ from typing import get_args
 
 from psycopg import sql
 
-from exporters.business.windows import Span, Tier, Window
 from exporters.database.sessions import Connection
 from exporters.journal import QueryFailed
 from exporters.rollups.model import SEPARATOR
+from exporters.windows import Span, Tier, Window
 
 _MOST_TRIES = 3
 

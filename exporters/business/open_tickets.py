@@ -12,9 +12,9 @@ from psycopg import sql
 
 from exporters.business.figures import Tally
 from exporters.business.frame import Rows
-from exporters.business.windows import Window
 from exporters.rollups.model import plausible
 from exporters.snapshot import Sample, sample
+from exporters.windows import Window
 
 _KINDS = {"first_response": ("responded", "response_due"), "resolution": ("resolved", "resolution_due")}
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from psycopg import sql
 
-from exporters.business.windows import Window
 from exporters.database.mapping import Mapping
 from exporters.rollups.model import Fact, Source, Stock
+from exporters.windows import Window
 
 RECENT = timedelta(hours=24)
 """How far back what has begun and not ended is looked for."""

@@ -21,7 +21,6 @@ from exporters.business.figures import FACTS, FIGURES, PAST_DUE, Figure, Tally, 
 from exporters.business.frame import DatabaseCollector
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.raw import RECENT, image, standing, tally
-from exporters.business.windows import windows
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import StatementRefused
 from exporters.database.sharing import Seat
@@ -30,6 +29,7 @@ from exporters.logs import LOG, pairs
 from exporters.rollups.model import Source, Stock
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.sources.service import TICKETS
+from exporters.windows import windows
 
 _SMALL = ("users", "tickets", "tickets_unassigned", "documents", "queue_messages")
 _RECENT = ("executions_in_progress", "sessions_active")

@@ -11,9 +11,9 @@ from psycopg import sql
 from contract.labels import WINDOWS
 from exporters.business.figures import FIGURES as WINDOW_FIGURES
 from exporters.business.figures import PAST_DUE, Tally
-from exporters.business.windows import window
 from exporters.database.sessions import Connection
 from exporters.rollups.model import FIGURES
+from exporters.windows import window
 
 MINUTE, HOUR, LONGEST_WINDOW = 60, 3600, 31 * 86400
 """Seconds."""

@@ -15,7 +15,6 @@ from contract.data_plane import Price
 from contract.metrics import Source
 from contract.settings import Settings
 from contract.values import duration_seconds
-from exporters.business.windows import windows
 from exporters.credentials import CredentialError
 from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, StatementRefused
 from exporters.database.sharing import Seat
@@ -30,6 +29,7 @@ from exporters.langfuse.spending import budget_samples, cost_samples, limit_samp
 from exporters.langfuse.usage import TOKEN_TYPES
 from exporters.rollups.sources import FACTS as ROLLUP_FACTS
 from exporters.snapshot import Sample, Snapshot, sample
+from exporters.windows import windows
 
 _STARTED, _ENDED = "conversations_started", "conversations_ended"
 _COST = FACTS[CALLS].sums.index("cost_nano")

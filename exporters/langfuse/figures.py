@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from exporters.business.windows import Window
 from exporters.database.sessions import Connection
 from exporters.langfuse.calls import MICRO, NANO
 from exporters.langfuse.counting import (
@@ -27,6 +26,7 @@ from exporters.langfuse.storage import complete_since
 from exporters.langfuse.usage import TOKEN_TYPES
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SUM_COLUMNS
 from exporters.snapshot import Figure, distribution, sample
+from exporters.windows import Window
 
 STATUSES = ("success", "error")
 MEASURES = {"calls": 1, "tokens": 1, "cost_usd": NANO}

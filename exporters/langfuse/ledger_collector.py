@@ -15,7 +15,6 @@ from typing import Any
 from contract.metrics import Source
 from contract.settings import Settings
 from contract.values import duration_seconds
-from exporters.business.windows import windows
 from exporters.credentials import CredentialError
 from exporters.database.mapping import Mapping as TableMapping
 from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, StatementRefused
@@ -34,6 +33,7 @@ from exporters.langfuse.prices import PriceList
 from exporters.langfuse.request_budget import GENERAL, METRICS
 from exporters.langfuse.storage import CALLS, SCORES, read_state
 from exporters.snapshot import Sample, Snapshot, sample
+from exporters.windows import windows
 
 _PRESENT_SECONDS, _PAST_SECONDS = 120.0, 20.0
 _RECONCILE_SECONDS = 900.0

@@ -12,7 +12,7 @@ from datetime import datetime
 import psycopg
 
 from contract.labels import WINDOWS
-from exporters.business.windows import Window, window
+from exporters.windows import Window, window
 from tests.business.figures import Figures
 
 STATUS = """CASE WHEN lower({0}) IN ('success', 'succeeded', 'ok', 'completed', 'done') THEN 'success'

@@ -11,10 +11,10 @@ import pytest
 from contract.settings import Settings
 from exporters.business import read_only
 from exporters.business.read_only import ReadOnlyCollector, missing
-from exporters.business.windows import before, window
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
+from exporters.windows import before, window
 from tests.business import plain
 from tests.business.figures import Figures, figures, of
 from tests.business.life import AGENTS, ENVIRONMENTS, Life

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.labels import WINDOWS
-from exporters.business.windows import before, window, windows
+from exporters.windows import before, window, windows
 
 NOW = datetime(2026, 3, 15, 12, 34, 56, 789, tzinfo=UTC)
 
