@@ -95,7 +95,9 @@ class RollupsCollector(DatabaseCollector):
         """Raises SourceDown with what to do when nothing can be counted into this schema."""
         with self.seat.transaction() as connection:
             problem = schema_problem(connection)
-            for source in switched_off(connection) if not problem else ():
+            known = [] if problem else read_states(connection)
+            stamped = (SOURCES[state.source] for state in known if state.mode == "snapshot" and state.source in SOURCES)
+            for source in switched_off(connection, self._mapping, stamped):
                 connection.execute(asks_for_rebuild(source))
         if problem:
             raise SourceDown(problem)

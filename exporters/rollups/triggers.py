@@ -30,14 +30,15 @@ OFF = (
 """What is wrong with a source whose triggers are not as they were made. ENABLE TRIGGER does not make them so again."""
 
 _OFF = """
-SELECT s.source FROM analytics.sources AS s JOIN pg_class AS c ON c.oid = s.driving
-WHERE s.mode = 'snapshot' AND EXISTS (
+SELECT tables.source FROM unnest(%(sources)s::text[], %(tables)s::text[]) AS tables (source, name)
+     JOIN pg_class AS c ON c.oid = to_regclass(tables.name)
+WHERE EXISTS (
     SELECT FROM unnest(%(moments)s::text[]) AS moments (moment)
-    LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = %(prefix)s || s.source || '_' || moment
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = %(prefix)s || source || '_' || moment
     WHERE t.tgenabled IS DISTINCT FROM 'A'
 ) OR EXISTS (
-    SELECT FROM pg_partition_tree(s.driving) AS part JOIN pg_trigger AS t ON t.tgrelid = part.relid
-    WHERE s.mode = 'snapshot' AND t.tgenabled = 'D' AND starts_with(t.tgname, %(prefix)s || s.source || '_')
+    SELECT FROM pg_partition_tree(c.oid) AS part JOIN pg_trigger AS t ON t.tgrelid = part.relid
+    WHERE t.tgenabled = 'D' AND starts_with(t.tgname, %(prefix)s || source || '_')
 ) ORDER BY 1
 """
 
@@ -99,10 +100,12 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
     return statements
 
 
-def switched_off(connection: Connection) -> list[str]:
-    """The sources that are captured by snapshots and whose triggers do not always run, on the table or a partition of it."""
-    rows = connection.execute(_OFF, {"moments": list(MOMENTS), "prefix": PREFIX})
-    return [source for (source,) in rows]
+def switched_off(connection: Connection, mapping: Mapping, sources: Iterable[Source]) -> list[str]:
+    """Those of the sources, all captured by snapshots, whose triggers do not always run, on the table or a partition of it."""
+    tables = {source.name: mapping.driving(source.relation) for source in sources}
+    named = {source: sql.Identifier(*table).as_string(connection) for source, table in tables.items() if table}
+    parameters = {"sources": list(named), "tables": list(named.values()), "moments": list(MOMENTS), "prefix": PREFIX}
+    return [source for (source,) in connection.execute(_OFF, parameters)]
 
 
 def asks_for_rebuild(source: str) -> sql.Composed:
