@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import accumulate
 
 import psycopg
 
 from benchmarks import data, ours, raw
 from benchmarks.measure import Bar, Measure
+from benchmarks.percentiles import Percentiles
 from benchmarks.questions import QUESTIONS, Question
 from benchmarks.raw import Answer
 from benchmarks.run import Run
-from contract.buckets import AGENT
 from exporters.snapshot import Distribution, Figure
-
-_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def measure(run: Run) -> Iterator[Measure]:
@@ -44,9 +41,10 @@ def unequal(dsn: str, now: datetime) -> list[str]:
         figures.update(_by_labels(collector.snapshot.samples(now.timestamp(), math.inf) if collector.snapshot else ()))
     lines = []
     with psycopg.connect(dsn, autocommit=True) as connection:
+        buckets = Percentiles(connection).read(now)
         for question in QUESTIONS:
             theirs, _ = raw.ask(connection, question, now)
-            given = percentiles(connection, question, now) if not question.metric else _given(question, figures)
+            given = _given(question, figures) if question.metric else buckets[question.name]
             lines += [f"{question.name}: {difference}" for difference in _differences(theirs, given)[:1]]
     return lines
 
@@ -98,21 +96,3 @@ def _same(theirs: tuple[object, ...], given: tuple[object, ...]) -> bool:
         math.isclose(float(str(a)), float(str(b)), rel_tol=0.0 if isinstance(a, int) else 1e-9)
         for a, b in zip(theirs, given, strict=True)
     )
-
-
-def percentiles(connection: psycopg.Connection, question: Question, now: datetime) -> Answer:
-    """The bucket in which each percentile lies, from the roll-ups by minute."""
-    minute = now.astimezone(UTC).replace(second=0, microsecond=0)
-    counts = ", ".join(f"coalesce(sum(h{n}), 0)::bigint" for n in range(len(AGENT) + 1))
-    rows = connection.execute(
-        f"SELECT labels[1], ARRAY[{counts}] FROM analytics.minutes WHERE fact = 'executions_ended'"  # noqa: S608
-        " AND labels[5] <> '' AND bucket >= %(now)s::timestamptz - %(length)s::interval AND bucket <= %(now)s GROUP BY 1",
-        {"now": minute, "length": dict(question.fixed)["window"]},
-    ).fetchall()
-    return {(agent,): tuple(_bucket(counts, share) for share in _SHARES.values()) for agent, counts in rows}
-
-
-def _bucket(counts: list[int], share: float) -> int:
-    """The first bucket up to which at least `share` of all lie."""
-    wanted = math.ceil(share * sum(counts) - 1e-9)
-    return next(place for place, total in enumerate(accumulate(counts)) if total >= wanted)

@@ -11,16 +11,15 @@ from datetime import UTC, datetime
 import psycopg
 
 from benchmarks import data, ours, raw
-from benchmarks.answers import percentiles
 from benchmarks.measure import Bar, Measure, median, percentile
 from benchmarks.peer import NAME, query_exporter
+from benchmarks.percentiles import Percentiles
 from benchmarks.questions import QUESTIONS
 from benchmarks.run import Run
 from benchmarks.waiting import waited
 from exporters.scheduler import Collector
 
 _WARM = 5
-_PERCENTILES = [question for question in QUESTIONS if not question.metric]
 
 
 @dataclass
@@ -95,9 +94,10 @@ def _peer(run: Run, dsn: str) -> list[float]:
 def _ours(run: Run, dsn: str, size: _Size) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection, ours.counting(dsn) as counting:
         collectors = ours.collectors(dsn, ("rollups", "postgres"))
+        percentiles = Percentiles(connection)
         for cycle in range(_WARM + run.scale.cycles):
             raw.arrive(connection, run.scale.arrivals, cycle, datetime.now(UTC))
-            taken, wall, wal = _cycle(connection, collectors)
+            taken, wall, wal = _cycle(connection, collectors, percentiles)
             if cycle >= _WARM:
                 size.busy.append(taken)
                 size.wall.append(wall)
@@ -107,7 +107,7 @@ def _ours(run: Run, dsn: str, size: _Size) -> None:
                     counting.fold()
                 size.fold.append(clock.ms)
         for _ in range(run.scale.cycles):
-            size.idle.append(_cycle(connection, collectors)[0])
+            size.idle.append(_cycle(connection, collectors, percentiles)[0])
         sizes = connection.execute(
             "SELECT sum(pg_total_relation_size(relid)) FILTER (WHERE schemaname = 'analytics')::float8"
             " / sum(pg_total_relation_size(relid)) FILTER (WHERE schemaname = 'app')::float8 FROM pg_stat_user_tables"
@@ -117,7 +117,9 @@ def _ours(run: Run, dsn: str, size: _Size) -> None:
             collector.close()
 
 
-def _cycle(connection: psycopg.Connection, collectors: Sequence[Collector]) -> tuple[float, float, float]:
+def _cycle(
+    connection: psycopg.Connection, collectors: Sequence[Collector], percentiles: Percentiles
+) -> tuple[float, float, float]:
     """One cycle: milliseconds of waiting for PostgreSQL and of everything, and bytes of WAL that it made."""
     now = datetime.now(UTC)
     before = _wal(connection)
@@ -125,8 +127,7 @@ def _cycle(connection: psycopg.Connection, collectors: Sequence[Collector]) -> t
     with waited() as clock:
         for collector in collectors:
             collector.collect(now.timestamp())
-        for question in _PERCENTILES:
-            percentiles(connection, question, now)
+        percentiles.read(now)
     wall = (time.perf_counter() - began) * 1e3
     return clock.ms, wall, _wal(connection) - before
 

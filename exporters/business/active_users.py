@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
-from exporters.business.frame import Rows
 from exporters.business.raw import image
 from exporters.database.mapping import Mapping
+from exporters.database.sessions import Rows
 from exporters.rollups.sources.talk import MESSAGES
 from exporters.snapshot import Sample, sample
 from exporters.windows import Window, before

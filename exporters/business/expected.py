@@ -15,7 +15,7 @@ from contract.definitions import DOCUMENT_STATUSES, TICKET_STATUSES
 from contract.labels import LABELS
 from contract.metrics import Metric
 from contract.status import STATUSES
-from exporters.business.frame import Rows
+from exporters.database.sessions import Rows
 from exporters.rollups.model import Stock
 from exporters.snapshot import Sample, sample
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from contract.catalogue import metric
 from exporters.business.expected import Expected
-from exporters.business.frame import Rows
+from exporters.database.sessions import Rows
 from exporters.rollups.model import Fact, Source
 from exporters.rollups.sources import SOURCES
 from exporters.snapshot import Sample, sample

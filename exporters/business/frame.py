@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from itertools import zip_longest
+
+from psycopg import sql
 
 from contract.metrics import Source
 from contract.relations import RELATIONS
@@ -14,21 +18,27 @@ from contract.settings import Settings
 from contract.values import duration_seconds
 from exporters.credentials import CredentialError
 from exporters.database.mapping import Mapping
-from exporters.database.sessions import CONNECT_SECONDS, Connection, DatabaseDown, StatementRefused
+from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, Rows, StatementRefused
 from exporters.database.sharing import Seat
 from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
 from exporters.snapshot import Sample, Snapshot
-
-Rows = Sequence[tuple[Any, ...]]
 
 _CYCLE_TIMEOUTS = 3
 """A run may take this many query timeouts; what is left then waits for the next run."""
 
 
-_MISSING_SCHEMAS = """
-SELECT schema, current_database() FROM unnest(%(schemas)s::text[]) AS schema
+_MISSING_SCHEMAS = sql.SQL("""
+SELECT schema, current_database() FROM unnest({schemas}::text[]) AS schema
 WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = schema)
-"""
+""")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A statement, and what its rows answer."""
+
+    statement: sql.Composable | str
+    answer: Callable[[Rows], Answer]
 
 
 class DatabaseCollector(ABC):
@@ -98,27 +108,21 @@ class DatabaseCollector(ABC):
         self._asked.append(self.journal.ask(query, now, answer))
         return self._asked[-1]
 
-    def ask_together(self, now: float, questions: dict[str, Callable[[Connection], Answer]], late: bool = False) -> None:
-        """Asks several queries in one transaction. When one of them fails, each is asked in a transaction of its own."""
-        answers: dict[str, Answer] = {}
-        try:
-            with self.seat.transaction() as connection:
-                for name, question in questions.items():
-                    answers[name] = question(connection)
-        except (StatementRefused, QueryFailed):
-            answers = {}
-        for name, question in questions.items():
-            known = answers.get(name)
-            self.ask(name, now, partial(self._alone, question) if known is None else partial(_given, known), late)
+    def ask_together(self, now: float, questions: dict[str, Question], known: Sequence[Rows] = (), late: bool = False) -> None:
+        """Asks several questions in one round trip, unless their rows are `known`. If that fails, each is asked by itself."""
+        if not known:
+            with contextlib.suppress(StatementRefused):
+                known = self.seat.answers([question.statement for question in questions.values()])
+        for (name, question), rows in zip_longest(questions.items(), known):
+            self.ask(name, now, partial(self._answered, question, rows), late)
 
-    def _alone(self, question: Callable[[Connection], Answer]) -> Answer:
-        with self.seat.transaction() as connection:
-            return question(connection)
+    def _answered(self, question: Question, rows: Rows | None) -> Answer:
+        return question.answer(self.seat.rows(question.statement) if rows is None else rows)
 
     def explanation(self) -> str:
         """A likely reason why no query was answered, or "": the platform's schema is not there, so it is another database."""
         try:
-            rows = self.seat.rows(_MISSING_SCHEMAS, {"schemas": self._schemas})
+            rows = self.seat.rows(_MISSING_SCHEMAS.format(schemas=self._schemas))
         except StatementRefused:
             return ""
         missing = ", ".join(schema for schema, _ in rows)
@@ -132,7 +136,3 @@ class DatabaseCollector(ABC):
 
     def close(self) -> None:
         self.seat.close()
-
-
-def _given(answer: Answer) -> Answer:
-    return answer

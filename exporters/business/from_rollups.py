@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -12,12 +12,12 @@ from contract.settings import Settings
 from exporters.business import open_tickets
 from exporters.business.active_users import ACTIVE, ACTIVE_BEFORE, COMPARED
 from exporters.business.figures import FIGURES, PAST_DUE, Figure, Tally, samples
-from exporters.business.frame import DatabaseCollector
+from exporters.business.frame import DatabaseCollector, Question
 from exporters.business.happened import Happened
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.schema import schema_problem
 from exporters.database.mapping import Mapping
-from exporters.database.sessions import Connection
+from exporters.database.sessions import Rows
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed
 from exporters.rollups.sources.service import TICKETS
@@ -31,11 +31,13 @@ _SEEN = MESSAGES.last_seen.fact
 _FIGURES = {figure.metric.removeprefix("platform_"): figure for figure in FIGURES}
 _TIERS: dict[Tier, str] = {"minute": "minutes", "hour": "hours", "day": "days"}
 
+_ACTIVE, _ACTIVE_BEFORE, _OLDEST = "users_active", "users_active_before", "tickets_oldest_open"
+
 YIELDS: dict[str, tuple[str, ...]] = {
     **{name: (figure.metric,) for name, figure in _FIGURES.items()},
-    "users_active": (ACTIVE,),
-    "users_active_before": (ACTIVE_BEFORE,),
-    "tickets_oldest_open": ("platform_ticket_oldest_open_age_seconds",),
+    _ACTIVE: (ACTIVE,),
+    _ACTIVE_BEFORE: (ACTIVE_BEFORE,),
+    _OLDEST: open_tickets.YIELDS,
     "rollup_open_rows": ("platform_rollup_open_rows",),
 }
 """The metrics that each query gives."""
@@ -50,9 +52,10 @@ _OPEN_ROWS = "SELECT source, count(key) FROM analytics.sources LEFT JOIN analyti
 
 
 def open_ticket_rows() -> sql.Composed:
-    """The open tickets as they were counted, with the columns of their image."""
+    """The open tickets as they were counted, with the columns of their image that are asked for."""
     typed = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column.type)) for name, column in TICKETS.image.items()
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(TICKETS.image[name].type))
+        for name in ("open", *open_tickets.COLUMNS)
     )
     return sql.SQL(
         "SELECT ticket.* FROM analytics.shadows AS s, jsonb_to_record(s.image) AS ticket ({})"
@@ -84,21 +87,16 @@ class FiguresCollector(DatabaseCollector):
         }
         facts = frozenset(fact for figure in self._figures.values() for fact in figure.facts)
         self._happened = Happened([*sorted(facts - {PAST_DUE}), _SEEN])
-        self._questions: dict[str, Callable[[Connection], Answer]] = {"counts": self._count}
-        if PAST_DUE in facts:
-            self._questions["past_due"] = self._count_past_due
-        if not mapping.is_absent("tickets"):
-            self._questions["tickets_oldest_open"] = self._oldest_open
-        if not mapping.is_absent("messages"):
-            self._questions["users_active"] = self._users_active
-            self._questions["users_active_before"] = self._users_active_before
-        queries = [AGENTS, VERSIONS, "rollup_open_rows", *self._figures, *self._questions]
+        self._has_tickets, self._has_messages = (not mapping.is_absent(name) for name in ("tickets", "messages"))
+        asked = ["counts", *[_OLDEST] * self._has_tickets, *[_ACTIVE, _ACTIVE_BEFORE] * self._has_messages]
+        queries = [AGENTS, VERSIONS, "rollup_open_rows", *self._figures, *asked]
         super().__init__("postgres", settings.exporter.intervals.business, settings, seat, queries, mapping)
-        self.seldom = frozenset({AGENTS, VERSIONS, "rollup_open_rows"})
+        self.seldom = frozenset({AGENTS, VERSIONS, "rollup_open_rows", _ACTIVE_BEFORE})
         self._names = Names(mapping, settings.environments)
         self._named = float("-inf")
         self._now = datetime.fromtimestamp(0, UTC)
         self._windows = windows(self._now)
+        self._compared: tuple[Window, ...] = ()
         self._tallies: dict[str, Tally] = {}
 
     def ask_all(self, now: float) -> None:
@@ -109,31 +107,36 @@ class FiguresCollector(DatabaseCollector):
             self._named = now
             self._names.ask(self, now)
             self.ask("rollup_open_rows", now, self._open_rows)
-        self.ask_together(now, self._questions)
+        self.ask_together(now, self._questions())
+        if self._has_messages:
+            self.ask(_ACTIVE, now, self._users_active)
         for name, figure in self._figures.items():
             self.ask(name, now, partial(self._figure, figure), late=True)
 
-    def _count(self, connection: Connection) -> Answer:
-        found = self._happened.read(connection, self._windows)
+    def _questions(self) -> dict[str, Question]:
+        asked = {"counts": Question(self._happened.question, self._count)}
+        if self._has_tickets:
+            asked[_OLDEST] = Question(open_tickets.question(open_ticket_rows(), self._windows, self._now), self._open_tickets)
+        if self._has_messages and self._windows != self._compared:
+            asked[_ACTIVE_BEFORE] = Question(active_before(self._windows), self._users_active_before)
+        return asked
+
+    def _count(self, rows: Rows) -> Answer:
+        found = self._happened.counts(rows, self._windows, self.seat.answers)
         self._tallies |= found
         return Answer((), sum(map(len, found.values())))
 
-    def _count_past_due(self, connection: Connection) -> Answer:
-        rows = connection.execute(open_tickets.past_due(open_ticket_rows(), self._windows, self._now)).fetchall()
-        self._tallies[PAST_DUE] = open_tickets.past_due_tally(rows, self._windows)
-        return Answer((), len(rows))
+    def _open_tickets(self, rows: Rows) -> Answer:
+        self._tallies[PAST_DUE] = open_tickets.past_due(rows, self._windows)
+        return Answer((*open_tickets.ages(rows), *open_tickets.deadlines(rows)), len(rows))
 
-    def _oldest_open(self, connection: Connection) -> Answer:
-        rows = connection.execute(open_tickets.oldest_open(open_ticket_rows(), self._now)).fetchall()
-        return Answer(tuple(open_tickets.ages(rows)), len(rows))
-
-    def _users_active(self, _: Connection) -> Answer:
+    def _users_active(self) -> Answer:
         seen = self._tally(_SEEN).get((), {})
         return Answer(tuple(sample(ACTIVE, window.name, value=seen.get(window.name, 0)) for window in self._windows), 1)
 
-    def _users_active_before(self, connection: Connection) -> Answer:
+    def _users_active_before(self, rows: Rows) -> Answer:
         """As it was noted when those windows ended; nothing before counting has gone on for that long."""
-        rows = connection.execute(active_before(self._windows)).fetchall()
+        self._compared = self._windows
         return Answer(tuple(sample(ACTIVE_BEFORE, name, value=count) for name, count in rows), len(rows))
 
     def _figure(self, figure: Figure) -> Answer:

@@ -6,13 +6,13 @@ rows, which are added on every reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
 from psycopg import sql
 
-from exporters.database.sessions import Connection
+from exporters.database.sessions import Rows
 from exporters.journal import QueryFailed
 from exporters.rollups.model import SEPARATOR
 from exporters.windows import Span, Tier, Window
@@ -79,10 +79,10 @@ def _within(span: Span) -> sql.Composed:
     return sql.SQL("(bucket >= {} AND bucket < {})").format(span.start, span.end)
 
 
-_FRESH = """
-SELECT fact, labels, at, sum(n)::bigint FROM analytics.fresh WHERE fact = ANY (%s) AND at IS NOT NULL GROUP BY fact, labels, at
+_FRESH = sql.SQL("""
+SELECT fact, labels, at, sum(n)::bigint FROM analytics.fresh WHERE fact = ANY ({}) AND at IS NOT NULL GROUP BY fact, labels, at
 UNION ALL SELECT NULL, NULL, NULL, n FROM analytics.folds
-"""
+""")
 
 
 @dataclass(frozen=True)
@@ -100,42 +100,42 @@ class Happened:
     def __init__(self, facts: Sequence[str]) -> None:
         self._facts = tuple(facts)
         self._folded: _Folded | None = None
+        self.question = _FRESH.format(list(self._facts))
+        """What was counted since the last fold; the rows are for `counts`."""
 
-    def read(self, connection: Connection, windows: tuple[Window, ...]) -> Tallies:
-        """What was counted up to now, in a transaction of the caller in which each statement sees what is committed.
+    def counts(self, fresh: Rows, windows: tuple[Window, ...], ask: Callable[[list[sql.Composed]], list[Rows]]) -> Tallies:
+        """What was counted up to now. `ask` gives the rows of several statements, each of which sees what is committed then.
 
         Raises QueryFailed when it cannot be told.
         """
         for _ in range(_MOST_TRIES):
-            fresh = connection.execute(_FRESH, (list(self._facts),)).fetchall()
             (folds,) = (row[3] for row in fresh if row[0] is None)
             if self._folded is not None and (self._folded.folds, self._folded.windows) == (folds, windows):
-                break
-            self._folded = self._read_folded(connection, windows)
-            if self._folded.folds == folds:
-                break  # nothing was folded between the two questions
-        else:
-            raise QueryFailed("folded again and again while it was read")
-        found = {
-            fact: {labels: dict(counts) for labels, counts in cells.items()} for fact, cells in self._folded.tallies.items()
-        }
-        for fact, labels, at, count in fresh:
-            if fact is not None:
-                cell = found[fact].setdefault(_labels(labels), dict.fromkeys((window.name for window in windows), 0))
-                for window in windows:
-                    cell[window.name] += count * (window.start <= at < window.end)
-        return found
+                return self._with(fresh, self._folded)
+            folded, fresh = ask([question(windows, self._facts), self.question])
+            self._folded = self._tallied(folded, windows)
+        raise QueryFailed("folded again and again while it was read")
 
-    def _read_folded(self, connection: Connection, windows: tuple[Window, ...]) -> _Folded:
+    def _tallied(self, rows: Rows, windows: tuple[Window, ...]) -> _Folded:
         tallies: Tallies = {fact: {} for fact in self._facts}
         folds = 0
         names = [window.name for window in windows]
-        for fact, labels, *counts in connection.execute(question(windows, self._facts)).fetchall():
+        for fact, labels, *counts in rows:
             if fact is None:
                 folds = counts[0]
             else:
                 tallies[fact][tuple(labels)] = dict(zip(names, counts, strict=True))
         return _Folded(folds, windows, tallies)
+
+    def _with(self, fresh: Rows, folded: _Folded) -> Tallies:
+        """What was folded, and what was not folded yet."""
+        found = {fact: {labels: dict(counts) for labels, counts in cells.items()} for fact, cells in folded.tallies.items()}
+        for fact, labels, at, count in fresh:
+            if fact is not None:
+                cell = found[fact].setdefault(_labels(labels), dict.fromkeys((window.name for window in folded.windows), 0))
+                for window in folded.windows:
+                    cell[window.name] += count * (window.start <= at < window.end)
+        return found
 
 
 def _labels(joined: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from exporters.business.frame import DatabaseCollector
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.raw import RECENT, image, standing, tally
 from exporters.database.mapping import Mapping
-from exporters.database.sessions import StatementRefused
+from exporters.database.sessions import Rows, StatementRefused
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed
 from exporters.logs import LOG, pairs
@@ -43,7 +43,7 @@ YIELDS: dict[str, tuple[str, ...]] = {
     **{name: (figure.metric,) for name, figure in _FIGURES.items()},
     **{name: tuple(wanted.metric for wanted in _STOCKS[name][1].yields) for name in (*_SMALL, *_RECENT)},
     _ACTIVE: (active_users.ACTIVE, active_users.ACTIVE_BEFORE),
-    _OLDEST: ("platform_ticket_oldest_open_age_seconds",),
+    _OLDEST: open_tickets.YIELDS,
 }
 """The metrics that each query gives."""
 
@@ -116,8 +116,7 @@ class ReadOnlyCollector(DatabaseCollector):
 
     def _ask_tally(self, fact: str) -> Tally:
         if fact == PAST_DUE:
-            rows = self.seat.rows(open_tickets.past_due(self._open_tickets(), self._windows, self._now))
-            return open_tickets.past_due_tally(rows, self._windows)
+            return open_tickets.past_due(self._open_tickets(), self._windows)
         source, declared = FACTS[fact]
         rows = self.seat.rows(tally(source, declared, self._windows, self._mapping))
         return by_labels(rows, len(declared.labels), self._windows)
@@ -132,8 +131,9 @@ class ReadOnlyCollector(DatabaseCollector):
         return Answer(tuple(active_users.samples(rows, self._windows)), len(rows))
 
     def _oldest_open(self) -> Answer:
-        rows = self.seat.rows(open_tickets.oldest_open(self._open_tickets(), self._now))
-        return Answer(tuple(open_tickets.ages(rows)), len(rows))
+        rows = self._open_tickets()
+        return Answer((*open_tickets.ages(rows), *open_tickets.deadlines(rows)), len(rows))
 
-    def _open_tickets(self) -> sql.Composable:
-        return sql.SQL("SELECT * FROM ({}) AS image WHERE open").format(image(TICKETS, self._mapping))
+    def _open_tickets(self) -> Rows:
+        tickets = sql.SQL("SELECT * FROM ({}) AS image WHERE open").format(image(TICKETS, self._mapping))
+        return self.seat.rows(open_tickets.question(tickets, self._windows, self._now))

@@ -6,28 +6,27 @@ replica of the exporter does this, each for all, and all publish the same totals
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from contract.settings import Settings
 from exporters.business import counted, states
-from exporters.business.frame import DatabaseCollector
+from exporters.business.frame import DatabaseCollector, Question
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.newest import Newest
 from exporters.business.schema import schema_problem
 from exporters.business.upkeep import JOBS, Upkeep
 from exporters.database.mapping import Mapping
-from exporters.database.sessions import Connection, StatementRefused
+from exporters.database.sessions import Rows, StatementRefused
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed, SourceDown
-from exporters.rollups import origin
-from exporters.rollups.advance import Step, advance, advance_all, news
+from exporters.rollups import origin, planned
+from exporters.rollups.advance import Step, advance, news
 from exporters.rollups.forms import form
 from exporters.rollups.read import Totals
 from exporters.rollups.sources import SOURCES
-from exporters.rollups.state import State
-from exporters.rollups.state import states as read_states
+from exporters.rollups.state import STATES, State
 from exporters.rollups.statement import Form
 from exporters.rollups.triggers import asks_for_rebuild, switched_off
 
@@ -37,7 +36,7 @@ _LONGEST_ADVANCE = 600.0
 """Seconds. After a long pause there is much to count at once: the limit of a step doubles up to this until it is enough."""
 
 _TIMED_OUT = "57014"
-_HALTED = "SELECT source, problem FROM analytics.sources WHERE halted"
+_NOTHING = "SELECT WHERE false"
 
 YIELDS: dict[str, tuple[str, ...]] = {"totals": counted.YIELDS, "states": states.YIELDS}
 """The metrics that each query gives."""
@@ -45,10 +44,12 @@ YIELDS: dict[str, tuple[str, ...]] = {"totals": counted.YIELDS, "states": states
 
 @dataclass(frozen=True)
 class _Round:
-    """Steps that were taken together, and the sources that have something to count and are left to a step of their own."""
+    """Steps that were taken together; the sources that have something to count and are left to a step of their own; and what
+    was asked behind the steps: the rows of `Totals.question` and of the states."""
 
     steps: dict[str, Step]
     left: Collection[str]
+    found: Sequence[Rows]
 
 
 class RollupsCollector(DatabaseCollector):
@@ -64,7 +65,6 @@ class RollupsCollector(DatabaseCollector):
         self._upkeep = Upkeep(settings, mapping, seat, self.interval, user_key)
         self._names = Names(mapping, settings.environments)
         self._newest, self._totals = Newest(self.max_age), Totals()
-        self._read_over: Connection | None = None
         self._forms: dict[str, Form] = {}
         self._limits: dict[str, float] = {}
         self._looked_at: dict[str, float] = {}
@@ -87,20 +87,26 @@ class RollupsCollector(DatabaseCollector):
         for name in sorted(self._sources, key=self._failed.__contains__):  # who had trouble, and may take long, is last
             well = self.ask(_step(name), now, partial(self._advance, name, round_, now))
             (self._failed.discard if well else self._failed.add)(name)
-        for job, run in self._upkeep.due(now, list(self._states.values()), self._forms).items():
+        jobs = self._upkeep.due(now, list(self._states.values()), self._forms)
+        for job, run in jobs.items():
             self.ask(job, now, run, late=True)
-        self.ask_together(now, {"totals": partial(self._read_totals, now), "states": self._read_states}, late=True)
+        questions = {
+            "totals": Question(self._totals.question(), partial(self._read_totals, now)),
+            "states": Question(STATES, self._read_states),
+        }
+        still_true = round_.found if round_ is not None and not round_.left and not jobs else ()
+        self.ask_together(now, questions, still_true, late=True)
 
     def _check(self, now: float) -> None:
         """Raises SourceDown with what to do when nothing can be counted into this schema."""
         with self.seat.transaction() as connection:
             problem = schema_problem(connection)
-            known = [] if problem else read_states(connection)
-            stamped = (SOURCES[state.source] for state in known if state.mode == "snapshot" and state.source in SOURCES)
+            if problem:
+                raise SourceDown(problem)
+            self._note_states(connection.execute(STATES).fetchall())
+            stamped = (SOURCES[name] for name, state in self._states.items() if state.mode == "snapshot" and name in SOURCES)
             for source in switched_off(connection, self._mapping, stamped):
                 connection.execute(asks_for_rebuild(source))
-        if problem:
-            raise SourceDown(problem)
         self._checked = now
 
     def _make_forms(self) -> None:
@@ -117,25 +123,36 @@ class RollupsCollector(DatabaseCollector):
         """One step of all sources that can take it together; None when one of them fails, so each is tried by itself."""
         self._unchecked = {}
         try:
-            with self.seat.transaction() as connection:
-                self._read_standing(connection)
-                self._halted |= origin.check(connection, self._forms)
-                ready = {name: one for name, one in self._forms.items() if name in self._states and name not in self._halted}
-                steps = advance_all(connection, ready)
-                left = {name: one for name, one in ready.items() if name not in steps}
-                return _Round(steps, frozenset(news(connection, left) if left else ()))
+            check = origin.question(self._forms, self._states.values())
+            steps = planned.question(one for one in self._forms.values() if one.planned)
+            # Totals are read behind the commit: who writes in a transaction finds the same rows new once more in the next.
+            _, counts, *found = self.seat.answers([check or _NOTHING, steps or _NOTHING], [self._totals.question(), STATES])
+            self._note_states(found[1])
+            taken = {source: Step(source, *rows) for source, *rows in counts}
+            left = {
+                name: one
+                for name, one in self._forms.items()
+                if name in self._states and name not in self._halted and name not in taken
+            }
+            return _Round(taken, self._news(left), found)
         except StatementRefused:
+            self._upkeep.users_changed = True  # perhaps they were counted, and what failed came behind
             return None
 
-    def _read_standing(self, connection: Connection) -> None:
-        self._states = {state.source: state for state in read_states(connection)}
-        self._halted = dict(connection.execute(_HALTED).fetchall())
+    def _news(self, left: dict[str, Form]) -> Collection[str]:
+        if not left:
+            return ()
+        with self.seat.transaction() as connection:
+            return frozenset(news(connection, left))
+
+    def _note_states(self, rows: Rows) -> None:
+        self._states = {state.source: state for state in (State(*row) for row in rows)}
+        self._halted = {name: state.problem or "" for name, state in self._states.items() if state.halted}
 
     def _look_around(self) -> None:
         """Sources that are not what they were are halted. What cannot be told apart from that is not counted either."""
         try:
-            with self.seat.transaction() as connection:
-                self._read_standing(connection)
+            self._note_states(self.seat.rows(STATES))
         except StatementRefused:
             self._checked = float("-inf")  # whatever it is, the next run says what to do
             raise
@@ -179,16 +196,17 @@ class RollupsCollector(DatabaseCollector):
         self._limits.pop(name, None)
         return step
 
-    def _read_totals(self, now: float, connection: Connection) -> Answer:
-        if connection is not self._read_over:  # perhaps another server: what was kept means nothing there
-            self._totals, self._read_over = Totals(), connection
-        cells = self._totals.read(connection)
+    def _read_totals(self, now: float, rows: Rows) -> Answer:
+        cells = self._totals.added(rows)
+        if cells is None:
+            with self.seat.transaction() as connection:
+                cells = self._totals.read(connection)
         found = self._newest.of(tuple(counted.figures(cells, self._names.expected)), now)
         return Answer(found, len(cells), in_order=True)
 
-    def _read_states(self, connection: Connection) -> Answer:
-        found = read_states(connection)
-        return Answer(tuple(states.samples(found, self._looked_at)), len(found))
+    def _read_states(self, rows: Rows) -> Answer:
+        self._note_states(rows)
+        return Answer(tuple(states.samples(list(self._states.values()), self._looked_at)), len(rows))
 
 
 def _step(source: str) -> str:

@@ -9,8 +9,9 @@ from psycopg import sql
 from contract.labels import LABELS
 from contract.relations import RELATIONS
 from contract.settings import Settings
-from exporters.business.frame import DatabaseCollector, Rows
+from exporters.business.frame import DatabaseCollector
 from exporters.database.mapping import Mapping
+from exporters.database.sessions import Rows
 from exporters.database.sharing import Seat
 from exporters.journal import Answer
 from exporters.snapshot import Sample, sample
@@ -21,12 +22,12 @@ YIELDS = {
 }
 """The metrics that each query gives."""
 
-_SIZES = """
+_SIZES = sql.SQL("""
 WITH wanted AS (
-    SELECT relation, to_regclass(format('%%I.%%I', schema, name))::oid AS id
-    FROM unnest(%(relations)s::text[], %(schemas)s::text[], %(names)s::text[]) AS mapped (relation, schema, name)
+    SELECT relation, to_regclass(format('%I.%I', schema, name))::oid AS id
+    FROM unnest({relations}::text[], {schemas}::text[], {names}::text[]) AS mapped (relation, schema, name)
     UNION ALL
-    SELECT format('%%s.%%s', relnamespace::regnamespace, relname), oid FROM pg_class
+    SELECT format('%s.%s', relnamespace::regnamespace, relname), oid FROM pg_class
     WHERE relnamespace = to_regnamespace('analytics') AND relkind IN ('r', 'p') AND NOT relispartition
 )
 SELECT wanted.relation, sum(pg_total_relation_size(part.id))::bigint,
@@ -39,7 +40,7 @@ FROM wanted CROSS JOIN LATERAL (
 ) AS part
 WHERE wanted.id IS NOT NULL
 GROUP BY wanted.relation ORDER BY wanted.relation
-"""
+""")
 """Bytes with indexes and TOAST, and the planner's estimate of the rows; NULL before a table was analysed. No table is read."""
 
 _STATEMENTS_VIEW = """
@@ -71,7 +72,7 @@ class TablesCollector(DatabaseCollector):
 
     def _sizes(self) -> Answer:
         schemas, names = zip(*self._tables.values(), strict=True)
-        rows = self.seat.rows(_SIZES, {"relations": list(self._tables), "schemas": list(schemas), "names": list(names)})
+        rows = self.seat.rows(_SIZES.format(relations=list(self._tables), schemas=list(schemas), names=list(names)))
         return Answer(tuple(_size_samples(rows)), len(rows))
 
     def _slow_statements(self) -> Answer:

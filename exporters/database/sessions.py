@@ -22,6 +22,8 @@ APPLICATION_NAME = "observatory-exporter"
 CONNECT_SECONDS = 5
 _LOCK_SECONDS = 2.0
 _MAY_NOT_WRITE = "25006"
+_BEGIN_RESULTS = 2
+"""A transaction begins with two results, of `BEGIN` and of the limits, and ends with one."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -123,24 +125,29 @@ class Session:
                 _roll_back(connection)
                 raise
 
-    def answers(self, questions: Sequence[sql.Composable | str]) -> list[Rows]:
-        """The rows of each statement, all in a transaction under the limits and in one round trip.
+    def answers(self, *transactions: Sequence[sql.Composable | str]) -> list[Rows]:
+        """The rows of each statement. Each sequence is a transaction under the limits; all take one round trip.
 
-        All or none of it is done; it is sent a second time when the connection turns out to have been lost before this run. So
-        a statement that writes has to be one that does nothing the second time. Raises DatabaseDown or StatementRefused.
+        They are sent a second time when the connection turns out to have been lost since the last run. So what writes has to be
+        such that it does nothing the second time. Raises DatabaseDown or StatementRefused.
         """
-        texts = [sql.SQL(question) if isinstance(question, str) else question for question in questions]  # type: ignore[arg-type]
+        each = ([sql.SQL(one) if isinstance(one, str) else one for one in statements] for statements in transactions)
+        text = sql.SQL("; ").join(part for statements in each for part in (self._begin(), *statements, sql.SQL("COMMIT")))
         with self._said_plainly():
             try:
-                cursor = self._begun(sql.SQL("; ").join([self._begin(), *texts, sql.SQL("COMMIT")]))
+                cursor = self._begun(text)
             except BaseException:
                 if self._connection is not None:
                     _roll_back(self._connection)
                 raise
-            results = [cursor.fetchall() if cursor.description else []]
+            results: list[Rows] = [cursor.fetchall() if cursor.description else []]
             while cursor.nextset():
                 results.append(cursor.fetchall() if cursor.description else [])
-        return results[2:-1]
+        found: list[Rows] = []
+        for statements in transactions:
+            found += results[_BEGIN_RESULTS:][: len(statements)]
+            results = results[_BEGIN_RESULTS + len(statements) + 1 :]
+        return found
 
     def rows(self, question: sql.Composable | str) -> Rows:
         """All rows of one query in a transaction of its own. Raises DatabaseDown or StatementRefused."""
@@ -150,7 +157,7 @@ class Session:
         return sql.SQL("BEGIN; {}").format(limits(statement_seconds or self._seconds, self._read_only))
 
     def _begun(self, statement: sql.Composed) -> Cursor:
-        """Says the first words of a transaction, once more if the server or something between us has forgotten the connection."""
+        """Says the first words of a transaction; once more, if the connection was lost since the last run."""
         if self._connection is None:
             raise DatabaseDown("not connected to PostgreSQL")
         again, self._may_be_lost = self._may_be_lost, False

@@ -62,12 +62,12 @@ class Seat:
             with session.transaction(statement_seconds) as connection:
                 yield connection
 
-    def answers(self, questions: Sequence[sql.Composable | str]) -> list[Rows]:
-        """The rows of several statements, as `Session.answers` gives them."""
+    def answers(self, *transactions: Sequence[sql.Composable | str]) -> list[Rows]:
+        """The rows of several statements, in one or more transactions, as `Session.answers` gives them."""
         with self._turn() as session:
             if not session.connected:  # another collector found it cut
                 session.open()
-            return session.answers(questions)
+            return session.answers(*transactions)
 
     def rows(self, question: sql.Composable | str) -> Rows:
         """All rows of one query in a transaction of its own. Raises DatabaseDown or StatementRefused."""

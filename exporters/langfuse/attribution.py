@@ -43,11 +43,10 @@ class Attribution:
         begun = [call.started_at for call in calls]
         query = sql.SQL(
             "SELECT r.trace_id, r.agent_name, r.version, r.conversation_id::text FROM {} AS r"
-            " WHERE r.trace_id = ANY(%(traces)s) AND r.start_time BETWEEN %(since)s AND %(until)s"
-        ).format(self._mapping.table(_RELATION))
-        bounds = {"traces": traces, "since": min(begun) - _BEFORE, "until": max(begun) + _AFTER}
+            " WHERE r.trace_id = ANY({}::text[]) AND r.start_time BETWEEN {} AND {}"
+        ).format(self._mapping.table(_RELATION), traces, min(begun) - _BEFORE, max(begun) + _AFTER)
         try:
-            rows = self._seat.rows(query, bounds)
+            rows = self._seat.rows(query)
         except StatementRefused as refused:
             if str(refused) != self._complaint:
                 self._complaint = str(refused)

@@ -6,11 +6,11 @@ state says, until it is counted anew by `exporters.rollups.rebuild`. What was co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
-from exporters.rollups.state import Connection
+from exporters.rollups.state import Connection, State, states
 from exporters.rollups.statement import Form
 
 _NEXT = "nothing is counted until `observatory db rebuild`"
@@ -46,16 +46,21 @@ def check(connection: Connection, forms: Mapping[str, Form]) -> dict[str, str]:
 
     Call it in front of every round of steps, over the same connection: a server may be exchanged between two of them.
     """
-    modes = dict(connection.execute("SELECT source, mode FROM analytics.sources WHERE NOT halted").fetchall())
+    asked = question(forms, states(connection))
+    return dict(connection.execute(asked).fetchall()) if asked else {}
+
+
+def question(forms: Mapping[str, Form], known: Iterable[State]) -> sql.Composed | None:
+    """The statement of `check`, whose rows it gives; None when there is nothing to check. Of `known` only the modes matter."""
+    modes = {state.source: state.mode for state in known if not state.halted}
     tables = [(name, form.driving) for name, form in forms.items() if form.driving and name in modes]
     if not tables:
-        return {}
-    parts = {
-        "tables": sql.SQL(", ").join(sql.SQL("({}, {})").format(*pair) for pair in tables),
-        "highest": _highest([forms[name] for name, _ in tables if modes[name] == "ids"]),
-        "following": sql.Literal(_NEXT),
-    }
-    return dict(connection.execute(sql.SQL(_CHECK).format(**parts)).fetchall())
+        return None
+    return sql.SQL(_CHECK).format(
+        tables=sql.SQL(", ").join(sql.SQL("({}, {})").format(*pair) for pair in tables),
+        highest=_highest([forms[name] for name, _ in tables if modes[name] == "ids"]),
+        following=sql.Literal(_NEXT),
+    )
 
 
 def _highest(counted_by_ids: list[Form]) -> sql.Composable:

@@ -48,8 +48,13 @@ def steps(connection: Connection, forms: Iterable[Form]) -> dict[str, tuple[int,
     A source is missing, with nothing done, when there is much to do, or somebody else is at it. Where nothing is new nothing
     is written.
     """
-    each = " UNION ALL ".join(f"SELECT {quoted(form.source.name)}, step.* FROM {_name(form)}() AS step" for form in forms)
-    return {source: counts for source, *counts in connection.execute(each.encode())} if each else {}
+    asked = question(forms)
+    return {source: counts for source, *counts in connection.execute(asked.encode())} if asked else {}
+
+
+def question(forms: Iterable[Form]) -> str:
+    """The statement of `steps`, whose rows it gives: source, and the three numbers. "" when there is no source."""
+    return " UNION ALL ".join(f"SELECT {quoted(form.source.name)}, step.* FROM {_name(form)}() AS step" for form in forms)
 
 
 def _name(form: Form) -> str:

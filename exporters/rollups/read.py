@@ -23,9 +23,13 @@ _SUMS = ", ".join(f"analytics.total({column})" for column in FIGURES)
 
 _FRESH = f"SELECT fact, labels, coalesce(bucket, -1), {', '.join(COUNTED)} FROM analytics.fresh"
 _NO_SUMS = ", ".join(["NULL::bigint"] * SUMS)
-_SERVER = "(SELECT concat(pg_postmaster_start_time(), checkpoint_lsn) FROM pg_control_checkpoint())"
-"""Another one after a crash, and on another server: numbers of transactions that were lost there are given again."""
-_MOMENT = f"SELECT {_SERVER}, pg_current_snapshot()::text, -1, n, {_NO_SUMS} FROM analytics.folds"
+_PLACE = (
+    "(SELECT concat_ws(' ', pg_postmaster_start_time(), checkpoint_lsn, current_database(), 'analytics.folds'::regclass::oid)"
+    " FROM pg_control_checkpoint())"
+)
+"""Another one after a crash, on another server, in another database, and after an installation anew: numbers of transactions
+that were lost are given again, and what was kept means nothing there."""
+_MOMENT = f"SELECT {_PLACE}, pg_current_snapshot()::text, -1, n, {_NO_SUMS} FROM analytics.folds"
 """The last row of each answer: where and of which moment it is, and how often was folded before."""
 
 _IN_ORDER = "ORDER BY stamp, fact, labels"
@@ -69,17 +73,19 @@ class Totals:
 
     def __init__(self) -> None:
         self._folds = -1
-        self._server = self._snapshot = ""
+        self._place = self._snapshot = ""
         self._figures: dict[_Key, list[int]] = {}
         self._cells: dict[_Key, Cell] = {}
 
-    def read(self, connection: Connection) -> list[Cell]:
-        """What was counted up to now, in the order in which it was first counted; inside a transaction of the caller."""
-        rows = [] if self._folds < 0 else connection.execute(_lately(self._snapshot).encode()).fetchall()
-        if not rows or (rows[-1][0], rows[-1][3]) != (self._server, self._folds):
-            rows = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
-            self._figures, self._cells = {}, {}
-        *counted, (self._server, self._snapshot, _, self._folds, *_) = rows
+    def question(self) -> str:
+        """Asks for what was counted since the last reading; the rows are for `added`."""
+        return _MOMENT if self._folds < 0 else _lately(self._snapshot)
+
+    def added(self, rows: Sequence[tuple[Any, ...]]) -> list[Cell] | None:
+        """What was counted up to now, in the order in which it was first counted; None when all has to be `read` anew."""
+        if (rows[-1][0], rows[-1][3]) != (self._place, self._folds):
+            return None
+        *counted, (self._place, self._snapshot, _, self._folds, *_) = rows
         changed: dict[tuple[str, str], _Key] = {}
         for fact, labels, bucket, *figures in counted:
             key = changed.get((fact, labels))
@@ -88,6 +94,16 @@ class Totals:
             _add(self._figures.setdefault(key, [0] * len(FIGURES)), bucket, figures)
         self._cells |= {key: _cell(*key, self._figures[key]) for key in changed.values()}
         return list(self._cells.values())
+
+    def read(self, connection: Connection) -> list[Cell]:
+        """What was counted up to now, in the order in which it was first counted; inside a transaction of the caller."""
+        cells = self.added(connection.execute(self.question().encode()).fetchall())
+        if cells is not None:
+            return cells
+        rows = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
+        self._figures, self._cells = {}, {}
+        self._place, _, _, self._folds, *_ = rows[-1]
+        return self.added(rows) or []
 
 
 def totals(connection: Connection) -> list[Cell]:

@@ -19,7 +19,8 @@ class State:
     """One row of `analytics.sources`.
 
     Of the rows that were there before, those from (`backfill_time` as text, `backfill_key`) on are counted; all when these
-    are None. Counts are rows; `backfill_total` is an estimate. `problem` is a sentence for people, or None.
+    are None. Counts are rows; `backfill_total` is an estimate. `problem` is a sentence for people, or None;
+    a source that was `halted` is not counted.
     """
 
     source: str
@@ -38,6 +39,7 @@ class State:
     advanced_at: datetime
     problem: str | None
     rebuild_needed: bool
+    halted: bool
 
     @property
     def backfilled(self) -> bool:
@@ -46,14 +48,15 @@ class State:
 
 _COLUMNS: LiteralString = (
     "source, mode, driving, system_identifier, watermark, backfill_time::text, backfill_key, backfill_rows, backfill_total,"
-    " counted, corrections, drift, audited_at, advanced_at, problem, rebuild_needed"
+    " counted, corrections, drift, audited_at, advanced_at, problem, rebuild_needed, halted"
 )
+STATES: LiteralString = f"SELECT {_COLUMNS} FROM analytics.sources ORDER BY source"  # noqa: S608
+"""Asks for the states of all sources that are counted, by name; `State(*row)` is one."""
 
 
 def states(connection: Connection) -> list[State]:
     """All sources that are counted, by name."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM analytics.sources ORDER BY source")  # noqa: S608
-    return [State(*row) for row in rows]
+    return [State(*row) for row in connection.execute(STATES)]
 
 
 def lock(connection: Connection, source: str) -> State | None:

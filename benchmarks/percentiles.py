@@ -1,0 +1,103 @@
+"""Percentiles of durations from the roll-ups, each as the bucket in which it lies.
+
+A dashboard asks Prometheus for them, which keeps the histograms; here the database is asked, so that all 25 answers cost it
+something. What is folded is read again only when the windows move on or something was folded, as the exporter does it.
+"""
+
+# ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+import psycopg
+
+from benchmarks.questions import QUESTIONS, Question
+from benchmarks.raw import Answer
+from contract.buckets import AGENT
+from exporters.windows import Window, window
+
+PERCENTILES = [question for question in QUESTIONS if not question.metric]
+_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+_Counts = dict[str, dict[str, list[int]]]
+"""Counts by bucket, by window and agent."""
+
+_FRESH = """
+SELECT split_part(labels, E'\\x1f', 1), at, bucket, sum(n)::bigint FROM analytics.fresh
+WHERE fact = 'executions_ended' AND split_part(labels, E'\\x1f', 5) <> '' AND bucket IS NOT NULL AND at IS NOT NULL
+GROUP BY 1, 2, 3 UNION ALL SELECT NULL, NULL, NULL, n FROM analytics.folds
+"""
+_TIERS = {"minute": "analytics.rollup_minute", "hour": "analytics.rollup_hour", "day": "analytics.rollup_day"}
+
+
+class Percentiles:
+    """The answers to `PERCENTILES` over one connection in autocommit mode."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._as_of: object = None
+        self._folded: _Counts = {}
+
+    def read(self, now: datetime) -> dict[str, Answer]:
+        """By the question's name: the buckets of each agent's percentiles in the question's window as of `now`."""
+        windows = [window(_length(question), now) for question in PERCENTILES]
+        while True:
+            fresh = self._connection.execute(_FRESH.encode()).fetchall()
+            (folds,) = (count for agent, _, _, count in fresh if agent is None)
+            if self._as_of == (folds, windows):
+                break
+            # A fold between the two statements is found by the next round, which asks again.
+            self._folded = {asked.name: self._read_folded(asked) for asked in windows}
+            self._as_of = (folds, windows)
+        counted: _Counts = {
+            name: defaultdict(_nothing, {agent: list(counts) for agent, counts in agents.items()})
+            for name, agents in self._folded.items()
+        }
+        for agent, at, bucket, count in fresh:
+            for asked in windows:
+                if agent is not None and asked.start <= at < asked.end:
+                    counted[asked.name][agent][bucket] += count
+        return {question.name: _answer(counted[_length(question)]) for question in PERCENTILES}
+
+    def _read_folded(self, asked: Window) -> dict[str, list[int]]:
+        columns = [f"h{number}" for number in range(len(AGENT) + 1)]
+        parts = " UNION ALL ".join(
+            f"SELECT series, {', '.join(columns)} FROM {_TIERS[span.tier]}"
+            f" WHERE series = ANY (ARRAY(SELECT series FROM wanted))"
+            f" AND bucket >= '{span.start.isoformat()}' AND bucket < '{span.end.isoformat()}'"
+            for span in asked.spans()
+        )
+        rows = self._connection.execute(
+            "WITH wanted AS MATERIALIZED (SELECT series, labels[1] AS agent FROM analytics.totals"
+            " WHERE fact = 'executions_ended' AND labels[5] <> '')"
+            f" SELECT agent, ARRAY[{', '.join(f'coalesce(analytics.total({column}), 0)' for column in columns)}]"
+            f" FROM ({parts}) AS counted JOIN wanted USING (series) GROUP BY agent".encode()
+        )
+        return dict(rows.fetchall())
+
+
+def _length(question: Question) -> str:
+    return dict(question.fixed)["window"]
+
+
+def _nothing() -> list[int]:
+    return [0] * (len(AGENT) + 1)
+
+
+def _answer(counted: dict[str, list[int]]) -> Answer:
+    return {
+        (agent,): tuple(_bucket(counts, share) for share in _SHARES.values())
+        for agent, counts in counted.items()
+        if any(counts)
+    }
+
+
+def _bucket(counts: list[int], share: float) -> int:
+    """The first bucket up to which at least `share` of all lie."""
+    wanted = math.ceil(share * sum(counts) - 1e-9)
+    return next(place for place, total in enumerate(accumulate(counts)) if total >= wanted)
