@@ -62,6 +62,7 @@ def main() -> None:
     observatory check                  prove them without any server
     observatory doctor                 hold every query against the live sources
     observatory db install             count in the platform's own database
+    observatory rules backtest         when alerts would have fired over the last days
     observatory demo incident errors   let the synthetic platform have an incident
 
     Exit codes: 0 fine, 1 findings, 2 wrong input, 3 something could not be reached.
@@ -271,6 +272,15 @@ def preview(config: Path | None, out: Path | None, arguments: tuple[str, ...]) -
 
     chosen = config or (RUNNING_CONFIG if RUNNING_CONFIG.exists() else None)
     previewing.start(_settings(chosen), out, arguments)
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def rules(arguments: tuple[str, ...]) -> None:
+    """When alerts would have fired.  `observatory rules backtest --help` says more."""
+    from provisioning.rules import commands
+
+    commands.group(_settings, RUNNING_CONFIG).main(list(arguments), prog_name="observatory rules", standalone_mode=False)
 
 
 @main.command(context_settings=_PASSED_ON)

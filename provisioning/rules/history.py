@@ -1,0 +1,128 @@
+"""Where history is: a Prometheus that is asked, and to which nothing is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import requests
+
+from provisioning.findings import Unreachable
+from provisioning.rules.built import Labels, labels_of
+
+_TIMEOUT = (3.0, 120.0)
+_QUERY_TIMEOUT = "100s"
+_TOO_MUCH = ("too many samples", "timed out", "exceeded maximum resolution")
+"""What Prometheus says of a question that a shorter span of time would answer."""
+
+
+class QueryError(Exception):
+    """The server understood the question and refused it. The text is the server's."""
+
+
+class Span(NamedTuple):
+    """Evaluations `step` seconds apart, the first at `start`, `count` of them (seconds since the epoch)."""
+
+    start: float
+    step: float
+    count: int
+
+    @property
+    def end(self) -> float:
+        return self.start + (self.count - 1) * self.step
+
+    @property
+    def times(self) -> list[float]:
+        return [self.start + number * self.step for number in range(self.count)]
+
+    def halves(self) -> tuple[Span, Span]:
+        first = self.count // 2
+        return Span(self.start, self.step, first), Span(self.start + first * self.step, self.step, self.count - first)
+
+
+def aligned(since: float, until: float, step: float) -> Span | None:
+    """The evaluations in (since, until] at whole multiples of `step`; None when there are none."""
+    first, last = math.floor(since / step) + 1, math.floor(until / step)
+    return Span(first * step, step, last - first + 1) if first <= last else None
+
+
+Answer = dict[tuple[str, Labels], dict[float, float]]
+"""Values by time, by name and labels of their series."""
+
+
+class History:
+    """One server. Every question raises Unreachable when it does not answer, QueryError when it refuses."""
+
+    def __init__(self, url: str, name: str = "Prometheus") -> None:
+        self.url, self.name = url, name
+        self._session = requests.Session()
+
+    def ready(self) -> None:
+        self._get("/api/v1/query", {"query": "vector(1)"})
+
+    def range(self, expression: str, span: Span) -> Answer:
+        """What the expression gives at every evaluation of a span. It is asked in parts where it is too much at once."""
+        asked = {"query": expression, "start": span.start, "end": span.end, "step": span.step, "timeout": _QUERY_TIMEOUT}
+        try:
+            data = self._get("/api/v1/query_range", asked)
+        except QueryError as problem:
+            if span.count < 2 or not any(words in str(problem) for words in _TOO_MUCH):
+                raise
+            found: Answer = {}
+            for half in span.halves():
+                for key, points in self.range(expression, half).items():
+                    found.setdefault(key, {}).update(points)
+            return found
+        # A time comes back as it was sent, so it is put back on the evaluations: equal times must be equal numbers.
+        return {
+            key: {span.start + round((at - span.start) / span.step) * span.step: value for at, value in points}
+            for key, points in _series(data)
+        }
+
+    def samples(self, selector: str, since: float, until: float) -> Iterator[tuple[str, Labels, list[tuple[float, float]]]]:
+        """The samples of series in (since, until], as they were scraped."""
+        window = f"{selector}[{round((until - since) * 1000)}ms]"
+        for (name, labels), points in _series(self._get("/api/v1/query", {"query": window, "time": until})):
+            yield name, labels, [(at, value) for at, value in points if at > since]
+
+    def recorded(self) -> list[Mapping[str, Any]]:
+        """The recording rules that the server evaluates; none when it does not tell."""
+        try:
+            groups = self._get("/api/v1/rules", {"type": "record"})["groups"]
+        except (QueryError, KeyError, TypeError):
+            return []
+        return [rule for group in groups for rule in group["rules"] if rule.get("type") == "recording"]
+
+    def newest(self) -> float:
+        """Time of the newest sample that the server holds in memory, in seconds since the epoch; 0 when there is none."""
+        held = self._get("/api/v1/status/tsdb", {})["headStats"]
+        return float(held["maxTime"]) / 1000 if held["numSeries"] else 0.0
+
+    def _get(self, path: str, asked: Mapping[str, Any]) -> Any:
+        """POST where the server takes it, for expressions may be longer than an address."""
+        send = self._session.post if "query" in asked else self._session.get
+        given = {"data": asked} if "query" in asked else {"params": asked}
+        try:
+            response = send(f"{self.url}{path}", timeout=_TIMEOUT, **given)  # type: ignore[operator]
+        except requests.Timeout:
+            raise Unreachable(f"error: {self.name} at {self.url} does not answer in time") from None
+        except requests.RequestException:
+            raise Unreachable(f"error: {self.name} at {self.url} cannot be reached; is it running, is it right?") from None
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or body.get("status") not in ("success", "error"):
+            raise Unreachable(f"error: something at {self.url} answers {response.status_code}, but it is not {self.name}")
+        if body["status"] == "error":
+            raise QueryError(str(body.get("error", "no reason given")))
+        return body["data"]
+
+
+def _series(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, Labels], list[tuple[float, float]]]]:
+    if data["resultType"] != "matrix":
+        raise QueryError(f"a {data['resultType']} where series were expected")
+    for series in data["result"]:
+        points = [(float(at), float(value)) for at, value in series["values"]]
+        yield (series["metric"].get("__name__", ""), labels_of(series["metric"])), points
