@@ -4,35 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from contract.signals.model import Leaf, Matches, Quantile, Resolve, Signal, aggregate, raw_leaf, selector
+from contract.signals.model import Leaf, Matches, Mean, Quantile, Resolve, Signal, aggregate, raw_leaf, selector
 
 KEPT = "environment"
 """Label that every recorded series keeps beside those in its name, so that the dashboards' first filter always works."""
+
+_SHORT = {"gen_ai_request_model": "model", "gen_ai_provider_name": "provider", "gen_ai_token_type": "type"}
+"""How long labels of OpenTelemetry are called in the names of recorded series."""
+
+
+def _level(labels: tuple[str, ...], subject: str) -> str:
+    """The first part of a series' name: what its series are kept apart by, or what they are about when by nothing."""
+    return "_".join(_SHORT.get(label, label) for label in labels if label != "le") or subject
 
 
 @dataclass(frozen=True)
 class RecordedRate:
     """The rate of one leaf, summed by `labels` (and `environment`) over `window`: the numerators and denominators.
 
-    The series is called `level:name:rateWINDOW`, where `level` is the joined labels without `environment`.
+    The series is called `level:name:rateWINDOW`, where `level` is the joined labels without `environment`, or `subject` where
+    there are none.
     """
 
     leaf: Leaf
     name: str
     labels: tuple[str, ...]
     window: str
+    subject: str = KEPT
 
     @property
     def all_labels(self) -> tuple[str, ...]:
         return (KEPT, *self.labels)
 
     @property
-    def level(self) -> str:
-        return "_".join(label for label in self.labels if label != "le") or "environment"
-
-    @property
     def record(self) -> str:
-        return f"{self.level}:{self.name}:rate{self.window}"
+        return f"{_level(self.labels, self.subject)}:{self.name}:rate{self.window}"
 
     @property
     def expression(self) -> str:
@@ -41,18 +47,27 @@ class RecordedRate:
 
 @dataclass(frozen=True)
 class RecordedSignal:
-    """A finished figure (a quantile, a ratio) by `labels` and `environment`, made from recorded rates of an earlier group."""
+    """A finished figure (a quantile, a mean, a ratio) by `labels` and `environment`.
+
+    It is made from recorded rates of an earlier group; in a group of level 0 it is made from the scraped series at once, where
+    the rates in between would be more series than the figure saves.
+    """
 
     signal: Signal
     name: str
     labels: tuple[str, ...]
     window: str
+    subject: str = KEPT
+
+    @property
+    def operation(self) -> str:
+        if isinstance(self.signal, Quantile):
+            return f"p{self.signal.quantile * 100:g}_"
+        return "mean_" if isinstance(self.signal, Mean) else "ratio_rate"
 
     @property
     def record(self) -> str:
-        level = "_".join(self.labels) or "environment"
-        operation = f"p{self.signal.quantile * 100:g}" if isinstance(self.signal, Quantile) else "ratio_rate"
-        return f"{level}:{self.name}:{operation}{'_' if operation.startswith('p') else ''}{self.window}"
+        return f"{_level(self.labels, self.subject)}:{self.name}:{self.operation}{self.window}"
 
     @property
     def all_labels(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Model calls: live, as the platform says them in the names of OpenTelemetry, and later but priced, as the ledger counts them."""
+"""Model calls: at once, as the platform says them in the names of OpenTelemetry; later and priced, as the ledger has them."""
 
 from __future__ import annotations
 

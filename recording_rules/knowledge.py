@@ -1,0 +1,29 @@
+"""Recorded rates of the knowledge base."""
+
+from __future__ import annotations
+
+from contract.signals.knowledge import KB_EMPTY_RATIO, KB_SEARCH_LATENCY, KB_SEARCHES, KB_SEARCHES_ANSWERED, KB_SEARCHES_EMPTY
+from recording_rules.model import Group, RecordedRate, RecordedSignal
+
+_DURATION, _KB = "search_duration_seconds", "kb"
+
+GROUPS = (
+    Group(
+        "knowledge_rates", "1m",
+        (
+            RecordedRate(KB_SEARCHES.leaf, "searches", (), "5m", _KB),
+            RecordedRate(KB_SEARCH_LATENCY.leaf, f"{_DURATION}_bucket", ("le",), "5m", _KB),
+            RecordedRate(KB_SEARCHES_EMPTY.leaf, "searches_empty", (), "1h", _KB),
+            RecordedRate(KB_SEARCHES_ANSWERED.leaf, "searches_answered", (), "1h", _KB),
+        ),
+        level=0,
+    ),
+    Group(
+        "knowledge_figures", "1m",
+        (
+            RecordedSignal(KB_SEARCH_LATENCY, _DURATION, (), "5m", _KB),
+            RecordedSignal(KB_EMPTY_RATIO, "searches_empty", (), "1h", _KB),
+        ),
+        level=1,
+    ),
+)  # fmt: skip
