@@ -2,193 +2,194 @@
 
 Pages come first and at once. Everything else waits a little, so that what belongs together arrives together: the worse, the
 shorter. Critical alerts and warnings go to the team's Slack channel and to its mail address, what is only good to know goes to
-Slack alone. What names no known team goes to the first team. A receiver exists when a route uses it. Secrets are only ever
-named by the files that hold them.
+Slack alone; warnings and what is only good to know wait for the team's hours. What names no known team goes to the first team.
+Receivers and hours exist when a route uses them. Secrets are only ever named by the files that hold them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
-from alert_rules import wording
+from alert_rules import hours, inhibitions, receivers, wording
 from alert_rules.catalogue import checked
-from alert_rules.model import Severity
-from contract.settings import Settings, Smtp, Team
+from alert_rules.inhibitions import WATCHDOG
+from alert_rules.model import Alert, Severity
+from alert_rules.receivers import DEADMAN, DEFAULT, HISTORY, NOBODY
+from contract.notifications import Urgency
+from contract.settings import Settings
 
 Config = dict[str, Any]
 
-DEFAULT, HISTORY, PAGE = "default", "history", "page"
 TEMPLATES = "templates/*.tmpl"
 _GROUPED_BY = ["alertname", "environment"]
-_TIMINGS = {
-    PAGE: {"group_wait": "0s", "group_interval": "15s", "repeat_interval": "1h"},
-    Severity.CRITICAL.value: {"group_wait": "15s", "group_interval": "1m", "repeat_interval": "4h"},
-    Severity.WARNING.value: {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "12h"},
-    Severity.INFO.value: {"group_wait": "5m", "group_interval": "30m", "repeat_interval": "1d"},
+_PACE: dict[Urgency, tuple[str, str]] = {
+    "page": ("0s", "15s"),
+    "critical": ("15s", "1m"),
+    "slow": ("15s", "1m"),
+    "warning": ("30s", "5m"),
+    "info": ("5m", "30m"),
 }
+"""How long the first message waits for others of its group, and how long a change waits."""
 _EACH_ALONE = {"group_by": ["..."], "group_wait": "0s", "group_interval": "15s", "repeat_interval": "1d"}
+_EVERY_MINUTE = {"group_by": ["..."], "group_wait": "0s", "group_interval": "30s", "repeat_interval": "45s"}
+"""A group is looked at every 30 seconds, and told again at the first look after 45: that is each minute."""
 
 
-def _classes(settings: Settings) -> list[tuple[str, str]]:
-    """Team and class (page, critical, warning, info) of every alert there is; the most urgent class of a team first."""
-    found = {(alert.team, PAGE if alert.paging else alert.severity.value) for alert in checked(settings)}
-    urgency = list(_TIMINGS)
-    return sorted(found, key=lambda pair: (pair[0], urgency.index(pair[1])))
+def urgency_of(alert: Alert, settings: Settings) -> Urgency:
+    if alert.paging:
+        return "page"
+    if alert.severity is Severity.CRITICAL:
+        return "slow" if alert.concern in settings.notifications.slow_concerns else "critical"
+    return "warning" if alert.severity is Severity.WARNING else "info"
 
 
-def receiver_name(team: str, urgency: str) -> str:
-    return f"{team}-{urgency}"
+@dataclass(frozen=True)
+class _Plan:
+    """What routes are made of: the site's settings, its alerts, and who may be told of what."""
+
+    settings: Settings
+    alerts: tuple[Alert, ...]
+
+    @property
+    def told(self) -> list[tuple[str, Urgency]]:
+        """Team and urgency of every alert for people; the most urgent of a team first."""
+        found = {
+            (team, urgency_of(alert, self.settings))
+            for alert in self.alerts
+            if alert.name != WATCHDOG
+            for team in alert.teams(self.settings)
+        }
+        order: tuple[Urgency, ...] = get_args(Urgency)
+        return sorted(found, key=lambda pair: (pair[0], order.index(pair[1])))
+
+    @property
+    def watched(self) -> bool:
+        return any(alert.name == WATCHDOG for alert in self.alerts)
+
+    @property
+    def slow_concerns(self) -> list[str]:
+        """The concerns that hold something slow."""
+        return sorted({alert.concern for alert in self.alerts if urgency_of(alert, self.settings) == "slow"})
+
+    def pace(self, urgency: Urgency) -> Config:
+        wait, interval = _PACE[urgency]
+        return {
+            "group_wait": wait,
+            "group_interval": interval,
+            "repeat_interval": self.settings.notifications.repeat.of(urgency),
+        }
+
+    def matchers(self, urgency: Urgency) -> list[str]:
+        if urgency != "slow":
+            return [f'severity="{urgency}"']
+        return ['severity="critical"', inhibitions.one_of("concern", self.slow_concerns)]
 
 
-def _template(name: str) -> str:
-    return f'{{{{ template "observatory.{name}" . }}}}'
+def _plan(settings: Settings, alerts: Sequence[Alert] | None) -> _Plan:
+    return _Plan(settings, tuple(checked(settings) if alerts is None else alerts))
 
 
-def _slack(team: Team) -> Config:
-    parts = ("color", "fallback", "title", "title_link", "text", "footer")
-    buttons = ("Runbook", "Dashboard", "Query", "Silence")
-    return {
-        "channel": team.slack_channel,
-        "send_resolved": True,
-        **{part: _template(f"slack.{part}") for part in parts},
-        "actions": [{"type": "button", "text": name, "url": _template(f"link.{name.lower()}")} for name in buttons],
-    }
-
-
-def _mail(team: Team) -> Config:
-    return {
-        "to": team.email,
-        "send_resolved": True,
-        "headers": {"Subject": _template("mail.subject")},
-        "html": _template("mail.html"),
-        "text": _template("mail.text"),
-    }
-
-
-def _receiver(name: str, team: Team, urgency: str) -> Config:
-    mail = {} if urgency == Severity.INFO else {"email_configs": [_mail(team)]}
-    return {"name": name, "slack_configs": [_slack(team)], **mail}
-
-
-def _receivers(settings: Settings) -> Iterator[Config]:
+def _receivers(plan: _Plan) -> Iterator[Config]:
+    settings = plan.settings
     teams = {team.name: team for team in settings.teams}
-    yield _receiver(DEFAULT, settings.teams[0], DEFAULT)
-    if url := settings.notifications.history_url:
-        yield {"name": HISTORY, "webhook_configs": [{"url": url, "send_resolved": True}]}
-    for team, urgency in _classes(settings):
-        yield _receiver(receiver_name(team, urgency), teams[team], urgency)
+    yield receivers.of_team(DEFAULT, settings.teams[0])
+    yield from receivers.history(settings.notifications)
+    if plan.watched:
+        yield receivers.deadman(settings.notifications)
+    made = {receivers.name(team, urgency): (teams[team], urgency) for team, urgency in plan.told}
+    for name, (team, urgency) in made.items():
+        yield receivers.of_team(name, team, urgency)
 
 
-def _routes(settings: Settings) -> Iterator[Config]:
-    if settings.notifications.history_url:
+def _routes(plan: _Plan) -> Iterator[Config]:
+    if plan.settings.notifications.history_url:
         yield {"receiver": HISTORY, "continue": True, **_EACH_ALONE}
-    classes = _classes(settings)
-    pages = [team for team, urgency in classes if urgency == PAGE]
+    if plan.watched:
+        name = receivers.deadman(plan.settings.notifications)["name"]
+        yield {"receiver": name, "matchers": [f'alertname="{WATCHDOG}"'], **_EVERY_MINUTE}
+    pages = [team for team, urgency in plan.told if urgency == "page"]
     if pages:
         yield {
             "receiver": DEFAULT,
             "matchers": ['paging="true"'],
-            **_TIMINGS[PAGE],
-            "routes": [{"receiver": receiver_name(team, PAGE), "matchers": [f'team="{team}"']} for team in pages],
+            **plan.pace("page"),
+            "routes": [{"receiver": receivers.name(team, "page"), "matchers": [f'team="{team}"']} for team in pages],
         }
-    for team in sorted({team for team, _ in classes}):
-        yield {
-            "receiver": DEFAULT,
-            "matchers": [f'team="{team}"'],
-            "routes": [
-                {"receiver": receiver_name(team, urgency), "matchers": [f'severity="{urgency}"'], **_TIMINGS[urgency]}
-                for owner, urgency in classes
-                if owner == team and urgency != PAGE
-            ],
-        }
+    for team in plan.settings.teams:
+        of_team = [urgency for name, urgency in plan.told if name == team.name and urgency != "page"]
+        # What is slow is critical too: it has to be asked for first.
+        of_team.sort(key=lambda urgency: urgency != "slow")
+        if of_team:
+            yield {
+                "receiver": DEFAULT,
+                "matchers": [f'team="{team.name}"'],
+                "routes": [
+                    {
+                        "receiver": receivers.name(team.name, urgency),
+                        "matchers": plan.matchers(urgency),
+                        **plan.pace(urgency),
+                        **hours.of_route(team, urgency),
+                    }
+                    for urgency in of_team
+                ],
+            }
     # Once the history has an alert, it counts as delivered; so whatever nobody above took needs a last route of its own.
     yield {"receiver": DEFAULT}
 
 
-def _inhibitions(settings: Settings) -> list[Config]:
-    """The critical alert mutes the warning of the same concern about the same thing; the page mutes it for all agents.
-
-    Where nobody is paged, no alert has the label `paging`, and nothing may match it.
-    """
-    pages = any(urgency == PAGE for _, urgency in _classes(settings))
-    about = sorted({label for alert in checked(settings) for label in alert.by})
-    of_critical = {
-        "source_matchers": ['severity="critical"', *(['paging=""'] if pages else [])],
-        "target_matchers": ['severity="warning"'],
-        "equal": ["concern", *about],
-    }
-    of_page = {
-        "source_matchers": ['severity="critical"', 'paging="true"'],
-        "target_matchers": ['severity="warning"'],
-        "equal": ["concern", "environment"],
-    }
-    return [of_critical, of_page] if pages else [of_critical]
-
-
-def _smtp(smtp: Smtp) -> Config:
-    given = {
-        "smtp_smarthost": smtp.smarthost,
-        "smtp_from": smtp.sender,
-        "smtp_auth_username": smtp.username,
-        "smtp_auth_password_file": smtp.password_file,
-        "smtp_require_tls": smtp.require_tls,
-    }
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def configuration(settings: Settings) -> Config:
-    """Alertmanager's configuration.
+def configuration(settings: Settings, alerts: Sequence[Alert] | None = None) -> Config:
+    """Alertmanager's configuration for the site's alerts, or for those given.
 
     The path of the templates is relative to the file. Files of secrets stand as the settings give them: Alertmanager reads
-    relative ones from its working directory, so give absolute ones. Raises AlertError when the alerts are not sound.
+    relative ones from its working directory, so give absolute ones. Raises AlertError when the site's alerts are not sound.
     """
+    plan = _plan(settings, alerts)
+    waiting = {team for team, urgency in plan.told if urgency in hours.WAITS}
+    intervals = hours.intervals(team for team in settings.teams if team.name in waiting)
     return {
-        "global": {
-            "resolve_timeout": "5m",
-            "slack_api_url_file": settings.notifications.slack.webhook_url_file,
-            **_smtp(settings.notifications.smtp),
-        },
+        "global": {"resolve_timeout": "5m", **receivers.ways(settings)},
         "templates": [TEMPLATES],
         "route": {
             "receiver": DEFAULT,
             "group_by": _GROUPED_BY,
-            **_TIMINGS[Severity.WARNING.value],
-            "routes": list(_routes(settings)),
+            **plan.pace("warning"),
+            "routes": list(_routes(plan)),
         },
-        "inhibit_rules": _inhibitions(settings),
-        "receivers": list(_receivers(settings)),
+        "inhibit_rules": inhibitions.rules(plan.alerts),
+        **({"time_intervals": intervals} if intervals else {}),
+        "receivers": list(_receivers(plan)),
     }
 
 
-def table(settings: Settings) -> list[tuple[dict[str, str], list[str]]]:
-    """Labels, and the receivers that they must reach: one line for every alert, and one for an alert of nobody's."""
-    always = [HISTORY] if settings.notifications.history_url else []
-    own = [
-        (
-            {"alertname": alert.name, **wording.rule_labels(alert)},
-            [*always, receiver_name(alert.team, PAGE if alert.paging else alert.severity.value)],
-        )
-        for alert in checked(settings)
+@dataclass(frozen=True)
+class Line:
+    """Labels of an alert, and the receivers that they must reach: within the hours of its team, and outside."""
+
+    labels: dict[str, str]
+    inside: tuple[str, ...]
+    outside: tuple[str, ...]
+
+
+def table(settings: Settings, alerts: Sequence[Alert] | None = None) -> list[Line]:
+    """Who is told of what: every alert for every team that it may reach, and an alert of nobody's."""
+    plan = _plan(settings, alerts)
+    always = (HISTORY,) if settings.notifications.history_url else ()
+    return [line for alert in plan.alerts for line in _lines(alert, plan, always)] + [
+        Line({"alertname": "SomebodyElses"}, (*always, DEFAULT), (*always, DEFAULT))
     ]
-    return [*own, ({"alertname": "SomebodyElses"}, [*always, DEFAULT])]
 
 
-_MATCHER = re.compile(r'(\w+)="([^"]*)"')
-
-
-def _matches(route: Config, labels: Mapping[str, str]) -> bool:
-    pairs = (matcher.groups() for text in route.get("matchers", ()) if (matcher := _MATCHER.fullmatch(text)))
-    return all(labels.get(name, "") == value for name, value in pairs)
-
-
-def receivers(route: Config, labels: Mapping[str, str]) -> list[str]:
-    """Names of the receivers that labels reach from a route, in order, by Alertmanager's rules for `=` matchers."""
-    reached: list[str] = []
-    for child in route.get("routes", ()):
-        if _matches(child, labels):
-            reached += receivers(child, labels)
-            if not child.get("continue"):
-                break
-    return reached or [route["receiver"]]
+def _lines(alert: Alert, plan: _Plan, always: tuple[str, ...]) -> Iterator[Line]:
+    teams = {team.name: team for team in plan.settings.teams}
+    notifications, urgency = plan.settings.notifications, urgency_of(alert, plan.settings)
+    labels = {"alertname": alert.name, **wording.rule_labels(alert)}
+    if alert.name == WATCHDOG:
+        end = DEADMAN if notifications.deadman_url or notifications.deadman_url_file else NOBODY
+        yield Line(labels, (*always, end), (*always, end))
+        return
+    for team in alert.teams(plan.settings):
+        inside = (*always, receivers.name(team, urgency))
+        waits = teams[team].hours is not None and urgency in hours.WAITS
+        yield Line(labels | {"team": team}, inside, always if waits else inside)

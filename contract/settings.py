@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from contract.data_plane import Database, Exporter, Price, Reconciliation
+from contract.notifications import Notifications, Team
 from contract.values import Address, Amount, Count, Host, Interval, Section, Share, Uid, Url, between
 
 
@@ -142,46 +143,6 @@ class Budget(Section):
 
     scope: str = "all"
     monthly_usd: Amount = 4000.0
-
-
-class Team(Section):
-    """Who is told. Alerts name a team; the team has a Slack channel and an e-mail address."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-    slack_channel: Annotated[str, Field(pattern=r"^#[a-z0-9_-]+$")]
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
-
-
-class Slack(Section):
-    """Slack's incoming webhook. Its address is a secret and comes from a file."""
-
-    webhook_url_file: str = "secrets/slack_webhook_url"
-
-
-class Smtp(Section):
-    """The mail server. User and password are optional; the password comes from a file."""
-
-    smarthost: Address = "127.0.0.1:1025"
-    sender: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = "observatory@example.com"
-    username: str | None = None
-    password_file: str | None = None
-    require_tls: bool = False
-
-    @field_validator("password_file")
-    @classmethod
-    def _a_user_has_a_password(cls, file: str | None, info: ValidationInfo) -> str | None:
-        if info.data.get("username") and not file:
-            raise ValueError("username is given without password_file; name the file that holds the password")
-        return file
-
-
-class Notifications(Section):
-    """How people are told. Pages go out for `paging_environments` only; `history_url` is a webhook that every alert goes to."""
-
-    slack: Slack = Slack()
-    smtp: Smtp = Smtp()
-    paging_environments: tuple[str, ...] = ("production",)
-    history_url: Url | None = None
 
 
 class Settings(Section):

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from contract.settings import Settings, Slack, Smtp
+from contract.notifications import Slack, Smtp
+from contract.settings import Settings
 from demo.stack import secrets
 from demo.stack.ports import LOOPBACK
 from exporters.database.roles import Role

@@ -127,7 +127,9 @@ def test_every_mistake_is_shown_at_once_in_the_order_of_the_file(tmp_path: Path)
         ("environments: [live, all]\n", "1:1: environments", "can be called 'all'"),
         ("scrape: {platform: []}\n", "1:10: scrape.platform", "at least one is needed"),
         ('exporter: {listen: "\\ud800"}\n', "1:12: exporter.listen", "is no value of its kind"),
-        ("teams: [{name: a, email: a@b}]\n", "1:9: teams[0].slack_channel", "slack_channel is missing"),
+        ("teams: [{email: a@b}]\n", "1:9: teams[0].name", "name is missing"),
+        ("teams: [{name: a}]\n", "1:9: teams[0]", "nobody can reach team a; give it a slack_channel or an email"),
+        ("teams: [{name: a, email: a@b, hours: {end: 18:00}}]\n", "1:39: teams[0].hours.end", 'stands in quotes: "18:00"'),
     ],
 )
 def test_one_mistake_of_each_kind(tmp_path: Path, text: str | bytes, place: str, message: str) -> None:
