@@ -7,32 +7,36 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One mistake. `place` is where it stands (file, line and key; or panel; or rule), `remedy` what would be right."""
+    """One mistake. `place` is where it stands (file, line and key; or panel; or rule), `remedy` what would be right.
+
+    `check` is the stable name of the check that found it, such as `promql/unknown-label`; empty for the configuration's own.
+    """
 
     severity: Severity
     place: str
     message: str
     remedy: str = ""
+    check: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.severity}: {self.place}: {self.message}"
+        text = f"{self.severity}: {self.place}: {self.message}{f' [{self.check}]' if self.check else ''}"
         return f"{text}\n    {self.remedy}" if self.remedy else text
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
 
 
-def error(place: str, message: str, remedy: str = "") -> Finding:
-    return Finding("error", place, message, remedy)
+def error(place: str, message: str, remedy: str = "", check: str = "") -> Finding:
+    return Finding("error", place, message, remedy, check)
 
 
-def warning(place: str, message: str, remedy: str = "") -> Finding:
-    return Finding("warning", place, message, remedy)
+def warning(place: str, message: str, remedy: str = "", check: str = "") -> Finding:
+    return Finding("warning", place, message, remedy, check)
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from contract.settings import Settings
 from provisioning.findings import Finding, has_errors
+
+_RECORDED = re.compile(r"\w+:\w+:\w+")
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Report:
         lines = [str(finding) for finding in self.findings]
         lines += [f"note: {sentence}" for sentence in self.missing_tools]
         looked_at = ", ".join(f"{count} {name}" for name, count in self.counts.items())
-        errors = sum(finding.severity == "error" for finding in self.findings)
-        warnings = len(self.findings) - errors
-        return "\n".join([*lines, f"{looked_at}: {errors} errors, {warnings} warnings"])
+        counted = {kind: sum(finding.severity == kind for finding in self.findings) for kind in ("error", "warning", "note")}
+        notes = f", {counted['note']} notes" if counted["note"] else ""
+        return "\n".join([*lines, f"{looked_at}: {counted['error']} errors, {counted['warning']} warnings{notes}"])
 
     def as_json(self) -> str:
         return json.dumps(
@@ -41,10 +45,16 @@ class Report:
         )
 
 
-def run(settings: Settings) -> Report:
-    """Build under these settings and look at everything. Raises ConfigError when it cannot even be built."""
+def run(settings: Settings, today: date | None = None) -> Report:
+    """Build under these settings and look at everything. Raises ConfigError when it cannot even be built.
+
+    Waivers are held against `today`, by default the day it is (UTC).
+    """
     from provisioning import build
     from provisioning.check.external import missing_tools
+    from provisioning.check.waivers import waived
+
+    day = today or datetime.now(UTC).date()
 
     artefacts = build.artefacts(settings)
     groups = rule_groups(artefacts)
@@ -55,8 +65,8 @@ def run(settings: Settings) -> Report:
         "recording rules": sum("record" in rule for rule in rules),
         "alerts": sum("alert" in rule for rule in rules),
     }
-    findings = tuple(dict.fromkeys(all_findings(artefacts, settings)))
-    return Report(findings, counts, tuple(missing_tools()))
+    findings = waived(dict.fromkeys(all_findings(artefacts, settings)), settings.waivers, day)
+    return Report(tuple(findings), counts, tuple(missing_tools()))
 
 
 def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator[Finding]:
@@ -73,28 +83,37 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     from provisioning.check.external import external_findings
     from provisioning.check.known import known_series
     from provisioning.check.links import link_findings
-    from provisioning.check.queries import query_findings
+    from provisioning.check.queries import query_findings, series_read
     from provisioning.check.routes import route_findings
     from provisioning.check.rules import rule_findings
     from provisioning.check.shape import shape_findings
+    from recording_rules.kept import FOR_PEOPLE
 
-    yield from configured_findings(settings)
-    yield from exporter_findings()
+    yield from _named("settings/configured", configured_findings(settings))
+    yield from _named("exporter/metrics", exporter_findings())
     boards, groups = built.read(artefacts), rule_groups(artefacts)
     inspector = Inspector.of(settings, known_series(groups))
     yield from shape_findings(boards, settings)
-    yield from query_findings(boards, inspector, settings)
-    yield from rule_findings(groups, inspector, settings)
+    yield from _named("dashboards/query", query_findings(boards, inspector, settings))
+    pages = {path: body.decode() for path, body in artefacts.items() if path.startswith("runbooks/")}
+    read = series_read(boards, settings) | {word for text in pages.values() for word in _RECORDED.findall(text)}
+    yield from rule_findings(groups, inspector, settings, read, FOR_PEOPLE)
     keys = [key for tab in TABS for key in tab.panel_keys(settings)]
-    yield from alert_findings(active(settings), keys, boards, settings)
-    yield from link_findings(boards, groups, [path for path in artefacts if path.startswith("runbooks/")], settings)
+    yield from _named("alerts/panel", alert_findings(active(settings), keys, boards, settings))
+    yield from _named("links/nowhere", link_findings(boards, groups, pages, settings))
     templates = {
         str(PurePosixPath(path).relative_to("alertmanager")): body.decode()
         for path, body in artefacts.items()
         if path.startswith("alertmanager/templates/")
     }
-    yield from route_findings(yaml.safe_load(artefacts["alertmanager/alertmanager.yml"]), templates, groups)
+    configuration = yaml.safe_load(artefacts["alertmanager/alertmanager.yml"])
+    yield from _named("routes/nowhere", route_findings(configuration, templates, groups))
     yield from external_findings(artefacts)
+
+
+def _named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, those without a check's name under this one."""
+    return (finding if finding.check else replace(finding, check=check) for finding in findings)
 
 
 def rule_groups(artefacts: Mapping[str, bytes]) -> list[dict[str, Any]]:

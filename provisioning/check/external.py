@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,9 @@ from provisioning.files import write
 from provisioning.findings import Finding, InputError, error
 
 _SECONDS = 120
+_KEEP_FIRING = re.compile(rb"^\s*keep_firing_for:", re.M)
+_KEEP_FIRING_SINCE = (2, 42)
+PROMTOOL, AMTOOL, TOO_OLD = "tools/promtool", "tools/amtool", "tools/too-old"
 
 
 def external_findings(artefacts: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -21,6 +25,7 @@ def external_findings(artefacts: Mapping[str, bytes]) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="observatory-check-") as name:
         folder = Path(name)
         write(artefacts, folder)
+        yield from _too_old(artefacts, folder)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for found in pool.map(lambda arguments: _run(arguments, folder), _commands(artefacts)):
                 yield from found
@@ -48,14 +53,31 @@ def _found(name: tools.ToolName) -> Path | None:
         raise InputError(f"error: {problem}") from None
 
 
+def _too_old(artefacts: Mapping[str, bytes], folder: Path) -> Iterator[Finding]:
+    """`keep_firing_for` came with Prometheus 2.42; an older one refuses the whole file."""
+    promtool = _found("promtool")
+    files = [path for path, body in artefacts.items() if path.startswith("prometheus/rules/") and _KEEP_FIRING.search(body)]
+    if promtool is None or not files:
+        return
+    said = subprocess.run(
+        [str(promtool), "--version"], cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    version = re.search(r"version (\d+)\.(\d+)", said.stdout + said.stderr)
+    if version and (int(version[1]), int(version[2])) < _KEEP_FIRING_SINCE:
+        here = f"{version[1]}.{version[2]}"
+        for path in files:
+            yield error(path, f"keep_firing_for needs Prometheus 2.42, and this is {here}", "a newer Prometheus", TOO_OLD)
+
+
 def _run(arguments: list[str], folder: Path) -> list[Finding]:
     program, *rest = arguments
+    check = AMTOOL if "amtool" in Path(program).name else PROMTOOL
     place = " ".join([Path(program).name, *rest])
     try:
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return [error(place, f"did not end within {_SECONDS} s")]
+        return [error(place, f"did not end within {_SECONDS} s", "is it the right program?", check)]
     if done.returncode == 0:
         return []
     said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "SUCCESS" not in line)
-    return [error(place, said.replace(str(folder), "build") or f"ended with {done.returncode}")]
+    return [error(place, said.replace(str(folder), "build") or f"ended with {done.returncode}", check=check)]

@@ -1,23 +1,13 @@
-"""Which labels a PromQL expression leaves on its result."""
+"""Which labels a PromQL expression leaves on its result, and which of them can have one value only."""
 
 from __future__ import annotations
 
 import promql_parser as promql
 
-from provisioning.check.series import Known, Labels, selected_name
+from provisioning.check.series import Known, Labels, series_of
+from provisioning.check.tree import is_scalar, vectors
 
-_SCALARS = ("time", "pi", "scalar")
 _NOTHING: frozenset[str] = frozenset()
-
-
-def is_scalar(node: promql.Expr) -> bool:
-    if isinstance(node, promql.ParenExpr | promql.UnaryExpr):
-        return is_scalar(node.expr)
-    if isinstance(node, promql.BinaryExpr):
-        return is_scalar(node.lhs) and is_scalar(node.rhs)
-    return isinstance(node, promql.NumberLiteral | promql.StringLiteral) or (
-        isinstance(node, promql.Call) and node.func.name in _SCALARS
-    )
 
 
 def surviving(node: promql.Expr, known: Known, certain: bool) -> Labels:
@@ -27,8 +17,10 @@ def surviving(node: promql.Expr, known: Known, certain: bool) -> Labels:
     if isinstance(node, promql.MatrixSelector):
         return surviving(node.vector_selector, known, certain)
     if isinstance(node, promql.VectorSelector):
-        series = known.get(selected_name(node))
-        return series.labels if series else None
+        series = series_of(node, known)
+        if series is None:
+            return None
+        return series.always if certain else series.labels
     if isinstance(node, promql.AggregateExpr):
         return _aggregated(node, known, certain)
     if isinstance(node, promql.BinaryExpr):
@@ -77,16 +69,16 @@ def _joined(node: promql.BinaryExpr, known: Known, certain: bool) -> Labels:
 
 def _called(node: promql.Call, known: Known, certain: bool) -> Labels:
     name, arguments = node.func.name, list(node.args)
-    vectors = [argument for argument in arguments if not is_scalar(argument)]
-    if name == "vector" or is_scalar(node) or not vectors:
+    inside = vectors(node)
+    if name == "vector" or is_scalar(node) or not inside:
         return _NOTHING
     if name in ("absent", "absent_over_time"):
-        selector = vectors[0].vector_selector if isinstance(vectors[0], promql.MatrixSelector) else vectors[0]
+        selector = inside[0].vector_selector if isinstance(inside[0], promql.MatrixSelector) else inside[0]
         if not isinstance(selector, promql.VectorSelector):
             return _NOTHING
         equal = (matcher for matcher in selector.matchers.matchers if matcher.op == promql.MatchOp.Equal)
         return frozenset(matcher.name for matcher in equal if matcher.name != "__name__")
-    inner = surviving(vectors[0], known, certain)
+    inner = surviving(inside[0], known, certain)
     if inner is None or name == "info":
         return None
     if name in ("histogram_quantile", "histogram_fraction"):
@@ -94,3 +86,55 @@ def _called(node: promql.Call, known: Known, certain: bool) -> Labels:
     if name in ("label_replace", "label_join") and isinstance(arguments[1], promql.StringLiteral):
         return inner | {arguments[1].val}
     return inner
+
+
+def fixed(node: promql.Expr, known: Known) -> dict[str, str]:
+    """Labels of the result that have one value, written in a matcher or set by the one rule that records the series."""
+    if isinstance(node, promql.ParenExpr | promql.UnaryExpr | promql.SubqueryExpr):
+        return fixed(node.expr, known)
+    if isinstance(node, promql.MatrixSelector):
+        return fixed(node.vector_selector, known)
+    if isinstance(node, promql.VectorSelector):
+        series = series_of(node, known)
+        own = {label: next(iter(values)) for label, values in series.given.items() if len(values) == 1} if series else {}
+        if series and len(series.made) == 1 and series.metric is None:
+            own = fixed(series.made[0], known) | own
+        single = (matcher for matcher in node.matchers.matchers if matcher.op == promql.MatchOp.Equal or _is_bound(matcher))
+        return own | {matcher.name: matcher.value for matcher in single if matcher.name != "__name__"}
+    if isinstance(node, promql.BinaryExpr):
+        if is_scalar(node.lhs) or is_scalar(node.rhs):
+            return fixed(node.rhs if is_scalar(node.lhs) else node.lhs, known)
+        left, right = fixed(node.lhs, known), fixed(node.rhs, known)
+        if str(node.op) == "or":
+            return {label: value for label, value in left.items() if right.get(label) == value}
+        return left | {label: value for label, value in right.items() if label in _matched(node, known)}
+    if isinstance(node, promql.AggregateExpr):
+        inner, there = fixed(node.expr, known), surviving(node, known, certain=True)
+        return {label: value for label, value in inner.items() if there is None or label in there}
+    if isinstance(node, promql.Call) and not node.func.name.startswith("label_") and vectors(node):
+        return fixed(vectors(node)[0], known)
+    return {}
+
+
+def _is_bound(matcher: promql.Matcher) -> bool:
+    """Whether a regular expression only gives the spellings of one bucket bound, such as `le=~"1|1[.]0"`."""
+    if matcher.name != "le" or matcher.op != promql.MatchOp.Re:
+        return False
+    try:
+        return len({float(word.replace("[.]", ".").replace("[+]", "+")) for word in matcher.value.split("|")}) == 1
+    except ValueError:
+        return False
+
+
+def _matched(node: promql.BinaryExpr, known: Known) -> frozenset[str]:
+    """Labels that are equal on both sides of an operator."""
+    matching = node.modifier.matching if node.modifier else None
+    if matching is not None and matching.type == promql.LabelModifierType.Include:
+        return frozenset(matching.labels)
+    both = surviving(node.lhs, known, certain=True) or _NOTHING
+    return both - frozenset(matching.labels if matching else ())
+
+
+def varying(node: promql.Expr, known: Known) -> frozenset[str]:
+    """Labels that every series of the result has, each series possibly another value of them."""
+    return (surviving(node, known, certain=True) or _NOTHING) - fixed(node, known).keys()

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+import promql_parser as promql
 
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.boards import Board, Query, variable_expression
 from provisioning.check.expressions import Inspector
 from provisioning.check.relations import relation_findings
+from provisioning.check.tree import names_read
 from provisioning.findings import Finding, closest, error
 from provisioning.interpolation import Span, builtins, names, sql_macros, substitute
 
 _SPAN = Span(start=0, end=6 * 3600, step=60)
 """A range that stands for any; windows that follow the range (`$__range`) are as long as its reader chooses."""
+_CHOSEN = re.compile(r"""(\w+)\s*(?:=~|!~|!=|=)\s*("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
 
 
 def query_findings(boards: Iterable[Board], inspector: Inspector, settings: Settings) -> Iterator[Finding]:
     """What is wrong with the queries of these dashboards."""
-    own = builtins(_SPAN, duration_seconds(settings.sources.prometheus.scrape_interval))
     for board in boards:
-        values = {name: _value(variable) for name, variable in board.variables.items()} | own
+        values = _values(board, settings)
         for query in board.queries():
             yield from _of_one(query, values, inspector)
+
+
+def series_read(boards: Iterable[Board], settings: Settings) -> frozenset[str]:
+    """Names of the series that the queries of these dashboards select. What cannot be read is said by `query_findings`."""
+    found: frozenset[str] = frozenset()
+    for board in boards:
+        values = _values(board, settings)
+        for query in board.queries():
+            if query.language == "promql" and not set(names(query.text)) - values.keys():
+                expression, _ = variable_expression(_filled(query.text, values))
+                try:
+                    found |= names_read(promql.parse(expression))
+                except ValueError:
+                    continue
+    return found
+
+
+def _values(board: Board, settings: Settings) -> dict[str, str]:
+    """Some value of every variable that a dashboard may name, Grafana's own included."""
+    own = builtins(_SPAN, duration_seconds(settings.sources.prometheus.scrape_interval))
+    return {name: _value(variable) for name, variable in board.variables.items()} | own
 
 
 def _of_one(query: Query, values: dict[str, str], inspector: Inspector) -> Iterator[Finding]:
@@ -39,15 +64,22 @@ def _of_one(query: Query, values: dict[str, str], inspector: Inspector) -> Itera
         yield error(query.place, f"variable ${name} is not defined", closest(name, values))
     if unknown:
         return
-    text = substitute(text, lambda name, _: values[name])
+    chosen = frozenset((label, _filled(value[1:-1], values)) for label, value in _CHOSEN.findall(text) if any(names(value)))
+    text = _filled(text, values)
     if query.language == "sql":
         yield from relation_findings(query.place, text)
     elif query.language == "promql":
         expression, label = variable_expression(text)
         if expression:
-            yield from inspector.findings(query.place, f"count by ({label}) ({expression})" if label else expression)
+            asked = f"count by ({label}) ({expression})" if label else expression
+            yield from inspector.findings(query.place, asked, chosen=chosen)
     else:
         yield error(query.place, "its data source is neither Prometheus nor PostgreSQL", "name the data source's type and uid")
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    """A text whose variables all have a value, with these values."""
+    return substitute(text, lambda name, _: values[name])
 
 
 def _value(variable: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
-"""What is known of a series: its kind and its labels."""
+"""What is known of a series: its kind, its labels, and where it comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import promql_parser as promql
 
@@ -15,14 +16,26 @@ Labels = frozenset[str] | None
 
 @dataclass(frozen=True)
 class Series:
-    """One series name. `counts` is true for what only ever rises, `foreign` for metrics that others name."""
+    """One series name.
+
+    `labels` are those that its series may have, and `always` those that each of them has. `counts` is true for what only ever
+    rises, `foreign` for metrics that others name. Of a recorded series, `made` are the expressions of its rules, `given` the
+    labels that these rules set with their values, and `interval` how often its group is evaluated.
+    """
 
     name: str
     labels: Labels
+    always: Labels
     counts: bool = False
     foreign: bool = False
-    recorded: bool = False
     metric: Metric | None = None
+    made: tuple[promql.Expr, ...] = ()
+    given: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    interval: timedelta | None = None
+
+    @property
+    def recorded(self) -> bool:
+        return bool(self.made)
 
 
 Known = Mapping[str, Series]
@@ -36,3 +49,7 @@ def selected_name(selector: promql.VectorSelector) -> str:
         if matcher.name == "__name__" and matcher.op == promql.MatchOp.Equal:
             return matcher.value
     return ""
+
+
+def series_of(selector: promql.VectorSelector, known: Known) -> Series | None:
+    return known.get(selected_name(selector))

@@ -13,6 +13,8 @@ from provisioning.interpolation import names
 from provisioning.servers import ALERTMANAGER_UID
 
 _COLUMNS = 24
+_UID, _PANEL_ID, _QUERY_LETTER = "dashboards/uid", "dashboards/panel-id", "dashboards/query-letter"
+_PLACE, _SOURCE, _VARIABLE = "dashboards/place", "dashboards/data-source", "dashboards/variable"
 _GRAFANAS_OWN = frozenset({"-- Mixed --", "-- Dashboard --", "-- Grafana --", "grafana"})
 
 
@@ -21,7 +23,7 @@ def shape_findings(boards: Iterable[Board], settings: Settings) -> Iterator[Find
     boards = tuple(boards)
     for uid, count in Counter(board.uid for board in boards).items():
         if count > 1:
-            yield error(f"dashboard uid {uid}", f"{count} dashboards have it", "give each a key of its own")
+            yield error(f"dashboard uid {uid}", f"{count} dashboards have it", "give each a key of its own", _UID)
     sources = settings.sources
     known = {sources.prometheus.uid, sources.postgres.uid, ALERTMANAGER_UID} | _GRAFANAS_OWN
     for board in boards:
@@ -33,16 +35,17 @@ def shape_findings(boards: Iterable[Board], settings: Settings) -> Iterator[Find
 
 def _identity(board: Board) -> Iterator[Finding]:
     if not board.uid or len(board.uid) > 40:
-        yield error(board.place, f"uid {board.uid!r}: Grafana takes 1 to 40 characters")
+        yield error(board.place, f"uid {board.uid!r}: Grafana takes 1 to 40 characters", "a shorter key", _UID)
     panels = list(board.panels)
     for identity, count in Counter(panel.get("id") for panel in panels).items():
         if count > 1:
             titles = ", ".join(str(panel.get("title")) for panel in panels if panel.get("id") == identity)
-            yield error(board.place, f"{count} panels have the id {identity}: {titles}", "rename one of them")
+            yield error(board.place, f"{count} panels have the id {identity}: {titles}", "rename one of them", _PANEL_ID)
     for panel in panels:
         for letter, count in Counter(target.get("refId") for target in panel.get("targets", [])).items():
             if count > 1:
-                yield error(board.panel_place(panel), f"{count} queries are called {letter}", "give each a refId of its own")
+                place = board.panel_place(panel)
+                yield error(place, f"{count} queries are called {letter}", "give each a refId of its own", _QUERY_LETTER)
 
 
 def _places(place: str, panels: list[Json]) -> Iterator[Finding]:
@@ -54,13 +57,13 @@ def _places(place: str, panels: list[Json]) -> Iterator[Finding]:
         try:
             x, y, width, height = (int(at[key]) for key in ("x", "y", "w", "h"))
         except (KeyError, TypeError, ValueError):
-            yield error(name, "has no place", "gridPos with x, y, w and h")
+            yield error(name, "has no place", "gridPos with x, y, w and h", _PLACE)
             continue
         if x < 0 or width < 1 or height < 1 or x + width > _COLUMNS:
-            yield error(name, f"columns {x} to {x + width} do not lie within {_COLUMNS}")
+            yield error(name, f"columns {x} to {x + width} do not lie within {_COLUMNS}", "a smaller panel", _PLACE)
         cells = [(column, line) for column in range(x, x + width) for line in range(y, y + height)]
         for other in sorted({taken[cell] for cell in cells if cell in taken}):
-            yield error(name, f"lies upon {other}")
+            yield error(name, f"lies upon {other}", "another place", _PLACE)
         taken.update(dict.fromkeys(cells, str(panel.get("title") or panel.get("id"))))
         yield from _places(place, panel.get("panels", []))
 
@@ -70,13 +73,13 @@ def _sources(board: Board, known: set[str]) -> Iterator[Finding]:
     for place, source in _named_sources(board):
         uid = source.get("uid") if isinstance(source, Mapping) else None
         if not isinstance(source, Mapping) or not uid or not source.get("type"):
-            yield error(place, f"data source {source!r} has no type and uid", "{type, uid}")
+            yield error(place, f"data source {source!r} has no type and uid", "{type, uid}", _SOURCE)
             continue
         named = list(names(uid))
         if named and named[0] not in variables:
-            yield error(place, f"data source variable {uid} is not defined", closest(named[0], variables))
+            yield error(place, f"data source variable {uid} is not defined", closest(named[0], variables), _SOURCE)
         elif not named and uid not in known:
-            yield error(place, f"there is no data source with uid {uid}", closest(uid, known))
+            yield error(place, f"there is no data source with uid {uid}", closest(uid, known), _SOURCE)
 
 
 def _named_sources(board: Board) -> Iterator[tuple[str, Any]]:
@@ -99,4 +102,5 @@ def _texts(board: Board) -> Iterator[Finding]:
         used = [*names(str(panel.get("title", ""))), *([panel["repeat"]] if panel.get("repeat") else [])]
         for name in used:
             if name not in board.variables and not name.startswith("__"):
-                yield error(board.panel_place(panel), f"variable ${name} is not defined", closest(name, board.variables))
+                remedy = closest(name, board.variables)
+                yield error(board.panel_place(panel), f"variable ${name} is not defined", remedy, _VARIABLE)

@@ -1,0 +1,1 @@
+"""Checks of PromQL and of rules, without a server: one function each, listed in `catalogue`."""

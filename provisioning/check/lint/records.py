@@ -1,0 +1,65 @@
+"""Rules beside rules: names, duplicates, and recorded series that nobody reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from provisioning.check.lint.model import Fault, Rule, RuleBook
+from provisioning.check.tree import names_read
+from provisioning.findings import closest
+
+_MOST_RULES = 20
+
+
+def group_name(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    for name, count in Counter(group.get("name") for group in book.groups).items():
+        if count > 1:
+            yield f"rule group {name}", Fault(f"{count} groups have this name", "give each its own")
+
+
+def group_size(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    for group in book.groups:
+        if (count := len(group.get("rules", []))) > _MOST_RULES:
+            yield f"rule group {group.get('name')}", Fault(f"{count} rules", f"split it, {_MOST_RULES} is the most")
+
+
+def same_name(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    """Two rules of one name and equal labels would write the same series."""
+    for (place, _), count in Counter((rule.place, _labels(rule)) for rule in book.rules).items():
+        if count > 1:
+            yield place, Fault(f"{count} rules have this name and the same labels", "rename one of them")
+
+
+def same_expression(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    """One question that is evaluated twice."""
+    first: dict[tuple[object, ...], Rule] = {}
+    for rule in book.rules:
+        if rule.node is None:
+            continue
+        asked = (bool(rule.alert), rule.node.prettify(), rule.source.get("for"), rule.labels.get("severity"))
+        other = first.setdefault(asked, rule)
+        if other.place != rule.place:
+            yield rule.place, Fault(f"asks the same as {other.place}", "keep one of them", "warning")
+
+
+def unused(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    """Nobody reads it: no other rule, no alert, no dashboard, no runbook."""
+    read = book.read | book.kept
+    for rule in book.rules:
+        if rule.node is not None:
+            read |= names_read(rule.node) - {rule.record}
+    for name in dict.fromkeys(rule.record for rule in book.recordings):
+        if name not in read:
+            remedy = "remove the rule, or say in the registry that people read it"
+            yield f"recording rule {name}", Fault("nobody reads this series", remedy, "warning")
+
+
+def kept_for_nothing(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    recorded = {rule.record for rule in book.recordings}
+    for name in sorted(book.kept - recorded):
+        yield f"recording rule {name}", Fault("is kept for people, but no rule records it", closest(name, recorded))
+
+
+def _labels(rule: Rule) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(name), str(value)) for name, value in rule.labels.items()))

@@ -1,0 +1,414 @@
+"""Every check of expressions and of rules: what it finds, and what it leaves in peace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.settings import Settings
+from provisioning.check.expressions import Inspector
+from provisioning.check.known import known_series
+from provisioning.check.lint.catalogue import EXPRESSION_CHECKS, REMOVED_FUNCTION, RULE_CHECKS, SYNTAX
+from provisioning.check.rules import rule_findings
+
+Group = dict[str, Any]
+
+FAST: Group = {
+    "name": "fast",
+    "interval": "15s",
+    "rules": [
+        {"record": "agent:queries:rate5m", "expr": "sum by (environment, agent, status) (rate(agent_queries_total[5m]))"},
+        {"record": "agent:seconds_bucket:rate5m",
+         "expr": "sum by (environment, agent, le) (rate(agent_query_duration_seconds_bucket[5m]))"},
+        {"record": "agent:queries:sum", "expr": "sum by (agent) (agent_queries_total)"},
+        {"record": "agent:running:sum", "expr": "sum by (agent) (agent_queries_in_progress)"},
+    ],
+}  # fmt: skip
+SLOW: Group = {
+    "name": "slow",
+    "interval": "5m",
+    "rules": [
+        {"record": "agent:errors:ratio",
+         "expr": 'sum by (agent) (agent:queries:rate5m{status="failed"}) / (sum by (agent) (agent:queries:rate5m) > 0)'},
+        {"record": "agent:seconds:p95", "expr": "histogram_quantile(0.95, sum by (agent, le) (agent:seconds_bucket:rate5m))"},
+        {"record": "slo:objective:ratio", "expr": "vector(0.99)", "labels": {"slo": "clerk"}},
+        {"record": "slo:objective:ratio", "expr": "vector(0.9)", "labels": {"slo": "other"}},
+    ],
+}  # fmt: skip
+INSPECTOR = Inspector.of(Settings(), known_series([FAST, SLOW]))
+BUCKETS = "agent_query_duration_seconds_bucket"
+P95 = f"histogram_quantile(0.95, sum by (le, agent) (rate({BUCKETS}[5m])))"
+RUNNING, BUILD = "agent_queries_in_progress", "agent_build_info"
+
+WRONG: list[tuple[str, str, str, str]] = [
+    (SYNTAX, "sum(", "not PromQL", "sum("),
+    (SYNTAX, 'up{job=~"a("}', "illegal regex", ""),
+    (REMOVED_FUNCTION, f"holt_winters({RUNNING}[1h], 0.5, 0.5)", "no function holt_winters", "double_exponential_smoothing"),
+    ("promql/unknown-metric", "sum(agent_querys_in_progress)", "unknown metric agent_querys", "agent_queries_in_progress?"),
+    ("promql/unknown-metric", '{__name__="nothing"}', "unknown metric nothing", ""),
+    ("promql/removed-record", "agent:query:rate5m", "no rule records agent:query:rate5m", "did you mean agent:queries:rate5m?"),
+    ("promql/unknown-label", 'rate(agent_queries_total{agnet="x"}[5m])', "has no label agnet", "did you mean agent?"),
+    ("promql/impossible-selector", 'rate(platform_conversations_ended_total{goal="achived"}[5m])',
+     "label goal is never 'achived'", "did you mean achieved?"),
+    ("promql/impossible-selector", 'rate(platform_conversations_ended_total{goal=~"won|lost"}[5m])',
+     'no value of label goal meets goal=~"won|lost"', "known: achieved"),
+    ("promql/impossible-selector", 'rate(platform_conversations_ended_total{goal=~"a.+",goal!="achieved"}[5m])',
+     'nothing matches goal=~"a.+", goal!="achieved" at once', "keep one of them"),
+    ("promql/impossible-selector", f'{RUNNING}{{agent="a",agent=~"b.*"}}', "nothing matches", "keep one of them"),
+    ("promql/impossible-selector", f'{RUNNING}{{environment="prodution"}}', "never 'prodution'", "did you mean production?"),
+    ("promql/impossible-selector", f'{RUNNING}{{agent!~".*"}}', "excludes everything", "leave the selector away"),
+    ("promql/impossible-selector", 'last_over_time(slo:objective:ratio{slo="clark"}[15m])', "never 'clark'", "mean clerk?"),
+    ("promql/dead-alternative", 'rate(platform_conversations_ended_total{goal=~"achieved|mised"}[5m])',
+     "label goal is never 'mised'", "did you mean missed?"),
+    ("promql/plain-regex", f'{RUNNING}{{agent=~"clerk"}}', "regular expression for one word", 'agent="clerk"'),
+    ("promql/plain-regex", f'{RUNNING}{{agent!~"clerk"}}', "regular expression for one word", 'agent!="clerk"'),
+    ("promql/useless-anchor", f'{RUNNING}{{agent=~"^a.+$"}}', "anchors do nothing", 'agent=~"a.+"'),
+    ("promql/matches-everything", f'{RUNNING}{{agent=~".*"}}', "matches everything", "leave it away"),
+    ("promql/bare-dot", f'{BUILD}{{version=~"1.2|1[.]3"}}', "a point matches any character", 'version=~"1[.]2|1[.]3"'),
+    ("promql/bucket-bound", f'rate({BUCKETS}{{le="5"}}[5m])', "misses the other spelling", 'le=~"5|5[.]0"'),
+    ("promql/bucket-bound", f'rate({BUCKETS}{{le="5.0"}}[5m])', "misses the other spelling", 'le=~"5|5[.]0"'),
+    ("promql/bucket-bound", f'rate({BUCKETS}{{le=~"5|0[.]5"}}[5m])', "misses the other spelling", 'le=~"5|5[.]0"'),
+    ("promql/bucket-bound", f'rate({BUCKETS}{{le="4"}}[5m])', "has no bucket that ends at 4", "near: 3.7, 5"),
+    ("promql/bucket-bound", 'agent:seconds_bucket:rate5m{le="4"}', "has no bucket that ends at 4", "near: 3.7, 5"),
+    ("promql/bucket-bound", f'rate({BUCKETS}{{le="five"}}[5m])', 'no bucket for le="five"', "its bounds: 0.05"),
+    ("promql/bucket-bound", 'rate(gen_ai_client_token_usage_bucket{le="1048576"}[5m])', "other spelling", "e[+]06"),
+    ("promql/other-dialect", f'{RUNNING}{{agent="a" or agent="b"}}', "VictoriaMetrics'", "joined by or"),
+    ("promql/experimental", f"mad_over_time({RUNNING}[5m])", "mad_over_time is experimental", "say it without"),
+    ("promql/experimental", f"limitk(3, {RUNNING})", "limitk is experimental", "say it without"),
+    ("promql/experimental", f"sum({RUNNING}) + fill(0) sum({BUILD})", "fill is experimental", "0 *"),
+    ("promql/counter-without-rate", "sum(agent_queries_total)", "is a counter and is read without rate", "rate("),
+    ("promql/counter-without-rate", "max(agent:queries:sum)", "agent:queries:sum is a counter", "rate("),
+    ("promql/rate-of-gauge", f"rate({RUNNING}[5m])", f"rate of {RUNNING}, which is a gauge", "delta or deriv"),
+    ("promql/rate-of-gauge", "increase(agent:running:sum[5m])", "which is a recorded figure", "delta or deriv"),
+    ("promql/slope-of-counter", "deriv(agent_queries_total[5m])", "a restart looks like a fall", "increase("),
+    ("promql/slope-of-counter", "predict_linear(agent_queries_total[5m], 600)", "which is a counter", "increase("),
+    ("promql/rate-of-sum", "rate(agent:queries:sum[5m])", "rate of a sum of counters", "sum(rate(…))"),
+    ("promql/rate-of-sum", "rate(sum by (agent) (agent_queries_total)[5m:1m])", "rate of a sum", "sum(rate(…))"),
+    ("promql/sum-of-quantiles", f"sum({P95})", "sum of quantiles", "or the max"),
+    ("promql/sum-of-quantiles", "avg(last_over_time(agent:seconds:p95[15m]) > 1)", "avg of quantiles", "or the max"),
+    ("promql/average-of-ratios", "avg(platform_goal_success_ratio)", "average of ratios", "sum(part) / sum(whole)"),
+    ("promql/average-of-ratios", "avg_over_time(agent:errors:ratio[1h])", "average over time of agent:errors:ratio", "sums"),
+    ("promql/average-of-ratios", "avg_over_time(agent:seconds:p95[1h])", "average over time", "the quantile over"),
+    ("promql/quantile-without-le", f"histogram_quantile(0.9, sum by (agent) (rate({BUCKETS}[5m])))", "without le", "keep le"),
+    ("promql/rate-window", "rate(agent_queries_total[20s])", "rate over 20s never sees two samples", "at least 1m"),
+    ("promql/rate-window", "rate(agent_queries_total[45s])", "has a hole wherever one of 15s is lost", "at least 1m"),
+    ("promql/rate-window", "delta(agent:errors:ratio[9m])", "delta over 9m never sees two samples", "at least 20m"),
+    ("promql/short-window", f"max_over_time({RUNNING}[15s])", "finds one sample at most", "at least 30s"),
+    ("promql/short-window", "last_over_time(agent:errors:ratio[4m])", "one comes every 5m", "at least 10m"),
+    ("promql/stale-record", "agent:errors:ratio", "recorded every 5m, and Prometheus forgets after 5m", "[15m])"),
+    ("promql/subquery-step", f"max_over_time({RUNNING}[1h:1h])", "has one point only", "a step below 1h"),
+    ("promql/subquery-step", f"max_over_time({RUNNING}[1h:5s])", "as often as there is something new", ":15s"),
+    ("promql/subquery-step", f"max_over_time({RUNNING}[30d:15s])", "has 172800 points", "a longer step"),
+    ("promql/retention", "rate(agent_queries_total{agent='a'}[41d])", "looks back 41d, but Prometheus keeps 40d", "shorter"),
+    ("promql/retention", "rate(agent_queries_total{agent='a'}[1d] offset 40d)", "looks back 41d", ""),
+    ("promql/retention", "max_over_time(rate(agent_queries_total{agent='a'}[1d])[39d12h:1h])", "looks back 40d12h", ""),
+    ("promql/grouping-label", "sum by (agnet) (rate(agent_queries_total[5m]))", "by (agnet): there is no", "mean agent?"),
+    ("promql/grouping-label", "max without (pod) (auth_sessions_active)", "without (pod): there is no such label", "known:"),
+    ("promql/grouping-label", "sum by (version) (agent:running:sum)", "by (version): there is no", "known: agent"),
+    ("promql/matching-label", f"sum({RUNNING}) * on (pool) sum by (pool) (db_pool_pending_requests)",
+     "on (pool): one side has no such label", ""),
+    ("promql/matching-label", f"sum by (agent) ({RUNNING}) * on (agent) group_left (pool) sum by (agent) ({BUILD})",
+     "group modifier (pool): the other side has no such label", ""),
+    ("promql/cardinality", f"sum by (agent, environment) ({RUNNING}) * on (agent) sum by (agent) ({BUILD})",
+     "the left side can have several series that differ in environment", "group_left"),
+    ("promql/cardinality", f"sum by (agent) ({RUNNING}) / on (agent) sum by (agent, version) ({BUILD})",
+     "the right side can have several series that differ in version", "group_right"),
+    ("promql/cardinality", f"{RUNNING} * on (agent) group_left (version) {BUILD}", "the side that is to be one can", "first"),
+    ("promql/cardinality", f"sum by (agent, version) ({BUILD}) / on (agent) sum by (agent, version) ({BUILD})",
+     "both sides can have several series that differ in version", "match on these"),
+    ("promql/cardinality", f"{RUNNING} / on (agent, environment) agent_conversations_active", "differ in instance", "match on"),
+    ("promql/never-matches", f"sum by (agent, version) ({BUILD}) * sum by (agent) ({RUNNING})", "only one side has version",
+     "ignoring (version)"),
+    ("promql/never-matches", f"sum({RUNNING}) and {RUNNING}", "and never matches: only one side has agent", "ignoring"),
+    ("promql/never-matches",
+     'sum by (status) (rate(agent_queries_total{status="failed"}[5m])) / '
+     'sum by (status) (rate(agent_queries_total{status="success"}[5m]))',
+     "status is 'failed' on one side and 'success' on the other", "ignoring (status)"),
+    ("promql/absent-of-several", 'absent(up{job=~"platform|exporter"})', "only when all of them are gone", "one absent(up{job"),
+    ("promql/decided", f"{P95} > 400", "> 400 is never true: the figure lies between 0 and 320", "a number between 0 and 320"),
+    ("promql/decided", 'sum(rate(agent_queries_total{status="failed"}[5m])) / (sum(rate(agent_queries_total[5m])) > 0) > 1',
+     "> 1 is never true", "between 0 and 1"),
+    ("promql/decided", "max(last_over_time(agent:errors:ratio[15m])) >= 1.5", "is never true", "between 0 and 1"),
+    ("promql/decided", "sum(rate(agent_queries_total[5m])) < 0", "is never true: the figure lies at or above 0", "another"),
+    ("promql/decided", "0 <= sum(rate(agent_queries_total[5m]))", "is always true", "another number"),
+    ("promql/decided", "up == 2", "== 2 is never true", "between 0 and 1"),
+    ("promql/cost", "rate(agent_queries_total[2h])", "reads about", "there is agent:queries:rate5m"),
+]  # fmt: skip
+
+RIGHT: dict[str, tuple[str, ...]] = {
+    SYNTAX: (f"sum({RUNNING})",),
+    REMOVED_FUNCTION: (f"deriv({RUNNING}[1h])",),
+    "promql/unknown-metric": (
+        '{__name__="up"}',
+        "sum(rate(gen_ai_invoke_agent_duration_seconds_count[5m]))",
+        '{job="platform"}',
+    ),
+    "promql/removed-record": ("sum(agent:queries:rate5m)",),
+    "promql/unknown-label": (f'{RUNNING}{{agent="a"}}', 'ALERTS{alertstate="firing",anything="x"}'),
+    "promql/impossible-selector": (
+        'rate(platform_conversations_ended_total{goal=~"achieved|missed",goal!="missed"}[5m])',
+        f'{RUNNING}{{agent=~"a.+",agent!="ab"}}',
+        f'{RUNNING}{{environment!="production"}}',
+        'last_over_time(slo:objective:ratio{slo="clerk"}[15m])',
+    ),
+    "promql/dead-alternative": ('rate(platform_conversations_ended_total{goal=~"achieved|missed"}[5m])',),
+    "promql/plain-regex": (f'{RUNNING}{{agent=~"clerk|broker"}}', f'{RUNNING}{{agent!=""}}'),
+    "promql/useless-anchor": (f'{RUNNING}{{agent=~"a.+"}}',),
+    "promql/matches-everything": (f'{RUNNING}{{agent=~".+"}}',),
+    "promql/bare-dot": ('rate(http_requests_total{status=~"5.."}[5m])', f'{BUILD}{{version=~"1[.]2|1\\\\.3"}}'),
+    "promql/bucket-bound": (
+        f'rate({BUCKETS}{{le=~"5|5[.]0"}}[5m]) / ignoring (le) rate({BUCKETS}{{le="+Inf"}}[5m])',
+        f'rate({BUCKETS}{{le="0.5"}}[5m])',
+        f'rate({BUCKETS}{{le!=""}}[5m])',
+        'rate(gen_ai_client_token_usage_bucket{le=~"1048576|1048576[.]0|1[.]048576e[+]06"}[5m])',
+    ),
+    "promql/other-dialect": (f'{RUNNING}{{agent="a"}} or {RUNNING}{{agent="b"}}',),
+    "promql/experimental": (f"stddev_over_time({RUNNING}[5m])", f"topk(3, {RUNNING})", f"sum({RUNNING}) + sum({BUILD})"),
+    "promql/counter-without-rate": (
+        "count(agent_queries_total) or absent(agent_queries_total) or vector(0)",
+        "resets(agent_queries_total[1h]) + changes(agent_queries_total[1h])",
+        "agent_queries_in_progress and on (agent) agent_queries_total",
+    ),
+    "promql/rate-of-gauge": ("rate(agent_queries_total[5m])", "rate(pg_stat_database_deadlocks[5m])"),
+    "promql/slope-of-counter": (f"deriv({RUNNING}[5m])", "predict_linear(agent:running:sum[1h], 600)"),
+    "promql/rate-of-sum": ("sum(rate(agent_queries_total[5m]))", "max_over_time(sum(rate(agent_queries_total[5m]))[50m:1m])"),
+    "promql/sum-of-quantiles": (f"max({P95})", P95),
+    "promql/average-of-ratios": ("max(platform_goal_success_ratio)", f"avg({RUNNING})", f"avg_over_time({RUNNING}[1h])"),
+    "promql/quantile-without-le": (P95,),
+    "promql/rate-window": ("rate(agent_queries_total[1m])", "delta(agent:errors:ratio[20m])"),
+    "promql/short-window": (f"max_over_time({RUNNING}[1m])", "last_over_time(agent:errors:ratio[15m])"),
+    "promql/stale-record": ("sum(agent:queries:rate5m)", "max_over_time(agent:errors:ratio[1h])"),
+    "promql/subquery-step": (f"max_over_time({RUNNING}[1h:1m])", f"max_over_time({RUNNING}[1h:])"),
+    "promql/retention": (f"{RUNNING} offset 39d",),
+    "promql/grouping-label": ("topk(3, agent:running:sum)", "max without (instance) (auth_sessions_active)"),
+    "promql/matching-label": (f"sum by (agent) ({RUNNING}) * on (agent) sum by (agent) ({BUILD})",),
+    "promql/cardinality": (
+        f"sum by (agent, environment) ({RUNNING}) * on (agent) group_left sum by (agent) ({BUILD})",
+        f"{RUNNING} * on (agent, environment, instance) group_right (job) {BUILD}",
+        f'sum by (agent, environment) ({RUNNING}{{environment="production"}}) / on (agent) sum by (agent) ({BUILD})',
+        f"{RUNNING} > 5 and on (agent) {BUILD}",
+    ),
+    "promql/never-matches": (
+        f"sum by (agent) ({RUNNING}) or sum({RUNNING})",
+        f"sum by (agent) ({RUNNING}) > on () group_left sum({RUNNING})",
+        'sum by (agent) (rate(agent_queries_total{status="failed"}[5m])) / sum by (agent) (rate(agent_queries_total[5m]))',
+    ),
+    "promql/absent-of-several": ('absent(up{job="platform"}) or absent(up{job="exporter"})', 'absent(up{job=~"plat.+"})'),
+    "promql/decided": (
+        f"{P95} > 5",
+        "max(last_over_time(agent:errors:ratio[15m])) > 0.5",
+        "max(last_over_time(agent:errors:ratio[15m])) >= 0",
+        "platform_budget_spent_ratio > 1.2",
+        "platform_nps_points < 0",
+        "sum(rate(agent_queries_total[5m])) > 0",
+        f'avg(rate({BUCKETS}{{le="0.5"}}[5m])) / avg(rate({BUCKETS}[5m])) > 1',
+    ),
+    "promql/cost": ("rate(agent_queries_total[1h])", 'rate(agent_queries_total{agent="clerk"}[2h])'),
+}
+
+
+@pytest.mark.parametrize(("check", "expression", "message", "remedy"), WRONG, ids=[f"{case[0]}-{case[1]}" for case in WRONG])
+def test_a_fault_is_found_and_nothing_else(check: str, expression: str, message: str, remedy: str) -> None:
+    found = INSPECTOR.findings("place", expression)
+    assert {finding.check for finding in found} == {check}, [str(finding) for finding in found]
+    assert found[0].place == "place" and message in found[0].message and remedy in found[0].remedy
+
+
+@pytest.mark.parametrize(("check", "expression"), [(check, text) for check, texts in RIGHT.items() for text in texts])
+def test_what_is_right_is_left_in_peace(check: str, expression: str) -> None:
+    found = INSPECTOR.findings("place", expression)
+    assert found == [], check
+
+
+def test_an_alert_may_not_be_decided_by_a_limit_that_else_drops_values_that_are_no_numbers() -> None:
+    text = "platform_goal_success_ratio >= 0"
+    assert INSPECTOR.findings("place", text) == []
+    assert [finding.check for finding in INSPECTOR.findings("place", text, alert=True)] == ["promql/decided"]
+
+
+def test_a_step_may_be_as_short_as_the_rule_is_evaluated() -> None:
+    from datetime import timedelta
+
+    text = f"max_over_time({RUNNING}[1h:30s])"
+    assert INSPECTOR.findings("place", text, interval=timedelta(seconds=30)) == []
+    (found,) = INSPECTOR.findings("place", text, interval=timedelta(minutes=1))
+    assert found.check == "promql/subquery-step" and "as often as the rule is evaluated" in found.message
+
+
+def test_what_a_reader_chooses_is_not_held_against_the_query() -> None:
+    text = f'{RUNNING}{{agent=~"clerk",environment=~"prodution"}}'
+    assert INSPECTOR.findings("place", text, chosen=frozenset({("agent", "clerk"), ("environment", "prodution")})) == []
+
+
+# ---- rules
+
+ALERT = {
+    "alert": "Slow",
+    "expr": f"{P95} > 5",
+    "for": "1m",
+    "labels": {"team": "agents", "severity": "warning"},
+    "annotations": {
+        "summary": "Slow.", "description": "{{ $labels.agent }}: {{ $value | humanizeDuration }}",
+        "runbook_url": "http://x", "dashboard_url": "http://x",
+    },
+}  # fmt: skip
+
+
+def alert(**changes: Any) -> dict[str, Any]:
+    """An alert that is right but for the changes; those of annotations and labels are changed one by one."""
+    changed = {
+        key: {**ALERT[key], **value} if isinstance(value, dict) else value  # type: ignore[dict-item]
+        for key, value in changes.items()
+    }
+    return {**ALERT, **changed}
+
+
+def group(*rules: dict[str, Any], name: str = "g", interval: str = "15s") -> Group:
+    return {"name": name, "interval": interval, "rules": list(rules)}
+
+
+def record(name: str, expr: str, **labels: str) -> dict[str, Any]:
+    return {"record": name, "expr": expr, **({"labels": labels} if labels else {})}
+
+
+def says(text: str) -> dict[str, Any]:
+    return alert(annotations={"description": text})
+
+
+ONE = record("agent:running:sum", f"sum by (agent) ({RUNNING})")
+TWO = record("agent:running:double", "2 * agent:running:sum")
+READS = alert(expr="agent:running:double > 5", annotations={"description": "{{ $value }}"})
+PAGE = {"team": "agents", "paging": "true"}
+
+RULES_WRONG: list[tuple[str, list[Group], str, str]] = [
+    ("rules/group-name", [group(), group()], "rule group g", "2 groups have this name"),
+    ("rules/group-size", [group(*(alert(alert=f"A{n}", expr=f"{P95} > {n}") for n in range(1, 22)))],
+     "rule group g", "21 rules"),
+    ("rules/same-name", [group(alert(), alert(expr=f"{P95} > 6"))], "alert Slow", "2 rules have this name"),
+    ("rules/same-expression", [group(alert(), alert(alert="Slower"))], "alert Slower", "asks the same as alert Slow"),
+    ("rules/unused", [group(ONE)], "recording rule agent:running:sum", "nobody reads this series"),
+    ("rules/order", [group(TWO, ONE, READS)], "recording rule agent:running:double", "records after it"),
+    ("rules/delay", [group(ONE, TWO, name="s", interval="1m"), group(READS)],
+     "alert Slow", "may be 1m old: agent:running:double"),
+    ("rules/delay", [group(ONE, name="a", interval="30s"), group(TWO, name="b", interval="30s"),
+                     group({**READS, "labels": PAGE}, interval="30s")], "alert Slow", "may be 1m old"),
+    ("alerts/hold", [group(alert(**{"for": "10s"}))], "alert Slow", "for 10s is shorter than the interval"),
+    ("alerts/hold", [group(alert(**{"for": "40s"}))], "alert Slow", "for 40s is no multiple"),
+    ("alerts/hold", [group(alert(keep_firing_for="50s"))], "alert Slow", "keep_firing_for 50s is no multiple"),
+    ("alerts/hold", [group(alert(**{"for": "soon"}))], "alert Slow", "for: 'soon' is not a duration"),
+    ("alerts/annotation", [group(alert(annotations={"summary": ""}))], "alert Slow", "annotation summary is missing"),
+    ("alerts/team", [group(alert(labels={"team": "nobody"}))], "alert Slow", "team nobody is not in the settings"),
+    ("alerts/team", [group({**alert(), "labels": {}})], "alert Slow", "team None is not in the settings"),
+    ("alerts/template-label", [group(says("{{ $labels.version }}"))], "alert Slow, description", "version does not survive"),
+    ("alerts/template-label", [group(alert(labels={"tier": "{{ .Labels.version }}"}))], "alert Slow, tier", "version does not"),
+    ("alerts/template-label", [group(alert(expr=f"absent({RUNNING})", annotations={"description": "{{ $labels.agent }}"}))],
+     "alert Slow, description", "agent does not survive"),
+    ("alerts/template-function", [group(says("{{ $value | humaniseDuration }}"))], "alert Slow, description",
+     "no function humaniseDuration"),
+    ("alerts/template-function", [group(says("{{ $value }"))], "alert Slow, description", "its braces do not match"),
+    ("alerts/value-unit", [group(says("{{ $value | humanizePercentage }}"))],
+     "alert Slow, description", "the value is in seconds"),
+    ("alerts/value-unit", [group(says('{{ printf "%.0f USD" $value }}'))], "alert Slow, description", "USD is for usd"),
+    ("alerts/value-unit", [group(alert(expr="100 * max by (agent) (platform_goal_success_ratio) < 90",
+                                       annotations={"description": "{{ $value | humanizePercentage }}"}))],
+     "alert Slow, description", "the value is in percent"),
+    ("alerts/empty-value", [group(alert(expr=f"{P95} > bool 5", annotations={"description": "x"}))],
+     "alert Slow", "always fires"),
+    ("alerts/empty-value", [group(alert(expr=f"absent({RUNNING})", annotations={"description": "{{ $value }}"}))],
+     "alert Slow, description", "$value is always 1"),
+    ("alerts/no-condition", [group(alert(expr=P95))], "alert Slow", "compares nothing"),
+]  # fmt: skip
+
+RULES_RIGHT: dict[str, list[list[Group]]] = {
+    "rules/group-name": [[group(), group(name="h")]],
+    "rules/group-size": [[group(*(alert(alert=f"A{n}", expr=f"{P95} > {n}") for n in range(1, 21)))]],
+    "rules/same-name": [[group(alert(), alert(expr=f"{P95} > 6", labels={"severity": "critical"}))]],
+    "rules/same-expression": [[group(alert(), alert(alert="Slower", expr=f"{P95} > 6"))]],
+    "rules/unused": [[group(ONE, TWO, READS)]],
+    "rules/order": [[group(ONE, TWO, READS)]],
+    "rules/delay": [
+        [group(ONE, name="a"), group(TWO, name="b"), group(READS)],
+        [group(ONE, name="a"), group(TWO, name="b"), group({**READS, "labels": PAGE})],
+    ],
+    "alerts/hold": [[group(alert(**{"for": "45s"}, keep_firing_for="2m"))], [group({**ALERT, "for": "0s"})]],
+    "alerts/annotation": [[group(alert())]],
+    "alerts/team": [
+        [group(alert(labels={"team": "finance"}))],
+        [group(record("slo:burn:rate", f"sum({RUNNING})", team="agents"),
+               {**alert(expr="slo:burn:rate > 2", annotations={"description": "{{ $labels.team }}"}), "labels": {}})],
+    ],
+    "alerts/template-label": [[group(alert(labels={"tier": "gold"}, annotations={"description": "{{ $labels.tier }}"}))]],
+    "alerts/template-function": [[group(says('{{ with query "up" }}{{ . | first | value | humanize }}{{ end }}'))]],
+    "alerts/value-unit": [
+        [group(alert(expr="max by (agent) (platform_goal_success_ratio) < 0.9",
+                     annotations={"description": "{{ $value | humanizePercentage }}"}))],
+        [group(alert(expr="time() - max by (agent) (agent_deployment_timestamp_seconds) > 60"))],
+        [group(alert(expr="sum by (agent) (rate(agent_query_duration_seconds_sum[5m])) / "
+                          "(sum by (agent) (rate(agent_query_duration_seconds_count[5m])) > 0) > 5"))],
+        [group(says("{{ $labels.agent }} {{ humanizePercentage 0.5 }}"))],
+    ],
+    "alerts/empty-value": [[group(alert(expr=f"sum by (agent) ({RUNNING} > bool 5) > 3", annotations={"description": "x"}))]],
+    "alerts/no-condition": [
+        [group(alert(expr="vector(1)", annotations={"description": "Always."}))],
+        [group(alert(expr=f"absent({RUNNING})", annotations={"description": "Gone."}))],
+        [group(alert(expr=f"sum by (agent) ({RUNNING}) unless on (agent) sum by (agent) ({BUILD})",
+                     annotations={"description": "x"}))],
+    ],
+}  # fmt: skip
+
+
+def found_in(groups: list[Group]) -> list[Any]:
+    settings = Settings()
+    return list(rule_findings(groups, Inspector.of(settings, known_series(groups)), settings))
+
+
+@pytest.mark.parametrize(("check", "groups", "place", "message"), RULES_WRONG, ids=[f"{c[0]}-{c[3]}" for c in RULES_WRONG])
+def test_a_fault_of_rules_is_found_and_nothing_else(check: str, groups: list[Group], place: str, message: str) -> None:
+    found = found_in(groups)
+    assert [(finding.check, finding.place) for finding in found] == [(check, place)], [str(finding) for finding in found]
+    assert message in found[0].message
+
+
+@pytest.mark.parametrize(("check", "groups"), [(check, groups) for check, all_ in RULES_RIGHT.items() for groups in all_])
+def test_rules_that_are_right_are_left_in_peace(check: str, groups: list[Group]) -> None:
+    assert found_in(groups) == [], check
+
+
+def test_what_dashboards_and_people_read_is_used() -> None:
+    settings, groups = Settings(), [group(ONE)]
+    inspector = Inspector.of(settings, known_series(groups))
+    assert list(rule_findings(groups, inspector, settings, read=["agent:running:sum"])) == []
+    assert list(rule_findings(groups, inspector, settings, kept=["agent:running:sum"])) == []
+    (found,) = rule_findings(groups, inspector, settings, kept=["agent:running:sum", "agent:runing:sum"])
+    assert (found.check, found.remedy) == ("rules/kept-for-nothing", "did you mean agent:running:sum?")
+
+
+def test_a_delay_is_a_note_and_for_a_page_a_warning() -> None:
+    severities = [found_in(groups)[0].severity for check, groups, _, _ in RULES_WRONG if check == "rules/delay"]
+    assert severities == ["note", "warning"]
+
+
+def test_a_metric_that_is_recorded_from_another_name_stays_a_counter() -> None:
+    name, alias = "agent_query_duration_seconds_count", "gen_ai_invoke_agent_duration_seconds_count"
+    adapter = group(record(name, f'label_replace({alias}, "agent", "$1", "gen_ai_agent_name", "(.*)")'))
+    reader = group(alert(expr=f"sum by (agent) (rate({name}[5m])) > 5", annotations={"description": "x"}), name="h")
+    assert found_in([adapter, reader]) == []
+
+
+# ---- the list
+
+PAGE_OF_CHECKS = Path(__file__).resolve().parents[2] / "docs" / "check.md"
+IDS = {SYNTAX, REMOVED_FUNCTION, *(check.id for check in EXPRESSION_CHECKS), *(check.id for check in RULE_CHECKS)}
+
+
+def test_every_check_is_shown_to_find_and_to_be_quiet() -> None:
+    elsewhere = {"rules/kept-for-nothing"}  # by a test of its own
+    assert {case[0] for case in (*WRONG, *RULES_WRONG)} | elsewhere == IDS
+    assert RIGHT.keys() | RULES_RIGHT.keys() | elsewhere == IDS
+
+
+@pytest.mark.parametrize("check", sorted(IDS))
+def test_every_check_is_explained(check: str) -> None:
+    assert f"| `{check}` |" in PAGE_OF_CHECKS.read_text()
