@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.notifications import Notifications, Team
 from contract.values import Address, Amount, Count, Host, Interval, Section, Share, Uid, Url, between
+from contract.waivers import Waiver
 
 
 class Prometheus(Section):
@@ -166,6 +167,7 @@ class Settings(Section):
     )
     notifications: Notifications = Notifications()
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
+    waivers: tuple[Waiver, ...] = ()
 
     @field_validator("environments", "budgets", "teams")
     @classmethod
@@ -200,3 +202,13 @@ class Settings(Section):
                     f"budget scope {budget.scope!r} is neither 'all' nor one of the environments {', '.join(environments)}"
                 )
         return budgets
+
+    @field_validator("waivers")
+    @classmethod
+    def _owners_are_teams(cls, waivers: tuple[Waiver, ...], info: ValidationInfo) -> tuple[Waiver, ...]:
+        teams = [team.name for team in info.data.get("teams", ())]
+        for waiver in waivers:
+            if teams and waiver.owner not in teams:
+                owner, known = f"{waiver.owner!r} of the waiver of {waiver.target}", ", ".join(teams)
+                raise ValueError(f"owner {owner} is none of the teams {known}")
+        return waivers
