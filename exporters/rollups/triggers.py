@@ -61,14 +61,17 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
     table = sql.Identifier(*driving)
     direct = all(mapping.is_direct(source.relation, column) for column in source.own_columns)
     rows = ("OLD", "NEW") if direct else ("was", "becomes")
-    changed = _changed(mapping, source, rows)
+    changed = _changed(mapping, source, ("was", "becomes"))
     old_key, new_key = (mapping.expression(source.relation, source.key, row) for row in rows)
-    retracted = sql.SQL("({}) AND (NOT coalesce(({}), false) OR {} IS DISTINCT FROM {})").format(
-        changed, _over(mapping, source, source.open, rows[0]), old_key, new_key
+    # A new stamp says that the row was changed, for less than comparing it again. A version of this very transaction keeps its
+    # stamp, and was never seen by anybody who counts; only its key may be one that they know.
+    old_stamp, new_stamp = (sql.SQL(row + ".{}").format(sql.Identifier(STAMP)) for row in rows)
+    retracted = sql.SQL("{} IS DISTINCT FROM {} AND NOT coalesce(({}), false) OR {} IS DISTINCT FROM {}").format(
+        old_stamp, new_stamp, _over(mapping, source, source.open, rows[0]), old_key, new_key
     )
     moments = (
-        _Moment("stamp", "BEFORE UPDATE", _stamp(), changed, returns="NEW", otherwise=_stamp()),
-        _Moment("update", "AFTER UPDATE", _retract(source), retracted, otherwise=_note_truncation(source)),
+        _Moment("stamp", "BEFORE UPDATE", _stamp(), changed, inside=True, returns="NEW", otherwise=_stamp()),
+        _Moment("update", "AFTER UPDATE", _retract(source), retracted, inside=not direct, otherwise=_note_truncation(source)),
         _Moment("delete", "AFTER DELETE", _retract(source), otherwise=_note_truncation(source)),
         _Moment("truncate", "AFTER TRUNCATE", _note_truncation(source), scope="STATEMENT"),
     )
@@ -82,7 +85,7 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         function = _named(source, moment.name)
         trigger = sql.Identifier(f"{PREFIX}{source.name}_{moment.name}")
         statements.append(sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, table))
-        if moment.condition and not direct:
+        if moment.condition and moment.inside:
             both = sql.SQL("was {}, becomes {}").format(table, table)
             statements += _row_function(source, f"{moment.name}_due", both, "boolean", moment.condition, direct)
         statements.append(
@@ -93,7 +96,7 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         )
         statements.append(
             sql.SQL("CREATE TRIGGER {} {} ON {} {} EXECUTE FUNCTION {}()").format(
-                trigger, sql.SQL(moment.event), table, moment.rows(direct), function
+                trigger, sql.SQL(moment.event), table, moment.rows, function
             )
         )
         statements.append(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(table, trigger))
@@ -119,25 +122,27 @@ def asks_for_rebuild(source: str) -> sql.Composed:
 class _Moment:
     """One trigger: what it does, under which condition, and what instead where an expression of the mapping fails.
 
-    The condition stands in the trigger, where a row that does not meet it costs next to nothing; only a mapping with
-    expressions (not `direct`) has it in the function, because PostgreSQL takes no sub-select in a trigger.
+    The condition stands in the trigger where a row that does not meet it is to cost next to nothing, and `inside` the function
+    where it is long, for a trigger's is read from its text by every statement, or has sub-selects, which a trigger's may not.
     """
 
     name: str
     event: str
     action: sql.Composable
     condition: sql.Composable | None = None
+    inside: bool = False
     scope: str = "ROW"
     returns: str = "NULL"
     otherwise: sql.Composable | None = None
 
-    def rows(self, direct: bool) -> sql.Composable:
+    @property
+    def rows(self) -> sql.Composable:
         scope = sql.SQL(f"FOR EACH {self.scope}")
-        return sql.SQL("{} WHEN ({})").format(scope, self.condition) if self.condition and direct else scope
+        return scope if self.condition is None or self.inside else sql.SQL("{} WHEN ({})").format(scope, self.condition)
 
     def body(self, source: Source, direct: bool) -> sql.Composable:
         action = self.action
-        if self.condition and not direct:
+        if self.condition and self.inside:
             action = sql.SQL("IF {}(OLD, NEW) THEN {} END IF;").format(_named(source, f"{self.name}_due"), action)
         if self.otherwise and not direct:
             action = sql.SQL(

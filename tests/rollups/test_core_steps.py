@@ -156,6 +156,29 @@ def test_a_changed_key_is_another_row(counted: Counted) -> None:
     assert counted.one("SELECT count(*) FROM analytics.shadows") == 1
 
 
+def test_changed_twice_in_one_transaction_is_taken_back_once(counted: Counted) -> None:
+    counted.execution()
+    counted.advance()
+    with counted.connect() as writer, writer.transaction():
+        for status in ("failure", "timeout"):
+            writer.execute("UPDATE app.agent_executions SET status = %s", (status,))
+    assert counted.one("SELECT count(*) FROM analytics.retractions") == 1
+    counted.advance()
+    assert counted.tier("minutes", ENDED) == {TIMEOUT: 1}
+
+
+def test_ended_and_given_another_key_in_one_transaction(counted: Counted) -> None:
+    counted.execution("in_progress", end_time=None, milliseconds=None)
+    counted.advance()
+    with counted.connect() as writer, writer.transaction():
+        writer.execute("UPDATE app.agent_executions SET status = 'success', end_time = %s, duration_ms = 100", (NOON,))
+        writer.execute("UPDATE app.agent_executions SET execution_id = gen_random_uuid()")
+    counted.advance()
+    assert counted.stocks(RUNNING) == {}
+    assert counted.tier("minutes", ENDED) == {SUCCESS: 1}
+    assert counted.one("SELECT count(*) FROM analytics.shadows") == 0
+
+
 def test_an_open_row_is_taken_back_with_the_labels_that_it_was_counted_with(counted: Counted) -> None:
     counted.insert("conversations", _conversation(1))
     counted.advance()
