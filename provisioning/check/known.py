@@ -9,8 +9,9 @@ from typing import Any
 
 import promql_parser as promql
 
-from contract.catalogue import catalogue, series_catalogue
+from contract.catalogue import series_catalogue
 from contract.metrics import Metric, MetricType, Source
+from contract.naming import source_series
 from contract.values import duration_seconds
 from provisioning.check.labels import surviving
 from provisioning.check.series import Labels, Series, series_of
@@ -27,22 +28,14 @@ def known_series(groups: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
     """Every series that may be asked for, by name. Rules whose expressions cannot be read record series with any labels."""
     known = {name: _scraped(name, metric) for name, metric in series_catalogue().items()}
     known |= {name: Series(name, None, None) for name in _PROMETHEUS_OWN}
-    for alias, metric in _aliases():
-        known.setdefault(alias, Series(alias, None, None, metric.type is not MetricType.GAUGE, foreign=True, metric=metric))
+    for name, metric in source_series().items():  # read as others write them, so their labels are not known
+        known.setdefault(name, Series(name, None, None, metric.type is not MetricType.GAUGE, foreign=True, metric=metric))
     rules, unreadable = _rules(groups)
     for name in rules:
         _define(name, rules, known, frozenset())
     for name in unreadable:
         known.setdefault(name, Series(name, None, None))
     return known
-
-
-def _aliases() -> Iterable[tuple[str, Metric]]:
-    """Names that a metric has elsewhere. They are read as others write them, so their labels are not known."""
-    for metric in catalogue().values():
-        for alias in metric.aliases:
-            for name in metric.series_names:
-                yield alias + name.removeprefix(metric.name), metric
 
 
 def _rules(groups: Iterable[Mapping[str, Any]]) -> tuple[Rules, list[str]]:
@@ -62,24 +55,25 @@ def _rules(groups: Iterable[Mapping[str, Any]]) -> tuple[Rules, list[str]]:
 
 def _define(name: str, rules: Rules, known: dict[str, Series], begun: frozenset[str]) -> None:
     """Add a recorded series after those that it is made of. One that is made of itself may have any label."""
-    if known.get(name) and (known[name].made or not rules.get(name)):
+    if name in known and known[name].recorded:
         return
+    begun |= {name}
     for node, _, _ in rules[name]:
-        for read in sorted(names_read(node) & rules.keys() - begun - {name}):
-            _define(read, rules, known, begun | {name})
+        for read in sorted(names_read(node) & rules.keys() - begun):
+            _define(read, rules, known, begun)
     intervals = [interval for _, _, interval in rules[name] if interval]
-    made = tuple(node for node, _, _ in rules[name])
     slowest = max(intervals) if intervals else None
+    made = tuple(node for node, _, _ in rules[name] if not names_read(node) & begun)
     if name in known:  # a metric of the contract that is recorded from another name
-        known[name] = replace(known[name], made=made, interval=slowest)
+        known[name] = replace(known[name], recorded=True, made=made, interval=slowest)
         return
     possible, always = _labels(rules[name], known)
     given = {
         label: frozenset(str(labels[label]) for _, labels, _ in rules[name] if label in labels)
         for label in sorted({label for _, labels, _ in rules[name] for label in labels})
     }
-    counts = all(cumulative(node, known) for node in made)
-    known[name] = Series(name, possible, always, counts, made=made, given=given, interval=slowest)
+    counts = bool(made) and all(cumulative(node, known) for node in made)
+    known[name] = Series(name, possible, always, counts, recorded=True, made=made, given=given, interval=slowest)
 
 
 def _labels(rules: list[Making], known: dict[str, Series]) -> tuple[Labels, Labels]:

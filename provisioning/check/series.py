@@ -19,8 +19,9 @@ class Series:
     """One series name.
 
     `labels` are those that its series may have, and `always` those that each of them has. `counts` is true for what only ever
-    rises, `foreign` for metrics that others name. Of a recorded series, `made` are the expressions of its rules, `given` the
-    labels that these rules set with their values, and `interval` how often its group is evaluated.
+    rises, `foreign` for metrics that others name. Of a recorded series, `made` are the expressions of its rules (none of those
+    that lead back to it), `given` the labels that these rules set with their values, and `interval` how often its group is
+    evaluated.
     """
 
     name: str
@@ -29,13 +30,10 @@ class Series:
     counts: bool = False
     foreign: bool = False
     metric: Metric | None = None
+    recorded: bool = False
     made: tuple[promql.Expr, ...] = ()
     given: Mapping[str, frozenset[str]] = field(default_factory=dict)
     interval: timedelta | None = None
-
-    @property
-    def recorded(self) -> bool:
-        return bool(self.made)
 
 
 Known = Mapping[str, Series]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import promql_parser
 import pytest
 
+from contract.settings import Settings
+from provisioning.check.expressions import Inspector
 from provisioning.check.known import known_series
 from provisioning.check.labels import fixed, surviving, varying
 
@@ -15,6 +17,8 @@ RULES = [
     {"record": "own:objective:ratio", "expr": "sum by (agent) (agent_build_info)", "labels": {"slo": "b"}},
     {"record": "own:wrong:sum", "expr": "sum("},
     {"record": "own:itself:sum", "expr": "own:itself:sum offset 1m or vector(0)"},
+    {"record": "own:hen:ratio", "expr": "own:egg:ratio / 2"},
+    {"record": "own:egg:ratio", "expr": "2 * own:hen:ratio"},
 ]
 KNOWN = known_series([{"name": "g", "rules": RULES}])
 BUCKETS = "agent_query_duration_seconds_bucket"
@@ -49,6 +53,12 @@ def test_labels_that_survive(expression: str, certain: str, possible: str | None
 
 def test_series_of_rules_that_cannot_be_read_may_have_any_label() -> None:
     assert KNOWN["own:wrong:sum"].labels is None and KNOWN["own:itself:sum"].labels is None
+
+
+@pytest.mark.parametrize("name", ["own:itself:sum", "own:hen:ratio", "own:egg:ratio"])
+def test_series_that_are_made_of_themselves_are_looked_at_without_end_in_no_check(name: str) -> None:
+    inspector = Inspector.of(Settings(), KNOWN)
+    assert inspector.findings("place", f"avg_over_time({name}[5m]) + max({name}) > 0") == []
 
 
 @pytest.mark.parametrize(

@@ -188,11 +188,11 @@ RIGHT: dict[str, tuple[str, ...]] = {
         f"sum by (agent, environment) ({RUNNING}) * on (agent) group_left sum by (agent) ({BUILD})",
         f"{RUNNING} * on (agent, environment, instance) group_right (job) {BUILD}",
         f'sum by (agent, environment) ({RUNNING}{{environment="production"}}) / on (agent) sum by (agent) ({BUILD})',
-        f"{RUNNING} > 5 and on (agent) {BUILD}",
+        f"{RUNNING} > 0 and on (agent) {BUILD}",
     ),
     "promql/never-matches": (
         f"sum by (agent) ({RUNNING}) or sum({RUNNING})",
-        f"sum by (agent) ({RUNNING}) > on () group_left sum({RUNNING})",
+        f"sum by (agent) ({RUNNING}) < on () group_left sum({RUNNING})",
         'sum by (agent) (rate(agent_queries_total{status="failed"}[5m])) / sum by (agent) (rate(agent_queries_total[5m]))',
     ),
     "promql/absent-of-several": ('absent(up{job="platform"}) or absent(up{job="exporter"})', 'absent(up{job=~"plat.+"})'),

@@ -32,7 +32,7 @@ def counter_without_rate(spot: Spot[promql.VectorSelector]) -> Iterator[Fault]:
 
 def rate_of_gauge(spot: Spot[promql.MatrixSelector]) -> Iterator[Fault]:
     series = series_of(spot.node.vector_selector, spot.known)
-    if spot.function in RATES and series and not series.counts and not series.foreign and (series.metric or series.made):
+    if spot.function in RATES and series and not series.counts and not series.foreign and (series.metric or series.recorded):
         kind = "a gauge" if series.metric else "a recorded figure"
         yield Fault(f"{spot.function} of {series.name}, which is {kind}", "rates are for counters; use delta or deriv")
 

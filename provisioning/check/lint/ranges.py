@@ -41,7 +41,7 @@ def short_window(spot: Spot[promql.MatrixSelector]) -> Iterator[Fault]:
         return
     if spot.node.range <= interval:
         found = f"{spot.function} over {shown(spot.node.range)} finds one sample at most, one comes every {shown(interval)}"
-        yield Fault(found, f"at least {shown(2 * interval)}", "warning")
+        yield Fault(found, f"at least {shown(2 * interval)}", "warning" if spot.node.range == interval else "error")
 
 
 def stale_record(spot: Spot[promql.VectorSelector]) -> Iterator[Fault]:
