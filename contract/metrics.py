@@ -43,7 +43,6 @@ class Metric:
     source: Source
     unit: str = ""
     buckets: tuple[float, ...] = ()
-    aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         unknown = [label for label in self.labels if label not in LABELS]

@@ -6,16 +6,16 @@ from contract import buckets
 from contract.metrics import Metric, MetricType, Source
 
 
-def _counter(name: str, labels: str, help_: str, *aliases: str, unit: str = "") -> Metric:
-    return Metric(name, MetricType.COUNTER, tuple(labels.split()), help_, Source.PLATFORM, unit, aliases=aliases)
+def _counter(name: str, labels: str, help_: str, unit: str = "") -> Metric:
+    return Metric(name, MetricType.COUNTER, tuple(labels.split()), help_, Source.PLATFORM, unit)
 
 
-def _gauge(name: str, labels: str, help_: str, *aliases: str, unit: str = "") -> Metric:
-    return Metric(name, MetricType.GAUGE, tuple(labels.split()), help_, Source.PLATFORM, unit, aliases=aliases)
+def _gauge(name: str, labels: str, help_: str, unit: str = "") -> Metric:
+    return Metric(name, MetricType.GAUGE, tuple(labels.split()), help_, Source.PLATFORM, unit)
 
 
-def _histogram(name: str, labels: str, bounds: tuple[float, ...], help_: str, *aliases: str, unit: str = "seconds") -> Metric:
-    return Metric(name, MetricType.HISTOGRAM, tuple(labels.split()), help_, Source.PLATFORM, unit, bounds, aliases)
+def _histogram(name: str, labels: str, bounds: tuple[float, ...], help_: str, unit: str = "seconds") -> Metric:
+    return Metric(name, MetricType.HISTOGRAM, tuple(labels.split()), help_, Source.PLATFORM, unit, bounds)
 
 
 _MODEL = "gen_ai_operation_name gen_ai_provider_name gen_ai_request_model"
@@ -27,7 +27,6 @@ HTTP = (
         "method handler",
         buckets.HTTP,
         "Time to answer an HTTP request",
-        "http_server_request_duration_seconds",
     ),
     _gauge("http_requests_in_progress", "method handler", "HTTP requests being answered"),
 )
@@ -39,7 +38,6 @@ AGENTS = (
         "agent version status",
         buckets.AGENT,
         "Time from query to answer; status is success or failed",
-        "gen_ai_invoke_agent_duration_seconds",
     ),
     _gauge("agent_queries_in_progress", "agent", "Queries being worked on"),
     _counter("agent_errors_total", "agent error_type severity", "Errors of agents"),
@@ -54,9 +52,7 @@ AGENTS = (
     _counter("agent_feedback_total", "agent sentiment", "Thumbs that users gave"),
     _gauge("agent_sessions_active", "", "User sessions that are open"),
     _counter("agent_tool_calls_total", "tool agent status", "Tool calls"),
-    _histogram(
-        "agent_tool_call_duration_seconds", "tool", buckets.TOOL, "Time of a tool call", "gen_ai_execute_tool_duration_seconds"
-    ),
+    _histogram("agent_tool_call_duration_seconds", "tool", buckets.TOOL, "Time of a tool call"),
     _counter("agent_external_api_requests_total", "api status", "Calls of external interfaces"),
     _histogram("agent_external_api_duration_seconds", "api", buckets.TOOL, "Time of an external call"),
     _counter("agent_workflow_runs_total", "workflow_type status", "Workflows that ended"),
@@ -65,7 +61,6 @@ AGENTS = (
         "workflow_type",
         buckets.WORKFLOW,
         "Time of a workflow",
-        "gen_ai_workflow_duration_seconds",
     ),
     _gauge("agent_capacity_requests_per_second", "agent", "Configured limit of queries per second"),
     _gauge("agent_build_info", "agent version prompt_version model", "1 for the version in service"),
@@ -113,13 +108,11 @@ MODELS = (
         _MODEL,
         buckets.LLM,
         "Time to the first chunk of a streamed answer",
-        "gen_ai_server_time_to_first_token_seconds",
-        "gen_ai_client_time_to_first_token_seconds",
     ),
     _histogram(
         "gen_ai_client_operation_time_per_output_chunk_seconds", _MODEL, buckets.LLM, "Time between chunks of a streamed answer"
     ),
-    _counter("gen_ai_usage_cost_usd_total", f"{_MODEL} agent", "Cost of model calls", "gen_ai_usage_cost_USD_sum", unit="usd"),
+    _counter("gen_ai_usage_cost_usd_total", f"{_MODEL} agent", "Cost of model calls", unit="usd"),
     _histogram(
         "mcp_client_operation_duration_seconds",
         "mcp_method_name gen_ai_tool_name error_type",
@@ -148,7 +141,7 @@ BUSINESS = (
 )
 
 INFRASTRUCTURE = (
-    _gauge("db_pool_connections", "pool state", "Connections of a pool", "db_client_connection_count"),
+    _gauge("db_pool_connections", "pool state", "Connections of a pool"),
     _gauge("db_pool_connections_max", "pool", "Greatest number of connections of a pool"),
     _gauge("db_pool_pending_requests", "pool", "Requests that wait for a connection"),
     _histogram(
@@ -156,7 +149,6 @@ INFRASTRUCTURE = (
         "operation",
         buckets.DB,
         "Time of a database operation",
-        "db_client_operation_duration_seconds",
     ),
     _counter("cache_operations_total", "cache operation result", "Cache operations"),
     _histogram("cache_operation_duration_seconds", "cache operation", buckets.DB, "Time of a cache operation"),

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from contract.data_plane import Database, Exporter, Price, Reconciliation
+from contract.naming import Naming
 from contract.notifications import Notifications, Team
 from contract.values import Address, Amount, Count, Host, Interval, Section, Share, Uid, Url, between
 from contract.waivers import Waiver
@@ -168,6 +169,7 @@ class Settings(Section):
     notifications: Notifications = Notifications()
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
+    naming: Naming = Naming()
 
     @field_validator("environments", "budgets", "teams")
     @classmethod
