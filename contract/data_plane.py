@@ -35,6 +35,7 @@ class Intervals(Section):
     business: Interval = "1m"
     tables: Interval = "5m"
     audit: Interval = "1m"
+    versions: Interval = "1m"
     langfuse: Interval = "1m"
     cost: Interval = "5m"
 

@@ -63,6 +63,8 @@ POSTGRES = (
         "ratio",
     ),
     _gauge(P, "platform_ticket_reopen_ratio", "window", "Resolved tickets that were reopened / resolved", "ratio"),
+    _gauge(P, "platform_tickets_sla_at_risk", "kind priority", "Open tickets that are not served and due within an hour"),
+    _gauge(P, "platform_tickets_overdue", "kind priority", "Open tickets that are not served and past due"),
     _gauge(P, "platform_documents", "status", "Documents by status"),
     _gauge(P, "platform_document_chunks", "", "Chunks of all documents"),
     _gauge(L, "platform_cost_usd", "scope window", "Model cost attributed to a scope", "usd"),
@@ -81,6 +83,7 @@ POSTGRES = (
         "usd",
     ),
     _gauge(L, "platform_budget_limit_usd", "scope", "Budget of the current month", "usd"),
+    _gauge(L, "platform_budget_spent_usd", "scope", "Spent of the current month", "usd"),
     _gauge(L, "platform_budget_spent_ratio", "scope", "Spent of the current month / budget", "ratio"),
     _gauge(L, "platform_budget_forecast_usd", "scope", "Expected spend at the end of the month", "usd"),
     _gauge(
@@ -94,6 +97,31 @@ POSTGRES = (
     _gauge(P, "platform_queue_messages", "queue", "Messages that wait in a queue"),
     _gauge(P, "platform_sessions_active", "environment", "Sessions that are going on"),
     _gauge(P, "platform_executions_in_progress", "agent environment", "Agent executions that have begun and not ended"),
+    _gauge(
+        P,
+        "platform_version_regression_ratio",
+        "agent environment measure",
+        "Newest version / the version before it over equal times; above 1 is worse",
+        "ratio",
+    ),
+    _gauge(
+        P,
+        "platform_version_regression_p_value",
+        "agent environment measure",
+        "Chance that a newest version which is no worse looks so much worse; none while a side has too few executions",
+    ),
+    _gauge(
+        P,
+        "platform_version_sample",
+        "agent environment side version",
+        "Executions that ended on a side of the comparison of versions",
+    ),
+    _gauge(
+        P,
+        "platform_regressions_open",
+        "agent environment measure",
+        "1 when the newest version is recorded as worse and nobody has dismissed that",
+    ),
     _gauge(P, "platform_rollup_advanced_timestamp_seconds", "source", "When a roll-up was last advanced", "seconds"),
     _gauge(P, "platform_rollup_mode", "source mode", "1 for the way in which the changes of a source are captured"),
     _counter(P, "platform_rollup_rows_total", "source", "Rows and changes of rows that were counted"),
@@ -162,6 +190,14 @@ LANGFUSE = (
         buckets.LLM,
         "Time to the first token of a streamed call",
     ),
+    _counter(L, "langfuse_traces_total", "agent environment", "Traces with a model call in the ledger"),
+    _gauge(
+        L,
+        "langfuse_call_delay_seconds",
+        "",
+        "95th percentile of the time from the end of a model call until it is in the ledger, of an hour that has settled",
+        "seconds",
+    ),
     _counter(L, "langfuse_scores_total", "name source environment", "Scores given"),
     _gauge(
         L, "langfuse_score_sum", "name source environment", "Sum of the values of all scores; may fall, scores can be negative"
@@ -185,6 +221,7 @@ SELF = (
     _gauge(X, "exporter_query_success", "source query", "1 when the last run of a query succeeded"),
     _gauge(X, "exporter_query_duration_seconds", "source query", "Time of the last run of a query", "seconds"),
     _gauge(X, "exporter_query_last_success_timestamp_seconds", "source query", "When a query last succeeded", "seconds"),
+    _counter(X, "exporter_query_failures_total", "source query", "Runs of a query that failed while its source answered"),
     _gauge(X, "exporter_query_rows", "source query", "Rows of the last successful run"),
     _gauge(X, "exporter_source_up", "source", "1 when the source answers"),
     _gauge(

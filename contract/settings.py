@@ -127,6 +127,15 @@ class Thresholds(Section):
     minimum_queries_page: Count = 5
     minimum_failures_page: Count = 5
     minimum_conversations: Count = 20
+    data_age_seconds: Amount = 600
+    rollup_age_seconds: Amount = 300
+    ledger_lag_seconds: Amount = 3600
+    requests_left: Share = 0.1
+    rule_duration_share: Share = 0.5
+    samples_left: Share = 0.5
+    regression_minimum: Count = 100
+    regression_ratio: Amount = 1.2
+    regression_p_value: Share = 0.01
 
     @field_validator("error_ratio_critical", "error_ratio_page", "response_seconds_page")
     @classmethod

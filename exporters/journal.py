@@ -38,6 +38,7 @@ YIELDS = (
     "exporter_query_success",
     "exporter_query_duration_seconds",
     "exporter_query_last_success_timestamp_seconds",
+    "exporter_query_failures_total",
     "exporter_query_rows",
     "exporter_truncated_results_total",
     "exporter_label_overflow_total",
@@ -65,6 +66,7 @@ class _Query:
     duration: float = 0.0
     last_success: float | None = None
     rows: int = 0
+    failures: int = 0
     complaint: str = ""
     reading: Reading | None = None
 
@@ -114,6 +116,7 @@ class Journal:
             answer = run()
         except QueryFailed as failure:
             query.duration = time.perf_counter() - begun
+            query.failures += 1
             self.last_failure = self._without_secrets(str(failure))
             self._complain(name, self.last_failure)
             return False
@@ -161,6 +164,7 @@ class Journal:
             labels = (self.source, name)
             yield sample("exporter_query_success", *labels, value=query.success)
             yield sample("exporter_query_duration_seconds", *labels, value=query.duration)
+            yield sample("exporter_query_failures_total", *labels, value=query.failures)
             yield sample("exporter_truncated_results_total", *labels, value=self._truncated[name])
             yield sample("exporter_label_overflow_total", *labels, value=self._overflowed[name])
             if query.last_success is not None:

@@ -8,6 +8,7 @@ from contract.settings import Settings
 from exporters.business.audit import AuditCollector
 from exporters.business.from_rollups import FiguresCollector
 from exporters.business.read_only import ReadOnlyCollector
+from exporters.business.regressions import RegressionsCollector
 from exporters.business.rollups import RollupsCollector
 from exporters.business.tables import TablesCollector
 from exporters.database.mapping import Mapping
@@ -41,4 +42,7 @@ def business_collectors(
     figures = FiguresCollector(settings, mapping, reading.seat())
     figures.more = connections
     rollups = RollupsCollector(settings, mapping, writing.seat(), user_key)
-    return rollups, figures, tables, AuditCollector(settings, mapping, writing.seat())
+    audit = AuditCollector(settings, mapping, writing.seat())
+    if mapping.is_absent("deployments"):
+        return rollups, figures, tables, audit
+    return rollups, figures, tables, audit, RegressionsCollector(settings, mapping, writing.seat())

@@ -39,6 +39,7 @@ _CACHE_READ = TOKEN_TYPES.index("cache_read")
 YIELDS: dict[str, tuple[str, ...]] = {
     "costs": (
         "platform_cost_usd",
+        "platform_budget_spent_usd",
         "platform_budget_spent_ratio",
         "platform_budget_forecast_usd",
         "platform_budget_exhaustion_timestamp_seconds",

@@ -23,6 +23,7 @@ from exporters.rollups.statement import STOCK
 
 CALLS, UNPRICED, DURATIONS, FIRST_TOKENS = "llm_calls", "llm_unpriced", "llm_durations", "llm_first_tokens"
 AGENTS, PROMPTS, SCORES, CORRECTIONS = "llm_agents", "llm_prompts", "llm_scores", "llm_corrections"
+TRACES = "llm_traces"
 SCORE_SUM = f"{STOCK}llm_score_sum"
 """The one thing that may fall: scores can be negative. In millionths."""
 
@@ -55,6 +56,7 @@ FACTS: dict[str, LedgerFact] = {
     for fact in (
         LedgerFact(CALLS, ("model", "environment", "status"), (*TOKEN_TYPES, "cost_nano")),
         LedgerFact(UNPRICED, ("model", "environment")),
+        LedgerFact(TRACES, ("agent", "environment")),
         LedgerFact(DURATIONS, ("model", "environment"), ("duration_us",), BOUNDS),
         LedgerFact(FIRST_TOKENS, ("model", "environment"), ("duration_us",), BOUNDS),
         LedgerFact(
@@ -171,6 +173,13 @@ class Changes:
             self._count(old if known else {}, new)
             if isinstance(after, Score):
                 self._sum_scores(before if known and isinstance(before, Score) else None, after)
+
+    def trace(self, first: Call) -> None:
+        """Adds a trace, by the first of its calls that counts. It stays where that call was, whatever becomes of it."""
+        trace = Contribution(TRACES, (first.agent, first.environment))
+        self._roll((trace,), +1, first.started_at)
+        if first.started_at >= self._counted_from:
+            _add(self._totals[_cell(trace)], +1, _figures(TRACES, 1, (), None))
 
     def all(self) -> Iterator[Change]:
         """Everything that is to be added. What a bucket of time gets, its total gets; the rest is for the totals alone."""

@@ -20,6 +20,7 @@ from exporters.langfuse.counting import (
     FIRST_TOKENS,
     SCORE_SUM,
     SCORES,
+    TRACES,
     UNPRICED,
 )
 from exporters.langfuse.storage import complete_since
@@ -48,7 +49,10 @@ class Counted(NamedTuple):
 Cells = dict[str, list[Counted]]
 """By fact."""
 
-_COUNTER_FACTS = (CALLS, UNPRICED, DURATIONS, FIRST_TOKENS, SCORES, CORRECTIONS, SCORE_SUM)
+_STARTED = "executions_started"
+"""The platform's own count of what traces are of: where there is one of these, traces begin at 0."""
+
+_COUNTER_FACTS = (CALLS, UNPRICED, DURATIONS, FIRST_TOKENS, SCORES, CORRECTIONS, SCORE_SUM, TRACES, _STARTED)
 _WINDOW_FACTS = (CALLS, UNPRICED, DURATIONS)
 
 
@@ -133,6 +137,10 @@ def counter_samples(cells: Cells) -> Iterator[Figure]:
         yield sample("langfuse_unpriced_calls_total", *model, value=unpriced.get(model, 0))
     yield from _histograms("langfuse_generation_duration_seconds", cells.get(DURATIONS, ()))
     yield from _histograms("langfuse_time_to_first_token_seconds", cells.get(FIRST_TOKENS, ()))
+    traces = {cell.labels: cell.n for cell in cells.get(TRACES, ())}
+    started = ((agent, environment) for agent, _, environment in (cell.labels for cell in cells.get(_STARTED, ())))
+    for place in dict.fromkeys((*traces, *started)):
+        yield sample("langfuse_traces_total", *place, value=traces.get(place, 0))
     for cell in cells.get(SCORES, ()):
         yield sample("langfuse_scores_total", *cell.labels, value=cell.n)
     for cell in cells.get(SCORE_SUM, ()):

@@ -20,6 +20,7 @@ from exporters.langfuse.reading import Reading
 from exporters.langfuse.storage import (
     CALLS,
     SCORES,
+    counted_traces,
     insert_state,
     read_state,
     stored_calls,
@@ -93,8 +94,11 @@ class Ledger:
             stored = stored_calls(connection, list(latest))
             settled = {key: _settled(stored.get(key), call, origins) for key, call in sorted(latest.items())}
             if changed := _changed(stored, settled):
+                changes = _counted(stored, changed, before, now)
+                for first in _new_traces(connection, changed):
+                    changes.trace(first)
                 upsert_calls(connection, changed)
-                add_changes(connection, _counted(stored, changed, before, now))
+                add_changes(connection, changes)
             write_state(connection, CALLS, after)
         return len(changed)
 
@@ -134,6 +138,16 @@ def _counted(stored: Mapping[str, _Row], changed: Sequence[_Row], reading: Readi
     for row in changed:
         changes.row(stored.get(row[0]), row)
     return changes
+
+
+def _new_traces(connection: Connection, calls: Sequence[Call]) -> list[Call]:
+    """The earliest call of each trace that no call in the ledger was counted for yet. Ask before these are written."""
+    first: dict[str, Call] = {}
+    for call in sorted(calls, key=lambda call: (call.started_at, call.observation_id)):
+        if call.trace_id is not None and call.counts:
+            first.setdefault(call.trace_id, call)
+    known = counted_traces(connection, list(first)) if first else set()
+    return [call for trace, call in first.items() if trace not in known]
 
 
 def _settled(old: Call | None, new: Call, origins: Mapping[str, Origin]) -> Call:

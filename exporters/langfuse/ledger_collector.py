@@ -52,6 +52,7 @@ YIELDS: dict[str, tuple[str, ...]] = {
         "langfuse_unpriced_calls_total",
         "langfuse_generation_duration_seconds",
         "langfuse_time_to_first_token_seconds",
+        "langfuse_traces_total",
         "langfuse_scores_total",
         "langfuse_score_sum",
         "langfuse_ledger_corrections_total",
@@ -66,7 +67,12 @@ YIELDS: dict[str, tuple[str, ...]] = {
 }
 """The metrics that each query gives."""
 
-ABOUT = ("exporter_ledger_lag_seconds", "exporter_reconciliation_ratio", *INTERFACE_YIELDS)
+ABOUT = (
+    "exporter_ledger_lag_seconds",
+    "exporter_reconciliation_ratio",
+    "langfuse_call_delay_seconds",
+    *INTERFACE_YIELDS,
+)
 """The metrics about the reading itself."""
 
 
@@ -98,7 +104,7 @@ class LedgerCollector:
         self._reread = timedelta(seconds=duration_seconds(self._langfuse.reread))
         self._history = timedelta(seconds=duration_seconds(self._langfuse.history))
         self._claimed = False
-        self._ratios: tuple[Sample, ...] = ()
+        self._compared: tuple[Sample, ...] = ()
         self._newest: dict[str, datetime] = {}
         calls = Listing(CALLS, client.calls, self._read_call, lambda call: call.started_at, self._ledger.write_calls)
         scores = Listing(SCORES, client.scores, read_score, lambda score: score.at, self._ledger.write_scores)
@@ -179,9 +185,12 @@ class LedgerCollector:
         self._reconciled_at = now.timestamp()
         with self._seat.transaction() as connection:
             ours = reconciliation.of_ledger(connection, begin, end)
+            delay = reconciliation.call_delay(connection, begin, end)
         if ours.calls < theirs.calls:
             self._ledger.go_back(CALLS, begin)
-        self._ratios = tuple(reconciliation.ratio_samples(ours, theirs))
+        self._compared = tuple(reconciliation.ratio_samples(ours, theirs))
+        if delay is not None:
+            self._compared += (sample("langfuse_call_delay_seconds", value=delay),)
         return Answer((), 1)
 
     def _give(self, now: datetime) -> None:
@@ -214,7 +223,7 @@ class LedgerCollector:
         next_time = max(now + self.interval, self._reconciled_at + self._reconcile_every)
         yield from interface_samples(self._client, {GENERAL: now + self.interval, METRICS: next_time})
         if now - self._reconciled_at <= 2 * self._reconcile_every:
-            yield from self._ratios
+            yield from self._compared
         for name, newest in self._newest.items():
             yield sample("exporter_ledger_lag_seconds", name, value=max(0.0, now - newest.timestamp()))
 

@@ -13,6 +13,7 @@ from exporters.journal import QueryFailed
 from exporters.langfuse.aggregates import totals_query
 from exporters.langfuse.calls import NANO
 from exporters.langfuse.client import LangfuseClient, number
+from exporters.langfuse.storage import CALLS
 from exporters.snapshot import Sample, sample
 
 
@@ -52,6 +53,18 @@ def of_ledger(connection: Connection, begin: datetime, end: datetime) -> Sums:
         (begin, end),
     ).fetchone()
     return Sums(*row) if row else Sums(0, 0, 0)
+
+
+def call_delay(connection: Connection, begin: datetime, end: datetime) -> float | None:
+    """The 95th percentile of the seconds from the end of a call until it was in the ledger, by the clocks of who wrote down
+    each; None without calls. Calls from before the ledger began to count were read late on purpose, and are left out."""
+    row = connection.execute(
+        "SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM ingested_at - ended_at)::float8)"
+        " FROM analytics.llm_calls WHERE started_at BETWEEN %s AND %s AND ended_at IS NOT NULL"
+        " AND started_at >= (SELECT counted_from FROM analytics.sync_state WHERE source = %s)",
+        (begin, end, CALLS),
+    ).fetchone()
+    return None if row is None or row[0] is None else max(0.0, float(row[0]))
 
 
 def ratio_samples(ledger: Sums, langfuse: Sums) -> Iterator[Sample]:

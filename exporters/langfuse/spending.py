@@ -30,6 +30,7 @@ def budget_samples(
     """How far each budget is spent in the month of `at`, and how far it will be. `daily` has the costs of whole days."""
     for budget in budgets:
         cost, limit = spent.get(budget.scope, 0.0), budget.monthly_usd
+        yield sample("platform_budget_spent_usd", budget.scope, value=cost)
         yield sample("platform_budget_spent_ratio", budget.scope, value=cost / limit)
         history = (daily or {}).get(budget.scope, {})
         if (expected := forecast(cost, history, at)) is not None:

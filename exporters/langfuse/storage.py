@@ -79,6 +79,16 @@ def stored_calls(connection: Connection, keys: Sequence[str]) -> dict[str, Call]
     return {row[0]: _stored_call(row) for row in rows}
 
 
+def counted_traces(connection: Connection, traces: Sequence[str]) -> set[str]:
+    """Those of these traces that have a call in the ledger which counts, as `Call.counts` says it."""
+    rows = connection.execute(
+        "SELECT DISTINCT trace_id FROM analytics.llm_calls WHERE trace_id = ANY(%s)"
+        " AND (ended_at IS NOT NULL OR total_tokens > 0 OR total_cost_usd IS NOT NULL)",
+        (list(traces),),
+    )
+    return {trace for (trace,) in rows}
+
+
 def stored_scores(connection: Connection, keys: Sequence[str]) -> dict[str, Score]:
     query = sql.SQL("SELECT {} FROM analytics.llm_scores WHERE score_id = ANY(%s)")
     rows = connection.execute(query.format(_names(_SCORE_COLUMNS)), (list(keys),))

@@ -51,6 +51,7 @@ _USAGE = (
     "platform_cost_usd",
 )
 _BUDGETS = (
+    "platform_budget_spent_usd",
     "platform_budget_spent_ratio",
     "platform_budget_forecast_usd",
     "platform_budget_exhaustion_timestamp_seconds",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contract.catalogue import catalogue, of_source
 from contract.metrics import Metric, MetricType, Source
 from exporters import gathering, journal, scheduler
-from exporters.business import collectors, from_rollups, read_only, rollups, tables
+from exporters.business import collectors, from_rollups, read_only, regressions, rollups, tables
 from exporters.business.figures import FIGURES
 from exporters.langfuse import cost, ledger_collector, windows
 from exporters.rollups.model import Fact, Stock
@@ -37,6 +37,7 @@ WITH_ROLLUPS: Given = {
     **_ITSELF,
     "rollups": _queries(rollups.YIELDS),
     "figures": _queries(from_rollups.YIELDS),
+    "versions": _queries(regressions.YIELDS),
     "ledger": (*_queries(ledger_collector.YIELDS), *ledger_collector.ABOUT),
     "cost": (*_queries(cost.YIELDS), *cost.ABOUT),
 }

@@ -28,6 +28,9 @@ _FEEDBACK = (
     """app.feedback f LEFT JOIN app.conversations c ON c.id = f.conversation_id LEFT JOIN app.agents a ON a.id = c.agent_id"""
 )
 _OPEN = "status IN ('open', 'in_progress', 'waiting')"
+_LEVELS = """(SELECT 'first_response', status, priority, first_response_at, sla_first_response_due_at FROM app.tickets
+              UNION ALL SELECT 'resolution', status, priority, resolved_at, sla_resolution_due_at FROM app.tickets)
+             AS levels (kind, status, priority, served, due)"""
 _PRIORITY = "CASE WHEN priority = 'odd' THEN 'other' ELSE priority END"
 
 WINDOWED = {
@@ -88,6 +91,10 @@ STANDING = {
         GROUP BY 1""",
     "platform_ticket_oldest_open_age_seconds": f"""SELECT {_PRIORITY}, max(extract(epoch FROM %(now)s - created_at))
         FROM app.tickets WHERE {_OPEN} AND created_at <= %(now)s GROUP BY 1""",
+    "platform_tickets_sla_at_risk": f"""SELECT kind, {_PRIORITY}, count(*) FROM {_LEVELS}
+        WHERE {_OPEN} AND served IS NULL AND due BETWEEN %(now)s AND %(now)s + interval '59:59.999999' GROUP BY 1, 2""",
+    "platform_tickets_overdue": f"""SELECT kind, {_PRIORITY}, count(*) FROM {_LEVELS}
+        WHERE {_OPEN} AND served IS NULL AND %(now)s > due GROUP BY 1, 2""",
     "platform_documents": "SELECT status, count(*) FROM app.documents GROUP BY 1",
     "platform_queue_messages": "SELECT queue, count(*) FROM app.offline_queue WHERE status = 'waiting' GROUP BY 1",
     "platform_conversations": "SELECT environment, count(*) FROM app.conversations GROUP BY 1",

@@ -121,7 +121,9 @@ def test_alike_versions_are_rarely_called_slower() -> None:
     rng, below, buckets = Random(11), 0, range(12)
     for _ in range(2000):
         durations, before = ([int(rng.lognormvariate(1.4, 0.4)) for _ in range(120)] for _ in range(2))
-        counts, counts_before = ([sum(min(d, 11) == bucket for d in each) for bucket in buckets] for each in (durations, before))
+        counts, counts_before = (
+            [sum(min(d, 11) == bucket for d in each) for bucket in buckets] for each in (durations, before)
+        )
         below += longer(counts, counts_before) < 0.05
     assert 0.02 < below / 2000 < 0.05 + 3 * sqrt(0.05 * 0.95 / 2000)
 

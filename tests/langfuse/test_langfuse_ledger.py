@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from ledger_world import NOON, World, call, score, world
 
@@ -51,6 +52,43 @@ def test_counters_windows_and_parts_of_tokens(each: World) -> None:
     assert each.rows("SELECT error_type, status FROM analytics.llm_calls WHERE observation_id = '2'") == [
         ("rate_limit", "error")
     ]
+
+
+def test_a_trace_counts_once_however_many_calls_it_has_and_whenever_they_come(each: World) -> None:
+    exporter = each.exporter()
+    with psycopg.connect(each.dsn, autocommit=True) as connection:
+        for agent, environment in (("planner", "production"), ("planner", "staging")):
+            labels = "\x1f".join((agent, "7", environment))
+            connection.execute("INSERT INTO analytics.fresh (fact, labels, n) VALUES ('executions_started', %s, 3)", (labels,))
+    found = each.run(exporter)
+    assert found["langfuse_traces_total", "planner", "production"] == 0, "starts at zero where the platform knows an agent"
+    begun = each.now[0]
+    each.insert(*(call(f"{n}", begun, trace_id="one") for n in range(3)), call("open", begun, None, trace_id="late", cost={}))
+    each.insert(*(call(f"s{n}", begun, trace_id=f"s-{n}", environment="staging") for n in range(4)))
+    each.insert(call("a", begun, 60.0, type="AGENT", trace_id="without a model call"))
+    found = each.run(exporter)
+    each.insert(call("3", begun + MINUTE, trace_id="one"), call("open", begun, 30.0, trace_id="late"))
+    found = each.run(exporter, 6 * MINUTE)
+    found = each.run(exporter, 6 * MINUTE)
+    ((ours,),) = each.rows("SELECT count(DISTINCT trace_id) FROM analytics.llm_calls WHERE environment = 'production'")
+    agent = "unknown" if each.standin.mode.name == "v3" else "planner"  # version 3 does not tell a trace's name with a call
+    counted = {key[1:]: value for key, value in found.items() if key[0] == "langfuse_traces_total"}
+    assert counted[agent, "production"] == ours == 2
+    assert counted[agent, "staging"] == 4
+
+
+def test_how_late_calls_are_is_told_of_what_has_settled(each: World) -> None:
+    exporter = each.exporter()
+    each.run(exporter)
+    begun = each.now[0]
+    each.insert(*(call(f"{n}", begun, 10.0) for n in range(1, 5)))
+    each.run(exporter)
+    with psycopg.connect(each.dsn, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE analytics.llm_calls SET ingested_at = ended_at + make_interval(secs => observation_id::int * 10)"
+        )
+    found = each.run(exporter, 20 * MINUTE)
+    assert found["langfuse_call_delay_seconds",] == pytest.approx(38.5), "between 30 and 40 s, 95 % of the way to the latest"
 
 
 def test_nothing_is_counted_twice_and_nothing_falls(each: World) -> None:

@@ -166,6 +166,7 @@ def test_costs_budgets_and_savings(here: World) -> None:
     assert found["platform_cost_usd", "production", "1h"] == pytest.approx(6)
     assert found["platform_cost_usd", "development", "30d"] == 0
     assert found["platform_budget_spent_ratio", "all"] == pytest.approx(0.79)
+    assert found["platform_budget_spent_usd", "all"] == pytest.approx(0.79 * found["platform_budget_limit_usd", "all"])
     rest = 1 - (here.now[0] - here.now[0].replace(hour=0, minute=0)) / timedelta(days=1)
     assert found["platform_budget_forecast_usd", "all"] == pytest.approx(79 + (rest + 11) * 4)
     used_up = datetime.fromtimestamp(found["platform_budget_exhaustion_timestamp_seconds", "all"], UTC)
