@@ -83,6 +83,7 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     from provisioning.check.external import external_findings
     from provisioning.check.known import known_series
     from provisioning.check.links import link_findings
+    from provisioning.check.pages import page_findings
     from provisioning.check.queries import query_findings, series_read
     from provisioning.check.routes import route_findings
     from provisioning.check.rules import rule_findings
@@ -96,6 +97,7 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
     yield from shape_findings(boards, settings)
     yield from _named("dashboards/query", query_findings(boards, inspector, settings))
     pages = {path: body.decode() for path, body in artefacts.items() if path.startswith("runbooks/")}
+    yield from _named("runbooks/query", page_findings(pages, inspector))
     read = series_read(boards, settings) | {word for text in pages.values() for word in _RECORDED.findall(text)}
     yield from rule_findings(groups, inspector, settings, read, FOR_PEOPLE)
     keys = [key for tab in TABS for key in tab.panel_keys(settings)]

@@ -15,6 +15,8 @@ from provisioning.files import write
 from provisioning.findings import Finding, InputError, error
 
 _SECONDS = 120
+_MOST_LINES = 30
+"""One wrong scenario of an alert often makes all of them wrong, and each says its whole text."""
 _KEEP_FIRING = re.compile(rb"^\s*keep_firing_for:", re.M)
 _KEEP_FIRING_SINCE = (2, 42)
 PROMTOOL, AMTOOL, TOO_OLD = "tools/promtool", "tools/amtool", "tools/too-old"
@@ -79,5 +81,7 @@ def _run(arguments: list[str], folder: Path) -> list[Finding]:
         return [error(place, f"did not end within {_SECONDS} s", "is it the right program?", check)]
     if done.returncode == 0:
         return []
-    said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "SUCCESS" not in line)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "SUCCESS" not in line]
+    more = [f"… and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    said = "\n".join([*lines[:_MOST_LINES], *more])
     return [error(place, said.replace(str(folder), "build") or f"ended with {done.returncode}", check=check)]

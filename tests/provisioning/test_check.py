@@ -24,6 +24,7 @@ from provisioning.check.expressions import Inspector
 from provisioning.check.external import external_findings
 from provisioning.check.known import known_series
 from provisioning.check.links import link_findings
+from provisioning.check.pages import page_findings
 from provisioning.check.queries import query_findings, series_read
 from provisioning.check.routes import route_findings
 from provisioning.check.rules import rule_findings
@@ -309,7 +310,7 @@ def test_links_that_lead_nowhere(
 @pytest.mark.parametrize(
     ("plant", "message"),
     [
-        (lambda conf: conf["receivers"].append({"name": "nobody"}), "no route leads to it"),
+        (lambda conf: conf["receivers"].append({"name": "somebody"}), "no route leads to it"),
         (lambda conf: conf["receivers"].append({"name": "default"}), "is defined 2 times"),
         (lambda conf: conf["route"]["routes"].append({"receiver": "defualt"}), "there is no receiver defualt"),
         (
@@ -337,6 +338,19 @@ def test_a_template_file_that_nobody_reads(artefacts: dict[str, bytes], groups: 
     configuration = {"route": {"receiver": "a"}, "receivers": [{"name": "a"}]}
     found = only(route_findings(configuration, {"templates/x.tmpl": ""}, groups))
     assert found.place == "template file templates/x.tmpl"
+
+
+# ---- runbooks
+
+
+def test_queries_of_runbooks_are_proved(inspector: Inspector) -> None:
+    blocks = ("   ```promql\n   sum(nothing_there)\n   ```", "```sql\nSELECT 1\nFROM app.agent;\n```", "```sh\nx\n```")
+    page = "\n\n".join(("# X", "1. Which?", *blocks))
+    found = list(page_findings({"runbooks/X.md": page}, inspector))
+    assert [(finding.place, finding.message.split(",")[0]) for finding in found] == [
+        ("runbook X, query 1", "unknown metric nothing_there"),
+        ("runbook X, query 2", "reads app.agent"),
+    ]
 
 
 # ---- the real tools

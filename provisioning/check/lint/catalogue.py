@@ -31,6 +31,7 @@ EXPRESSION_CHECKS: tuple[ExpressionCheck[Any], ...] = (
     ExpressionCheck("promql/rate-of-gauge", promql.MatrixSelector, kinds.rate_of_gauge),
     ExpressionCheck("promql/slope-of-counter", promql.MatrixSelector, kinds.slope_of_counter),
     ExpressionCheck("promql/rate-of-sum", promql.Expr, kinds.rate_of_sum),
+    ExpressionCheck("promql/sum-of-replicas", promql.VectorSelector, kinds.sum_of_replicas),
     ExpressionCheck("promql/sum-of-quantiles", promql.AggregateExpr, kinds.sum_of_quantiles),
     ExpressionCheck("promql/average-of-ratios", promql.Expr, kinds.average_of_ratios),
     ExpressionCheck("promql/quantile-without-le", promql.Call, kinds.quantile_without_buckets),

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import promql_parser as promql
 
+from contract.metrics import Source
 from provisioning.check.known import cumulative
-from provisioning.check.labels import surviving
+from provisioning.check.labels import fixed, surviving
 from provisioning.check.lint.measures import is_quantile, is_quotient
 from provisioning.check.lint.model import Fault, Spot
 from provisioning.check.series import selected_name, series_of
 from provisioning.check.tree import unwrapped
 
+_OF_REPLICAS = (Source.POSTGRES, Source.LANGFUSE)
 RATES = frozenset({"rate", "irate", "increase"})
 _SLOPES = frozenset({"delta", "idelta", "deriv", "predict_linear", "double_exponential_smoothing"})
 _TOTAL_IS_FINE = RATES | _SLOPES | {
@@ -78,6 +80,22 @@ def average_of_ratios(spot: Spot[promql.Expr]) -> Iterator[Fault]:
             name = selected_name(inner.vector_selector) if isinstance(inner, promql.MatrixSelector) else f"a {kind}"
             remedy = "divide sums over the whole time" if kind == "ratio" else "the quantile over the whole time"
             yield Fault(f"average over time of {name}: a quiet minute weighs as much as a busy one", remedy, "warning")
+
+
+def sum_of_replicas(spot: Spot[promql.VectorSelector]) -> Iterator[Fault]:
+    """Every replica of our exporter gives the same totals, so a sum over replicas counts everything once for each."""
+    series = series_of(spot.node, spot.known)
+    if series is None or series.recorded or series.metric is None or series.metric.source not in _OF_REPLICAS:
+        return
+    for node in reversed(spot.around):
+        if isinstance(node, promql.AggregateExpr):
+            left = surviving(node, spot.known, certain=False)
+            if left is None or "instance" in left or "instance" in fixed(node.expr, spot.known):
+                continue
+            if str(node.op) in ("sum", "count"):
+                found = f"{node.op} of {series.name} counts everything once for each replica of the exporter"
+                yield Fault(found, f"{node.op} … (max without (instance) (…))")
+            return
 
 
 def quantile_without_buckets(spot: Spot[promql.Call]) -> Iterator[Fault]:

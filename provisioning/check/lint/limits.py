@@ -11,7 +11,7 @@ import promql_parser as promql
 from provisioning.check.lint.measures import bucket_bounds, is_quantile, is_quotient
 from provisioning.check.lint.model import Fault, Spot
 from provisioning.check.series import Known, Series, series_of
-from provisioning.check.tree import COMPARISONS, SETS, every, is_scalar, number, unwrapped
+from provisioning.check.tree import COMPARISONS, SETS, every, is_scalar, names_read, number, unwrapped
 
 Range = tuple[float, float]
 
@@ -40,13 +40,13 @@ _FROM_ZERO = frozenset({
 
 
 def decided(spot: Spot[promql.BinaryExpr]) -> Iterator[Fault]:
-    """A comparison with a number that is true, or false, whatever happens."""
+    """A comparison with a number that is true, or false, whatever happens. One that reads no series is meant to be."""
     operator = str(spot.node.op)
     left, right = number(spot.node.lhs), number(spot.node.rhs)
     if operator not in COMPARISONS or (left is None) == (right is None):
         return
     figure, limit = (spot.node.lhs, right) if right is not None else (spot.node.rhs, left)
-    if limit is None or is_scalar(figure):
+    if limit is None or not names_read(figure):
         return
     if right is None:
         operator = operator.translate(str.maketrans("<>", "><"))

@@ -102,7 +102,7 @@ def units(book: RuleBook) -> Iterator[tuple[str, Fault]]:
 def _remedy(unit: str) -> str:
     fitting = [word for word, wanted in _WANTED.items() if wanted == unit]
     if unit == "percent":
-        return "divide by 100 less, and use humanizePercentage"
+        return "humanizePercentage multiplies by 100 itself: leave it out of the expression"
     return fitting[0] if fitting else "humanize, with the unit written after it"
 
 
