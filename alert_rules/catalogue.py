@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from alert_rules import agents, conversations, cost, sources
+from alert_rules import agents, conversations, cost, exporter, sources, watching
 from alert_rules.model import Alert
 from alert_rules.validation import AlertError, findings
 from contract.settings import Settings
 
-ALERTS: tuple[Alert, ...] = (*agents.ALERTS, *conversations.ALERTS, *cost.ALERTS, *sources.ALERTS)
+_CONCERNS = (agents, conversations, cost, sources, exporter, watching)
+ALERTS: tuple[Alert, ...] = tuple(alert for concern in _CONCERNS for alert in concern.ALERTS)
 
 
 def active(settings: Settings) -> tuple[Alert, ...]:

@@ -100,7 +100,7 @@ class Kind(StrEnum):
 class Flow:
     """What one series does for a while: events per minute of a counter, or the level of a gauge.
 
-    A gauge that moves changes by `slope` a minute; one that holds a moment and keeps up with the clock has 60.
+    A gauge that moves changes by `slope` a minute. With `clock` it holds the present moment, less `amount` seconds.
     `job` and `instance` are added as a scrape would add them, where `labels` do not name them.
     """
 
@@ -108,6 +108,7 @@ class Flow:
     labels: Labels
     amount: float
     slope: float = 0.0
+    clock: bool = False
 
     @property
     def counts(self) -> bool:

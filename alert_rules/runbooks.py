@@ -38,12 +38,16 @@ def _guard(guard: Guard, settings: Settings) -> str:
     return f"Only with at least {guard.count(settings)} {what} in {wording.span(guard.window)} (`thresholds.{guard.least}`)."
 
 
+def _each(alert: Alert) -> str:
+    return f", for each {' and '.join(alert.by)}" if alert.by else ""
+
+
 def _when(alert: Alert, settings: Settings) -> Iterator[str]:
     side = "above" if alert.comparison == ">" else "below"
     limit = wording.shown(alert.signal.unit, alert.limit(settings))
     setting = f" (`thresholds.{alert.threshold}`)" if isinstance(alert.threshold, str) else ""
     over = f" over {wording.span(alert.window)}" if alert.signal.unit != "currencyUSD" and alert.guards else ""
-    yield f"- {alert.signal.description}: {side} {limit}{setting}{over}, for each {' and '.join(alert.by)}."
+    yield f"- {alert.signal.description}: {side} {limit}{setting}{over}{_each(alert)}."
     yield from (f"- {_guard(guard, settings)}" for guard in alert.guards)
     if alert.paging:
         yield f"- Only in {', '.join(settings.notifications.paging_environments)} (`notifications.paging_environments`)."

@@ -64,17 +64,22 @@ def _values(series: _Series, phases: tuple[Phase, ...], step: float) -> str:
     counts = Flow(*series, 0.0).counts
     value: float | None = None
     parts = []
+    passed = 0.0
     for number, phase in enumerate(phases):
         count = round(phase.seconds / step) + (number == 0)
+        first, passed = passed + (step if number else 0.0), passed + phase.seconds
         if phase.flows is None:
             parts.append(f"_x{count}" if value is None else f"stale _x{count - 1}")
             value = None
             continue
-        amount = sum(flow.amount for flow in phase.flows if (flow.series, flow.labels) == series)
-        slope = sum(flow.slope for flow in phase.flows if (flow.series, flow.labels) == series)
-        growth = (amount if counts else slope) * step / 60
-        start = (_BASE if value is None else value + growth) if counts else amount
-        parts.append(f"{wording.decimal(start)}+{wording.decimal(growth)}x{count - 1}")
+        flows = [flow for flow in phase.flows if (flow.series, flow.labels) == series]
+        amount = sum(flow.amount for flow in flows)
+        clock = any(flow.clock for flow in flows)
+        growth = (amount if counts else 60 * clock + sum(flow.slope for flow in flows)) * step / 60
+        start = (_BASE if value is None else value + growth) if counts else first - amount if clock else amount
+        parts.append(
+            f"{wording.decimal(start)}{wording.decimal(growth) if growth < 0 else '+' + wording.decimal(growth)}x{count - 1}"
+        )
         value = start + growth * (count - 1)
     return " ".join(parts)
 

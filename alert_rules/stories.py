@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import ceil
 
 from alert_rules.model import Alert, Flow, Kind, Labels, Phase, Scenario
 from contract.catalogue import metric
@@ -20,22 +21,25 @@ SOURCE_HOLD_SECONDS = 60.0
 class Story:
     """How it looks when things go badly, well, and badly with next to no traffic (empty where traffic plays no part).
 
-    `shows` is the signal's value when things go badly, or a function that gives it at a moment (seconds from the start).
+    `shows` is the signal's value when things go badly, or a function that gives it at a moment from that moment and the one of
+    the last sample (seconds from the start).
     `begins` is how long things have to go badly before the condition holds. `still` is how it looks when nothing moves, where
-    that is not simply zero everywhere. `lingers` is how long the value is remembered when its source is gone.
+    that is not simply zero everywhere. `lingers` is how long the value is remembered when its source is gone. `lead` is how
+    long all is well before things go badly, for gauges that are compared with their past.
     """
 
     labels: Labels
     bad: tuple[Flow, ...]
     good: tuple[Flow, ...]
-    shows: float | Callable[[float], float]
+    shows: float | Callable[[float, float], float]
     sparse: tuple[Flow, ...] = ()
     begins: float = 0.0
     still: tuple[Flow, ...] | None = None
     lingers: float = 0.0
+    lead: float = 0.0
 
-    def value(self, moment: float) -> float:
-        return self.shows(moment) if callable(self.shows) else self.shows
+    def value(self, moment: float, last: float) -> float:
+        return self.shows(moment, last) if callable(self.shows) else self.shows
 
 
 def durations(name: str, labels: Labels, seconds: float, per_minute: float) -> tuple[Flow, ...]:
@@ -56,43 +60,108 @@ def bucket_after(name: str, bound: float) -> tuple[float, float]:
     return bound, bounds[bisect_right(bounds, bound)]
 
 
+Tell = Callable[[Alert, Settings], Story]
+
+
+def level(
+    series: str, labels: Labels, *, bad: float, good: float, still: float = 0.0, of: tuple[str, float] | None = None
+) -> Tell:
+    """The story of a gauge that is bad, good, or stands where it does when nothing happens.
+
+    With `of` it is divided by another gauge of the same labels, which has this value.
+    """
+
+    def tell(_alert: Alert, _settings: Settings) -> Story:
+        whole = (Flow(of[0], labels, of[1]),) if of else ()
+        flows = [(Flow(series, labels, amount), *whole) for amount in (bad, good, still)]
+        return Story(labels, flows[0], flows[1], bad / of[1] if of else bad, still=flows[2])
+
+    return tell
+
+
+def moment(series: str, labels: Labels, remembered: float) -> Tell:
+    """The story of a gauge that holds a moment: it stands still, or keeps up with the clock.
+
+    `remembered` is for how many seconds its last value counts on once the gauge is gone.
+    """
+
+    def tell(alert: Alert, settings: Settings) -> Story:
+        step = duration_seconds(settings.sources.prometheus.scrape_interval)
+        good = (Flow(series, labels, 0.0, clock=True),)
+        begins = (alert.limit(settings) // step + 1) * step
+        return Story(
+            labels, (Flow(series, labels, 0.0),), good, lambda at, _: at, begins=begins, still=good, lingers=remembered
+        )
+
+    return tell
+
+
+def events(series: str, labels: Labels, per_minute: float) -> Tell:
+    """The story of a counter that should not move at all."""
+
+    def tell(alert: Alert, settings: Settings) -> Story:
+        step, window = duration_seconds(settings.sources.prometheus.scrape_interval), alert.window_seconds
+
+        def counted(moment: float, last: float) -> float:
+            """Prometheus counts half a step more at each end of its samples, or all that is missing there when it is little."""
+            first = max(0.0, ceil((moment - window) / step) * step)
+            missing = (first - (moment - window), moment - last)
+            return per_minute / 60 * (last - first + sum(gap if gap < 1.1 * step else step / 2 for gap in missing))
+
+        bad, good = (Flow(series, labels, amount) for amount in (per_minute, 0.0))
+        return Story(labels, (bad,), (good,), counted)
+
+    return tell
+
+
 def _still(flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
     return tuple(Flow(flow.series, flow.labels, 0.0) for flow in flows)
 
 
-def standard(tell: Callable[[Alert, Settings], Story]) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
+def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
     """All kinds of scenario from one story. Moments are such that they hold for every limit the settings may give."""
 
     def scenarios(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
         story, hold = tell(alert, settings), alert.hold_seconds
         step = duration_seconds(settings.sources.prometheus.scrape_interval)
         # A rate needs two samples; a gauge speaks at once.
-        fires = story.begins + hold + (step if story.bad[0].counts else 0.0)
-        before = (max(fires - MINUTE, 0.0),) if hold or story.begins else ((0.0,) if fires else ())
+        late = step if story.bad[0].counts or story.lead else 0.0
+        fires = story.lead + late + story.begins + hold
+        before = (max(fires - MINUTE, 0.0),) if hold or story.begins or story.lead else ((0.0,) if fires else ())
         bad_end = fires + 2 * MINUTE
         forgotten = bad_end + alert.window_seconds + alert.keep_seconds + 2 * MINUTE
         missed = bad_end + step + SOURCE_HOLD_SECONDS
-        bad, rest, long = Phase(bad_end, story.bad), forgotten - bad_end, alert.window_seconds + hold + 5 * MINUTE
+        bad: tuple[Phase, ...] = (Phase(bad_end - story.lead, story.bad),)
+        if story.lead:
+            bad = (Phase(story.lead, story.good), *bad)
+        rest, long = forgotten - bad_end, alert.window_seconds + hold + 5 * MINUTE
         still = _still(story.bad) if story.still is None else story.still
-        quiet = (story.begins + hold, fires + MINUTE, long)
+        quiet = (story.begins + hold, min(fires + MINUTE, long), long)
 
         def scenario(kind: Kind, text: str, phases: tuple[Phase, ...], calm: tuple[float, ...], *at: float) -> Scenario:
-            return Scenario(kind, text, story.labels, phases, calm, tuple((moment, story.value(moment)) for moment in at))
+            return Scenario(
+                kind,
+                text,
+                story.labels,
+                phases,
+                calm,
+                tuple((moment, story.value(moment, min(moment, bad_end))) for moment in at),
+            )
 
         few = (scenario(Kind.QUIET, "it goes badly, but next to nothing happens", (Phase(long, story.sparse),), quiet),)
         lost = scenario(
             Kind.SOURCE_LOST,
             "the source goes while the alert fires; it stays until it is said that the source is gone, then ends",
-            (bad, Phase(rest + story.lingers, None)),
+            (*bad, Phase(rest + story.lingers, None)),
             (forgotten + story.lingers,),
             bad_end + MINUTE,
             missed,
         )
         return (
-            scenario(Kind.FIRES, "it goes badly from the first moment", (bad,), before, fires, bad_end),
+            scenario(Kind.FIRES, "it goes badly from the first moment", bad, before, fires, bad_end),
             scenario(Kind.QUIET, "all is well", (Phase(long, story.good),), quiet),
             *(few if story.sparse else ()),
-            scenario(Kind.RECOVERS, "it goes badly, then well", (bad, Phase(rest, story.good)), (forgotten,), bad_end),
+            scenario(Kind.RECOVERS, "it goes badly, then well", (*bad, Phase(rest, story.good)), (forgotten,), bad_end),
             scenario(Kind.NO_TRAFFIC, "nothing moves", (Phase(long, still),), quiet),
             scenario(Kind.NO_DATA, "the source was never there", (Phase(long, None),), quiet),
             replace(lost, source_gone=(missed,)),

@@ -11,7 +11,7 @@ from alert_rules import wording
 from alert_rules.model import Alert, Kind, Severity
 from contract.catalogue import catalogue
 from contract.settings import Settings
-from contract.signals.model import Mean, Quantile, Ratio, Signal
+from contract.signals.model import Always, Mean, Quantile, Ratio, Signal
 from contract.values import duration_seconds
 from recording_rules.model import Recorded
 
@@ -202,6 +202,7 @@ def _page(alert: Alert) -> Parts:
 def _scenarios(alert: Alert, settings: Settings) -> Parts:
     scenarios = alert.scenarios(alert, settings)
     kinds = {scenario.kind for scenario in scenarios}
+    lives = isinstance(alert.signal, Always)  # a signal of life is never quiet, and must not be
     for kind, why in ((Kind.FIRES, "that it can fire"), (Kind.QUIET, "that it can be quiet")):
         if kind not in kinds:
             yield "scenarios", f"no scenario shows {why}; an alert is built with both"
@@ -209,6 +210,10 @@ def _scenarios(alert: Alert, settings: Settings) -> Parts:
         place = f"scenario {scenario.kind.value} ({scenario.story})"
         if {name for name, _ in scenario.labels} != set(alert.by):
             yield place, f"names other labels than the alert's: {', '.join(alert.by)}"
+        if lives:
+            if not scenario.firing or scenario.quiet:
+                yield place, "a signal of life fires at every moment"
+            continue
         if scenario.kind is Kind.FIRES and not (scenario.firing and scenario.quiet):
             yield place, "needs a moment before the alert fires and one at which it does"
         if scenario.kind in (Kind.QUIET, Kind.NO_TRAFFIC, Kind.NO_DATA) and (scenario.firing or not scenario.quiet):

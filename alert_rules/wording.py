@@ -23,10 +23,11 @@ VALUE_TEMPLATES = {
     "ops": '{{ printf "%.4g per second" $value }}',
     "bytes": "{{ $value | humanize1024 }}B",
     "times": '{{ printf "%.4g times" $value }}',
+    "events": '{{ printf "%.0f" $value }}',
     "short": '{{ printf "%.4g" $value }}',
     "none": '{{ printf "%.4g" $value }}',
 }
-"""How Prometheus prints a value, by Grafana's unit; `times` is a factor."""
+"""How Prometheus prints a value, by Grafana's unit; `times` is a factor, `events` are whole."""
 _SPANS = {"ms": "millisecond", "s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
 
 
@@ -51,6 +52,8 @@ def shown(unit: str, value: float) -> str:
             return _duration(value)
         case "currencyUSD":
             return f"{value:.0f} USD"
+        case "events":
+            return f"{value:.0f}"
         case "reqps" | "ops":
             return f"{_four(value)} per second"
         case "bytes":

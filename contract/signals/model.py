@@ -173,6 +173,26 @@ class Rate(Signal):
 
 
 @dataclass(frozen=True)
+class Count(Signal):
+    """How many events of a counter there were in the window, for what should hardly ever happen."""
+
+    metric_name: str
+    matches: Matches = ()
+    offset: str = ""
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return (Rate(self.key, self.title, self.description, self.unit, self.metric_name, self.matches, self.offset).leaf,)
+
+    def shifted(self, offset: str) -> Count:
+        return replace(self, offset=offset)
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:  # noqa: ARG002
+        (leaf,) = self.leaves
+        return leaf.raw(by, window, where, "increase")
+
+
+@dataclass(frozen=True)
 class Ratio(Signal):
     """Part of a whole. A part without series is zero; a whole without traffic gives nothing."""
 
@@ -339,3 +359,23 @@ class Vanished(Signal):
         seen = selector(self.series, self.matches + where)
         then, now = (aggregate("group", by, f"last_over_time({seen}[{span}])") for span in (self.remembered, window))
         return f"{then} unless {now}"
+
+
+@dataclass(frozen=True)
+class Always(Signal):
+    """1 at every moment, whatever happens."""
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return ()
+
+    @property
+    def labels(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def source(self) -> str:
+        return Source.FOREIGN.value
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "", where: Matches = (), resolve: Resolve = raw_leaf) -> str:  # noqa: ARG002
+        return "vector(1)"

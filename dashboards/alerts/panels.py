@@ -13,7 +13,7 @@ from dashboards.lib.queries import PromQuery, series
 from dashboards.lib.tables import Table, columns
 
 _COLOURS = {Severity.CRITICAL: colours.DOWN, Severity.WARNING: colours.DEGRADED, Severity.INFO: colours.PURPLE}
-_UNITS = {"times": "none"}
+_UNITS = {"times": "none", "events": "short"}
 
 
 def of(alert: Alert, settings: Settings) -> Panel:
