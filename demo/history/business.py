@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import inf
 from typing import Any
 
 import psycopg
 
-from contract.definitions import DOCUMENT_STATUSES, TICKET_STATUSES
+from contract.definitions import DOCUMENT_STATUSES, TICKET_OPEN_STATUSES, TICKET_STATUSES
 from contract.labels import PRIORITIES
 from demo.history.active import COMPARED, changes
 from demo.history.steps import Key, Steps, read
 from demo.platform.registry import Number
+from exporters.business.open_tickets import SOON
 
 _FETCH = 20_000
+_AT_RISK, _OVERDUE = "platform_tickets_sla_at_risk", "platform_tickets_overdue"
 
 
 def series(dsn: str, times: Sequence[float], environments: Sequence[str]) -> Iterator[tuple[Key, Sequence[Number]]]:
@@ -28,6 +31,7 @@ def series(dsn: str, times: Sequence[float], environments: Sequence[str]) -> Ite
         _users(steps, connection, times[-1])
         _conversations(steps, connection, times[-1], environments)
         _tickets(steps, connection)
+        _deadlines(steps, connection)
         _documents(steps, connection)
         active = changes(connection, times[0], times[-1])
     yield from steps.read(times)
@@ -73,6 +77,31 @@ def _tickets(steps: Steps, connection: Connection) -> None:
         if before is not None:
             steps.change("platform_tickets", before, priority, at=at, by=-1)
         steps.change("platform_tickets", after, priority, at=at)
+
+
+def _deadlines(steps: Steps, connection: Connection) -> None:
+    """A first response is owed until it is given, a resolution for as long as the ticket is open."""
+    for name in (_AT_RISK, _OVERDUE):
+        steps.expect(name, product(("first_response", "resolution"), PRIORITIES))
+    sql = """
+        SELECT 'first_response', priority, extract(epoch FROM sla_first_response_due_at)::float8,
+               extract(epoch FROM created_at)::float8, extract(epoch FROM first_response_at)::float8
+        FROM app.tickets WHERE sla_first_response_due_at IS NOT NULL
+        UNION ALL
+        SELECT 'resolution', priority, extract(epoch FROM sla_resolution_due_at)::float8,
+               extract(epoch FROM since)::float8, extract(epoch FROM until)::float8
+        FROM app.tickets JOIN (
+            SELECT ticket_id, to_status, at AS since, lead(at) OVER (PARTITION BY ticket_id ORDER BY at) AS until
+            FROM app.ticket_events
+        ) AS stood ON stood.ticket_id = tickets.id
+        WHERE sla_resolution_due_at IS NOT NULL AND to_status = ANY (%(open)s)
+    """
+    for kind, priority, due, since, until in _rows(connection, sql, {"open": list(TICKET_OPEN_STATUSES)}):
+        for name, begin, end in ((_AT_RISK, due - SOON.total_seconds(), due), (_OVERDUE, due, inf)):
+            first, last = max(since, begin), min(inf if until is None else until, end)
+            if first < last:
+                steps.change(name, kind, priority, at=first)
+                steps.change(name, kind, priority, at=last, by=-1)
 
 
 def _documents(steps: Steps, connection: Connection) -> None:

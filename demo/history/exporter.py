@@ -17,7 +17,7 @@ from demo.platform.registry import Number
 JOB = "exporter"
 
 
-_PLATFORM, _LANGFUSE = ("rollups", "postgres", "tables"), ("langfuse", "cost")
+_PLATFORM, _LANGFUSE = ("rollups", "postgres", "tables", "versions"), ("langfuse", "cost")
 """Collectors, as the exporter names its sources."""
 
 
