@@ -147,8 +147,11 @@ def check(config: Path | None, form: str) -> None:
 @main.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file.  [env: OBSERVATORY_CONFIG]")
 @click.option("--tab", help="Only the panels and variables of one dashboard, by its key.")
+@click.option(
+    "--suggest", is_flag=True, help="Say under which names the platform's metrics come, and what `naming` should say."
+)
 @_format_option
-def doctor(config: Path | None, tab: str | None, form: str) -> None:
+def doctor(config: Path | None, tab: str | None, suggest: bool, form: str) -> None:
     """Run every query of every panel, variable and rule against the live sources.
 
     Says per panel whether it has data, why not, and how long the query took. Without --config the local stack's own
@@ -157,6 +160,7 @@ def doctor(config: Path | None, tab: str | None, form: str) -> None:
     \b
     observatory doctor
     observatory doctor --tab overview
+    observatory doctor --suggest
     observatory doctor --config site.yaml --format json
     """
     from provisioning import doctor as examination
@@ -164,6 +168,9 @@ def doctor(config: Path | None, tab: str | None, form: str) -> None:
     chosen = config or (Path(named) if (named := os.environ.get("OBSERVATORY_CONFIG")) else None)
     if chosen is None and RUNNING_CONFIG.exists():
         chosen = RUNNING_CONFIG
+    if suggest:
+        _suggest(chosen, tab, form)
+        return
     report = examination.run(_settings(chosen), tab)
     if form == "json":
         _say(report.as_json(str(chosen) if chosen else None))
@@ -173,6 +180,19 @@ def doctor(config: Path | None, tab: str | None, form: str) -> None:
         raise SystemExit(UNREACHABLE)
     if report.ill:
         raise SystemExit(FINDINGS)
+
+
+def _suggest(config: Path | None, tab: str | None, form: str) -> None:
+    from provisioning.doctor import naming
+    from provisioning.doctor.prometheus import QueryError
+
+    if tab is not None:
+        raise InputError("error: --suggest looks at all metrics; leave --tab away")
+    try:
+        suggestion = naming.suggest(_settings(config))
+    except QueryError as problem:
+        raise InputError(f"error: Prometheus refuses to say its names: {problem}") from None
+    _say(suggestion.as_json(str(config) if config else None) if form == "json" else suggestion.as_text())
 
 
 def _named(path: Path | None) -> str:
