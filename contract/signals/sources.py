@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Age, Always, Change, Count, Level, Quotient
+from contract.signals.model import Age, Always, Change, Count, Level, Quotient, like
 
 TARGET_UP = Level(
     "target_up", "Target answers", "1 while a scrape target answers, 0 while it does not", "none", "up", operator="min"
@@ -28,8 +28,9 @@ SOURCE_UP = Level(
 )  # fmt: skip
 DATA_AGE = Age(
     "data_age", "Age of the figures", "Time since the moment that the served figures of a source stand for", "s",
-    "exporter_source_data_timestamp_seconds", remembered="1h",
+    "exporter_source_data_timestamp_seconds", (like("source", "rollups|postgres|langfuse"),), remembered="1h",
 )  # fmt: skip
+"""Only of the sources that are asked every minute: sizes of tables, audits and budgets may be older without harm."""
 QUERY_SUCCESS = Level(
     "query_success", "Query succeeds", "1 while a query of the exporter succeeds, 0 while it fails", "none",
     "exporter_query_success", operator="max",
