@@ -90,16 +90,17 @@ def _milder(alerts: list[Alert]) -> Iterator[Config]:
 
 
 def _symptoms(alerts: list[Alert]) -> Iterator[Config]:
-    """Causes are symptoms of earlier causes only."""
-    names = {alert.name for alert in alerts}
-    causes = [cause for cause in CAUSES if cause.alert in names]
-    apart = names & {WATCHDOG, *(cause.alert for cause in causes)}
+    """Causes are symptoms of earlier causes only; of one concern they are the worse and the milder already."""
+    by_name = {alert.name: alert for alert in alerts}
+    causes = [cause for cause in CAUSES if cause.alert in by_name]
+    apart = by_name.keys() & {WATCHDOG, *(cause.alert for cause in causes)}
     speaking = {alert.source for alert in alerts if alert.name not in apart}
     for position, cause in enumerate(causes):
         if symptoms := speaking.intersection(cause.lost):
             yield _rule(cause.matchers, [one_of("source", symptoms), one_of("alertname", apart, but=True)], cause.same)
         for later in causes[position + 1 :]:
-            if later.alert != cause.alert and set(later.lost) <= set(cause.lost):
+            concerns = {by_name[cause.alert].concern, by_name[later.alert].concern}
+            if len(concerns) == 2 and set(later.lost) <= set(cause.lost):
                 yield _rule(cause.matchers, later.matchers, cause.same)
 
 

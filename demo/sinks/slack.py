@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from html import escape, unescape
 from typing import Any
 from urllib.parse import parse_qs
@@ -10,6 +11,12 @@ from urllib.parse import parse_qs
 from demo.sinks import strict
 
 Payload = dict[str, Any]
+
+_MOST_BUTTONS = 5
+_LONGEST_SECTION = 3000
+_LONGEST_ATTACHMENT = 8000
+_LONGEST_TEXT = 40_000
+"""Characters. Longer texts and attachments are cut when they are shown, as Slack does."""
 
 
 class Refused(Exception):
@@ -36,7 +43,18 @@ def parse(body: bytes, content_type: str) -> Payload:
         raise Refused("invalid_payload")
     if not any(payload.get(part) for part in ("text", "attachments", "blocks")):
         raise Refused("no_text")
+    _refuse_longer(payload)
     return payload
+
+
+def _refuse_longer(payload: Payload) -> None:
+    """Slack's limits on parts of a message."""
+    attachments = _items(payload.get("attachments"))
+    if any(len(_items(attachment.get("actions"))) > _MOST_BUTTONS for attachment in attachments):
+        raise Refused("invalid_attachments")
+    blocks = [*_items(payload.get("blocks")), *(block for one in attachments for block in _items(one.get("blocks")))]
+    if any(len(_text(block.get("text"))) > _LONGEST_SECTION for block in blocks):
+        raise Refused("invalid_blocks")
 
 
 _COLOURS = {"good": "#2eb67d", "warning": "#ecb22e", "danger": "#e01e5a"}
@@ -46,6 +64,7 @@ _EMOJI = {
     "book": "📖", "mute": "🔇", "no_bell": "🔕", "eyes": "👀", "moneybag": "💰", "information_source": "ℹ️",
 }  # fmt: skip
 _SPECIAL = re.compile(r"```(?P<pre>.+?)```|`(?P<code>[^`\n]+)`|<(?P<link>[^<>\n]+)>", re.DOTALL)
+_DATE = re.compile(r"!date\^([0-9]{1,12})\^([^^]*)(?:\^.*)?")
 _STYLES = (
     (re.compile(r"(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])"), r"<b>\1</b>"),
     (re.compile(r"(?<![\w_])_(\S(?:[^_\n]*\S)?)_(?![\w_])"), r"<i>\1</i>"),
@@ -83,9 +102,21 @@ def _styled(text: str) -> str:
 
 def _link(inner: str) -> str:
     address, _, label = inner.partition("|")
+    if date := _DATE.fullmatch(address):
+        return _date(int(date[1]), date[2], label)
     if address.startswith(("!", "@", "#")):
         return f'<span class="mention">{_plain(label or address.lstrip("!"))}</span>'
     return anchor(address, label or address)
+
+
+def _date(seconds: int, form: str, fallback: str) -> str:
+    """A moment that the reader's own clock fills in: how long ago it was. Other forms are shown as their fallback."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return _plain(fallback)
+    kind = ' class="ago"' if form == "{ago}" else ""
+    return f'<time{kind} datetime="{moment.isoformat()}">{_plain(fallback)}</time>'
 
 
 def anchor(address: str, label: str, css: str = "") -> str:
@@ -99,7 +130,7 @@ def anchor(address: str, label: str, css: str = "") -> str:
 
 def render(payload: Payload) -> str:
     """HTML of a whole message, whatever it holds."""
-    parts = [f"<p>{markup(str(payload['text']))}</p>"] if payload.get("text") else []
+    parts = [f"<p>{markup(str(payload['text'])[:_LONGEST_TEXT])}</p>"] if payload.get("text") else []
     parts += [_block(block) for block in _items(payload.get("blocks"))]
     parts += [_attachment(attachment) for attachment in _items(payload.get("attachments"))]
     return "".join(parts)
@@ -113,7 +144,7 @@ def _attachment(attachment: Payload) -> str:
     inner = "".join(
         (
             f'<p class="title">{title}</p>' if title else "",
-            f"<p>{markup(str(attachment['text']))}</p>" if attachment.get("text") else "",
+            f"<p>{markup(str(attachment['text'])[:_LONGEST_ATTACHMENT])}</p>" if attachment.get("text") else "",
             _fields(_items(attachment.get("fields"))),
             "".join(_block(block) for block in _items(attachment.get("blocks"))),
             _buttons(_items(attachment.get("actions"))),

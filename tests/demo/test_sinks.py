@@ -119,6 +119,8 @@ def test_slack_message_is_kept_and_shown(sinks: Running) -> None:
         (b'{"channel": "#a"}', "no_text"),
         (b'{"attachments": "x"}', "invalid_attachments"),
         (json.dumps({"attachments": [{}] * 101}).encode(), "too_many_attachments"),
+        (json.dumps({"attachments": [{"actions": [{"type": "button"}] * 6}]}).encode(), "invalid_attachments"),
+        (json.dumps({"blocks": [{"type": "section", "text": {"text": "x" * 3001}}]}).encode(), "invalid_blocks"),
         (rb'{"text": "\ud800"}', "invalid_payload"),
         (rb'{"text": "a", "\udfff": 1}', "invalid_payload"),
         (b'{"text": "a", "x": NaN}', "invalid_payload"),
@@ -150,6 +152,15 @@ def test_slack_markup_escapes_and_styles() -> None:
     assert slack.render({"text": "x", "attachments": [{"fields": "odd", "actions": [3], "blocks": {"a": 1}}]}).startswith(
         "<p>x</p>"
     )
+
+
+def test_slack_shows_how_long_ago_a_moment_was_and_cuts_long_texts() -> None:
+    shown = slack.markup("(<!date^1795144205^{ago}|2026-11-20 03:10:05 UTC>)")
+    assert shown == '(<time class="ago" datetime="2026-11-20T03:10:05+00:00">2026-11-20 03:10:05 UTC</time>)'
+    assert slack.markup("<!date^1795144205^{date}^http://x.example|Friday>").endswith(">Friday</time>")
+    assert slack.markup("<!date^999999999999^{ago}|then>") == "then"
+    assert slack.render({"attachments": [{"text": "x" * 8001}]}).count("x") == 8000
+    assert slack.render({"text": "x" * 40_001}).count("x") == 40_000
 
 
 def test_mail_is_kept_with_its_parts(sinks: Running) -> None:

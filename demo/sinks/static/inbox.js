@@ -2,6 +2,17 @@
 "use strict";
 
 const seconds = 3;
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+// Moments that a message leaves to the reader's clock, as Slack's programs show them.
+function ages() {
+  const words = new Intl.RelativeTimeFormat("en");
+  for (const time of document.querySelectorAll("time.ago")) {
+    const age = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const [unit, length] = units.find(([, least]) => age >= least) ?? units.at(-1);
+    time.textContent = words.format(-Math.floor(age / length), unit);
+  }
+}
 
 async function refresh() {
   const answer = await fetch(location.href);
@@ -13,6 +24,9 @@ async function refresh() {
   if (cards.length === 0) return;
   shown.querySelector(".empty")?.remove();
   shown.prepend(...cards);
+  ages();
 }
 
 setInterval(() => refresh().catch(() => undefined), seconds * 1000); // the sink may be restarting
+setInterval(ages, 60 * 1000);
+ages();
