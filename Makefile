@@ -5,7 +5,7 @@ ARGS ?=
 PY := .venv/bin/python
 OBSERVATORY := .venv/bin/observatory
 
-.PHONY: help venv venv-test tools node up down build check doctor preview pictures bench test soak lint lock pin secrets clean
+.PHONY: help venv venv-test tools node up down build check doctor preview pictures bench test drill soak lint lock pin secrets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -47,6 +47,9 @@ pictures: venv node ## pictures of the dashboards of the running stack into docs
 bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")
 	@scripts/peer.sh
 	@$(PY) -m benchmarks $(ARGS)
+
+drill: venv tools ## every incident for real on a small stack: what fires, who hears of it and when (ARGS="--only errors --minutes 5")
+	@$(PY) -m demo.drill $(ARGS)
 
 soak: venv-test ## random interleavings (SOAK_EXAMPLES=1000 for each way of capture), then a simulated day (ARGS="--hours 24")
 	@SOAK_EXAMPLES=$${SOAK_EXAMPLES:-1000} $(PY) -m pytest -q tests/rollups/test_property_interleavings.py

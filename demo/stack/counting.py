@@ -31,6 +31,10 @@ from exporters.rollups.forms import forms
 from provisioning.database import installing
 from provisioning.database.admin import passwords
 
+MINUTE_HOURS = 26
+MINUTES = f"{MINUTE_HOURS} hours"
+"""How long before now the exporter keeps minutes."""
+
 _STATEMENT_SECONDS = 120.0
 _ACTIVE_BEFORE = (
     "INSERT INTO analytics.users_active_history (window_name, at, n) VALUES (%s, to_timestamp(%s), %s) ON CONFLICT DO NOTHING"
@@ -69,9 +73,10 @@ def install(dsn: str, settings: Settings) -> Mapping:
     return todo.mapping
 
 
-def count(dsn: str, mapping: Mapping, progress: Progress) -> None:
+def count(dsn: str, mapping: Mapping, progress: Progress, minutes: str = MINUTES) -> None:
     """Counts all rows that are there, so that every figure is whole from the first scrape.
 
+    `minutes` is for how long before now minutes are kept: longer, where the life that is counted ended long ago.
     Raises DatabaseDown and StatementRefused.
     """
     with _session(dsn) as session:
@@ -84,13 +89,15 @@ def count(dsn: str, mapping: Mapping, progress: Progress) -> None:
             counted += chunk.rows
             progress("counting what is there", min(1.0, counted / max(1, expected)))
 
-        backfill.run(session.transaction, known, tell)
+        backfill.run(session.transaction, known, tell, minutes=minutes)
         for form in known.values():
             with session.transaction() as connection:
                 advance(connection, form)
 
 
-def finish(dsn: str, settings: Settings, mapping: Mapping, active: Iterable[tuple[str, float, int]]) -> None:
+def finish(
+    dsn: str, settings: Settings, mapping: Mapping, active: Iterable[tuple[str, float, int]], minutes: str = MINUTES
+) -> None:
     """Puts what was counted in its place and gives users their keys.
 
     `active` are users who were active in windows that ended at past moments: the exporter notes them minute by minute, and
@@ -103,7 +110,7 @@ def finish(dsn: str, settings: Settings, mapping: Mapping, active: Iterable[tupl
         raise StackError(str(error), exit_code=2) from None
     with _session(dsn) as session:
         with session.transaction() as connection:
-            fold(connection)
+            fold(connection, minutes)
         with session.transaction() as connection, connection.cursor() as cursor:
             cursor.executemany(_ACTIVE_BEFORE, list(active))
         while key is not None:

@@ -117,15 +117,17 @@ def _count(var: Path, dsn: str, settings: Settings, until: float, with_standin: 
     Of a real Langfuse the exporter reads the past by itself, a little on each run.
     """
     progress("schema analytics", 0.0)
+    # A life that ended long ago has its last minutes then, not now.
+    minutes = f"{counting.MINUTE_HOURS + max(0.0, time.time() - until) / 3600:.0f} hours"
     try:
         mapping = counting.install(dsn, settings)
         with ThreadPoolExecutor(1) as beside:
             reading = with_standin and settings.sources.langfuse.mode != "metrics"
             calls = beside.submit(ledger.fill, dsn, var / "langfuse.sqlite", settings, until, progress) if reading else None
-            counting.count(dsn, mapping, progress)
+            counting.count(dsn, mapping, progress, minutes)
             if calls:
                 calls.result()
-        counting.finish(dsn, settings, mapping, active.before(dsn, until))
+        counting.finish(dsn, settings, mapping, active.before(dsn, until), minutes)
     except (DatabaseDown, StatementRefused, SourceDown, QueryFailed) as error:
         raise StackError(f"what is there could not be counted: {error}") from None
 

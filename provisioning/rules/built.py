@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,10 @@ class Build:
     recording: tuple[RecordingRule, ...]
     alerting: tuple[AlertingRule, ...]
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return (*self.recording, *self.alerting)
+
     def only(self, alerts: tuple[str, ...]) -> Build:
         """The same with the alerts of these names alone; with all when none is named."""
         chosen = tuple(rule for rule in self.alerting if not alerts or rule.alert in alerts)
@@ -83,7 +87,7 @@ def read(folder: Path) -> Build:
     return from_groups(str(folder), [group for file in files for group in _groups(file)], interval)
 
 
-def from_groups(place: str, groups: list[Mapping[str, Any]], interval: str = _DEFAULT_INTERVAL) -> Build:
+def from_groups(place: str, groups: Sequence[Mapping[str, Any]], interval: str = _DEFAULT_INTERVAL) -> Build:
     """The rules of rule groups; `interval` is for groups without one. Raises InputError for what is no rule."""
     found = [rule for group in groups for rule in _rules(group, interval, place)]
     return Build(

@@ -17,28 +17,32 @@ _TOO_MUCH = ("too many samples", "timed out", "exceeded maximum resolution")
 """What Prometheus says of a question that a shorter span of time would answer."""
 
 
+_SHORTEST_PART = 60.0
+"""Seconds; nothing shorter is asked in parts."""
+
+
 class QueryError(Exception):
     """The server understood the question and refused it. The text is the server's."""
 
 
 class Span(NamedTuple):
-    """Evaluations `step` seconds apart, the first at `start`, `count` of them (seconds since the epoch)."""
+    """Evaluations `step` seconds apart, the first at `start`, `points` of them (seconds since the epoch)."""
 
     start: float
     step: float
-    count: int
+    points: int
 
     @property
     def end(self) -> float:
-        return self.start + (self.count - 1) * self.step
+        return self.start + (self.points - 1) * self.step
 
     @property
     def times(self) -> list[float]:
-        return [self.start + number * self.step for number in range(self.count)]
+        return [self.start + number * self.step for number in range(self.points)]
 
     def halves(self) -> tuple[Span, Span]:
-        first = self.count // 2
-        return Span(self.start, self.step, first), Span(self.start + first * self.step, self.step, self.count - first)
+        first = self.points // 2
+        return Span(self.start, self.step, first), Span(self.start + first * self.step, self.step, self.points - first)
 
 
 def aligned(since: float, until: float, step: float) -> Span | None:
@@ -67,7 +71,7 @@ class History:
         try:
             data = self._get("/api/v1/query_range", asked)
         except QueryError as problem:
-            if span.count < 2 or not any(words in str(problem) for words in _TOO_MUCH):
+            if span.points < 2 or not any(words in str(problem) for words in _TOO_MUCH):
                 raise
             found: Answer = {}
             for half in span.halves():
@@ -81,9 +85,18 @@ class History:
         }
 
     def samples(self, selector: str, since: float, until: float) -> Iterator[tuple[str, Labels, list[tuple[float, float]]]]:
-        """The samples of series in (since, until], as they were scraped."""
+        """The samples of series in (since, until], as they were scraped; asked in parts where it is too much at once."""
         window = f"{selector}[{round((until - since) * 1000)}ms]"
-        for (name, labels), points in _series(self._get("/api/v1/query", {"query": window, "time": until})):
+        try:
+            data = self._get("/api/v1/query", {"query": window, "time": until, "timeout": _QUERY_TIMEOUT})
+        except QueryError as problem:
+            if until - since < _SHORTEST_PART or not any(words in str(problem) for words in _TOO_MUCH):
+                raise
+            middle = (since + until) / 2
+            yield from self.samples(selector, since, middle)
+            yield from self.samples(selector, middle, until)
+            return
+        for (name, labels), points in _series(data):
             yield name, labels, [(at, value) for at, value in points if at > since]
 
     def recorded(self) -> list[Mapping[str, Any]]:
@@ -100,11 +113,11 @@ class History:
         return float(held["maxTime"]) / 1000 if held["numSeries"] else 0.0
 
     def _get(self, path: str, asked: Mapping[str, Any]) -> Any:
-        """POST where the server takes it, for expressions may be longer than an address."""
-        send = self._session.post if "query" in asked else self._session.get
-        given = {"data": asked} if "query" in asked else {"params": asked}
         try:
-            response = send(f"{self.url}{path}", timeout=_TIMEOUT, **given)  # type: ignore[operator]
+            if "query" in asked:  # which may be longer than an address
+                response = self._session.post(f"{self.url}{path}", data=asked, timeout=_TIMEOUT)
+            else:
+                response = self._session.get(f"{self.url}{path}", params=asked, timeout=_TIMEOUT)
         except requests.Timeout:
             raise Unreachable(f"error: {self.name} at {self.url} does not answer in time") from None
         except requests.RequestException:

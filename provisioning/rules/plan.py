@@ -67,7 +67,7 @@ class Readings:
     @cached_property
     def of(self) -> dict[str, list[Selected]]:
         """What each expression selects."""
-        return {rule.expression: selected(rule.expression) for rule in (*self.build.recording, *self.build.alerting)}
+        return {rule.expression: selected(rule.expression) for rule in self.build.rules}
 
     @cached_property
     def order(self) -> dict[str, int]:
@@ -102,7 +102,7 @@ def made(readings: Readings, kept: frozenset[str], window: Window) -> Plan:
     def task(rule: Rule, since: float) -> Task:
         reads = readings.of[rule.expression]
         local = any(read.name in names for read in reads)
-        for read in reads if local else ():
+        for read in reads if local else []:
             held = begins if read.name in names else copied
             key = read.name if read.name in names else read.text
             held[key] = min(held.get(key, since), since - read.reach)

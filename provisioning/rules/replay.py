@@ -94,8 +94,12 @@ class _Run:
 
     def _copy(self, since: float, until: float) -> None:
         for selector, begin in self.plan.copied:
-            if self.bench and begin < until:
+            if self.bench is None or begin >= until or selector in self.refused:
+                continue
+            try:
                 self.bench.write(self.history.samples(selector, max(since, begin), until))
+            except QueryError as problem:
+                self.refused[selector] = str(problem)
 
     def _record(self, number: int, level: Sequence[Task], since: float, until: float, asking: ThreadPoolExecutor) -> None:
         assert self.bench is not None

@@ -77,7 +77,7 @@ def over(data: Path) -> Iterator[History]:
 def newest(data: Path, history: History) -> float:
     """Time of the newest sample of a data folder that `history` serves. Raises InputError when there is none."""
     blocks = (json.loads(meta.read_text(encoding="utf-8"))["maxTime"] / 1000 for meta in data.glob("*/meta.json"))
-    found = max([*blocks, history.newest()])
+    found: float = max([*blocks, history.newest()])
     if not found:
         raise InputError(f"error: {data} holds no samples")
     return found
@@ -114,7 +114,7 @@ def _serving(folder: Path, data: Path, *options: str) -> Iterator[str]:
         raise InputError(f"error: {tools.how_to_get('prometheus')}")
     config, log = folder / "prometheus.yml", folder / "log"
     config.write_text("{}\n", encoding="utf-8")
-    port = _free_port()
+    port = free_port()
     command = [
         str(binary), f"--config.file={config}", f"--storage.tsdb.path={data}", f"--web.listen-address=127.0.0.1:{port}",
         f"--storage.tsdb.retention.time={_RETENTION}", f"--storage.tsdb.min-block-duration={BLOCK}",
@@ -147,7 +147,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise Unreachable(f"error: the Prometheus that is to replay rules did not become ready; it last said: {last[0]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from provisioning.rules.built import Labels
 
@@ -28,11 +29,19 @@ def write_request(series: Iterable[Series]) -> bytes:
 def _time_series(name: str, labels: Labels, samples: Sequence[tuple[float, float]]) -> bytes:
     pairs = sorted((*labels, ("__name__", name)))
     texts = (_field(1, _field(1, key.encode()) + _field(2, value.encode())) for key, value in pairs)
-    return b"".join((*texts, *(_field(2, _sample(at, value)) for at, value in samples)))
+    return b"".join((*texts, *(_sample(at, value) for at, value in samples)))
 
 
 def _sample(at: float, value: float) -> bytes:
-    return b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(round(at * 1000))
+    begin, end = _moment(at)
+    return begin + struct.pack("<d", value) + end
+
+
+@lru_cache(maxsize=32768)
+def _moment(at: float) -> tuple[bytes, bytes]:
+    """What stands before and after the value in the field of a sample. All series have their samples at the same moments."""
+    milliseconds = b"\x10" + _varint(round(at * 1000))
+    return b"\x12" + _varint(9 + len(milliseconds)) + b"\x09", milliseconds
 
 
 def _field(number: int, content: bytes) -> bytes:

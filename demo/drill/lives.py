@@ -1,0 +1,57 @@
+"""The same platform several times over: without an incident, and with one of each kind, up to when it has passed.
+
+All share their past, which is made once. The moment is fixed, so every run sees the same platform.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contract.settings import Budget, Settings
+from demo.stack.prepare import Progress, Wanted, prepare
+from demo.world import spec_file
+from demo.world.model import Incident
+
+ANCHOR = datetime(2024, 6, 12, 9, 0, tzinfo=UTC).timestamp()
+"""A Wednesday morning, when there is something to do."""
+SCALE = 1.0
+BEGINS, LASTS, FOLLOWED = 5 * 60.0, 15 * 60.0, 80 * 60.0
+"""Seconds: the incident begins so long after ANCHOR, lasts so long, and the platform is followed so long after ANCHOR."""
+
+_WANTED = Wanted(seed=11, scale=SCALE, days=2, history=1)
+SETTINGS = Settings(budgets=(Budget(monthly_usd=Budget().monthly_usd * SCALE),))
+"""The defaults, with a budget for a platform of this size."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """Folder of a platform's state (with Prometheus' data in it), and its database. It has lived until `until`."""
+
+    var: Path
+    dsn: str
+    until: float
+
+
+def past(var: Path, dsn: str) -> Life:
+    """The platform up to ANCHOR, in an empty folder and an empty database. Raises what `prepare` raises."""
+    var.mkdir(parents=True)
+    _live(var, dsn, ANCHOR)
+    return Life(var, dsn, ANCHOR)
+
+
+def go_on(before: Life, var: Path, dsn: str, kind: str | None) -> Life:
+    """Goes on from `before` in a new folder, and in `dsn`, a copy of its database; with an incident unless `kind` is None."""
+    shutil.copytree(before.var, var)
+    if kind:
+        spec = spec_file.read(var / "world.json")
+        incident = Incident(kind, ANCHOR + BEGINS, ANCHOR + BEGINS + LASTS)
+        spec_file.write(var / "world.json", replace(spec, incidents=(incident,)))
+    _live(var, dsn, ANCHOR + FOLLOWED)
+    return Life(var, dsn, ANCHOR + FOLLOWED)
+
+
+def _live(var: Path, dsn: str, until: float) -> None:
+    prepare(var, dsn, SETTINGS, _WANTED, until, with_standin=True, progress=Progress(lambda _: None))

@@ -1,0 +1,130 @@
+"""What fires around an incident, in virtual time: by a replay of all rules, and by promtool for rules that look back shortly.
+
+The replay evaluates everything, however far it looks back. promtool evaluates every rule at every scrape, so it gets the hours
+around the incident only; recorded series that look back further come to it from the history, as they were recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from demo.drill.lives import ANCHOR, BEGINS, FOLLOWED, Life
+from provisioning.rules.built import AlertingRule, Build, Rule, from_groups
+from provisioning.rules.history import History, Span
+from provisioning.rules.plan import Readings, Window
+from provisioning.rules.replay import Replayed, replay
+from provisioning.rules.report import about_text
+from provisioning.rules.server import over
+
+STEP = 15
+LEAD = 20 * 60
+"""Seconds before the incident from which promtool sees samples; no rule that it evaluates looks back further."""
+_BEGIN = int(ANCHOR + BEGINS) - LEAD
+_COUNT = (int(ANCHOR + FOLLOWED) - _BEGIN) // STEP + 1
+
+Groups = list[dict[str, Any]]
+
+
+def built(files: Mapping[str, bytes]) -> Groups:
+    """The rule groups of a build, given as bytes by path."""
+    texts = (text for path, text in files.items() if path.startswith("prometheus/rules/"))
+    return [group for text in texts for group in yaml.safe_load(text)["groups"]]
+
+
+def replayed(life: Life, groups: Groups) -> Replayed:
+    """When alerts fired from just before ANCHOR until the platform's end."""
+    with over(life.var / "prometheus") as history:
+        build = from_groups("the build", groups)
+        return replay(build, history, Window(ANCHOR, life.until), lambda _share: None)
+
+
+def fired(found: Replayed) -> frozenset[tuple[str, str]]:
+    """Name and labels of every alert that fired."""
+    return frozenset((one.alert, about_text(one.labels)) for one in found.firings)
+
+
+def short(groups: Groups) -> Build:
+    """The rules that look back, through whatever they read, no further than LEAD; alerts may read what does."""
+    build = from_groups("the build", groups)
+    readings = Readings(build)
+    reach: dict[str, float] = {}
+    for name in sorted(readings.order, key=lambda name: readings.order[name]):
+        reach[name] = max(
+            read.reach + reach.get(read.name, 0.0) for rule in readings.by_name[name] for read in readings.of[rule.expression]
+        )
+    kept = {name for name, seconds in reach.items() if seconds <= LEAD}
+
+    def near(rule: Rule) -> bool:
+        return all(
+            read.reach + (reach[read.name] if read.name in kept else 0.0) <= LEAD for read in readings.of[rule.expression]
+        )
+
+    recording = tuple(rule for rule in build.recording if rule.name in kept)
+    return Build(build.place, recording, tuple(rule for rule in build.alerting if near(rule)))
+
+
+def promtool_files(life: Life, groups: Groups, expected: Iterable[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """`rules.yml` and `test.yml`: the series around the incident, and exactly which alerts fire at any time of it."""
+    build = short(groups)
+    readings = Readings(build)
+    chosen = {(rule.group, rule.name, rule.expression) for rule in build.rules}
+    kept = [group | {"rules": [rule for rule in group["rules"] if _key(group, rule) in chosen]} for group in groups]
+    kept = sorted((group for group in kept if group["rules"]), key=lambda group: _level(group, readings))
+    with over(life.var / "prometheus") as history:
+        series = _series(history, readings)
+    test = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": f"{STEP}s",
+        "group_eval_order": [group["name"] for group in kept],
+        "tests": [
+            {
+                "interval": f"{STEP}s",
+                "input_series": series,
+                "promql_expr_test": [
+                    {
+                        "expr": f'max without (alertstate) (max_over_time(ALERTS{{alertstate="firing"}}[{_COUNT * STEP}s]))',
+                        "eval_time": f"{(_COUNT - 1) * STEP}s",
+                        "exp_samples": _alerts(build.alerting, expected),
+                    }
+                ],
+            }
+        ],
+    }
+    return {"rules.yml": {"groups": kept}, "test.yml": test}
+
+
+def _key(group: Mapping[str, Any], rule: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(group["name"]), str(rule.get("record") or rule["alert"]), str(rule["expr"])
+
+
+def _level(group: Mapping[str, Any], readings: Readings) -> int:
+    names = [str(rule.get("record", "")) for rule in group["rules"]]
+    return max(readings.order.get(name, 0) if name else 1_000 for name in names)
+
+
+def _series(history: History, readings: Readings) -> list[dict[str, str]]:
+    """Every series that the rules read and do not make, as promtool writes samples."""
+    texts = {read.text for reads in readings.of.values() for read in reads if read.name not in readings.by_name}
+    span = Span(_BEGIN, STEP, _COUNT)
+    found = {}
+    for text in sorted(texts):
+        for (name, labels), points in history.range(text, span).items():
+            inner = ",".join(f'{label}="{value}"' for label, value in labels)
+            values = (points.get(at) for at in span.times)
+            found[f"{name}{{{inner}}}"] = " ".join("_" if value is None else f"{value:.15g}" for value in values)
+    return [{"series": series, "values": values} for series, values in found.items()]
+
+
+def _alerts(rules: Iterable[AlertingRule], expected: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    own = {rule.alert: dict(rule.labels) for rule in rules}
+    samples = []
+    for alert, about in sorted(expected):
+        if alert in own:
+            data = dict(pair.split("=", 1) for pair in about.split()) if "=" in about else {}
+            labels = sorted((data | own[alert] | {"alertname": alert}).items())
+            inner = ", ".join(f'{name}="{value}"' for name, value in labels)
+            samples.append({"labels": f"{{{inner}}}", "value": 1})
+    return samples

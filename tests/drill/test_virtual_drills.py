@@ -1,0 +1,112 @@
+"""Every incident brings about exactly the alerts of the table, and they reach their people. No incident brings about none."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from psycopg import sql
+
+from alert_rules import routes
+from contract.settings import Settings
+from demo.drill import lives, virtual
+from demo.drill.expected import EXPECTED, NOTHING, SURE, expected
+from demo.drill.lives import Life
+from demo.drill.virtual import Groups
+from demo.platform.incidents import KINDS
+from provisioning import build
+from tests.conftest import PostgresServer
+
+KINDS_AND_NONE = (NOTHING, *KINDS)
+Copy = Callable[[str | None], str]
+
+
+@pytest.fixture(scope="module")
+def copy_of(postgres: PostgresServer) -> Iterator[Copy]:
+    """Makes a database: an empty one, or a copy of another."""
+    made: list[str] = []
+
+    def make(dsn: str | None) -> str:
+        made.append(f"drill_{uuid.uuid4().hex[:12]}")
+        template = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"] if dsn else "template1"
+        names = (sql.Identifier(made[-1]), sql.Identifier(str(template)))
+        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        return psycopg.conninfo.make_conninfo(postgres.dsn, dbname=made[-1])
+
+    yield make
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def past(copy_of: Copy, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return lives.past(tmp_path_factory.mktemp("drill") / "past", copy_of(None))
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return build.artefacts(lives.SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def groups(files: dict[str, bytes]) -> Groups:
+    return virtual.built(files)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("kind", KINDS_AND_NONE)
+def test_an_incident_brings_about_exactly_its_alerts(
+    kind: str, past: Life, groups: Groups, copy_of: Copy, tmp_path: Path, prometheus_tools: Any
+) -> None:
+    life = lives.go_on(past, tmp_path / "life", copy_of(past.dsn), None if kind == NOTHING else kind)
+    found = virtual.replayed(life, groups)
+    assert found.refused == {}
+    assert sorted(virtual.fired(found)) == sorted(expected(kind))
+    for name, document in virtual.promtool_files(life, groups, expected(kind)).items():
+        (tmp_path / name).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    done = subprocess.run([prometheus_tools.promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_judges_what_looks_back_shortly(groups: Groups) -> None:
+    judged = {rule.alert for rule in virtual.short(groups).alerting}
+    assert {"AgentErrorsPage", "AgentErrorRatioHigh", "AgentErrorRatioCritical", "AgentResponseTimeHigh"} <= judged
+
+
+def test_every_expected_alert_exists_and_reaches_its_receivers(
+    files: dict[str, bytes], groups: Groups, tmp_path: Path, prometheus_tools: Any
+) -> None:
+    """By amtool, with the very labels that the drill saw; the table of the routes says who is meant."""
+    for name, content in files.items():
+        if name.startswith("alertmanager/"):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    own = {rule["alert"]: dict(rule["labels"]) for group in groups for rule in group["rules"] if "alert" in rule}
+    meant = {labels["alertname"]: receivers for labels, receivers in routes.table(lives.SETTINGS)}
+    for kind in KINDS_AND_NONE:
+        for alert, about in sorted(expected(kind)):
+            labels = {"alertname": alert, **own[alert], **dict(pair.split("=", 1) for pair in about.split() if "=" in pair)}
+            pairs = [f"{name}={value}" for name, value in labels.items()]
+            config = tmp_path / "alertmanager" / "alertmanager.yml"
+            asked = [prometheus_tools.amtool, "config", "routes", "test", "--config.file", config, *pairs]
+            told = subprocess.run(asked, capture_output=True, text=True)
+            assert told.stdout.strip().split(",") == meant[alert], (kind, labels, told.stderr)
+
+
+def test_the_table_names_every_incident_and_alerts_that_exist() -> None:
+    known = {
+        rule["alert"] for group in virtual.built(build.artefacts(Settings())) for rule in group["rules"] if "alert" in rule
+    }
+    assert set(EXPECTED) == set(KINDS_AND_NONE)
+    for kind in KINDS_AND_NONE:
+        assert {alert for alert, _ in expected(kind)} <= known, kind
+        assert set(SURE.get(kind, ())) <= set(EXPECTED[kind]), kind
