@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import promql_parser
 import psycopg
@@ -12,10 +13,10 @@ from contract import buckets, keys
 from contract.catalogue import catalogue, series_catalogue
 from contract.metrics import Metric, MetricType, Source
 from contract.relations import RELATIONS, SQL_TYPES
-from contract.signals import SIGNALS
-from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
+from contract.signals import SIGNALS, _check
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, CAPACITY_USED
 from contract.signals.conversations import CONVERSATIONS_STARTED
-from contract.signals.model import Match, equal, like
+from contract.signals.model import Match, Rate, equal, like
 from contract.status import STATUSES, normalise, sql_normalise
 from recording_rules import registry
 
@@ -78,15 +79,40 @@ def test_a_question_is_answered_from_the_recorded_series_that_fits() -> None:
     assert registry.query(AGENT_LATENCY, ("environment", "agent")) == "agent:query_duration_seconds:p95_5m"
     filtered = registry.query(AGENT_ERROR_RATIO, ("environment",), where=(like("agent", "a|b"),))
     assert "agent_queries_total" not in filtered
-    by_version = registry.query(AGENT_ERROR_RATIO, ("version",))
-    assert "agent_queries_total" in by_version, "no recorded series keeps the version"
-    other_window = registry.query(AGENT_ERROR_RATIO, ("agent",), "1h")
+    assert registry.query(AGENT_ERROR_RATIO, ("environment", "agent", "version")) == "agent_version:query_errors:ratio_rate5m"
+    assert "agent_version_status:queries:rate5m" in registry.query(AGENT_ERROR_RATIO, ("version",))
+    by_instance = registry.query(AGENT_ERROR_RATIO, ("instance",))
+    assert "agent_queries_total" in by_instance, "no recorded series keeps the instance"
+    other_window = registry.query(AGENT_ERROR_RATIO, ("agent",), "2h")
     assert "agent_queries_total" in other_window
 
 
 def test_recorded_series_are_unique_and_groups_small() -> None:
     records = [rule.record for group in registry.fixed_groups() for rule in group.rules]
     assert len(records) == len(set(records))
+
+
+def test_a_histogram_is_asked_for_its_events_its_sum_and_those_below_a_bound() -> None:
+    events = Rate("events", "", "", "ops", "kb_search_results")
+    assert events.expression() == "sum(rate(kb_search_results_count[5m]))"
+    assert replace(events, of="sum").expression() == "sum(rate(kb_search_results_sum[5m]))"
+    assert replace(events, at_most=0).expression() == 'sum(rate(kb_search_results_bucket{le=~"0|0[.]0"}[5m]))'
+    with pytest.raises(ValueError, match="4 is no bound of kb_search_results"):
+        replace(events, at_most=4).expression()
+
+
+def test_a_rate_is_divided_by_a_level() -> None:
+    assert CAPACITY_USED.expression(("agent",)) == (
+        "sum by (agent) (rate(agent_queries_total[5m])) / (max by (agent) (agent_capacity_requests_per_second) > 0)"
+    )
+    assert "offset 1d" in CAPACITY_USED.shifted("1d").expression()
+
+
+def test_a_signal_that_filters_by_what_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="agent_queries_total has no label tool"):
+        _check(Rate("wrong", "", "", "ops", "agent_queries_total", (equal("tool", "x"),)))
+    with pytest.raises(ValueError, match="goal is never reached; it is one of achieved, missed, unknown"):
+        _check(Rate("wrong", "", "", "ops", "platform_conversations_ended_total", (equal("goal", "reached"),)))
 
 
 def test_a_match_prints_as_promql() -> None:

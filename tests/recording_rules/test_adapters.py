@@ -197,3 +197,13 @@ def test_generations_are_well_formed() -> None:
     recorded = {canonical for generation in GENERATIONS for origin in generation.origins for canonical, _ in origin.series}
     assert not recorded & source_series().keys(), "a series recorded from itself would feed on its own past"
     assert recorded <= series_catalogue().keys()
+
+
+def test_every_generation_is_documented_with_its_names() -> None:
+    rows = Path(__file__).parents[2].joinpath("docs", "naming.md").read_text().splitlines()
+    for generation in GENERATIONS:
+        (row,) = [row for row in rows if row.startswith(f"| `{generation.name}` | {generation.title} |")]
+        names = {
+            name for origin in generation.origins for name in (origin.canonical, *(source for source, _ in origin.sources))
+        }
+        assert {name for name in names if f"`{name}`" not in row} == set()
