@@ -1,11 +1,13 @@
-"""What the checks say of an expression is what a real Prometheus makes of it."""
+"""What the checks say of an expression is what a real Prometheus makes of it: for the examples, and for random operators."""
 
 from __future__ import annotations
 
 import itertools
+import random
+import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import promql_parser
 import pytest
@@ -17,79 +19,113 @@ from contract.metrics import Metric, MetricType
 from provisioning.check.known import known_series
 from provisioning.check.tree import names_read
 from tests.conftest import PrometheusTools
-from tests.provisioning.test_check_lint import FAST, RIGHT, SLOW, WRONG
+from tests.provisioning.test_check_lint import BUILD, FAST, INSPECTOR, P95, RIGHT, RUNNING, SLOW, WRONG
 
-Answer = Literal["nothing", "series", "refused"]
-
-_SOME = {"environment": ("production", "staging"), "status": ("success", "failed"), "job": ("platform",), "instance": ("i",)}
+NOTHING, SERIES, REFUSED = "nothing", "series", "refused"
 KNOWN = known_series([FAST, SLOW])
-DECIDED = [text for check, text, message, _ in WRONG if check == "promql/decided" and "never" in message]
+_SOME = {
+    "environment": ("production", "staging"),
+    "status": ("success", "failed"),
+    "job": ("platform",),
+    "instance": ("i", "j"),
+}
+_SAID = re.compile(r'expr: (?P<text>"(?:\\.|[^"\\])*"), time: 30m,\s*(?P<kind>exp|err):')
 
 
 def _values(metric: Metric, label: str) -> tuple[str, ...]:
     """Two values of a label, and every bound of a histogram."""
     if label == "le":
-        return (*(f"{bound:g}" for bound in metric.buckets), "+Inf")
-    known = {
-        "environment": ("production", "staging"),
-        "status": ("success", "failed"),
-        "job": ("platform",),
-        "instance": ("i",),
-    }
-    return known.get(label) or LABELS[label].values[:2] or ("a", "b")
+        return (*(f"{int(bound)}" if bound == int(bound) else f"{bound:g}" for bound in metric.buckets), "+Inf")
+    return _SOME.get(label) or LABELS[label].values[:2] or ("a", "b")
 
 
-def _scraped(names: frozenset[str]) -> list[dict[str, str]]:
-    """Series of everything that these names are made of, with two values for each label."""
-    found = []
-    for name in sorted(names):
+def _scraped(names: Iterable[str]) -> dict[str, str]:
+    """Series, with their samples, of everything that these names are made of."""
+    found: dict[str, str] = {}
+    for name in names:
         if (metric := series_catalogue().get(name)) is None:
-            found += _scraped(frozenset().union(*(names_read(node) for node in KNOWN[name].made)))
+            found |= _scraped(itertools.chain.from_iterable(names_read(node) for node in KNOWN[name].made))
             continue
         labels = sorted(KNOWN[name].labels or ())
-        values = "1x240" if metric.type is MetricType.GAUGE else "0+1x240"
         for combination in itertools.product(*(_values(metric, label) for label in labels)):
             selector = ",".join(f'{label}="{value}"' for label, value in zip(labels, combination, strict=True))
-            found.append({"series": f"{name}{{{selector}}}", "values": values})
+            found[f"{name}{{{selector}}}"] = "1x240" if metric.type is MetricType.GAUGE else "0+1x240"
     return found
 
 
-def answer(expression: str, promtool: Path, folder: Path) -> Answer:
-    """What a real Prometheus answers half an hour after the series began."""
-    names = names_read(promql_parser.parse(expression))
-    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": [FAST, SLOW]}))
-    question = {"expr": expression, "eval_time": "30m", "exp_samples": []}
-    test = {"interval": "15s", "input_series": _scraped(names), "promql_expr_test": [question]}
+def answers(expressions: list[str], promtool: Path, folder: Path) -> dict[str, str]:
+    """What a real Prometheus answers to each half an hour after the series began."""
+    names = sorted(set().union(*(names_read(promql_parser.parse(text)) for text in expressions)))
+    series = [{"series": name, "values": values} for name, values in sorted(_scraped(names).items())]
+    questions = [{"expr": text, "eval_time": "30m", "exp_samples": []} for text in expressions]
+    test = {"interval": "15s", "input_series": series, "promql_expr_test": questions}
     document = {"rule_files": ["rules.yml"], "evaluation_interval": "15s", "tests": [test]}
+    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": [FAST, SLOW]}))
     (folder / "test.yml").write_text(yaml.safe_dump(document))
-    done = subprocess.run([promtool, "test", "rules", "test.yml"], cwd=folder, capture_output=True, text=True, timeout=60)
-    if done.returncode == 0:
-        return "nothing"
-    said = done.stdout + done.stderr
-    assert "got:" in said or "err:" in said, said
-    return "refused" if "err:" in said else "series"
+    done = subprocess.run([promtool, "test", "rules", "test.yml"], cwd=folder, capture_output=True, text=True, timeout=120)
+    said = {yaml.safe_load(found["text"]): found["kind"] for found in _SAID.finditer(done.stdout + done.stderr)}
+    assert (done.returncode == 0) == (not said), done.stdout + done.stderr
+    kinds = {None: NOTHING, "exp": SERIES, "err": REFUSED}
+    return {text: kinds[said.get(text)] for text in expressions}
 
 
-def of_check(check: str) -> list[str]:
-    return [text for name, text, _, _ in WRONG if name == check]
-
-
-@pytest.mark.parametrize("expression", [*of_check("promql/impossible-selector"), *of_check("promql/never-matches"), *DECIDED])
-def test_what_is_said_to_match_nothing_gives_nothing(
-    expression: str, prometheus_tools: PrometheusTools, tmp_path: Path
-) -> None:
-    assert answer(expression, prometheus_tools.promtool, tmp_path) == "nothing"
-
-
-@pytest.mark.parametrize("expression", [text for text in of_check("promql/cardinality") if "agent_conversations" not in text])
-def test_what_is_said_to_have_no_partner_is_refused(expression: str, prometheus_tools: PrometheusTools, tmp_path: Path) -> None:
-    assert answer(expression, prometheus_tools.promtool, tmp_path) == "refused"
+def _wrong(check: str, part: str = "") -> list[str]:
+    return [text for name, text, message, _ in WRONG if name == check and part in message]
 
 
 @pytest.mark.parametrize(
-    "check", ["promql/impossible-selector", "promql/never-matches", "promql/cardinality", "promql/bucket-bound"]
+    ("expressions", "expected"),
+    [
+        (_wrong("promql/impossible-selector") + _wrong("promql/never-matches") + _wrong("promql/decided", "never"), NOTHING),
+        (_wrong("promql/cardinality", "environment") + _wrong("promql/cardinality", "version"), REFUSED),
+        (list(RIGHT["promql/never-matches"] + RIGHT["promql/cardinality"]), SERIES),
+        ([text for text in RIGHT["promql/impossible-selector"] + RIGHT["promql/bucket-bound"] if "a.+" not in text], SERIES),
+    ],
+    ids=["matches nothing", "has no partner", "finds its partners", "selects something"],
 )
-def test_what_is_said_to_be_right_is_answered(check: str, prometheus_tools: PrometheusTools, tmp_path: Path) -> None:
-    unfit = ("1048576", "a.+", "absent")  # these ask for values that the series here do not have
-    for expression in (text for text in RIGHT[check] if not any(word in text for word in unfit)):
-        assert answer(expression, prometheus_tools.promtool, tmp_path) == "series", expression
+def test_the_examples(expressions: list[str], expected: str, prometheus_tools: PrometheusTools, tmp_path: Path) -> None:
+    assert answers(expressions, prometheus_tools.promtool, tmp_path) == dict.fromkeys(expressions, expected)
+
+
+# ---- random operators
+
+_SIDES = (
+    (f"{RUNNING}{{}}", ("agent", "environment", "instance")),
+    (f'{RUNNING}{{environment="production"}}', ("agent", "environment", "instance")),
+    (f'{BUILD}{{version="a"}}', ("agent", "environment", "version", "model")),
+    ("rate(agent_queries_total[5m])", ("agent", "environment", "status", "version")),
+    ('rate(agent_queries_total{status="failed"}[5m])', ("agent", "environment", "status", "version")),
+    ("agent:queries:rate5m", ("agent", "environment", "status")),
+    (P95, ("agent",)),
+    ("last_over_time(agent:errors:ratio[15m])", ("agent",)),
+    ("last_over_time(slo:objective:ratio[15m])", ("slo",)),
+)
+_MATCHING = (
+    "", "", "on (agent)", "on (agent, environment)", "ignoring (status)", "ignoring (version, model)",
+    "on (agent) group_left ()", "on (agent) group_right ()", "on () group_left ()", "ignoring (status) group_left ()",
+)  # fmt: skip
+
+
+def _side(choose: random.Random) -> str:
+    text, labels = choose.choice(_SIDES)
+    some = ", ".join(choose.sample(labels, choose.randrange(1, len(labels) + 1)))
+    return choose.choice((text, f"sum({text})", f"sum by ({some}) ({text})", f"max without ({some}) ({text})"))
+
+
+def _operator(choose: random.Random) -> str:
+    matching = choose.choice(_MATCHING)
+    operator = choose.choice(("/", "*", "+", "-") if "group" in matching else ("/", "*", "+", "and"))
+    return f"({_side(choose)}) {operator} {matching} ({_side(choose)})"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_operators(seed: int, prometheus_tools: PrometheusTools, tmp_path: Path) -> None:
+    """What passes is answered with series; what never matches gives nothing; what has no partner is refused."""
+    choose = random.Random(seed)
+    expressions = sorted({_operator(choose) for _ in range(250)})
+    found = {text: {finding.check for finding in INSPECTOR.findings("x", text)} for text in expressions}
+    answered = answers(expressions, prometheus_tools.promtool, tmp_path)
+    expected = {frozenset(): SERIES, frozenset({"promql/never-matches"}): NOTHING, frozenset({"promql/cardinality"}): REFUSED}
+    sure = {text: expected[frozenset(checks)] for text, checks in found.items() if frozenset(checks) in expected}
+    assert set(sure.values()) == {SERIES, NOTHING, REFUSED} and len(sure) > 50
+    assert {text: answered[text] for text in sure} == sure
