@@ -294,5 +294,5 @@ def test_which_collectors_there_are(installed: str) -> None:
     def names(write: SharedSession | None) -> list[str]:
         return [collector.name for collector in business_collectors(settings, mapping, reading, write, lambda: None)]
 
-    assert names(writing) == ["rollups", "postgres", "tables", "audit"]
+    assert names(writing) == ["rollups", "postgres", "tables", "audit", "versions"]
     assert names(None) == ["postgres", "tables"]

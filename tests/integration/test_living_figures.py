@@ -33,6 +33,10 @@ ABSENT = {
     "exporter_api_budget_limit": "the stand-in has no plan",
     "exporter_api_budget_remaining": "the stand-in has no plan",
     "platform_budget_exhaustion_timestamp_seconds": "the budget lasts until the month ends",
+    "platform_version_sample": "no version is new",
+    "platform_version_regression_ratio": "no version is new",
+    "platform_version_regression_p_value": "no version is new, or it was seldom used",
+    "platform_regressions_open": "no version is new",
 }
 """Metrics that need not be there, and why."""
 
