@@ -28,7 +28,8 @@ WATCHDOG = "Watchdog"
 class Cause:
     """An alert that says that the figures of `lost` sources are not there, where its own `label` has this value.
 
-    Symptoms are alerts whose label `source` is one of `lost`. `same` are labels that cause and symptom have to share.
+    Symptoms are alerts whose label `source` is one of `lost`. `same` are labels that cause and symptom have to share. Where the
+    source itself is `gone`, alerts on the reading of it are symptoms; otherwise they are what explains the cause.
     """
 
     alert: str
@@ -36,6 +37,7 @@ class Cause:
     value: str
     lost: tuple[str, ...]
     same: tuple[str, ...] = ()
+    gone: bool = True
 
     @property
     def matchers(self) -> list[str]:
@@ -47,8 +49,8 @@ CAUSES = (
     Cause("AllTargetsDown", "job", "exporter", ("exporter", "langfuse", "postgres")),
     Cause("SourceDown", "source", "langfuse", ("langfuse",)),
     Cause("SourceDown", "source", "postgres", ("postgres",)),
-    Cause("DataTooOld", "source", "langfuse", ("langfuse",)),
-    Cause("DataTooOld", "source", "postgres", ("postgres",)),
+    Cause("DataTooOld", "source", "langfuse", ("langfuse",), gone=False),
+    Cause("DataTooOld", "source", "postgres", ("postgres",), gone=False),
 )
 """In the order in which they explain each other: the earlier is the reason of the later."""
 
@@ -95,9 +97,13 @@ def _symptoms(alerts: list[Alert]) -> Iterator[Config]:
     causes = [cause for cause in CAUSES if cause.alert in by_name]
     apart = by_name.keys() & {WATCHDOG, *(cause.alert for cause in causes)}
     speaking = {alert.source for alert in alerts if alert.name not in apart}
+    reading = {alert.name: alert.source for alert in alerts if "source" in alert.by and alert.name not in apart}
     for position, cause in enumerate(causes):
+        spared = apart if cause.gone else apart | reading.keys()
         if symptoms := speaking.intersection(cause.lost):
-            yield _rule(cause.matchers, [one_of("source", symptoms), one_of("alertname", apart, but=True)], cause.same)
+            yield _rule(cause.matchers, [one_of("source", symptoms), one_of("alertname", spared, but=True)], cause.same)
+        if cause.gone and (named := [name for name, source in reading.items() if source in cause.lost]):
+            yield _rule(cause.matchers, [one_of("alertname", named)], cause.same)
         for later in causes[position + 1 :]:
             concerns = {by_name[cause.alert].concern, by_name[later.alert].concern}
             if len(concerns) == 2 and set(later.lost) <= set(cause.lost):

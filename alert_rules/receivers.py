@@ -20,12 +20,14 @@ def name(team: str, urgency: Urgency) -> str:
 
 
 def of_team(called: str, team: Team, urgency: Urgency | None = None) -> Config:
-    """Slack and mail, as far as the team has them. What is only good to know goes to Slack alone, where there is Slack."""
+    """Slack and mail, as far as the team has them. What is only good to know goes to Slack alone, where there is Slack, and its
+    end is not told."""
     receiver: Config = {"name": called}
+    ends = urgency != "info"
     if team.slack_channel:
-        receiver["slack_configs"] = [_slack(team.slack_channel)]
+        receiver["slack_configs"] = [{**_slack(team.slack_channel), "send_resolved": ends}]
     if team.email and not (urgency == "info" and team.slack_channel):
-        receiver["email_configs"] = [_mail(team.email)]
+        receiver["email_configs"] = [{**_mail(team.email), "send_resolved": ends}]
     return receiver
 
 
@@ -75,7 +77,6 @@ def _slack(channel: str) -> Config:
     parts = ("color", "fallback", "title", "title_link", "text", "footer")
     return {
         "channel": channel,
-        "send_resolved": True,
         **{part: _template(f"slack.{part}") for part in parts},
         "actions": [{"type": "button", "text": text, "url": _template(f"link.{text.lower()}")} for text in _BUTTONS],
     }
@@ -84,7 +85,6 @@ def _slack(channel: str) -> Config:
 def _mail(address: str) -> Config:
     return {
         "to": address,
-        "send_resolved": True,
         "headers": {"Subject": _template("mail.subject")},
         "html": _template("mail.html"),
         "text": _template("mail.text"),

@@ -28,10 +28,14 @@ _PACE: dict[Urgency, tuple[str, str]] = {
     "page": ("0s", "15s"),
     "critical": ("15s", "1m"),
     "slow": ("15s", "1m"),
-    "warning": ("30s", "5m"),
+    "warning": ("30s", "1m"),
     "info": ("5m", "30m"),
 }
-"""How long the first message waits for others of its group, and how long a change waits."""
+"""How long the first message waits for others of its group, and how long a change waits.
+
+Where ends are told, a change waits no longer than the alerts on lost sources keep firing: an alert that ends only because its
+source is lost is then looked at, and dropped, while it is muted.
+"""
 _EACH_ALONE = {"group_by": ["..."], "group_wait": "0s", "group_interval": "15s", "repeat_interval": "1d"}
 _EVERY_MINUTE = {"group_by": ["..."], "group_wait": "0s", "group_interval": "30s", "repeat_interval": "45s"}
 """A group is looked at every 30 seconds, and told again at the first look after 45: that is each minute."""

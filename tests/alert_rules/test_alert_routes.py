@@ -35,10 +35,9 @@ WITH_HOURS = Settings.model_validate(
     }
 )
 (ERROR_RATIO,) = (alert for alert in ALERTS if alert.name == "AgentErrorRatioHigh")
-WATCHDOG = replace(ERROR_RATIO, name="Watchdog", severity=Severity.INFO, team="platform", concern="alerting", by=())
 OF_ANY_TEAM = replace(ERROR_RATIO, name="ServiceLevelBurns", team="", by=("team", "agent"), concern="service-level")
 GOOD_TO_KNOW = replace(ERROR_RATIO, name="VersionChanged", severity=Severity.INFO, concern="versions")
-WHOLE = (*(alert for alert in ALERTS if alert.name != WATCHDOG.name), WATCHDOG, OF_ANY_TEAM, GOOD_TO_KNOW)
+WHOLE = (*ALERTS, OF_ANY_TEAM, GOOD_TO_KNOW)
 
 SUNDAY_NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 MONDAY_MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from alert_rules import inhibitions, matching, wording
+from alert_rules import inhibitions, matching, routes, wording
 from alert_rules.catalogue import ALERTS
 from alert_rules.model import Alert, Severity
+from contract.settings import Settings
 from contract.values import duration_seconds
 from tests.alert_rules.delivery import OVER, Delivery, running, until
 
@@ -23,28 +24,13 @@ def like(name: str, **changes: Any) -> Alert:
     return replace(BY_NAME["AgentErrorRatioHigh"], name=name, **changes)
 
 
-SOURCES = ("source",)
-CAUSES = tuple(
-    like(name, concern="sources", severity=Severity.CRITICAL, team="platform", by=SOURCES)
-    for name in ("SourceDown", "DataTooOld")
-    if name not in BY_NAME
-)
 PROVIDER = like("ProviderDown", concern="provider", severity=Severity.CRITICAL, by=("environment", "provider"))
 SLOW_MODEL = like(
     "FirstTokenSlow", concern="model", by=("environment", "provider", "model"), labels=(("depends", "ProviderDown"),)
 )
 FAILING = like("AgentsFail", concern="fail", by=("environment", "agent"), labels=(("depends", "ProviderDown"),))
 URGENT = like("AgentsFailPage", concern="more", severity=Severity.CRITICAL, paging=True, labels=(("depends", "ProviderDown"),))
-WATCHDOG = like("Watchdog", severity=Severity.INFO, concern="alerting", team="platform", by=())
-WHOLE = (
-    *(alert for alert in ALERTS if alert.name != "Watchdog"),
-    *CAUSES,
-    PROVIDER,
-    SLOW_MODEL,
-    FAILING,
-    URGENT,
-    WATCHDOG,
-)
+WHOLE = (*ALERTS, PROVIDER, SLOW_MODEL, FAILING, URGENT)
 RULES = {"inhibit_rules": inhibitions.rules(WHOLE)}
 OWN = {alert.name: wording.rule_labels(alert) | {"alertname": alert.name} for alert in WHOLE}
 
@@ -85,7 +71,10 @@ def test_the_worse_mutes_the_milder_about_the_same_thing(source: dict[str, str],
 PLATFORM_GONE = labels("AllTargetsDown", job="platform", environment="production")
 EXPORTER_GONE = labels("AllTargetsDown", job="exporter")
 POSTGRES_GONE = labels("SourceDown", source="postgres")
+LANGFUSE_GONE = labels("SourceDown", source="langfuse")
 POSTGRES_OLD = labels("DataTooOld", source="postgres")
+FAILING_QUERY = labels("ExporterQueryFailing", source="postgres", query="tables")
+BEHIND = labels("RollupBehind", source="executions")
 FROM_POSTGRES = labels("AgentSuccessRateLow", **BILLING)
 FROM_LANGFUSE = labels("CostBudgetExceeded", scope="all")
 
@@ -107,6 +96,13 @@ FROM_LANGFUSE = labels("CostBudgetExceeded", scope="all")
         (EXPORTER_GONE, POSTGRES_GONE, True),
         (EXPORTER_GONE, POSTGRES_OLD, True),
         (EXPORTER_GONE, EXPORTER_GONE, False),
+        (POSTGRES_GONE, FAILING_QUERY, True),
+        (POSTGRES_OLD, FAILING_QUERY, False),
+        (POSTGRES_GONE, BEHIND, True),
+        (POSTGRES_OLD, BEHIND, False),
+        (EXPORTER_GONE, FAILING_QUERY, True),
+        (EXPORTER_GONE, BEHIND, True),
+        (LANGFUSE_GONE, FAILING_QUERY, False),
         (PLATFORM_GONE, labels("Watchdog"), False),
         (labels("AllTargetsDown", job="prometheus"), PAGE, False),
     ],
@@ -127,8 +123,27 @@ def test_an_outage_of_a_provider_mutes_what_depends_on_it_and_is_not_more_urgent
 
 def test_causes_have_the_labels_that_the_rules_ask_for() -> None:
     for cause in inhibitions.CAUSES:
-        if cause.alert in BY_NAME:
-            assert {cause.label, *cause.same} <= set(BY_NAME[cause.alert].by), cause
+        assert {cause.label, *cause.same} <= set(BY_NAME[cause.alert].by), cause
+
+
+def test_what_ends_with_its_source_is_dropped_while_the_cause_still_fires() -> None:
+    shortest = min(BY_NAME[cause.alert].keep_seconds for cause in inhibitions.CAUSES)
+    configuration = routes.configuration(Settings())
+    tells_ends = {
+        receiver["name"]
+        for receiver in configuration["receivers"]
+        for way in (*receiver.get("slack_configs", ()), *receiver.get("email_configs", ()))
+        if way["send_resolved"]
+    }
+
+    def waits(route: dict[str, Any], interval: str) -> Iterator[tuple[str, float]]:
+        interval = route.get("group_interval", interval)
+        yield route["receiver"], duration_seconds(interval)
+        for child in route.get("routes", ()):
+            yield from waits(child, interval)
+
+    slow = {name for name, seconds in waits(configuration["route"], "") if seconds > shortest}
+    assert slow and not slow & tells_ends, "what waits longer is only good to know"
 
 
 # ---- in a real Alertmanager
