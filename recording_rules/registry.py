@@ -37,9 +37,13 @@ def _ordered(found: Iterable[Group]) -> tuple[Group, ...]:
 
 
 @cache
-def _rates() -> tuple[RecordedRate, ...]:
+def _rates() -> dict[tuple[str, str], tuple[RecordedRate, ...]]:
+    """Recorded rates by the series that they read and their window, those with the fewest labels first."""
+    found: dict[tuple[str, str], tuple[RecordedRate, ...]] = {}
     rates = (rule for group in fixed_groups() for rule in group.rules if isinstance(rule, RecordedRate))
-    return tuple(sorted(rates, key=lambda rate: (len(rate.all_labels), rate.record)))
+    for rate in sorted(rates, key=lambda rate: (len(rate.all_labels), rate.record)):
+        found[rate.leaf.series, rate.window] = (*found.get((rate.leaf.series, rate.window), ()), rate)
+    return found
 
 
 @cache
@@ -59,8 +63,8 @@ def recorded_series() -> dict[str, frozenset[str]]:
 
 def resolve(leaf: Leaf, by: tuple[str, ...], window: str, where: Matches) -> str:
     """The rate of `leaf`, from a recorded series when one fits."""
-    for rate in _rates():
-        if rate.leaf.series != leaf.series or rate.window != window or not set(rate.leaf.matches) <= set(leaf.matches):
+    for rate in _rates().get((leaf.series, window), ()):
+        if not set(rate.leaf.matches) <= set(leaf.matches):
             continue
         rest = tuple(match for match in leaf.matches if match not in rate.leaf.matches)
         if set(by) | where_labels(where) | where_labels(rest) <= set(rate.all_labels):
