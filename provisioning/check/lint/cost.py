@@ -23,7 +23,7 @@ _BESIDE_AGENT = {"version": 4, "prompt_version": 4, "model": 4}
 def raw_series(spot: Spot[promql.VectorSelector]) -> Iterator[Fault]:
     """Many scraped series over a long time, at every evaluation or by every reader."""
     series = series_of(spot.node, spot.known)
-    if series is None or series.metric is None or series.recorded or spot.span <= _LONG:
+    if series is None or series.metric is None or spot.span <= _LONG:
         return
     count = estimate(spot.node, series, spot)
     if count > MOST_SERIES:
@@ -51,5 +51,5 @@ def _size(label: str, series: Series, spot: Spot[promql.VectorSelector]) -> int:
 
 def _recorded_for(series: Series, known: Known) -> str:
     """Recorded series that are made of these."""
-    made = (other for other in known.values() if other.recorded and any(series.name in names_read(node) for node in other.made))
+    made = (other for other in known.values() if any(series.name in names_read(node) for node in other.made))
     return ", ".join(sorted(other.name for other in made)[:3])

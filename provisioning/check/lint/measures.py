@@ -30,7 +30,8 @@ def bucket_metric(node: promql.Expr, known: Known) -> Metric | None:
     for part in every(node):
         series = series_of(part, known) if isinstance(part, promql.VectorSelector) else None
         if series and series.metric:
-            return series.metric if series.metric.buckets and series.name.endswith("_bucket") else None
+            ours = series.metric.buckets and series.name.endswith("_bucket") and not series.foreign
+            return series.metric if ours else None
         if series and series.made:
             return bucket_metric(series.made[0], known)
     return None

@@ -44,8 +44,9 @@ def same_expression(book: RuleBook) -> Iterator[tuple[str, Fault]]:
 
 
 def unused(book: RuleBook) -> Iterator[tuple[str, Fault]]:
-    """Nobody reads it: no other rule, no alert, no dashboard, no runbook."""
-    read = book.read | book.kept
+    """Nobody reads it: no other rule, no alert, no dashboard, no runbook. Metrics of the contract need no reader."""
+    metrics = {name for name, series in book.house.known.items() if series.metric}
+    read = book.read | book.kept | metrics
     for rule in book.rules:
         if rule.node is not None:
             read |= names_read(rule.node) - {rule.record}
