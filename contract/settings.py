@@ -13,7 +13,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
-from contract.values import Address, Amount, Count, Host, Interval, Section, Share, Uid, Url, between
+from contract.thresholds import Thresholds
+from contract.values import Address, Amount, Host, Interval, Section, Uid, Url, between
 from contract.waivers import Waiver
 
 
@@ -113,42 +114,6 @@ class Scrape(Section):
         return targets
 
 
-class Thresholds(Section):
-    """Where an alert begins. The same numbers are drawn in the panels."""
-
-    success_ratio: Share = 0.90
-    response_seconds: Amount = 5.0
-    error_ratio: Share = 0.05
-    error_ratio_critical: Share = 0.20
-    error_ratio_page: Share = 0.30
-    response_seconds_page: Amount = 12.5
-    budget_warning: Share = 0.80
-    minimum_queries: Count = 10
-    minimum_queries_page: Count = 5
-    minimum_failures_page: Count = 5
-    minimum_conversations: Count = 20
-    data_age_seconds: Amount = 600
-    rollup_age_seconds: Amount = 300
-    ledger_lag_seconds: Amount = 3600
-    requests_left: Share = 0.1
-    rule_duration_share: Share = 0.5
-    samples_left: Share = 0.5
-    regression_minimum: Count = 100
-    regression_ratio: Amount = 1.2
-    regression_p_value: Share = 0.01
-
-    @field_validator("error_ratio_critical", "error_ratio_page", "response_seconds_page")
-    @classmethod
-    def _worse_is_further(cls, value: float, info: ValidationInfo) -> float:
-        milder = {"error_ratio_critical": "error_ratio", "error_ratio_page": "error_ratio_critical"}.get(
-            info.field_name or "", "response_seconds"
-        )
-        below = info.data.get(milder)
-        if below is not None and value <= below:
-            raise ValueError(f"{info.field_name} {value:g} must be above {milder}, which is {below:g}")
-        return value
-
-
 class Budget(Section):
     """Money for model calls in a calendar month (UTC). `scope` is `all` or an environment."""
 
@@ -174,6 +139,7 @@ class Settings(Section):
         Team(name="platform", slack_channel="#platform-alerts", email="platform@example.com"),
         Team(name="agents", slack_channel="#agent-alerts", email="agents@example.com"),
         Team(name="finance", slack_channel="#cost-alerts", email="finance@example.com"),
+        Team(name="support", slack_channel="#support-alerts", email="support@example.com"),
     )
     notifications: Notifications = Notifications()
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"

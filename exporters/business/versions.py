@@ -15,8 +15,8 @@ from typing import NamedTuple
 from psycopg import sql
 
 from contract.buckets import AGENT
-from contract.settings import Thresholds
 from contract.status import FAILED
+from contract.thresholds import Thresholds
 from exporters.business.significance import failure_ratio, longer, more_failures, quantile
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Connection, Rows
