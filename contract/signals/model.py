@@ -18,43 +18,13 @@ from typing import Literal
 from contract.buckets import bound_spelling
 from contract.catalogue import metric, series_catalogue
 from contract.metrics import Metric, MetricType, Source
-
-
-@dataclass(frozen=True, order=True)
-class Match:
-    """One label matcher, printed as PromQL. `value` is PromQL text: a regular expression, or a Grafana variable."""
-
-    label: str
-    operator: str
-    value: str
-
-    def __str__(self) -> str:
-        return f'{self.label}{self.operator}"{self.value}"'
-
-
-Matches = tuple[Match, ...]
-
-
-def equal(label: str, value: str) -> Match:
-    return Match(label, "=", value)
-
-
-def other(label: str, value: str) -> Match:
-    return Match(label, "!=", value)
-
-
-def like(label: str, pattern: str) -> Match:
-    return Match(label, "=~", pattern)
-
-
-def selector(name: str, matches: Matches) -> str:
-    """`name{label="value",…}` with the matchers sorted, so that equal questions are equal texts."""
-    inner = ",".join(str(match) for match in sorted(set(matches)))
-    return f"{name}{{{inner}}}" if inner else name
-
-
-def aggregate(operator: str, by: tuple[str, ...], inner: str) -> str:
-    return f"{operator} by ({', '.join(by)}) ({inner})" if by else f"{operator}({inner})"
+from contract.signals.selectors import Match as Match
+from contract.signals.selectors import Matches as Matches
+from contract.signals.selectors import aggregate as aggregate
+from contract.signals.selectors import equal as equal
+from contract.signals.selectors import like as like
+from contract.signals.selectors import other as other
+from contract.signals.selectors import selector as selector
 
 
 @dataclass(frozen=True)
@@ -303,6 +273,23 @@ class Quotient(Signal):
         part = self.part.expression(by, window, where, resolve)
         whole = self.whole.expression(by, window, where, resolve)
         return f"{part} / ({whole} > 0)"
+
+
+@dataclass(frozen=True)
+class Sum(Signal):
+    """Signals added up, for what several metrics hold in parts. Where one of them has no series there is no sum."""
+
+    parts: tuple[Signal, ...]
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return tuple(leaf for part in self.parts for leaf in part.leaves)
+
+    def shifted(self, offset: str) -> Sum:
+        return replace(self, parts=tuple(part.shifted(offset) for part in self.parts))
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
+        return f"({' + '.join(part.expression(by, window, where, resolve) for part in self.parts)})"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.signals.agents import FAILED_STATUS
-from contract.signals.model import Level, Quantile, Quotient, Rate, Ratio, equal, like
+from contract.signals.model import Level, Quantile, Quotient, Rate, Ratio, Sum, equal, like
 
 DB_QUERIES = Rate("db_queries", "Database operations", "Database operations per second", "ops", "db_query_duration_seconds")
 DB_LATENCY = Quantile(
@@ -130,6 +130,19 @@ REDIS_MEMORY_USED = Quotient(
     REDIS_MEMORY_LIMIT,
 )
 REDIS_CLIENTS = Level("redis_clients", "Clients", "Clients connected to Redis", "short", "redis_connected_clients")
+REDIS_HITS = Rate("redis_hits", "Hits", "Keys that Redis found, per second", "ops", "redis_keyspace_hits_total")
+REDIS_MISSES = Rate("redis_misses", "Misses", "Keys that Redis did not find, per second", "ops", "redis_keyspace_misses_total")
+REDIS_LOOKUPS = Sum(
+    "redis_lookups", "Lookups", "Keys that were looked for in Redis, per second", "ops", (REDIS_HITS, REDIS_MISSES)
+)
+REDIS_HIT_RATIO = Quotient(
+    "redis_hit_ratio",
+    "Hit ratio",
+    "Keys that Redis found / keys that were looked for",
+    "percentunit",
+    REDIS_HITS,
+    REDIS_LOOKUPS,
+)
 REDIS_EVICTIONS = Rate(
     "redis_evictions", "Evictions", "Keys that Redis dropped for want of memory, per second", "ops", "redis_evicted_keys_total"
 )

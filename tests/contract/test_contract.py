@@ -17,6 +17,7 @@ from contract.signals import SIGNALS, _check
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, CAPACITY_USED
 from contract.signals.conversations import CONVERSATIONS_STARTED
 from contract.signals.model import Match, Rate, equal, like
+from contract.signals.stores import REDIS_HIT_RATIO
 from contract.status import STATUSES, normalise, sql_normalise
 from recording_rules import registry
 
@@ -106,6 +107,12 @@ def test_a_rate_is_divided_by_a_level() -> None:
         "sum by (agent) (rate(agent_queries_total[5m])) / (max by (agent) (agent_capacity_requests_per_second) > 0)"
     )
     assert "offset 1d" in CAPACITY_USED.shifted("1d").expression()
+
+
+def test_signals_are_added_up() -> None:
+    hits, misses = "sum(rate(redis_keyspace_hits_total[5m]))", "sum(rate(redis_keyspace_misses_total[5m]))"
+    assert REDIS_HIT_RATIO.expression() == f"{hits} / (({hits} + {misses}) > 0)"
+    assert REDIS_HIT_RATIO.shifted("1h").expression().count("offset 1h") == 3
 
 
 def test_a_signal_that_filters_by_what_is_not_there_is_refused() -> None:
