@@ -36,6 +36,8 @@ class Scale:
     kills: int = 100
     runs: int = 10
     minutes: float = 2.0
+    agents: int = 200
+    evaluated_every: float = 60.0
 
     @property
     def small(self) -> int:
@@ -47,7 +49,7 @@ class Scale:
 
 TINY = Scale(
     rows=10_000, arrivals=100, cycles=3, repeat=2, series=(1_000,), scrapes=20, seconds=2.0, longest=1.0, writers=4, kills=3,
-    runs=1, minutes=0.1,
+    runs=1, minutes=0.1, agents=3, evaluated_every=4.0,
 )  # fmt: skip
 
 

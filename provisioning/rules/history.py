@@ -84,6 +84,11 @@ class History:
             for key, points in _series(data)
         }
 
+    def instant(self, expression: str, at: float) -> Mapping[str, Any]:
+        """The server's answer at one moment, with what it counted meanwhile (`stats`)."""
+        found: Mapping[str, Any] = self._get("/api/v1/query", {"query": expression, "time": at, "stats": "all"})
+        return found
+
     def samples(self, selector: str, since: float, until: float) -> Iterator[tuple[str, Labels, list[tuple[float, float]]]]:
         """The samples of series in (since, until], as they were scraped; asked in parts where it is too much at once."""
         window = f"{selector}[{round((until - since) * 1000)}ms]"
@@ -101,11 +106,14 @@ class History:
 
     def recorded(self) -> list[Mapping[str, Any]]:
         """The recording rules that the server evaluates; none when it does not tell."""
+        return [rule for group in self.groups() for rule in group["rules"] if rule.get("type") == "recording"]
+
+    def groups(self) -> list[Mapping[str, Any]]:
+        """The rule groups that the server evaluates; none when it does not tell."""
         try:
-            groups = self._get("/api/v1/rules", {"type": "record"})["groups"]
+            return list(self._get("/api/v1/rules", {})["groups"])
         except (QueryError, KeyError, TypeError):
             return []
-        return [rule for group in groups for rule in group["rules"] if rule.get("type") == "recording"]
 
     def newest(self) -> float:
         """Time of the newest sample that the server holds in memory, in seconds since the epoch; 0 when there is none."""

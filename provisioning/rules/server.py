@@ -38,15 +38,16 @@ class Workshop(History):
             batch.append(one)
             waiting += len(one[2])
             if waiting >= _SAMPLES_AT_ONCE:
-                self._send(batch)
+                self.send(write_request(batch))
                 batch, waiting = [], 0
         if batch:
-            self._send(batch)
+            self.send(write_request(batch))
 
-    def _send(self, batch: list[Series]) -> None:
+    def send(self, request: bytes) -> None:
+        """One remote write, encoded already. Raises Unreachable when it is not taken."""
         headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
         try:
-            answer = requests.post(f"{self.url}/api/v1/write", data=write_request(batch), headers=headers, timeout=60)
+            answer = requests.post(f"{self.url}/api/v1/write", data=request, headers=headers, timeout=60)
         except requests.RequestException as problem:
             raise Unreachable(f"error: our own Prometheus has gone: {type(problem).__name__}") from None
         if answer.status_code // 100 != 2:
@@ -56,7 +57,7 @@ class Workshop(History):
 @contextmanager
 def workshop() -> Iterator[Workshop]:
     """An empty server, gone with its data when the context ends. Raises InputError without a binary, Unreachable."""
-    with _folder() as folder, _serving(folder, folder / "data", "--web.enable-remote-write-receiver") as url:
+    with _folder() as folder, serving(folder, folder / "data", "--web.enable-remote-write-receiver") as url:
         yield Workshop(url, "our own Prometheus")
 
 
@@ -70,7 +71,7 @@ def over(data: Path) -> Iterator[History]:
         raise InputError(f"error: {data} is no data folder of Prometheus; it would hold blocks or a folder called wal")
     with _folder() as folder:
         shutil.copytree(data, folder / "data", copy_function=_linked, ignore=_left_out)
-        with _serving(folder, folder / "data") as url:
+        with serving(folder, folder / "data") as url:
             yield History(url, f"a Prometheus over {data}")
 
 
@@ -105,7 +106,11 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _serving(folder: Path, data: Path, *options: str) -> Iterator[str]:
+def serving(folder: Path, data: Path, *options: str, block: str = BLOCK, cores: int = 0) -> Iterator[str]:
+    """The address of a server over `data`; its configuration is `folder`/prometheus.yml, its blocks are `block` long.
+
+    It computes on so many `cores`, or on all. Raises InputError without a binary, Unreachable when it does not come up.
+    """
     try:
         binary = tools.find("prometheus")
     except tools.ToolError as problem:
@@ -117,11 +122,12 @@ def _serving(folder: Path, data: Path, *options: str) -> Iterator[str]:
     port = free_port()
     command = [
         str(binary), f"--config.file={config}", f"--storage.tsdb.path={data}", f"--web.listen-address=127.0.0.1:{port}",
-        f"--storage.tsdb.retention.time={_RETENTION}", f"--storage.tsdb.min-block-duration={BLOCK}",
-        f"--storage.tsdb.max-block-duration={BLOCK}", *options,
+        f"--storage.tsdb.retention.time={_RETENTION}", f"--storage.tsdb.min-block-duration={block}",
+        f"--storage.tsdb.max-block-duration={block}", *options,
     ]  # fmt: skip
+    environment = {**os.environ, **({"GOMAXPROCS": str(cores)} if cores else {})}
     with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=environment)
     try:
         _wait(process, f"http://127.0.0.1:{port}", log)
         yield f"http://127.0.0.1:{port}"

@@ -23,13 +23,23 @@ _LONGEST_LITERAL = 65536
 
 def write_request(series: Iterable[Series]) -> bytes:
     """The body of one remote write."""
-    return _snappy(b"".join(_field(1, _time_series(*one)) for one in series))
+    return body(time_series(name, labels, encoded(samples)) for name, labels, samples in series)
 
 
-def _time_series(name: str, labels: Labels, samples: Sequence[tuple[float, float]]) -> bytes:
+def body(series: Iterable[bytes]) -> bytes:
+    """The body of one remote write, of series that are bytes already."""
+    return _snappy(b"".join(_field(1, one) for one in series))
+
+
+def time_series(name: str, labels: Labels, samples: bytes) -> bytes:
+    """One series with its samples, as `encoded` gives them."""
     pairs = sorted((*labels, ("__name__", name)))
-    texts = (_field(1, _field(1, key.encode()) + _field(2, value.encode())) for key, value in pairs)
-    return b"".join((*texts, *(_sample(at, value) for at, value in samples)))
+    return b"".join((*(_field(1, _field(1, key.encode()) + _field(2, value.encode())) for key, value in pairs), samples))
+
+
+def encoded(samples: Iterable[tuple[float, float]]) -> bytes:
+    """Samples as (seconds since the epoch, value)."""
+    return b"".join([_sample(at, value) for at, value in samples])
 
 
 def _sample(at: float, value: float) -> bytes:

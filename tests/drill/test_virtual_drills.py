@@ -91,7 +91,7 @@ def test_every_expected_alert_exists_and_reaches_its_receivers(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     own = {rule["alert"]: dict(rule["labels"]) for group in groups for rule in group["rules"] if "alert" in rule}
-    meant = {labels["alertname"]: receivers for labels, receivers in routes.table(lives.SETTINGS)}
+    meant = {line.labels["alertname"]: list(line.inside) for line in routes.table(lives.SETTINGS)}
     for kind in KINDS_AND_NONE:
         for alert, about in sorted(expected(kind)):
             labels = {"alertname": alert, **own[alert], **dict(pair.split("=", 1) for pair in about.split() if "=" in pair)}
