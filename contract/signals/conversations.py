@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Level, Quantile, Rate, Ratio, equal, like
+from contract.signals.model import Change, Level, Quantile, Rate, Ratio, equal, like
 
 CONVERSATIONS_STARTED = Rate(
     "conversations_started",
@@ -58,4 +58,20 @@ SESSIONS_STARTED = Rate(
 SESSIONS_ACTIVE = Level("sessions_active", "Sessions", "Sessions that are going on", "short", "platform_sessions_active")
 SESSION_LENGTH = Quantile(
     "session_length_p50", "Median", "Median length of a session", "s", "platform_session_duration_seconds", 0.5
+)
+HANDOFF_CHANGE = Change(
+    "handoff_change",
+    "Handoffs against yesterday",
+    "Share of conversations handed over / the one at the same time yesterday",
+    "times",
+    HANDOFF_RATIO,
+    "1d",
+)
+HANDOFF_CHANGE_WEEK = Change(
+    "handoff_change_week",
+    "Handoffs against last week",
+    "Share of conversations handed over / the one at the same time a week ago",
+    "times",
+    HANDOFF_RATIO,
+    "7d",
 )

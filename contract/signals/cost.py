@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Level, Quotient
+from contract.signals.model import Change, Level, Quotient, equal
 
 BUDGET_SPENT = Level(
     "budget_spent",
@@ -30,4 +30,21 @@ BUDGET_FORECAST_RATIO = Quotient(
     "percentunit",
     BUDGET_FORECAST,
     BUDGET_LIMIT,
+)
+COST_PER_SUCCESS = Level(
+    "cost_per_success",
+    "Cost per success",
+    "Model cost of a day / conversations of that day with the goal achieved",
+    "currencyUSD",
+    "platform_cost_per_success_usd",
+    (equal("window", "24h"),),
+    operator="max",
+)
+COST_PER_SUCCESS_CHANGE = Change(
+    "cost_per_success_change",
+    "Cost per success against the day before",
+    "Model cost of a success in the last 24 hours / in the 24 hours before",
+    "times",
+    COST_PER_SUCCESS,
+    "1d",
 )

@@ -309,6 +309,22 @@ class Change(Signal):
 
 
 @dataclass(frozen=True)
+class Decline(Signal):
+    """By how much a signal is below itself `back` earlier: then - now, for figures that may be zero or less."""
+
+    now: Signal
+    back: str
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return self.now.leaves
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
+        now, then = (signal.expression(by, window, where, resolve) for signal in (self.now, self.now.shifted(self.back)))
+        return f"{then} - {now}"
+
+
+@dataclass(frozen=True)
 class Age(Signal):
     """Seconds since the moment that a gauge holds. While the gauge is gone, its last value of `remembered` counts on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.signals.agents import FAILED_STATUS
-from contract.signals.model import Mean, Quantile, Quotient, Rate, Ratio, equal, like, other
+from contract.signals.model import Change, Mean, Quantile, Quotient, Rate, Ratio, equal, like, other
 
 LLM_CALLS = Rate("llm_calls", "Model calls", "Model calls per second", "ops", "gen_ai_client_operation_duration_seconds")
 LLM_FAILURES = Rate(
@@ -200,4 +200,32 @@ MODEL_FIRST_TOKEN = Quantile(
     "s",
     "langfuse_time_to_first_token_seconds",
     0.95,
+)
+
+FIRST_CHUNK_CHANGE = Change(
+    "first_chunk_change",
+    "First chunk against yesterday",
+    "Median time to the first chunk / the one at the same time yesterday",
+    "times",
+    LLM_FIRST_CHUNK.at(0.5),
+    "1d",
+)
+TOKENS_PER_CALL_CHANGE = Change(
+    "tokens_per_call_change",
+    "Tokens per call against yesterday",
+    "Tokens of a model call / those at the same time yesterday",
+    "times",
+    LLM_TOKENS_PER_CALL,
+    "1d",
+)
+COST_CHANGE = Change(
+    "cost_change", "Cost against yesterday", "Cost of model calls / that at the same time yesterday", "times", LLM_COST, "1d"
+)
+COST_CHANGE_WEEK = Change(
+    "cost_change_week",
+    "Cost against last week",
+    "Cost of model calls / that at the same time a week ago",
+    "times",
+    LLM_COST,
+    "7d",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.signals.agents import FAILED_STATUS
-from contract.signals.model import Level, Quantile, Quotient, Rate, Ratio, Sum, equal, like
+from contract.signals.model import Change, Count, Level, Quantile, Quotient, Rate, Ratio, Sum, equal, like
 
 DB_QUERIES = Rate("db_queries", "Database operations", "Database operations per second", "ops", "db_query_duration_seconds")
 DB_LATENCY = Quantile(
@@ -171,3 +171,17 @@ POSTGRES_CONNECTIONS_USED = Quotient(
 )
 POSTGRES_SIZE = Level("postgres_size", "Size", "Size of a database", "bytes", "pg_database_size_bytes")
 POSTGRES_DEADLOCKS = Rate("postgres_deadlocks", "Deadlocks", "Deadlocks per second", "ops", "pg_stat_database_deadlocks")
+POSTGRES_DEADLOCK_COUNT = Count(
+    "postgres_deadlock_count", "Deadlocks", "Deadlocks of PostgreSQL", "events", "pg_stat_database_deadlocks"
+)
+REDIS_REJECTIONS = Count(
+    "redis_rejections",
+    "Rejected connections",
+    "Connections that Redis refused because it had too many",
+    "events",
+    "redis_rejected_connections_total",
+)
+CACHE_HITS_LEFT = Change(
+    "cache_hits_left", "Hit ratio against yesterday", "Hit ratio / the one at the same time yesterday", "percentunit",
+    CACHE_HIT_RATIO, "1d",
+)  # fmt: skip

@@ -58,3 +58,23 @@ TICKET_REOPEN_RATIO = Ratio(
     TICKET_REOPENS,
     TICKETS_RESOLVED,
 )
+TICKETS_AT_RISK = Level(
+    "tickets_at_risk", "Due within the hour", "Open tickets that are not served and due within an hour", "short",
+    "platform_tickets_sla_at_risk", operator="max",
+)  # fmt: skip
+TICKETS_OVERDUE = Level(
+    "tickets_overdue", "Overdue", "Open tickets that are not served and past due", "short", "platform_tickets_overdue",
+    operator="max",
+)  # fmt: skip
+URGENT_UNASSIGNED = Level(
+    "urgent_unassigned", "Urgent and unassigned", "Open urgent tickets without assignee", "short",
+    "platform_tickets_unassigned", (equal("priority", "urgent"),), operator="max",
+)  # fmt: skip
+URGENT_TICKETS = Rate(
+    "urgent_tickets", "Urgent tickets", "Urgent tickets opened per second", "ops", "platform_tickets_created_total",
+    (equal("priority", "urgent"),),
+)  # fmt: skip
+URGENT_FIRST_RESPONSE = Quantile(
+    "urgent_first_response_p90", "p90", "90th percentile of the time to the first response to an urgent ticket", "s",
+    "platform_ticket_first_response_seconds", 0.9, (equal("priority", "urgent"),),
+)  # fmt: skip

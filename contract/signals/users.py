@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Level, Rate, Ratio, equal
+from contract.signals.model import Decline, Level, Rate, Ratio, equal
 
 LOGINS = Rate("logins", "Logins", "Attempts to log in per second", "ops", "auth_login_attempts_total")
 LOGIN_FAILURES = Rate(
@@ -48,3 +48,15 @@ NPS = Level(
 NPS_ANSWERS = Level(
     "nps_answers", "Answers", "Answers to the NPS question in a window", "short", "platform_window_nps_answers", operator="max"
 )
+NPS_WEEK = Level(
+    "nps_week", "Net promoter score", "Net promoter score of seven days, -100 to 100", "none", "platform_nps_points",
+    (equal("window", "7d"),), operator="max",
+)  # fmt: skip
+NPS_WEEK_ANSWERS = Level(
+    "nps_week_answers", "Answers", "Answers to the NPS question in seven days", "short", "platform_window_nps_answers",
+    (equal("window", "7d"),), operator="max",
+)  # fmt: skip
+NPS_LOST = Decline(
+    "nps_lost", "Points lost", "Net promoter score of the seven days before, less that of the last seven days", "none",
+    NPS_WEEK, "7d",
+)  # fmt: skip
