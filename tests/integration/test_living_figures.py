@@ -33,6 +33,7 @@ ABSENT = {
     "exporter_api_budget_limit": "the stand-in has no plan",
     "exporter_api_budget_remaining": "the stand-in has no plan",
     "platform_budget_exhaustion_timestamp_seconds": "the budget lasts until the month ends",
+    "langfuse_call_delay_seconds": "no model call began in the hour that has settled",
     "platform_version_sample": "no version is new",
     "platform_version_regression_ratio": "no version is new",
     "platform_version_regression_p_value": "no version is new, or it was seldom used",
