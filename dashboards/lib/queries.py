@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from attrs import define
 
+from contract.metrics import Source
 from contract.signals.model import Match, Matches, Quantile, Signal, like
 from dashboards.lib.promql import union
 from recording_rules import registry
@@ -73,7 +74,12 @@ Query = PromQuery | SqlQuery
 
 
 def filtered(signal: Signal, filters: tuple[str, ...] = FILTERS) -> Matches:
-    """Matchers for the dashboard's filters that can act on a signal."""
+    """Matchers for the dashboard's filters that can act on a signal.
+
+    What others say of themselves (Prometheus, for example) has an environment at some sites only, and is never filtered.
+    """
+    if signal.source == Source.FOREIGN:
+        return ()
     return tuple(like(name, f"${name}") for name in filters if name in signal.labels)
 
 

@@ -77,8 +77,8 @@ class LabelVariable:
 Variable = DataSourceVariable | LabelVariable
 
 
-def standard(settings: Settings) -> tuple[Variable, ...]:
-    """Data sources, environment, agent: what the filters of `lib.queries` need."""
+def sources(settings: Settings) -> tuple[Variable, ...]:
+    """The data sources, for tabs whose figures know neither environment nor agent."""
     return (
         DataSourceVariable(
             name="prometheus", label="Prometheus", type=PromQuery.source["type"], uid=settings.sources.prometheus.uid
@@ -86,6 +86,13 @@ def standard(settings: Settings) -> tuple[Variable, ...]:
         DataSourceVariable(
             name="postgres", label="PostgreSQL", type=SqlQuery.source["type"], uid=settings.sources.postgres.uid
         ),
+    )
+
+
+def standard(settings: Settings) -> tuple[Variable, ...]:
+    """Data sources, environment, agent: what the filters of `lib.queries` need."""
+    return (
+        *sources(settings),
         LabelVariable(
             name="environment", label="Environment", series="agent_queries_total", chosen=settings.environments[0],
             description="Where it runs. Acts on every panel whose figures know it; the panel's description says so.",

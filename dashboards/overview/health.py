@@ -42,9 +42,11 @@ DATA_TIME = Level(
     operator="max",
 )  # fmt: skip
 SOURCE_UP = Level("source_up", "Source", "1 when a source answers", "none", "exporter_source_up", operator="max")
-_SHOWN = 'alertstate="firing",environment=~"($environment)|",agent=~"($agent)|"'
+_SHOWN = 'alertstate="firing",alertname!="Watchdog",environment=~"($environment)|",agent=~"($agent)|"'
 FIRING, FIRING_CRITICAL = f"ALERTS{{{_SHOWN}}}", f'ALERTS{{{_SHOWN},severity="critical"}}'
-"""Alerts that fire for the chosen environments and agents, and those that belong to none."""
+"""Alerts that fire for the chosen environments and agents, and those that belong to none; not the signal of life."""
+FIRING_BAD = f'ALERTS{{{_SHOWN},severity!="info"}}'
+"""Those of them that mean that something is wrong."""
 
 
 def reached(up: str) -> str:
@@ -76,11 +78,11 @@ def agents_state(settings: Settings) -> str:
 
 
 def alerts_state() -> str:
-    """Degraded with any firing alert, down with a critical one."""
+    """Degraded with any firing warning, down with a critical one."""
     return worst(
         *(
             f"{state} * (count({series}) > bool 0 or vector(0))"
-            for state, series in ((DEGRADED, FIRING), (DOWN, FIRING_CRITICAL))
+            for state, series in ((DEGRADED, FIRING_BAD), (DOWN, FIRING_CRITICAL))
         )
     )
 

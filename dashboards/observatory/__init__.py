@@ -1,0 +1,60 @@
+"""The Observatory tab: is what watches the platform itself well? From the sources to the message that reaches a person."""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.tab import Source, Tab
+from dashboards.lib.variables import sources
+from dashboards.observatory import delivery, exporter, ledger, reading, rollups
+
+
+def rows(settings: Settings) -> tuple[Row, ...]:
+    return (
+        row(
+            "reading",
+            "Does it see everything?",
+            line(6, reading.targets(), reading.ages(settings), reading.sources_up()),
+            line(8, reading.query_durations(), reading.failing_queries()),
+        ),
+        row(
+            "rollups",
+            "Does it count right?",
+            line(8, rollups.behind(settings), rollups.counted()),
+            line(9, rollups.state()),
+        ),
+        row(
+            "ledger",
+            "Model calls",
+            line(8, ledger.lag(settings), ledger.requests_left(settings), ledger.reconciliation()),
+            line(6, ledger.corrections(), ledger.unpriced(), ledger.cut()),
+        ),
+        row(
+            "delivery",
+            "Would somebody be told?",
+            line(8, delivery.rule_share(settings), delivery.rule_failures(), delivery.notifications()),
+        ),
+        row(
+            "exporter",
+            "The exporter's own use of things",
+            line(7, exporter.memory(), exporter.cpu(), exporter.connections()),
+            line(7, exporter.scrape_durations(), exporter.samples(), exporter.refused()),
+        ),
+        row("storage", "Sizes and slow statements", line(9, rollups.tables(), rollups.slow_statements()), collapsed=True),
+    )
+
+
+TAB = Tab(
+    key="observatory",
+    title="Observatory",
+    folder="Administration",
+    description="Is what watches the platform itself well: what it reads, what it counts, and whether anybody would be told?",
+    owner="platform team",
+    sources=(
+        Source("Prometheus", "what exporter, Prometheus and Alertmanager say of themselves, at every scrape"),
+        Source("PostgreSQL and Langfuse", "only as the exporter saw them last; nothing is asked directly"),
+    ),
+    rows=rows,
+    variables=sources,
+    empty_is_fine=frozenset({"observatory/failing_queries", "observatory/slow_statements"}),
+)

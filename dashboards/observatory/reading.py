@@ -1,0 +1,91 @@
+"""What is read: scrape targets, sources, the exporter's queries."""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from contract.signals.sources import DATA_AGE, QUERY_SUCCESS, SOURCE_UP, TARGET_UP
+from dashboards.lib import colours
+from dashboards.lib.field import Word, at_least, lines, words
+from dashboards.lib.figures import Stat
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import PromQuery, series
+from dashboards.lib.tables import Table, columns
+from dashboards.observatory.signals import QUERY_DURATION
+
+_ANSWERS = {0: Word("no answer", colours.DOWN), 1: Word("answers", colours.OK)}
+
+
+def targets() -> Panel:
+    return Stat(
+        name="targets",
+        title="Scrape targets",
+        description="Whether each target answered Prometheus' last scrape. One without an answer: see TargetDown.",
+        targets=(series(TARGET_UP, ("job", "environment", "instance"), legend="{{job}} {{environment}}", instant=True),),
+        unit="none",
+        mappings=tuple(words(_ANSWERS)),
+        limits=at_least(1),
+        no_value="Prometheus scrapes nothing",
+        filled=True,
+        shown="value_and_name",
+        value_size=16,
+    )
+
+
+def ages(settings: Settings) -> Panel:
+    limit = settings.thresholds.data_age_seconds
+    return TimeSeries(
+        name="data_age",
+        title=f"Age of the figures (alert above {limit / 60:g} min)",
+        description="Time since the moment that the figures of a source stand for. A saw-tooth is normal: its height is the "
+        "interval at which the source is asked. A line that climbs is a source that is lost.",
+        targets=(series(DATA_AGE, ("source",)),),
+        unit="s",
+        limits=lines((limit, colours.DEGRADED)),
+        drawn="dashed",
+        no_value="the exporter was never scraped",
+        calculations=("lastNotNull", "max"),
+    )
+
+
+def sources_up() -> Panel:
+    return Stat(
+        name="sources_up",
+        title="Sources, as the exporter reaches them",
+        description="Whether any replica of the exporter reaches each source. No answer: see SourceDown.",
+        targets=(series(SOURCE_UP, ("source",), instant=True),),
+        unit="none",
+        mappings=tuple(words(_ANSWERS)),
+        limits=at_least(1),
+        no_value="the exporter was never scraped",
+        filled=True,
+        shown="value_and_name",
+        value_size=16,
+    )
+
+
+def query_durations() -> Panel:
+    greatest = f"topk(10, {QUERY_DURATION.expression(('source', 'query'))})"
+    return TimeSeries(
+        name="query_durations",
+        title="Slowest queries of the exporter",
+        description="Time of the last run of the ten slowest questions. One that grows with the tables has lost its index.",
+        targets=(PromQuery(expr=greatest, legend="{{source}} {{query}}"),),
+        unit="s",
+        no_value="the exporter was never scraped",
+        calculations=("lastNotNull", "max"),
+        legend_placement="right",
+    )
+
+
+def failing_queries() -> Panel:
+    failing = f"{QUERY_SUCCESS.expression(('source', 'query'))} < 1"
+    return Table(
+        name="failing_queries",
+        title="Queries that fail now",
+        description="Questions of the exporter whose last run failed on every replica. The exporter's log has the reason.",
+        targets=(PromQuery(expr=failing, format="table", instant=True),),
+        width=8,
+        no_value="every query succeeds",
+        transformations=columns({"source": "Source", "query": "Query"}),
+    )
