@@ -14,10 +14,12 @@ from contract.signals.conversations import CONVERSATIONS_ENDED
 from contract.signals.model import equal
 from contract.values import duration_seconds
 from recording_rules import registry
-from recording_rules.model import Group, RecordedRate, RecordedSignal
+from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal
 from tests.recording_rules.generated import generated
 
 RULES = [rule for group in registry.fixed_groups() for rule in group.rules]
+ANSWERS = [rule for rule in RULES if not isinstance(rule, Formula)]
+"""Rules that a question finds. What formulas record is read by name, and proved where they stand."""
 FROM_RATES = [
     rule for group in registry.fixed_groups() for rule in group.rules if isinstance(rule, RecordedSignal) and group.level
 ]
@@ -43,7 +45,7 @@ def test_a_figure_is_made_of_recorded_rates_only(rule: RecordedSignal) -> None:
     assert "rate(" not in registry.rule_expression(rule)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.record)
+@pytest.mark.parametrize("rule", ANSWERS, ids=lambda rule: rule.record)
 def test_every_rule_is_found_by_the_question_that_it_answers(rule: RecordedRate | RecordedSignal) -> None:
     if isinstance(rule, RecordedSignal):
         assert registry.query(rule.signal, rule.all_labels, rule.window) == rule.record
@@ -55,9 +57,8 @@ def test_a_group_is_small_and_its_windows_hold_several_scrapes() -> None:
     with pytest.raises(ValueError, match="20 is the most"):
         Group("large", "15s", tuple(RULES[:21]), level=0)
     for group in registry.fixed_groups():
-        for rule in group.rules:
-            assert duration_seconds(rule.window) >= 4 * 15
-            assert duration_seconds(group.interval) <= 120, "Prometheus forgets a series after five minutes"
+        assert duration_seconds(group.interval) <= 240, "Prometheus forgets a series after five minutes"
+        assert all(duration_seconds(rule.window) >= 4 * 15 for rule in group.rules if not isinstance(rule, Formula))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_too
     """
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": registry.rule_groups(Settings())}))
     expectations = []
-    for rule in RULES:
+    for rule in ANSWERS:
         raw = rule.signal.expression(rule.all_labels, rule.window) if isinstance(rule, RecordedSignal) else rule.expression
         assert ":" not in raw
         expectations += [
@@ -97,7 +98,7 @@ def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_too
             {"expr": f"abs({rule.record} - {raw}) > 1e-9", "exp_samples": []},
         ]
     metrics = {
-        leaf.metric for rule in RULES for leaf in (rule.signal.leaves if isinstance(rule, RecordedSignal) else (rule.leaf,))
+        leaf.metric for rule in ANSWERS for leaf in (rule.signal.leaves if isinstance(rule, RecordedSignal) else (rule.leaf,))
     }
     document = {
         "rule_files": ["rules.yml"],
