@@ -133,7 +133,7 @@ _ALL = (
     ),
     _open("role", "role of a user, or of a message's author", 12),
     _open("rule_group", "rule file and group", 400),
-    _open("scope", "what a budget covers", 60),
+    _open("scope", "what a budget or a service level covers", 200),
     _closed("sentiment", "of a feedback", "positive", "negative"),
     _closed("severity", "how bad", "info", "warning", "error", "critical"),
     _closed("side", "of a comparison of versions", "new", "previous"),

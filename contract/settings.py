@@ -13,6 +13,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
+from contract.slo import DEFAULTS as SLO_DEFAULTS
+from contract.slo import Slo
 from contract.thresholds import Thresholds
 from contract.values import Address, Amount, Host, Interval, Section, Uid, Url, between
 from contract.waivers import Waiver
@@ -142,14 +144,16 @@ class Settings(Section):
         Team(name="support", slack_channel="#support-alerts", email="support@example.com"),
     )
     notifications: Notifications = Notifications()
+    slo: tuple[Slo, ...] = SLO_DEFAULTS
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
     naming: Naming = Naming()
 
-    @field_validator("environments", "budgets", "teams")
+    @field_validator("environments", "budgets", "teams", "slo")
     @classmethod
     def _names_are_unique(cls, items: tuple[object, ...]) -> tuple[object, ...]:
-        names = [item.scope if isinstance(item, Budget) else item.name if isinstance(item, Team) else item for item in items]
+        named = (Team, Slo)
+        names = [item.scope if isinstance(item, Budget) else item.name if isinstance(item, named) else item for item in items]
         twice = sorted({str(name) for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"named twice: {', '.join(twice)}")
@@ -179,6 +183,19 @@ class Settings(Section):
                     f"budget scope {budget.scope!r} is neither 'all' nor one of the environments {', '.join(environments)}"
                 )
         return budgets
+
+    @field_validator("slo")
+    @classmethod
+    def _are_of_this_site(cls, slos: tuple[Slo, ...], info: ValidationInfo) -> tuple[Slo, ...]:
+        teams, environments = [team.name for team in info.data.get("teams", ())], info.data.get("environments", ())
+        for slo in slos:
+            if teams and slo.team not in teams:
+                raise ValueError(f"team {slo.team!r} of service level {slo.name} is none of the teams {', '.join(teams)}")
+            for environment in slo.environments:
+                if environments and environment not in environments:
+                    place, known = f"environment {environment!r} of service level {slo.name}", ", ".join(environments)
+                    raise ValueError(f"{place} is none of the environments {known}")
+        return slos
 
     @field_validator("waivers")
     @classmethod

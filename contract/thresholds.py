@@ -101,6 +101,11 @@ class Thresholds(Section):
     requests_left: Share = 0.1
     rule_duration_share: Share = 0.5
     samples_left: Share = 0.5
+    budget_share_hour: Share = 0.02
+    budget_share_6_hours: Share = 0.05
+    budget_share_day: Share = 0.10
+    budget_share_3_days: Share = 0.10
+    minimum_slo_events: Count = 100
     regression_minimum: Count = 100
     regression_ratio: Amount = 1.2
     regression_p_value: Share = 0.01

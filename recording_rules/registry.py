@@ -12,7 +12,7 @@ from functools import cache
 
 from contract.settings import Settings
 from contract.signals.model import Leaf, Matches, Signal, aggregate, selector
-from recording_rules import adapters, agents, conversations, executions, http, knowledge, models, stores, tools
+from recording_rules import adapters, agents, conversations, executions, http, knowledge, models, slo, stores, tools
 from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal, Rule, where_labels
 
 _FIXED = (http, agents, tools, models, conversations, executions, knowledge, stores)
@@ -29,7 +29,8 @@ def fixed_groups() -> tuple[Group, ...]:
 
 def groups(settings: Settings) -> tuple[Group, ...]:
     """All groups of a site, each after those that it reads from."""
-    return _ordered([*fixed_groups(), *(group for made in _CONFIGURED for group in made(settings))])
+    configured = (group for made in _CONFIGURED for group in made(settings))
+    return _ordered([*fixed_groups(), *configured, *slo.groups(settings, query)])
 
 
 def _ordered(found: Iterable[Group]) -> tuple[Group, ...]:
