@@ -37,7 +37,7 @@ class Scale:
     runs: int = 10
     minutes: float = 2.0
     agents: int = 200
-    evaluated_every: float = 60.0
+    evaluated_every: float = 30.0
 
     @property
     def small(self) -> int:
