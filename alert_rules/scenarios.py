@@ -96,7 +96,7 @@ def _up(phases: tuple[Phase, ...], step: float) -> str:
 
 def case(alert: Alert, scenario: Scenario, settings: Settings) -> dict[str, object]:
     """One test of a promtool file: the scenario's data, and what Prometheus must say at its moments."""
-    step = duration_seconds(settings.sources.prometheus.scrape_interval)
+    step = scenario.step or duration_seconds(settings.sources.prometheus.scrape_interval)
     series = sorted({(flow.series, flow.labels) for phase in scenario.phases for flow in phase.flows or ()})
     targets = _answering(series)
     moments: dict[float, list[dict[str, object]]] = {moment: [] for moment in scenario.quiet}
@@ -140,23 +140,22 @@ def _gone(targets: list[tuple[str, dict[str, str]]], settings: Settings) -> list
 def _needed(alert: Alert, settings: Settings) -> list[str]:
     """Names of the groups that an alert depends on, its own last, each after those that it reads from."""
     groups: list[Any] = registry.rule_groups(settings)
-    recorded = {rule["record"]: group for group in groups for rule in group["rules"]}
     waiting, found = [expression(alert, settings)], set()
     while waiting:
-        for name in set(_RECORDED.findall(waiting.pop())) & recorded.keys():
-            group = recorded[name]
-            if group["name"] not in found:
+        read = set(_RECORDED.findall(waiting.pop()))
+        for group in groups:
+            if group["name"] not in found and any(rule["record"] in read for rule in group["rules"]):
                 found.add(group["name"])
                 waiting += (rule["expr"] for rule in group["rules"])
     ordered = [group["name"] for group in groups if group["name"] in found]
     return [*ordered, *dict.fromkeys((ALL_TARGETS_DOWN.group.name, alert.group.name))]
 
 
-def promtool_file(cases: list[dict[str, object]], groups: list[str], settings: Settings) -> dict[str, object]:
-    """A promtool test file around cases. These groups are evaluated at every scrape, in this order."""
+def promtool_file(cases: list[dict[str, object]], groups: list[str], interval: str) -> dict[str, object]:
+    """A promtool test file around cases. These groups are evaluated at every `interval`, in this order."""
     return {
         "rule_files": [f"{RULE_FILES}/{name}.yml" for name in groups],
-        "evaluation_interval": settings.sources.prometheus.scrape_interval,
+        "evaluation_interval": interval,
         "group_eval_order": groups,
         "tests": cases,
     }
@@ -164,9 +163,10 @@ def promtool_file(cases: list[dict[str, object]], groups: list[str], settings: S
 
 def promtool_files(settings: Settings) -> dict[str, dict[str, object]]:
     """One promtool test file an alert, by file name."""
-    return {
-        f"{alert.name}.yml": promtool_file(
-            [case(alert, one, settings) for one in alert.scenarios(alert, settings)], _needed(alert, settings), settings
-        )
-        for alert in checked(settings)
-    }
+    return {f"{alert.name}.yml": _proof(alert, settings) for alert in checked(settings)}
+
+
+def _proof(alert: Alert, settings: Settings) -> dict[str, object]:
+    """Rules are evaluated as often as samples come."""
+    cases = [case(alert, one, settings) for one in alert.scenarios(alert, settings)]
+    return promtool_file(cases, _needed(alert, settings), str(cases[0]["interval"]))

@@ -25,7 +25,8 @@ class Story:
     the last sample (seconds from the start).
     `begins` is how long things have to go badly before the condition holds. `still` is how it looks when nothing moves, where
     that is not simply zero everywhere. `lingers` is how long the value is remembered when its source is gone. `lead` is how
-    long all is well before things go badly, for gauges that are compared with their past.
+    long all is well before things go badly, for figures that are compared with their past; `past` is how that looked where next
+    to nothing happens. `step` is the seconds between samples, 0 for those of the settings.
     """
 
     labels: Labels
@@ -37,6 +38,8 @@ class Story:
     still: tuple[Flow, ...] | None = None
     lingers: float = 0.0
     lead: float = 0.0
+    past: tuple[Flow, ...] = ()
+    step: float = 0.0
 
     def value(self, moment: float, last: float) -> float:
         return self.shows(moment, last) if callable(self.shows) else self.shows
@@ -123,7 +126,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
 
     def scenarios(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
         story, hold = tell(alert, settings), alert.hold_seconds
-        step = duration_seconds(settings.sources.prometheus.scrape_interval)
+        step = story.step or duration_seconds(settings.sources.prometheus.scrape_interval)
         # A rate needs two samples; a gauge speaks at once.
         late = step if story.bad[0].counts or story.lead else 0.0
         fires = story.lead + late + story.begins + hold
@@ -137,6 +140,8 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
         rest, long = forgotten - bad_end, alert.window_seconds + hold + 5 * MINUTE
         still = _still(story.bad) if story.still is None else story.still
         quiet = (story.begins + hold, min(fires + MINUTE, long), long)
+        later = quiet if not story.lead else (story.lead + hold, story.lead + long)
+        past = story.past or story.good
 
         def scenario(kind: Kind, text: str, phases: tuple[Phase, ...], calm: tuple[float, ...], *at: float) -> Scenario:
             return Scenario(
@@ -146,9 +151,13 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
                 phases,
                 calm,
                 tuple((moment, story.value(moment, min(moment, bad_end))) for moment in at),
+                step=story.step,
             )
 
-        few = (scenario(Kind.QUIET, "it goes badly, but next to nothing happens", (Phase(long, story.sparse),), quiet),)
+        def after(before: tuple[Flow, ...], flows: tuple[Flow, ...]) -> tuple[Phase, ...]:
+            return (Phase(story.lead, before), Phase(long, flows)) if story.lead else (Phase(long, flows),)
+
+        few = (scenario(Kind.QUIET, "it goes badly, but next to nothing happens", after(past, story.sparse), later),)
         lost = scenario(
             Kind.SOURCE_LOST,
             "the source goes while the alert fires; it stays until it is said that the source is gone, then ends",
@@ -159,7 +168,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
         )
         return (
             scenario(Kind.FIRES, "it goes badly from the first moment", bad, before, fires, bad_end),
-            scenario(Kind.QUIET, "all is well", (Phase(long, story.good),), quiet),
+            scenario(Kind.QUIET, "all is well", after(story.good, story.good), later),
             *(few if story.sparse else ()),
             scenario(Kind.RECOVERS, "it goes badly, then well", (*bad, Phase(rest, story.good)), (forgotten,), bad_end),
             scenario(Kind.NO_TRAFFIC, "nothing moves", (Phase(long, still),), quiet),
