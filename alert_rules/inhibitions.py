@@ -29,7 +29,7 @@ class Cause:
     """An alert that says that the figures of `lost` sources are not there, where its own `label` has this value.
 
     Symptoms are alerts whose label `source` is one of `lost`. `same` are labels that cause and symptom have to share. Where the
-    source itself is `gone`, alerts on the reading of it are symptoms; otherwise they are what explains the cause.
+    source itself is `gone`, alerts on reading it are symptoms; otherwise they are what explains the cause.
     """
 
     alert: str
@@ -53,6 +53,9 @@ CAUSES = (
     Cause("DataTooOld", "source", "postgres", ("postgres",), gone=False),
 )
 """In the order in which they explain each other: the earlier is the reason of the later."""
+
+READING = ("completeness", "exporter-query", "ledger", "rollup")
+"""Concerns of the alerts on how sources are read. Their label `source` may name a part of a source."""
 
 
 def rules(alerts: Iterable[Alert]) -> list[Config]:
@@ -97,7 +100,7 @@ def _symptoms(alerts: list[Alert]) -> Iterator[Config]:
     causes = [cause for cause in CAUSES if cause.alert in by_name]
     apart = by_name.keys() & {WATCHDOG, *(cause.alert for cause in causes)}
     speaking = {alert.source for alert in alerts if alert.name not in apart}
-    reading = {alert.name: alert.source for alert in alerts if "source" in alert.by and alert.name not in apart}
+    reading = {alert.name: alert.source for alert in alerts if alert.concern in READING}
     for position, cause in enumerate(causes):
         spared = apart if cause.gone else apart | reading.keys()
         if symptoms := speaking.intersection(cause.lost):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alert_rules.catalogue import ALERTS
 from alert_rules.matching import Matcher
 from provisioning.check.carried import Carried, carried
 from provisioning.check.messages import message_findings
@@ -27,6 +28,7 @@ def route_findings(
     places = {finding.place for finding in found}
     yield from (finding for finding in _reached(routes, alerts) if finding.place not in places)
     yield from _inhibitions(configuration, alerts)
+    yield from _dependants(alerts)
     grouped = {label for route in routes for label in route.config.get("group_by", ())}
     yield from message_findings(configuration, templates, alerts, grouped)
 
@@ -149,3 +151,12 @@ def _inhibitions(configuration: Config, alerts: list[Carried]) -> Iterator[Findi
         names = {alert.name for found in fitting.values() for alert in found}
         if all(fitting.values()) and len(names) == 1:
             yield error(place, f"mutes {min(names)} by itself, which Alertmanager never does", "remove it")
+
+
+def _dependants(alerts: list[Carried]) -> Iterator[Finding]:
+    """What an alert depends on is an alert; a site may be without it."""
+    names = {alert.name for alert in (*alerts, *ALERTS)}
+    for alert in alerts:
+        cause = alert.fixed.get("depends")
+        if cause is not None and cause not in names:
+            yield error(f"alert {alert.name}", f"depends on {cause}, which is no alert", closest(cause, names))

@@ -124,6 +124,7 @@ def test_an_outage_of_a_provider_mutes_what_depends_on_it_and_is_not_more_urgent
 def test_causes_have_the_labels_that_the_rules_ask_for() -> None:
     for cause in inhibitions.CAUSES:
         assert {cause.label, *cause.same} <= set(BY_NAME[cause.alert].by), cause
+    assert {alert.concern for alert in ALERTS} >= set(inhibitions.READING)
 
 
 def test_what_ends_with_its_source_is_dropped_while_the_cause_still_fires() -> None:

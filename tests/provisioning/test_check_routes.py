@@ -105,6 +105,13 @@ def test_a_label_that_does_not_survive_the_expression_is_no_label_of_the_alert(b
     assert messages(built) == []
 
 
+def test_what_an_alert_depends_on_is_an_alert(built: Built) -> None:
+    (page,) = (rule for group in built[2] for rule in group["rules"] if rule.get("alert") == "AgentErrorsPage")
+    page["labels"]["depends"] = "AllTargetDown"
+    (found,) = route_findings(*built)
+    assert found.message == "depends on AllTargetDown, which is no alert" and found.remedy == "did you mean AllTargetsDown?"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
