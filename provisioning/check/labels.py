@@ -5,7 +5,7 @@ from __future__ import annotations
 import promql_parser as promql
 
 from provisioning.check.series import Known, Labels, series_of
-from provisioning.check.tree import is_scalar, vectors
+from provisioning.check.tree import is_scalar, number, unwrapped, vectors
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -137,4 +137,10 @@ def _matched(node: promql.BinaryExpr, known: Known) -> frozenset[str]:
 
 def varying(node: promql.Expr, known: Known) -> frozenset[str]:
     """Labels that every series of the result has, each series possibly another value of them."""
-    return (surviving(node, known, certain=True) or _NOTHING) - fixed(node, known).keys()
+    labels = (surviving(node, known, certain=True) or _NOTHING) - fixed(node, known).keys()
+    node = unwrapped(node)
+    if isinstance(node, promql.AggregateExpr) and str(node.op) in ("topk", "bottomk") and number(node.param) == 1:
+        named = frozenset(node.modifier.labels) if node.modifier else _NOTHING  # one series for each combination of these
+        without = node.modifier is not None and node.modifier.type == promql.AggModifierType.Without
+        return labels - named if without else labels & named
+    return labels

@@ -120,6 +120,8 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("promql/cardinality", f"{RUNNING} * on (agent) group_left (version) {BUILD}", "the side that is to be one can", "first"),
     ("promql/cardinality", f"sum by (agent, version) ({BUILD}) / on (agent) sum by (agent, version) ({BUILD})",
      "both sides can have several series that differ in version", "match on these"),
+    ("promql/cardinality", f"sum by (agent) ({RUNNING}) * on (agent) group_left () topk by (version) (1, {BUILD})",
+     "several series that differ in version", "first"),
     ("promql/cardinality", f"{RUNNING} / on (agent, environment) agent_conversations_active", "differ in instance", "match on"),
     ("promql/never-matches", f"sum by (agent, version) ({BUILD}) * sum by (agent) ({RUNNING})", "only one side has version",
      "ignoring (version)"),
@@ -198,6 +200,8 @@ RIGHT: dict[str, tuple[str, ...]] = {
         f"{RUNNING} * on (agent, environment, instance) group_right (job) {BUILD}",
         f'sum by (agent, environment) ({RUNNING}{{environment="production"}}) / on (agent) sum by (agent) ({BUILD})',
         f"{RUNNING} > 0 and on (agent) {BUILD}",
+        f"sum by (agent) ({RUNNING}) * on (agent) group_left (version) topk by (agent) (1, {BUILD})",
+        f"sum by (agent) ({RUNNING}) * on (agent) group_left () topk without (version) (1, sum by (agent, version) ({BUILD}))",
     ),
     "promql/never-matches": (
         f"sum by (agent) ({RUNNING}) or sum({RUNNING})",
@@ -297,6 +301,8 @@ RULES_WRONG: list[tuple[str, list[Group], str, str]] = [
     ("rules/group-size", [group(*(alert(alert=f"A{n}", expr=f"{P95} > {n}") for n in range(1, 22)))],
      "rule group g", "21 rules"),
     ("rules/same-name", [group(alert(), alert(expr=f"{P95} > 6"))], "alert Slow", "2 rules have this name"),
+    ("rules/same-name", [group(record("a:b:c", f"sum({RUNNING})"), record("a:b:c", f"max({RUNNING})"), alert(
+        expr="a:b:c > 3", annotations={"description": "x"}))], "recording rule a:b:c", "2 rules have this name"),
     ("rules/same-expression", [group(alert(), alert(alert="Slower"))], "alert Slower", "asks the same as alert Slow"),
     ("rules/unused", [group(ONE)], "recording rule agent:running:sum", "nobody reads this series"),
     ("rules/order", [group(TWO, ONE, READS)], "recording rule agent:running:double", "records after it"),
@@ -334,8 +340,13 @@ RULES_WRONG: list[tuple[str, list[Group], str, str]] = [
 RULES_RIGHT: dict[str, list[list[Group]]] = {
     "rules/group-name": [[group(), group(name="h")]],
     "rules/group-size": [[group(*(alert(alert=f"A{n}", expr=f"{P95} > {n}") for n in range(1, 21)))]],
-    "rules/same-name": [[group(alert(), alert(expr=f"{P95} > 6", labels={"severity": "critical"}))]],
-    "rules/same-expression": [[group(alert(), alert(alert="Slower", expr=f"{P95} > 6"))]],
+    "rules/same-name": [[group(record("a:b:c", f'sum by (agent) ({RUNNING}{{agent="a"}})'),
+                               record("a:b:c", f'max by (agent) ({RUNNING}{{agent="b"}})'),
+                               alert(expr="sum(a:b:c) > 3", annotations={"description": "x"}))],
+                        [group(alert(), alert(expr=f"{P95} > 6", labels={"severity": "critical"}))]],
+    "rules/same-expression": [[group(record("a:b:c", "vector(1)"), record("a:b:d", "vector(1)"),
+                                     alert(expr="sum(a:b:c) + sum(a:b:d) > 3", annotations={"description": "x"}))],
+                              [group(alert(), alert(alert="Slower", expr=f"{P95} > 6"))]],
     "rules/unused": [[group(ONE, TWO, READS)]],
     "rules/order": [[group(ONE, TWO, READS)]],
     "rules/delay": [

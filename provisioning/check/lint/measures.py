@@ -51,7 +51,8 @@ def is_quantile(node: promql.Expr, known: Known) -> bool:
         return str(node.op) == "quantile"
     if isinstance(node, promql.BinaryExpr):
         return str(node.op) in COMPARISONS | SETS and is_quantile(node.lhs, known)
-    return any(is_quantile(made, known) for made in _recorded(node, known))
+    made = _recorded(node, known)
+    return bool(made) and all(is_quantile(one, known) for one in made)
 
 
 def is_quotient(node: promql.Expr, known: Known) -> bool:
@@ -66,7 +67,8 @@ def is_quotient(node: promql.Expr, known: Known) -> bool:
         series = series_of(node, known)
         if series and series.metric and not series.made:
             return series.metric.unit == "ratio"
-    return any(is_quotient(made, known) for made in _recorded(node, known))
+    made = _recorded(node, known)
+    return bool(made) and all(is_quotient(one, known) for one in made)
 
 
 def _figure(node: promql.Expr) -> promql.Expr:

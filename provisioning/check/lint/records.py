@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from provisioning.check.labels import fixed
 from provisioning.check.lint.model import Fault, Rule, RuleBook
 from provisioning.check.tree import names_read
 from provisioning.findings import closest
@@ -25,17 +26,29 @@ def group_size(book: RuleBook) -> Iterator[tuple[str, Fault]]:
 
 
 def same_name(book: RuleBook) -> Iterator[tuple[str, Fault]]:
-    """Two rules of one name and equal labels would write the same series."""
-    for (place, _), count in Counter((rule.place, _labels(rule)) for rule in book.rules).items():
-        if count > 1:
-            yield place, Fault(f"{count} rules have this name and the same labels", "rename one of them")
+    """Two rules of one name and equal labels would write the same series, unless a label of what they read differs for sure."""
+    alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[Rule]] = {}
+    for rule in book.rules:
+        alike.setdefault((rule.place, _labels(rule)), []).append(rule)
+    for (place, _), rules in alike.items():
+        meeting = [rule for rule in rules if any(rule is not other and not _apart(rule, other, book) for other in rules)]
+        if meeting:
+            yield place, Fault(f"{len(meeting)} rules have this name and the same labels", "rename one of them")
+
+
+def _apart(one: Rule, other: Rule, book: RuleBook) -> bool:
+    """Whether two recording rules never give series of the same labels."""
+    if one.node is None or other.node is None or one.alert:
+        return False
+    left, right = fixed(one.node, book.house.known), fixed(other.node, book.house.known)
+    return any(left[label] != right[label] for label in left.keys() & right.keys())
 
 
 def same_expression(book: RuleBook) -> Iterator[tuple[str, Fault]]:
-    """One question that is evaluated twice."""
+    """One question that is evaluated twice. Numbers may be equal by chance."""
     first: dict[tuple[object, ...], Rule] = {}
     for rule in book.rules:
-        if rule.node is None:
+        if rule.node is None or not names_read(rule.node):
             continue
         asked = (bool(rule.alert), rule.node.prettify(), rule.source.get("for"), rule.labels.get("severity"))
         other = first.setdefault(asked, rule)

@@ -45,7 +45,7 @@ def _age(rule: Rule, recorded: dict[str, list[Rule]], begun: tuple[str, ...]) ->
     """The longest time between an evaluation and its oldest input, and the rules on that way. Groups begin at moments of
     their own, so each step to another group may add a whole interval."""
     longest: tuple[timedelta, tuple[Rule, ...]] = (timedelta(), ())
-    for name in names_read(rule.node) & recorded.keys() - set(begun) if rule.node is not None else ():
+    for name in sorted(names_read(rule.node) & recorded.keys() - set(begun)) if rule.node is not None else ():
         for source in recorded[name]:
             age, chain = _age(source, recorded, (*begun, name))
             if source.group != rule.group:
