@@ -155,7 +155,7 @@ def _inhibitions(configuration: Config, alerts: list[Carried]) -> Iterator[Findi
 
 def _dependants(alerts: list[Carried]) -> Iterator[Finding]:
     """What an alert depends on is an alert; a site may be without it."""
-    names = {alert.name for alert in (*alerts, *ALERTS)}
+    names = {alert.name for alert in alerts} | {alert.name for alert in ALERTS}
     for alert in alerts:
         cause = alert.fixed.get("depends")
         if cause is not None and cause not in names:
