@@ -10,7 +10,7 @@ from provisioning.check.lint.model import Fault, Rule, RuleBook, shown
 from provisioning.check.tree import names_read
 
 _PAGE_DELAY = timedelta(seconds=45)
-"""A page may rest on figures that are this old."""
+"""A page may rest on figures that are this old, or as old as it holds before it fires."""
 
 
 def order(book: RuleBook) -> Iterator[tuple[str, Fault]]:
@@ -33,12 +33,19 @@ def delay(book: RuleBook) -> Iterator[tuple[str, Fault]]:
     for alert in book.alerts:
         age, chain = _age(alert, recorded, ())
         slower = any(step.interval > alert.interval for step in chain)
-        paging = alert.labels.get("paging") == "true" and age > _PAGE_DELAY
+        paging = alert.labels.get("paging") == "true" and age > max(_PAGE_DELAY, _hold(alert))
         if not slower and not paging:
             continue
         steps = ", ".join(f"{step.record} every {shown(step.interval)}" for step in chain)
         found = f"is evaluated every {shown(alert.interval)}, but reads what may be {shown(age)} old: {steps}"
         yield alert.place, Fault(found, "a shorter interval there" if paging else "", "warning" if paging else "note")
+
+
+def _hold(alert: Rule) -> timedelta:
+    try:
+        return timedelta(seconds=duration_seconds(str(alert.source.get("for", "0s"))))
+    except ValueError:
+        return timedelta()  # said by `holds`
 
 
 def _age(rule: Rule, recorded: dict[str, list[Rule]], begun: tuple[str, ...]) -> tuple[timedelta, tuple[Rule, ...]]:
