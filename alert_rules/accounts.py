@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import count
 
 from alert_rules.model import Alert, Flow, Labels
-from alert_rules.stories import Story, Tell, bucket_after, durations
+from alert_rules.stories import MINUTE, Story, Tell, bucket_after, durations
 from contract.catalogue import metric
 from contract.settings import Settings
 from contract.signals.model import Change, Decline, Quantile
@@ -179,7 +179,7 @@ def _turned(
     """
     window, signal = alert.window_seconds, alert.signal
     back = duration_seconds(signal.back) if isinstance(signal, (Change, Decline)) else 0.0
-    step = alert.step(settings)
+    step = MINUTE if back else duration_seconds(settings.sources.prometheus.scrape_interval)
     lead = window + back
 
     def at(moment: float, last: float) -> float:
@@ -189,7 +189,7 @@ def _turned(
     limit, above = alert.limit(settings), alert.comparison == ">"
     steps = next(n for n in count(1) if (at(lead + n * step, lead + n * step) > limit) == above)
     named = _named(alert, about)
-    return Story(named, bad, good, at, sparse, begins=(steps - 1) * step, lead=lead, past=past)
+    return Story(named, bad, good, at, sparse, begins=(steps - 1) * step, lead=lead, past=past, step=step)
 
 
 def where(alert: Alert, settings: Settings, labels: Labels) -> Labels:

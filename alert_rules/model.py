@@ -130,7 +130,7 @@ class Scenario:
     `labels` are those of the alert that fires, as far as they come from the data. `firing` maps moments (seconds from the
     start) to the value that the alert shows then; at the moments of `quiet` nothing of that name may fire. At the moments of
     `source_gone` the alert AllTargetsDown must fire for the targets that the data came from: it mutes the false message that
-    all is well again.
+    all is well again. `step` is the seconds between samples, 0 for those of the settings; a long story is told in longer steps.
     """
 
     kind: Kind
@@ -140,6 +140,7 @@ class Scenario:
     quiet: tuple[float, ...]
     firing: tuple[tuple[float, float], ...] = ()
     source_gone: tuple[float, ...] = ()
+    step: float = 0.0
 
 
 def _always(_: Settings) -> bool:
@@ -156,7 +157,8 @@ class Alert:
     the settings' paging environments only. `scenarios` are functions of the settings, so that other limits stay proven.
 
     `team` empty means that the series say whose they are, by a label `team`. `panel` empty means the alert's own panel on the
-    tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the alert at all.
+    tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the alert at all. `pace` is how often the
+    scenarios scrape and evaluate, for those that take days; empty for as often as Prometheus does.
     """
 
     name: str
@@ -184,6 +186,7 @@ class Alert:
     paging: bool = False
     labels: Labels = ()
     needed: Callable[[Settings], bool] = _always
+    pace: str = ""
 
     def limit(self, settings: Settings) -> float:
         return float(getattr(settings.thresholds, self.threshold)) if isinstance(self.threshold, str) else self.threshold
@@ -208,10 +211,6 @@ class Alert:
     def teams(self, settings: Settings) -> tuple[str, ...]:
         """Whom it may reach."""
         return (self.team,) if self.team else tuple(team.name for team in settings.teams)
-
-    def step(self, settings: Settings) -> float:
-        """Seconds between the samples of its scenarios."""
-        return duration_seconds(self.pace or settings.sources.prometheus.scrape_interval)
 
     @property
     def hold_seconds(self) -> float:

@@ -13,6 +13,7 @@ from alert_rules.sources import ALL_TARGETS_DOWN, EXPORTER, JOB, PLATFORM
 from contract.catalogue import series_catalogue
 from contract.metrics import Source
 from contract.settings import Settings
+from contract.values import duration_seconds
 from recording_rules import registry
 
 RULE_FILES = "../rules"
@@ -95,7 +96,7 @@ def _up(phases: tuple[Phase, ...], step: float) -> str:
 
 def case(alert: Alert, scenario: Scenario, settings: Settings) -> dict[str, object]:
     """One test of a promtool file: the scenario's data, and what Prometheus must say at its moments."""
-    step = alert.step(settings)
+    step = scenario.step or duration_seconds(settings.sources.prometheus.scrape_interval)
     series = sorted({(flow.series, flow.labels) for phase in scenario.phases for flow in phase.flows or ()})
     targets = _answering(series)
     moments: dict[float, list[dict[str, object]]] = {moment: [] for moment in scenario.quiet}

@@ -26,7 +26,7 @@ class Story:
     `begins` is how long things have to go badly before the condition holds. `still` is how it looks when nothing moves, where
     that is not simply zero everywhere. `lingers` is how long the value is remembered when its source is gone. `lead` is how
     long all is well before things go badly, for figures that are compared with their past; `past` is how that looked where next
-    to nothing happens.
+    to nothing happens. `step` is the seconds between samples, 0 for those of the settings.
     """
 
     labels: Labels
@@ -39,6 +39,7 @@ class Story:
     lingers: float = 0.0
     lead: float = 0.0
     past: tuple[Flow, ...] = ()
+    step: float = 0.0
 
     def value(self, moment: float, last: float) -> float:
         return self.shows(moment, last) if callable(self.shows) else self.shows
@@ -125,7 +126,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
 
     def scenarios(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
         story, hold = tell(alert, settings), alert.hold_seconds
-        step = alert.step(settings)
+        step = story.step or duration_seconds(settings.sources.prometheus.scrape_interval)
         # A rate needs two samples; a gauge speaks at once.
         late = step if story.bad[0].counts or story.lead else 0.0
         fires = story.lead + late + story.begins + hold
@@ -150,6 +151,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
                 phases,
                 calm,
                 tuple((moment, story.value(moment, min(moment, bad_end))) for moment in at),
+                step=story.step,
             )
 
         def after(before: tuple[Flow, ...], flows: tuple[Flow, ...]) -> tuple[Phase, ...]:
