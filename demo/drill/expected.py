@@ -19,6 +19,7 @@ ALWAYS: Table = {"Watchdog": ("–",)}
 
 _AGENTS = tuple(f"agent={agent} environment=production" for agent in ("billing", "it-helpdesk", "research", "sales", "support"))
 _PRODUCTION = ("environment=production",)
+_ODD_COST, _ODD_TRAFFIC = (f"anomaly={what} environment=production scope=all source=platform" for what in ("cost", "traffic"))
 
 EXPECTED: dict[str, Table] = {
     NOTHING: {},
@@ -31,8 +32,9 @@ EXPECTED: dict[str, Table] = {
         "AgentErrorRatioCritical": _AGENTS,
         "AgentErrorRatioHigh": _AGENTS,
         "AgentSuccessRateLow": _AGENTS,
+        "AnomalyHigh": (_ODD_COST, _ODD_TRAFFIC),
     },
-    "cost": {},
+    "cost": {"AnomalyHigh": (_ODD_COST,)},
     "silence": {},
 }
 

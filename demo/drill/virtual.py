@@ -17,7 +17,7 @@ from provisioning.rules.history import History, Span
 from provisioning.rules.plan import Readings, Window
 from provisioning.rules.replay import Replayed, replay
 from provisioning.rules.report import about_text
-from provisioning.rules.server import over
+from provisioning.rules.server import oldest, over
 
 STEP = 15
 LEAD = 20 * 60
@@ -38,7 +38,7 @@ def replayed(life: Life, groups: Groups) -> Replayed:
     """When alerts fired from just before ANCHOR until the platform's end."""
     with over(life.var / "prometheus") as history:
         build = from_groups("the build", groups)
-        return replay(build, history, Window(ANCHOR, life.until), lambda _share: None)
+        return replay(build, history, Window(ANCHOR, life.until), lambda _share: None, oldest(life.var / "prometheus"))
 
 
 def fired(found: Replayed) -> frozenset[tuple[str, str]]:

@@ -13,7 +13,7 @@ from provisioning.rules.history import History
 from provisioning.rules.plan import Window
 from provisioning.rules.replay import Progress, replay
 from provisioning.rules.report import Report
-from provisioning.rules.server import newest, over
+from provisioning.rules.server import newest, oldest, over
 
 DAY = 86400.0
 
@@ -34,8 +34,8 @@ def backtest(
     with _history(source) as history:
         history.ready()
         end = until or (time.time() if isinstance(source, str) else newest(source, history))
-        window = Window(end - days * DAY, end)
-        return Report(*[replay(build.only(only), history, window, _progress(build)) for build in builds])
+        window, first = Window(end - days * DAY, end), 0.0 if isinstance(source, str) else oldest(source)
+        return Report(*[replay(build.only(only), history, window, _progress(build), first) for build in builds])
 
 
 def _history(source: str | Path) -> AbstractContextManager[History]:

@@ -44,12 +44,15 @@ class Replayed:
     recomputed: tuple[str, ...]
 
 
-def replay(build: Build, history: History, window: Window, progress: Progress) -> Replayed:
-    """When each alert of a build would have fired in a window. Raises Unreachable, and InputError without a Prometheus."""
+def replay(build: Build, history: History, window: Window, progress: Progress, oldest: float = 0.0) -> Replayed:
+    """When each alert of a build would have fired in a window. History is known to have nothing before `oldest`.
+
+    Raises Unreachable, and InputError without a Prometheus.
+    """
     readings = Readings(build)
     plan = planning.made(readings, planning.usable(readings, history, window), window)
     with workshop() if plan.levels else nullcontext(None) as bench:
-        run = _Run(plan, history, bench)
+        run = _Run(plan, history, bench, oldest)
         firings = run.through(progress)
     names = tuple(sorted({task.rule.name for level in plan.levels for task in level}))
     return Replayed(build, window, tuple(firings), dict(sorted(run.refused.items())), names)
@@ -60,6 +63,7 @@ class _Run:
     plan: Plan
     history: History
     bench: Workshop | None
+    oldest: float
     refused: dict[str, str] = field(default_factory=dict)
     _alive: defaultdict[tuple[int, int], set[Labels]] = field(default_factory=lambda: defaultdict(set))
     """By place of a recording rule in the plan: its series that had a value at its latest evaluation."""
@@ -67,7 +71,7 @@ class _Run:
     def through(self, progress: Progress) -> list[Firing]:
         lives = [Lives(task.rule) for task in self.plan.alerts if isinstance(task.rule, AlertingRule)]
         found: list[Firing] = []
-        begin, end = self.plan.since, self.plan.window.until
+        begin, end = max(self.plan.since, self.oldest), self.plan.window.until
         with ThreadPoolExecutor(_AT_ONCE) as asking:
             for since, until in self._chunks(begin, end):
                 self._copy(since, until)

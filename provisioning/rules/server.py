@@ -75,6 +75,13 @@ def over(data: Path) -> Iterator[History]:
             yield History(url, f"a Prometheus over {data}")
 
 
+def oldest(data: Path) -> float:
+    """No sample of a data folder is older: seconds since the epoch, 0 where it has no blocks."""
+    return min(
+        (json.loads(meta.read_text(encoding="utf-8"))["minTime"] / 1000 for meta in data.glob("*/meta.json")), default=0.0
+    )
+
+
 def newest(data: Path, history: History) -> float:
     """Time of the newest sample of a data folder that `history` serves. Raises InputError when there is none."""
     blocks = (json.loads(meta.read_text(encoding="utf-8"))["maxTime"] / 1000 for meta in data.glob("*/meta.json"))
