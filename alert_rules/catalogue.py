@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from alert_rules import agents, conversations, cost, exporter, sources, watching
+from alert_rules import agents, conversations, cost, exporter, slo, sources, watching
 from alert_rules.model import Alert
 from alert_rules.validation import AlertError, findings
 from contract.settings import Settings
 
-_CONCERNS = (agents, conversations, cost, sources, exporter, watching)
+_CONCERNS = (agents, conversations, cost, sources, exporter, watching, slo)
 ALERTS: tuple[Alert, ...] = tuple(alert for concern in _CONCERNS for alert in concern.ALERTS)
 
 

@@ -72,7 +72,7 @@ def groups(settings: Settings, query: Query) -> tuple[Group, ...]:
     return (
         *_chunks("slo_rates", "30s", rates, 1),
         *_chunks("slo_objectives", "1m", facts, 1),
-        Group("slo_fast_windows", "30s", (_now(), *map(_window, FAST), _traffic("1h"), _traffic("6h"), _traffic("10m")), 2),
+        Group("slo_fast_windows", "30s", (_now(), *map(_window, FAST), _traffic("5m"), _traffic("1h"), _traffic("6h")), 2),
         Group("slo_slow_windows", "1m", (*map(_window, SLOW), _traffic("1d"), _usual(), _missing()), 2),
         Group("slo_slowest_windows", "2m", (_window("3d"), _traffic("3d")), 2),
         Group("slo_period_windows", "4m", tuple(_window(f"{days}d", of) for days, of in _periods(settings)), 2),
@@ -162,8 +162,8 @@ def _step(window: str) -> float:
     return 60.0 if duration_seconds(window) <= _SHORT_SECONDS else duration_seconds(BASE)
 
 
-def _summed(record: str, window: str, offset: str = "") -> str:
-    return f"sum_over_time({record}[{window}:{_step(window):g}s]{offset})"
+def _summed(record: str, window: str) -> str:
+    return f"sum_over_time({record}[{window}:{_step(window):g}s])"
 
 
 def _now() -> Formula:
@@ -191,20 +191,23 @@ def _spending(pairs: tuple[tuple[str, str], ...]) -> tuple[Formula, ...]:
     )
 
 
-def _counts(window: str, offset: str = "") -> str:
-    """How many events there were; where these are money, how many calls."""
-    traffic, events = (_summed(record, window, offset) for record in (_TRAFFIC, _EVENTS))
-    return f"({traffic} or {events}) * {_step(window):g}"
-
-
 def _traffic(window: str) -> Formula:
-    return Formula(counted(window), _counts(window), LABELS)
+    """How many events there were; where these are money, how many calls."""
+    if window == BASE:
+        return Formula(counted(window), f"({_TRAFFIC} or {_EVENTS}) * {duration_seconds(BASE):g}", LABELS)
+    traffic, events = (_summed(record, window) for record in (_TRAFFIC, _EVENTS))
+    return Formula(counted(window), f"({traffic} or {events}) * {_step(window):g}", LABELS)
 
 
 def _usual() -> Formula:
-    """Traffic of half an hour, as it is usual now: the lesser of yesterday's and of a week ago, or else of an hour ago."""
-    hour, day, week = (_counts("30m", f" offset {ago}") for ago in ("1h", "1d", "1w"))
-    return Formula(USUAL, f"{day} < {week} or {week} or {day} or {hour}", LABELS)
+    """Events of half an hour, as is usual now: the lesser of yesterday's and of a week ago, or else of an hour ago."""
+
+    def mean(ago: str) -> str:
+        traffic, events = (f"avg_over_time({record}[30m:60s] offset {ago})" for record in (_TRAFFIC, _EVENTS))
+        return f"({traffic} or {events})"
+
+    hour, day, week = map(mean, ("1h", "1d", "1w"))
+    return Formula(USUAL, f"({day} < {week} or {week} or {day} or {hour}) * 1800", LABELS)
 
 
 def _missing() -> Formula:
