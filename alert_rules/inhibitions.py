@@ -49,8 +49,10 @@ CAUSES = (
     Cause("AllTargetsDown", "job", "exporter", ("exporter", "langfuse", "postgres")),
     Cause("SourceDown", "source", "langfuse", ("langfuse",)),
     Cause("SourceDown", "source", "postgres", ("postgres",)),
+    Cause("SourceDown", "source", "rollups", ("postgres",)),
     Cause("DataTooOld", "source", "langfuse", ("langfuse",), gone=False),
     Cause("DataTooOld", "source", "postgres", ("postgres",), gone=False),
+    Cause("DataTooOld", "source", "rollups", ("postgres",), gone=False),
 )
 """In the order in which they explain each other: the earlier is the reason of the later."""
 

@@ -156,8 +156,8 @@ class Alert:
     shared by an alert and its siblings: the critical one mutes the warning of the same concern. A paging alert looks at
     the settings' paging environments only. `scenarios` are functions of the settings, so that other limits stay proven.
 
-    `team` empty means that the series say whose they are, by a label `team`. `panel` empty means the alert's own panel on the
-    tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the alert at all. `pace` is how often the
+    `team` empty means that the series say whose they are, by a label `team`: the owners of service levels. `panel` empty
+    means the alert's own panel on the tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the alert at all. `pace` is how often the
     scenarios scrape and evaluate, for those that take days; empty for as often as Prometheus does.
     """
 
@@ -210,7 +210,7 @@ class Alert:
 
     def teams(self, settings: Settings) -> tuple[str, ...]:
         """Whom it may reach."""
-        return (self.team,) if self.team else tuple(team.name for team in settings.teams)
+        return (self.team,) if self.team else tuple(dict.fromkeys(slo.team for slo in settings.slo))
 
     @property
     def hold_seconds(self) -> float:
