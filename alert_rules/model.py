@@ -157,8 +157,9 @@ class Alert:
     the settings' paging environments only. `scenarios` are functions of the settings, so that other limits stay proven.
 
     `team` empty means that the series say whose they are, by a label `team`: the owners of service levels. `panel` empty
-    means the alert's own panel on the tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the alert at all. `pace` is how often the
-    scenarios scrape and evaluate, for those that take days; empty for as often as Prometheus does.
+    means the alert's own panel on the tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the
+    alert at all. `pace` is how often the scenarios scrape and evaluate, for those that take days; empty for as often as
+    Prometheus does.
     """
 
     name: str
