@@ -52,9 +52,8 @@ def short(groups: Groups) -> Build:
     readings = Readings(build)
     reach: dict[str, float] = {}
     for name in sorted(readings.order, key=lambda name: readings.order[name]):
-        reach[name] = max(
-            read.reach + reach.get(read.name, 0.0) for rule in readings.by_name[name] for read in readings.of[rule.expression]
-        )
+        reads = [read for rule in readings.by_name[name] for read in readings.of[rule.expression]]
+        reach[name] = max((read.reach + reach.get(read.name, 0.0) for read in reads), default=0.0)
     kept = {name for name, seconds in reach.items() if seconds <= LEAD}
 
     def near(rule: Rule) -> bool:
