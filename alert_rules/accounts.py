@@ -1,7 +1,7 @@
 """Accounts of trouble on the platform, for the stories of alerts: shares, percentiles, gauges, and figures that have changed.
 
 Whatever the limits are: what is bad lies well beyond them and what is good well within, and where next to nothing happens,
-there is half of what the first guard asks for, all of it bad.
+there is half of what the first guard asks for, or less, all of it bad.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ def timed(name: str, seconds: float, *labels: tuple[str, str]) -> Happening:
 def together(*happenings: Happening) -> Happening:
     """Several things that happen at once."""
     return lambda about, per_minute: tuple(flow for one in happenings for flow in one(about, per_minute))
+
+
+def instead(these: Happening, those: Happening) -> Happening:
+    """As many of these, and as many less of those."""
+    return lambda about, per_minute: (*these(about, per_minute), *those(about, -per_minute))
 
 
 def share(labels: Labels, wrong: Happening, right: Happening) -> Tell:
@@ -97,7 +102,7 @@ def changed(labels: Labels, what: Happening, whole: Happening | None = None, of:
             ordinary = _ordinary(alert, settings)
         else:
             unit, pace, ordinary = limit / 2, 4.0, limit / 2 * 60
-        seldom = ordinary / 8 * min(1.0, 1 / pace)
+        seldom = ordinary / 16 * min(1.0, 1 / pace)
         size = (Flow(of, _sorted(about), 1.0),) if of else ()
 
         def events(per_minute: float, factor: float) -> tuple[Flow, ...]:
@@ -179,10 +184,13 @@ def _turned(
     """
     window, signal = alert.window_seconds, alert.signal
     back = duration_seconds(signal.back) if isinstance(signal, (Change, Decline)) else 0.0
-    step = MINUTE if back else duration_seconds(settings.sources.prometheus.scrape_interval)
+    step = duration_seconds(settings.sources.prometheus.scrape_interval)
+    if back:
+        step = MINUTE if window < 30 * MINUTE else 4 * MINUTE
     lead = window + back
 
     def at(moment: float, last: float) -> float:
+        moment = moment if bad[-1].counts else last  # without its gauge, an alert shows its last figure
         gap = moment - last
         return shows(max(lead - moment + window, 0.0), last - max(lead, moment - window), gap if gap < 1.1 * step else step / 2)
 

@@ -1,16 +1,27 @@
-"""The alert on what conversations achieve."""
+"""Alerts on what conversations achieve, and on those that people have to take over."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from alert_rules.accounts import changed, counted
 from alert_rules.agents import AGENT, DEPLOYMENTS
 from alert_rules.model import Alert, AlertGroup, Flow, Guard, MetricCheck, Severity, TableCheck
 from alert_rules.stories import Story, standard
 from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO
-from contract.signals.conversations import CONVERSATIONS_ENDED, HANDOFFS, SUCCESS_RATIO
+from contract.signals.conversations import (
+    CONVERSATIONS_ENDED,
+    HANDOFF_CHANGE,
+    HANDOFF_CHANGE_WEEK,
+    HANDOFF_RATIO,
+    HANDOFFS,
+    SUCCESS_RATIO,
+)
 from contract.values import duration_seconds
 
 GROUP = AlertGroup("conversation_alerts", "1m")
+CHANGES = AlertGroup("conversation_changes", "1m")
 
 _MISSED_SQL = """\
 SELECT c.environment, a.name AS agent, c.intent, c.outcome, count(*) AS missed
@@ -75,4 +86,56 @@ SUCCESS_RATE = Alert(
     guards=(Guard(CONVERSATIONS_ENDED, "1h", "minimum_conversations"),),
 )
 
-ALERTS = (SUCCESS_RATE,)
+HANDOFFS_JUMP = replace(
+    SUCCESS_RATE,
+    name="AgentHandoffsJumped",
+    group=CHANGES,
+    concern="agent-handoffs",
+    signal=HANDOFF_CHANGE,
+    comparison=">",
+    threshold="handoff_change",
+    hold="8m",
+    keep_firing_for="20m",
+    summary="Far more conversations of an agent go to people than yesterday.",
+    description="The share of conversations that agent {agent} in {environment} handed over to people is {value} that of this "
+    "time yesterday; {threshold} is the limit. It has been so for {hold}.",
+    meaning="The agent gives up conversations that it would have finished before, or users ask for a person.",
+    impact="The people who take them get a multiple of their usual work, and users wait for them.",
+    checks=(
+        MetricCheck("Which agents hand over more?", HANDOFF_CHANGE, AGENT, "1h"),
+        MetricCheck("For which reasons?", HANDOFFS, ("environment", "agent", "reason"), "1h"),
+        MetricCheck("How large is the share now?", HANDOFF_RATIO, AGENT, "1h"),
+        MetricCheck("Do its queries fail?", AGENT_ERROR_RATIO, AGENT),
+        DEPLOYMENTS,
+    ),
+    next_steps=(
+        "Reason `low_confidence` or `repeated_failure`: a tool or a document is missing; see its failures, and the tools'.",
+        "Reason `user_request`: read three of them; users do not get what they came for, or learned a phrase.",
+        "Reason `policy`: a rule was made stricter; ask whether it was meant so.",
+        "Tell the people who take them what is going on, and for how long.",
+    ),
+    panel="",
+    scenarios=standard(
+        changed(
+            (("agent", "billing"),),
+            counted("platform_handoffs_total", ("reason", "low_confidence")),
+            counted("platform_conversations_ended_total", ("goal", "achieved")),
+        )
+    ),
+    guards=(Guard(HANDOFFS, "1h", "minimum_handoffs"),),
+)
+HANDOFFS_WEEK = replace(
+    HANDOFFS_JUMP,
+    name="AgentHandoffsAboveLastWeek",
+    group=AlertGroup("conversation_weeks", "1m"),
+    signal=HANDOFF_CHANGE_WEEK,
+    severity=Severity.INFO,
+    summary="Far more conversations of an agent go to people than a week ago.",
+    description="The share of conversations that agent {agent} in {environment} handed over to people is {value} that of this "
+    "time a week ago; {threshold} is the limit. It has been so for {hold}.",
+    meaning="The same weekday and hour are compared, so habits of the week do not explain it. It may have grown over days.",
+    impact="More work for people, day after day, without a moment at which it began.",
+    checks=(MetricCheck("Which agents are it?", HANDOFF_CHANGE_WEEK, AGENT, "1h"), *HANDOFFS_JUMP.checks[1:]),
+)
+
+ALERTS = (SUCCESS_RATE, HANDOFFS_JUMP, HANDOFFS_WEEK)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alert_rules.model import Alert, AlertGroup, Flow, MetricCheck, Severity, TableCheck
+from alert_rules.accounts import changed, counted, moved
+from alert_rules.agents import AGENT, DEPLOYMENTS
+from alert_rules.model import Alert, AlertGroup, Flow, Guard, MetricCheck, Severity, TableCheck
 from alert_rules.stories import Story, standard
 from contract.settings import Settings
-from contract.signals.cost import BUDGET_FORECAST_RATIO, BUDGET_SPENT
-from contract.signals.models import MODEL_CALLS, MODEL_COST, MODEL_TOKENS
+from contract.signals.conversations import CONVERSATIONS_ACHIEVED, SUCCESS_RATIO
+from contract.signals.cost import BUDGET_FORECAST_RATIO, BUDGET_SPENT, COST_PER_SUCCESS, COST_PER_SUCCESS_CHANGE
+from contract.signals.models import (
+    COST_CHANGE,
+    COST_CHANGE_WEEK,
+    LLM_CALLS,
+    LLM_COST,
+    LLM_TOKENS_PER_CALL,
+    MODEL_CALLS,
+    MODEL_COST,
+    MODEL_TOKENS,
+)
 
 GROUP = AlertGroup("cost_alerts", "1m")
 SCOPE = ("scope",)
@@ -96,4 +108,98 @@ FORECAST = replace(
     scenarios=standard(_forecast),
 )
 
-ALERTS = (NEARLY_SPENT, EXCEEDED, FORECAST)
+JUMP = replace(
+    NEARLY_SPENT,
+    name="CostJumped",
+    group=AlertGroup("cost_changes", "1m"),
+    concern="cost-change",
+    signal=COST_CHANGE,
+    by=("environment",),
+    window="1h",
+    threshold="cost_change",
+    hold="8m",
+    keep_firing_for="20m",
+    summary="Model calls cost far more than yesterday.",
+    description="Model calls in {environment} cost {value} what they did at this time yesterday; {threshold} is the limit. It "
+    "has been so for {hold}.",
+    meaning="The money that calls of models cost within an hour has multiplied. A Monday is dearer than a Sunday; the limit "
+    "leaves room for that.",
+    impact="At this pace the budget of the month is gone early. No user notices anything.",
+    checks=(
+        MetricCheck(
+            "Which agent and model does the money go to?", LLM_COST, ("environment", "agent", "gen_ai_request_model"), "1h"
+        ),
+        MetricCheck("More calls?", LLM_CALLS, ("environment", "gen_ai_request_model"), "1h"),
+        MetricCheck("Or more tokens in each?", LLM_TOKENS_PER_CALL, ("environment", "gen_ai_request_model"), "1h"),
+        TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),
+        DEPLOYMENTS,
+    ),
+    next_steps=(
+        "More tokens in each call: see ModelTokensPerCallJumped; roll back the version that began it.",
+        "More calls, as many users: an agent runs in circles, or a job calls models by the thousand; stop it.",
+        "More calls, more users: real demand; check the budget's forecast, and tell those who own the budget.",
+        "Another model than yesterday: somebody switched to a dearer one; was it meant to be for all?",
+    ),
+    panel="",
+    scenarios=standard(
+        changed(
+            (),
+            counted(
+                "gen_ai_usage_cost_usd_total",
+                ("agent", "billing"),
+                ("gen_ai_operation_name", "chat"),
+                ("gen_ai_provider_name", "openai"),
+                ("gen_ai_request_model", "gpt-4.1"),
+            ),
+        )
+    ),
+    guards=(Guard(LLM_COST, "1h", "minimum_cost_usd"),),
+)
+JUMP_WEEK = replace(
+    JUMP,
+    name="CostAboveLastWeek",
+    group=AlertGroup("cost_weeks", "1m"),
+    signal=COST_CHANGE_WEEK,
+    threshold="cost_change_week",
+    summary="Model calls cost far more than a week ago.",
+    description="Model calls in {environment} cost {value} what they did at this time a week ago; {threshold} is the limit. It "
+    "has been so for {hold}.",
+    meaning="The same weekday and hour are compared, so the rhythm of the week does not explain it.",
+)
+PER_SUCCESS = replace(
+    JUMP,
+    name="CostPerSuccessJumped",
+    group=AlertGroup("cost_success_changes", "5m"),
+    concern="cost-per-success",
+    signal=COST_PER_SUCCESS_CHANGE,
+    by=AGENT,
+    threshold="cost_per_success_change",
+    keep_firing_for="1h",
+    summary="What an agent achieves costs far more than the day before.",
+    description="A conversation that reached its goal with agent {agent} in {environment} cost {value} what it did the day "
+    "before; {threshold} is the limit.",
+    meaning="Either calls cost more, or fewer conversations reach their goal for the same money. Both are over 24 hours.",
+    impact="The agent pays off less, or no more at all.",
+    checks=(
+        MetricCheck("What does a success cost, agent by agent?", COST_PER_SUCCESS, AGENT),
+        MetricCheck("Do fewer conversations reach their goal?", SUCCESS_RATIO, AGENT, "1h"),
+        MetricCheck("Do calls cost more?", LLM_COST, ("environment", "agent"), "24h"),
+        TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),
+        DEPLOYMENTS,
+    ),
+    next_steps=(
+        "The success rate fell: follow AgentSuccessRateLow; the cost follows.",
+        "Calls cost more: look at the version, its model and its prompt; see CostJumped for where the money goes.",
+        "Long conversations without an end: look whether they should have been handed over earlier.",
+    ),
+    scenarios=standard(
+        moved(
+            "platform_cost_per_success_usd",
+            (("agent", "billing"),),
+            counted("platform_conversations_ended_total", ("goal", "achieved")),
+        )
+    ),
+    guards=(Guard(CONVERSATIONS_ACHIEVED, "1h", "minimum_conversations"),),
+)
+
+ALERTS = (NEARLY_SPENT, EXCEEDED, FORECAST, JUMP, JUMP_WEEK, PER_SUCCESS)

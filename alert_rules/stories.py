@@ -130,10 +130,11 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
         # A rate needs two samples; a gauge speaks at once.
         late = step if story.bad[0].counts or story.lead else 0.0
         fires = story.lead + late + story.begins + hold
-        before = (max(fires - MINUTE, 0.0),) if hold or story.begins or story.lead else ((0.0,) if fires else ())
-        bad_end = fires + 2 * MINUTE
-        forgotten = bad_end + alert.window_seconds + alert.keep_seconds + 2 * MINUTE
-        missed = bad_end + step + SOURCE_HOLD_SECONDS
+        minute = max(step, MINUTE)
+        before = (max(fires - minute, 0.0),) if hold or story.begins or story.lead else ((0.0,) if fires else ())
+        bad_end = fires + 2 * minute
+        forgotten = bad_end + alert.window_seconds + alert.keep_seconds + 2 * minute
+        missed = bad_end + step + max(step, SOURCE_HOLD_SECONDS)
         bad: tuple[Phase, ...] = (Phase(bad_end - story.lead, story.bad),)
         if story.lead:
             bad = (Phase(story.lead, story.good), *bad)
@@ -163,7 +164,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
             "the source goes while the alert fires; it stays until it is said that the source is gone, then ends",
             (*bad, Phase(rest + story.lingers, None)),
             (forgotten + story.lingers,),
-            bad_end + MINUTE,
+            bad_end + minute,
             missed,
         )
         return (
