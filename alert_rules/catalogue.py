@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
-from alert_rules import agents, conversations, cost, exporter, slo, sources, watching
+from alert_rules import (
+    agents,
+    behaviour,
+    capacity,
+    conversations,
+    cost,
+    exporter,
+    feedback,
+    knowledge,
+    models,
+    services,
+    slo,
+    sources,
+    stores,
+    tickets,
+    tools,
+    watching,
+)
 from alert_rules.model import Alert
 from alert_rules.validation import AlertError, findings
 from contract.settings import Settings
 
-_CONCERNS = (agents, conversations, cost, sources, exporter, watching, slo)
+_CONCERNS = (
+    agents,
+    conversations,
+    cost,
+    services,
+    tools,
+    models,
+    behaviour,
+    knowledge,
+    tickets,
+    feedback,
+    capacity,
+    stores,
+    sources,
+    exporter,
+    watching,
+    slo,
+)
 ALERTS: tuple[Alert, ...] = tuple(alert for concern in _CONCERNS for alert in concern.ALERTS)
 
 

@@ -12,10 +12,10 @@ from functools import cache
 
 from contract.settings import Settings
 from contract.signals.model import Leaf, Matches, Signal, aggregate, selector
-from recording_rules import adapters, agents, conversations, executions, http, knowledge, models, slo, stores, tools
+from recording_rules import adapters, agents, conversations, executions, http, knowledge, models, slo, stores, tools, versions
 from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal, Rule, where_labels
 
-_FIXED = (http, agents, tools, models, conversations, executions, knowledge, stores)
+_FIXED = (http, agents, tools, models, conversations, executions, knowledge, stores, versions)
 """Modules whose GROUPS every site has."""
 _CONFIGURED: tuple[Callable[[Settings], tuple[Group, ...]], ...] = (adapters.groups,)
 """Groups that follow from the configuration. Their series are read by name, never found by a question."""
