@@ -51,7 +51,7 @@ def share(labels: Labels, wrong: Happening, right: Happening) -> Tell:
 
         bad, busy = (1 + limit) / 2, often(alert, settings)
         good, sparse = events(busy, limit / 2), events(seldom(alert, settings), 1.0)
-        return Story(_named(alert, about), events(busy, bad), good, bad, sparse)
+        return Story(_named(alert, about), events(busy, bad), good, bad, sparse, step=_step(alert))
 
     return tell
 
@@ -69,7 +69,7 @@ def slow(labels: Labels, *also: Happening) -> Tell:
 
         busy, shows = often(alert, settings), lower + (upper - lower) * signal.quantile
         good, sparse = events(busy, lower), events(seldom(alert, settings), upper)
-        return Story(_named(alert, about), events(busy, upper), good, shows, sparse)
+        return Story(_named(alert, about), events(busy, upper), good, shows, sparse, step=_step(alert))
 
     return tell
 
@@ -221,6 +221,11 @@ def seldom(alert: Alert, settings: Settings) -> float:
 def _ordinary(alert: Alert, settings: Settings) -> float:
     """Events per minute: four times what the first guard asks for."""
     return 8 * seldom(alert, settings)
+
+
+def _step(alert: Alert) -> float:
+    """Seconds between samples: a day is told in longer steps."""
+    return 4 * MINUTE if alert.window_seconds >= 24 * 60 * MINUTE else 0.0
 
 
 def _sorted(*labels: Labels) -> Labels:

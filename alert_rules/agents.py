@@ -31,6 +31,7 @@ GROUP = AlertGroup("agent_alerts", "30s")
 PAGES = AlertGroup("agent_pages", "15s")
 MEDIAN = AGENT_LATENCY.at(0.5)
 
+_ON_MODELS = (("depends", "ModelProviderDown"),)
 _ENOUGH = (Guard(AGENT_QUERIES, "5m", "minimum_queries"),)
 _ENOUGH_TO_WAKE = (Guard(AGENT_QUERIES, "1m", "minimum_queries_page"),)
 _FAILURES_TO_WAKE = (Guard(AGENT_FAILURES, "1m", "minimum_failures_page"),)
@@ -158,6 +159,7 @@ ERROR_RATIO = Alert(
     panel="overview/agent_errors",
     scenarios=standard(_errors),
     guards=_ENOUGH,
+    labels=_ON_MODELS,
 )
 ERROR_RATIO_CRITICAL = Alert(
     name="AgentErrorRatioCritical",
@@ -232,6 +234,7 @@ RESPONSE_TIME = Alert(
     panel="overview/agent_latency",
     scenarios=standard(_slow),
     guards=_ENOUGH,
+    labels=_ON_MODELS,
 )
 RESPONSE_TIME_PAGE = Alert(
     name="AgentResponseTimePage",

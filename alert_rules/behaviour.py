@@ -102,6 +102,7 @@ RETRIES = Alert(
     ),
     scenarios=standard(_storm),
     guards=(Guard(AGENT_RETRIES, "5m", "minimum_retries"),),
+    labels=(("depends", "ModelProviderDown"),),
 )
 BLOCKS = Alert(
     name="GuardrailBlocksHigh",

@@ -177,7 +177,7 @@ PER_SUCCESS = replace(
     keep_firing_for="1h",
     summary="What an agent achieves costs far more than the day before.",
     description="A conversation that reached its goal with agent {agent} in {environment} cost {value} what it did the day "
-    "before; {threshold} is the limit.",
+    "before; {threshold} is the limit. It has been so for {hold}.",
     meaning="Either calls cost more, or fewer conversations reach their goal for the same money. Both are over 24 hours.",
     impact="The agent pays off less, or no more at all.",
     checks=(

@@ -90,7 +90,7 @@ PROVIDER_DOWN = replace(
     description="{value} of all calls of models of {gen_ai_provider_name} in {environment} failed in the last {window}; more "
     "than {threshold} is an outage. It has been so for {hold}.",
     meaning="All models of the provider together fail most of the time. It mutes the alerts on single models of the provider, "
-    "and those on agents that fail in the same environment.",
+    "and the warnings on agents that fail, wait or try again in the same environment.",
     impact="Agents on this provider cannot answer at all.",
     checks=(
         MetricCheck("Which providers fail?", LLM_ERROR_RATIO, PROVIDER),
