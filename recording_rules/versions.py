@@ -7,10 +7,12 @@ from recording_rules.model import Formula, Group, Recorded
 
 _PAIR, _WHAT = "environment, agent", "environment, agent, measure"
 _NEW = equal("side", "new")
+# Replicas of the exporter may see a deployment at different moments; then one of the two versions is named.
 _WORSE = (
     f"(max by ({_WHAT}) (platform_version_regression_ratio)"
     f" and on ({_WHAT}) max by ({_WHAT}) (platform_regressions_open) > 0)"
-    f" * on ({_PAIR}) group_left (version) group by ({_PAIR}, version) (platform_version_sample{{{_NEW}}})"
+    f" * on ({_PAIR}) group_left (version)"
+    f" topk by ({_PAIR}) (1, group by ({_PAIR}, version) (platform_version_sample{{{_NEW}}}))"
 )
 REGRESSIONS = Formula("agent_version:regressions:ratio", _WORSE, ("environment", "agent", "version", "measure"))
 VERSION_REGRESSION = Recorded(
