@@ -55,6 +55,9 @@ REMAINING = _series(
     "slo_remaining", "Budget left", "Share of the error budget that is left; below zero it is overdrawn", "percentunit",
     recorded.REMAINING,
 )  # fmt: skip
+PERIOD_BURN = _series(
+    "slo_period_burn", "Burn rate", "Burn rate over the service level's own period", "times", recorded.PERIOD_BURN
+)
 _USUAL = _series(
     "slo_traffic_usual", "Usual events", "Events of half an hour as usual at this time: the lesser of yesterday and a week ago",
     "events", recorded.USUAL,
@@ -237,4 +240,5 @@ UNMEASURED = replace(
     also=(),
 )
 
-ALERTS = (HOUR, SIX_HOURS, DAY, THREE_DAYS, STOPPED, UNMEASURED)
+BURNS = (HOUR, SIX_HOURS, DAY, THREE_DAYS)
+ALERTS = (*BURNS, STOPPED, UNMEASURED)
