@@ -158,8 +158,7 @@ class Alert:
 
     `team` empty means that the series say whose they are, by a label `team`: the owners of service levels. `panel` empty
     means the alert's own panel on the tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the
-    alert at all. `pace` is how often the scenarios scrape and evaluate, for those that take days; empty for as often as
-    Prometheus does.
+    alert at all.
     """
 
     name: str
@@ -187,7 +186,6 @@ class Alert:
     paging: bool = False
     labels: Labels = ()
     needed: Callable[[Settings], bool] = _always
-    pace: str = ""
 
     def limit(self, settings: Settings) -> float:
         return float(getattr(settings.thresholds, self.threshold)) if isinstance(self.threshold, str) else self.threshold

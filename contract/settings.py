@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
+from contract.anomaly import Anomalies
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
@@ -145,6 +147,7 @@ class Settings(Section):
     )
     notifications: Notifications = Notifications()
     slo: tuple[Slo, ...] = SLO_DEFAULTS
+    anomalies: Anomalies = ANOMALY_DEFAULTS
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
     naming: Naming = Naming()

@@ -109,6 +109,12 @@ class Thresholds(Section):
     regression_minimum: Count = 100
     regression_ratio: Amount = 1.2
     regression_p_value: Share = 0.01
+    capacity_left_seconds: Amount = 604800
+    storage_left_seconds: Amount = 604800
+    budget_left_seconds: Amount = 259200
+    storage_gigabytes: Amount = 100
+    accounted_share: Share = 0.9
+    minimum_accounted: Count = 100
 
     @field_validator(*_WORSE)
     @classmethod

@@ -12,12 +12,27 @@ from functools import cache
 
 from contract.settings import Settings
 from contract.signals.model import Leaf, Matches, Signal, aggregate, selector
-from recording_rules import adapters, agents, conversations, executions, http, knowledge, models, slo, stores, tools, versions
+from recording_rules import (
+    adapters,
+    agents,
+    anomaly,
+    conversations,
+    executions,
+    forecast,
+    http,
+    knowledge,
+    models,
+    reconciliation,
+    slo,
+    stores,
+    tools,
+    versions,
+)
 from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal, Rule, where_labels
 
 _FIXED = (http, agents, tools, models, conversations, executions, knowledge, stores, versions)
 """Modules whose GROUPS every site has."""
-_CONFIGURED: tuple[Callable[[Settings], tuple[Group, ...]], ...] = (adapters.groups,)
+_CONFIGURED: tuple[Callable[[Settings], tuple[Group, ...]], ...] = (adapters.groups, forecast.groups)
 """Groups that follow from the configuration. Their series are read by name, never found by a question."""
 
 
@@ -30,7 +45,8 @@ def fixed_groups() -> tuple[Group, ...]:
 def groups(settings: Settings) -> tuple[Group, ...]:
     """All groups of a site, each after those that it reads from."""
     configured = (group for made in _CONFIGURED for group in made(settings))
-    return _ordered([*fixed_groups(), *configured, *slo.groups(settings, query)])
+    asked = (group for made in (slo, anomaly, reconciliation) for group in made.groups(settings, query))
+    return _ordered([*fixed_groups(), *configured, *asked])
 
 
 def _ordered(found: Iterable[Group]) -> tuple[Group, ...]:

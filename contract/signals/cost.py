@@ -48,3 +48,11 @@ COST_PER_SUCCESS_CHANGE = Change(
     COST_PER_SUCCESS,
     "1d",
 )
+BUDGET_EXHAUSTION = Level(
+    "budget_exhaustion",
+    "Budget used up",
+    "When a month's budget will be used up, in seconds since 1970",
+    "none",
+    "platform_budget_exhaustion_timestamp_seconds",
+    operator="min",
+)

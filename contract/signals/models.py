@@ -229,3 +229,6 @@ COST_CHANGE_WEEK = Change(
     LLM_COST,
     "7d",
 )
+MODEL_TRACES = Rate(
+    "model_traces", "Traces", "Traces with a model call in the ledger, per second", "reqps", "langfuse_traces_total"
+)
