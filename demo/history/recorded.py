@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import requests
 
 from contract.settings import Settings
+from contract.values import duration_seconds
 from demo.history.blocks import WORKERS, HistoryError, Programs, blocks_of, import_file
 from demo.history.openmetrics import BLOCK_SECONDS, FINE_SPAN_SECONDS
 from demo.platform.exposition import label_text
@@ -39,14 +40,12 @@ _DAY_BLOCKS = 12
 
 
 class Rule(NamedTuple):
-    """A recorded series: its name, its PromQL, and the labels that the rule gives to it."""
+    """A recorded series: its name, its PromQL, the labels that the rule gives to it, and seconds between its evaluations."""
 
     name: str
     expression: str
     added: dict[str, str]
-
-
-"""Name and expression of a recorded series."""
+    interval: float
 
 
 def _free_port() -> int:
@@ -103,7 +102,8 @@ def levels(settings: Settings) -> list[list[Rule]]:
     """The recorded series of every level, lowest first."""
     found: defaultdict[int, list[Rule]] = defaultdict(list)
     for group in groups(settings):
-        found[group.level] += (Rule(rule.record, rule_expression(rule), added(rule)) for rule in group.rules)
+        seconds = duration_seconds(group.interval)
+        found[group.level] += (Rule(rule.record, rule_expression(rule), added(rule), seconds) for rule in group.rules)
     return [found[level] for level in sorted(found)]
 
 
@@ -163,8 +163,12 @@ def _spans(since: float, until: float) -> Iterator[Span]:
 
 
 def _ask(url: str, span: Span, rule: Rule) -> list[Any]:
-    """What a rule would have recorded at every step of a span."""
-    parameters: dict[str, str | int] = {"query": rule.expression, "start": span.start, "end": span.end, "step": span.step}
+    """What a rule would have recorded at every step of a span, or at every evaluation where these are further apart."""
+    step = max(span.step, int(rule.interval))
+    start = -(-span.start // step) * step
+    if start > span.end:
+        return []
+    parameters: dict[str, str | int] = {"query": rule.expression, "start": start, "end": span.end, "step": step}
     answer = requests.get(f"{url}/api/v1/query_range", params=parameters, timeout=QUERY_SECONDS)
     found = json.loads(answer.content)
     if found["status"] != "success":

@@ -99,13 +99,16 @@ def test_a_quiet_minute_does_not_weigh_as_a_busy_one(prometheus_tools: Any, tmp_
     _promtool(prometheus_tools, tmp_path, None, series, [(f"sum({made[slo.ratio('30d')][0]})", "6d", 1 / 1001)], "5m")
 
 
-def test_every_event_of_thirty_days_counts_once(prometheus_tools: Any, tmp_path: Path) -> None:
-    """A full period in which one five minutes in a hundred fail whole: both sums of its ratio, to the event."""
+def test_every_event_of_a_period_counts_once(prometheus_tools: Any, tmp_path: Path) -> None:
+    """A full period of seven days in which one five minutes in a hundred fail whole, after one in which all did."""
     labels = '{environment="production",scope="all",slo="queries",team="agents"}'
-    errors = "_ " + "7x0 0x98 " * 86 + "7x0 0x38"
-    series = {f"slo:sli_events:rate5m{labels}": "_ 7x8639", f"slo:sli_errors:rate5m{labels}": errors}
-    wrong, all_ = _expressions(_site(QUERIES))[slo.ratio("30d")][0].split(" / ")
-    expected = [(f"sum({wrong})", "30d", 7 * 87), (f"sum({all_})", "30d", 7 * 8640)]
+    # Prometheus 2 looks at both ends of the period, Prometheus 3 at its last end only; at its first there is nothing here.
+    series = {
+        f"slo:sli_events:rate5m{labels}": "9x2015 _ 7x2015",
+        f"slo:sli_errors:rate5m{labels}": "9x2015 _ " + "7x0 0x98 " * 20 + "7x0 0x14",
+    }
+    wrong, all_ = _expressions(_site({**QUERIES, "window_days": 7}))[slo.ratio("7d")][0].split(" / ")
+    expected = [(f"sum({wrong})", "14d", 7 * 21), (f"sum({all_})", "14d", 7 * 2016)]
     _promtool(prometheus_tools, tmp_path, None, series, expected, "5m")
 
 
