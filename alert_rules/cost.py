@@ -169,7 +169,7 @@ JUMP_WEEK = replace(
 PER_SUCCESS = replace(
     JUMP,
     name="CostPerSuccessJumped",
-    group=AlertGroup("cost_success_changes", "5m"),
+    group=AlertGroup("cost_success_changes", "2m"),
     concern="cost-per-success",
     signal=COST_PER_SUCCESS_CHANGE,
     by=AGENT,

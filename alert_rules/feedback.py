@@ -83,7 +83,7 @@ NEGATIVE = Alert(
 NPS_DROPPED = replace(
     NEGATIVE,
     name="NpsDropped",
-    group=AlertGroup("nps_alerts", "5m"),
+    group=AlertGroup("nps_alerts", "2m"),
     concern="nps",
     signal=NPS_LOST,
     by=(),

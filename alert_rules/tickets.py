@@ -26,7 +26,7 @@ from contract.signals.support import (
 )
 
 GROUP = AlertGroup("ticket_alerts", "1m")
-DAYS = AlertGroup("ticket_days", "5m")
+DAYS = AlertGroup("ticket_days", "2m")
 DUE = ("kind", "priority")
 
 _DUE_SQL = """\
