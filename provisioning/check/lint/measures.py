@@ -117,6 +117,8 @@ def _series_unit(series: Series, known: Known) -> str | None:
         return units.pop() if len(units) == 1 else None
     if series.name.endswith("_timestamp_seconds"):
         return "timestamp"
+    if series.name.endswith("_per_second"):
+        return "count/s"
     if series.foreign:
         return next((unit for unit in _FOREIGN_UNITS if series.name.endswith((unit, f"{unit}_total"))), None)
     counted = series.metric.buckets and series.name.endswith(("_bucket", "_count"))
