@@ -36,6 +36,7 @@ from demo.langfuse.standin import MODES, Keys, StandIn, price_list
 from demo.langfuse.store import Store
 from demo.langfuse.times import from_seconds
 from demo.platform import state
+from demo.platform.exposition import label_text
 from demo.platform.metrics import PlatformMetrics
 from demo.stack import counting, ledger
 from demo.world.catalogue import MODELS
@@ -231,12 +232,13 @@ def test_recorded_series_have_a_past_on_every_level(loaded: Place, first: Filled
     assert len(recorded.levels(SETTINGS)) >= 2
     with recorded.serving(prometheus_tools.prometheus, loaded.data) as url:
         for level in recorded.levels(SETTINGS):
-            for name, expression in level:
-                newest = _ask(url, expression, ANCHOR)
+            for name, expression, given, _ in level:
+                own = f"{name}{label_text(tuple(given.items()))}"
+                newest = [{**item, "metric": item["metric"] | given} for item in _ask(url, expression, ANCHOR)]
                 # A ratio that ended for want of traffic would else be found for five more minutes.
-                kept = _ask(url, f"{name} and timestamp({name}) == {ANCHOR}", ANCHOR)
+                kept = _ask(url, f"{own} and timestamp({own}) == {ANCHOR}", ANCHOR)
                 assert {_pairs(item) for item in kept} == {_pairs(item) for item in newest}, name
-                points = _ask(url, f"count(count_over_time({name}[4h]) > 30)", ANCHOR)
+                points = _ask(url, f"count(count_over_time({own}[4h]) > 30)", ANCHOR)
                 assert points or not _ask(url, f"{expression} > 0", ANCHOR), name
         assert _ask(url, "job:http_errors:ratio_rate5m", ANCHOR - DAYS * 40000)
 

@@ -104,8 +104,8 @@ def test_every_event_of_a_period_counts_once(prometheus_tools: Any, tmp_path: Pa
     labels = '{environment="production",scope="all",slo="queries",team="agents"}'
     # Prometheus 2 looks at both ends of the period, Prometheus 3 at its last end only; at its first there is nothing here.
     series = {
-        f"slo:sli_events:rate5m{labels}": "9x2015 _ 7x2015",
-        f"slo:sli_errors:rate5m{labels}": "9x2015 _ " + "7x0 0x98 " * 20 + "7x0 0x14",
+        f"slo:sli_events:rate5m{labels}": "9x2014 _x2 7x2015",
+        f"slo:sli_errors:rate5m{labels}": "9x2014 _x2 " + "7x0 0x98 " * 20 + "7x0 0x14",
     }
     wrong, all_ = _expressions(_site({**QUERIES, "window_days": 7}))[slo.ratio("7d")][0].split(" / ")
     expected = [(f"sum({wrong})", "14d", 7 * 21), (f"sum({all_})", "14d", 7 * 2016)]
