@@ -73,7 +73,7 @@ AGENT_FULL = replace(
     hold="2m",
     severity=Severity.CRITICAL,
     summary="An agent gets as many queries as it can take.",
-    description="Agent {agent} in {environment} uses {value} of its capacity; above {threshold} for {hold}.",
+    description="Agent {agent} in {environment} is at {value} of its capacity, and has been beyond {threshold} for {hold}.",
     meaning="The configured limit of queries per second is reached. It mutes AgentCapacityHigh of the agent.",
     impact="Queries queue up or are refused; users of this agent wait and try again, which adds to the load.",
 )
@@ -114,7 +114,7 @@ POOL_FULL = replace(
     hold="2m",
     severity=Severity.CRITICAL,
     summary="A pool of database connections is used up.",
-    description="{value} of the connections of pool {pool} in {environment} are in use; above {threshold} for {hold}.",
+    description="Pool {pool} in {environment} has given out {value} of its connections; beyond {threshold} for {hold}.",
     meaning="There is hardly a free connection left. It mutes DatabasePoolNearlyExhausted of the pool.",
     impact="Requests that need the database wait for others to finish, and fail when they wait too long.",
 )
