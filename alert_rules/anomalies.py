@@ -137,7 +137,7 @@ def _stories(alert: Alert, settings: Settings, side: Side) -> Iterator[Scenario]
     few, then = case.sparse
     yield scenario(Kind.QUIET, "it changes, but next to nothing happens", long, Phase(_DAY, few), Phase(ends - _DAY, then))
     yield fired(Kind.RECOVERS, "it is far from the usual, then usual again", over, before, bad, Phase(over - ends, case.usual))
-    yield scenario(Kind.NO_TRAFFIC, "nothing moves, ever", long, Phase(ends, still))
+    yield scenario(Kind.NO_TRAFFIC, "nothing moves, ever", (_HOUR, 2 * _HOUR), Phase(2 * _HOUR, still))
     yield scenario(Kind.NO_DATA, "the source was never there", (_HOUR,), Phase(_HOUR, None))
     gone = "the source goes while the alert fires; it stays until it is said that the source is gone, then ends"
     away = fired(Kind.SOURCE_LOST, gone, over, before, bad, Phase(over - ends, None))
