@@ -7,6 +7,7 @@ work on these series at once, so that their number does not grow with what is wa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from contract.anomaly import WINDOW, Anomaly
 from contract.settings import Settings
@@ -127,7 +128,7 @@ def _usual(settings: Settings) -> tuple[Formula, ...]:
 def _bands(watched: tuple[Anomaly, ...]) -> tuple[Formula, ...]:
     """Where a band ends on the sides that are watched, and how far the figure is from the usual, in widths of the band."""
     rules = []
-    highs, lows = (_selected(watched, side) for side in ("high", "low"))
+    highs, lows = _selected(watched, "high"), _selected(watched, "low")
     if highs is not None:
         rules += [
             Formula("anomaly:band:upper", f"{_HIGH}{highs} + {_MARGIN}", ABOUT),
@@ -141,7 +142,7 @@ def _bands(watched: tuple[Anomaly, ...]) -> tuple[Formula, ...]:
     return tuple(rules)
 
 
-def _selected(watched: tuple[Anomaly, ...], side: str) -> str | None:
+def _selected(watched: tuple[Anomaly, ...], side: Literal["high", "low"]) -> str | None:
     """The matcher for the figures that are watched on a side; None when none is."""
     names = sorted(anomaly.label for anomaly in watched if anomaly.watches(side))
     if len(names) == len(watched):
