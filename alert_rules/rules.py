@@ -11,7 +11,8 @@ from contract.values import duration_seconds
 from recording_rules.registry import query
 
 
-def _guard(guard: Guard, by: tuple[str, ...], where: Matches, settings: Settings) -> str:
+def enough(guard: Guard, by: tuple[str, ...], where: Matches, settings: Settings) -> str:
+    """PromQL that holds where as much happened as a guard asks for."""
     count = f"{query(guard.signal, by, guard.window, where)} * {wording.decimal(duration_seconds(guard.window))}"
     return f"{count} >= {guard.count(settings)}"
 
@@ -24,7 +25,7 @@ def expression(alert: Alert, settings: Settings) -> str:
         for also in alert.also
     )
     beyond = f"{query(alert.signal, alert.by, alert.window, where)} {alert.comparison} {wording.decimal(alert.limit(settings))}"
-    return " and ".join((beyond, *also, *(_guard(guard, alert.by, where, settings) for guard in alert.guards)))
+    return " and ".join((beyond, *also, *(enough(guard, alert.by, where, settings) for guard in alert.guards)))
 
 
 def rule(alert: Alert, settings: Settings) -> dict[str, object]:

@@ -58,6 +58,7 @@ PROMETHEUS = (
 
 ALERTMANAGER = (
     *_read("alertmanager_config_last_reload_successful"),
+    *_read("alertmanager_alerts", "alertmanager_silences", labels=("state",)),
     *_read("alertmanager_notifications_total", labels=("integration",)),
     *_read("alertmanager_notifications_failed_total", labels=("integration", "reason")),
 )

@@ -1,39 +1,64 @@
-"""The tab of alerts: what fires, and one panel for each alert that no other tab shows."""
+"""The tab of alerts: what fires, what fired, how far everything else is from it, and a panel for each alert."""
 
 from __future__ import annotations
 
 from alert_rules.catalogue import active
 from alert_rules.model import Alert
 from contract.settings import Settings
-from dashboards.alerts import panels
+from dashboards import slo
+from dashboards.alerts import distance, firing, history, panels
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
 
 _IN_A_LINE = 3
+_TITLES = {
+    "agent": "Agents", "anomaly": "Anomalies", "behaviour": "Behaviour of agents", "capacity": "Capacity",
+    "conversation": "Conversations", "cost": "Cost", "exporter": "Exporter", "feedback": "Feedback",
+    "knowledge": "Knowledge base",
+    "model": "Model calls", "nps": "Net promoter score", "service": "Services", "slo": "Service levels", "source": "Scraping",
+    "store": "Stores", "ticket": "Tickets", "tool": "Tools", "watching": "Rules and notifications",
+}  # fmt: skip
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
-    own = [alert for alert in active(settings) if not alert.panel]
-    groups = dict.fromkeys(alert.group.name for alert in own)
+    own: dict[str, list[Alert]] = {}
+    for alert in active(settings):
+        if not alert.panel:
+            own.setdefault(alert.group.name.split("_", 1)[0], []).append(alert)
     return (
-        row("firing", "What fires now", line(8, panels.firing())),
-        *(_group(name, [alert for alert in own if alert.group.name == name], settings) for name in groups),
-    )
+        row("firing", "What fires now?", line(4, firing.counts()), line(8, firing.now(settings))),
+        *slo.rows(settings),
+        row("range", "What fired, and when?", line(9, firing.timeline(), firing.load())),
+        row("history", "How often, how long, how much noise?", line(10, history.frequent(settings)),
+            line(9, history.latest(settings)), collapsed=True),
+        row("distance", "How far from firing is the rest?", line(14, distance.table(settings)), collapsed=True),
+        *(_concern(name, own[name], settings) for name in sorted(own, key=_title)),
+    )  # fmt: skip
 
 
-def _group(name: str, alerts: list[Alert], settings: Settings) -> Row:
-    shown = [panels.of(alert, settings) for alert in alerts]
+def _title(name: str) -> str:
+    return _TITLES.get(name, name.capitalize())
+
+
+def _concern(name: str, alerts: list[Alert], settings: Settings) -> Row:
+    """The panels of one concern, the worst alerts first; folded, for what fires is linked from above."""
+    shown = [panels.of(alert, settings) for alert in sorted(alerts, key=panels.rank)]
     lines = (line(8, *shown[first : first + _IN_A_LINE]) for first in range(0, len(shown), _IN_A_LINE))
-    return row(name, name.replace("_", " ").capitalize(), *lines)
+    return row(f"of_{name}", f"{_title(name)} ({len(shown)})", *lines, collapsed=True)
 
 
 TAB = Tab(
     key="alerts",
     title="SLOs & alerts",
     folder="Administration",
-    description="What fires, how far is everything from firing, and how much of each error budget is left?",
+    description="What fires, what fired, how far is everything else from firing, and how much of each error budget is left?",
     owner="platform team",
-    sources=(Source("Prometheus", "the very expressions of the alerts, under the chosen filters"),),
+    sources=(
+        Source("Prometheus", "alerts as they stand, and the very questions of the alerts under the chosen filters"),
+        Source("PostgreSQL", "what Alertmanager told, kept by its webhook, for as long as the retention says"),
+    ),
     rows=rows,
-    empty_is_fine=frozenset({"alerts/firing_alerts"}),
+    empty_is_fine=frozenset(
+        f"alerts/{name}" for name in ("firing_alerts", "timeline", "load", "frequent", "latest", "distance")
+    ),
 )

@@ -1,50 +1,92 @@
-"""An alert as a panel: its own signal at its own window and labels, with its threshold drawn."""
+"""An alert as a panel: what it compares, at its own window and labels, with its threshold drawn."""
 
 from __future__ import annotations
 
-from alert_rules import wording
-from alert_rules.model import Alert, Severity
+from math import prod
+
+from alert_rules import rules, wording
+from alert_rules.model import Alert
+from contract.labels import LABELS
 from contract.settings import Settings
+from dashboards.alerts.known import SEVERITY_COLOURS
 from dashboards.lib import colours
-from dashboards.lib.field import lines
+from dashboards.lib.field import Link, Thresholds
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, series
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.queries import PromQuery, ask, filtered
 
-_COLOURS = {Severity.CRITICAL: colours.DOWN, Severity.WARNING: colours.DEGRADED, Severity.INFO: colours.PURPLE}
+MOST = 8
+"""Series that a graph shows; a legend with more is no longer read."""
 _UNITS = {"times": "none", "events": "short"}
+_BOUNDLESS = {"environment"}
+
+
+def watched(alert: Alert, settings: Settings) -> str:
+    """PromQL of what the alert compares with its limit, under the dashboard's filters: only where enough happened to judge."""
+    where = alert.where(settings)
+    value = ask(alert.signal, alert.by, alert.window, where)
+    guards = (rules.enough(guard, alert.by, where + filtered(guard.signal), settings) for guard in alert.guards)
+    return "(" + " and ".join((f"({value})", *guards)) + ")" if alert.guards else f"({value})"
+
+
+def rank(alert: Alert) -> int:
+    """Its place among others: the worst first."""
+    return tuple(SEVERITY_COLOURS).index(alert.severity)
 
 
 def of(alert: Alert, settings: Settings) -> Panel:
-    side = "above" if alert.comparison == ">" else "below"
-    limit = wording.shown(alert.signal.unit, alert.limit(settings))
+    above, limit = alert.comparison == ">", alert.limit(settings)
+    side, written = ("above" if above else "below"), wording.shown(alert.signal.unit, limit)
     return TimeSeries(
         name=alert.panel_key.split("/", 1)[1],
-        title=f"{alert.signal.title} ({alert.name} {side} {limit})",
-        description=f"{alert.signal.description}, as the alert asks. {alert.meaning} What to do stands in its runbook.",
-        targets=(series(alert.signal, alert.by, window=alert.window),),
+        title=f"{alert.name}: {side} {written}",
+        description=_words(alert, settings),
+        targets=(_query(alert, settings),),
         unit=_UNITS.get(alert.signal.unit, alert.signal.unit),
-        no_value="nothing to watch in range",
-        limits=lines((alert.limit(settings), _COLOURS[alert.severity])),
-        drawn="dashed",
-        calculations=("lastNotNull", "max" if alert.comparison == ">" else "min"),
+        no_value="nothing to judge in range",
+        limits=_shaded(alert, limit),
+        drawn="dashed+area",
+        soft_maximum=limit * 1.2,
+        calculations=("lastNotNull", "max" if above else "min"),
+        links=(Link("Runbook", f"{settings.runbook_url}/{alert.name}", new_tab=True),),
     )
 
 
-def firing() -> Panel:
-    headings = {"alertname": "Alert", "severity": "Severity", "team": "Team", "environment": "Environment", "agent": "Agent"}
-    return Table(
-        name="firing_alerts",
-        title="Firing alerts",
-        description="Every alert that fires now, the worst first. Its runbook says what to look at and what to do.",
-        targets=(
-            PromQuery(
-                expr='sort_desc(max by (alertname, severity, team, environment, agent) (ALERTS{alertstate="firing"}))',
-                instant=True,
-                format="table",
-            ),
-        ),
-        no_value="nothing fires",
-        transformations=columns(headings),
+def _query(alert: Alert, settings: Settings) -> PromQuery:
+    value = watched(alert, settings)
+    if _is_wide(alert):
+        value = f"{'topk' if alert.comparison == '>' else 'bottomk'}({MOST}, {value})"
+    legend = " · ".join(f"{{{{{label}}}}}" for label in alert.by) or alert.signal.title
+    return PromQuery(expr=value, legend=legend)
+
+
+def _is_wide(alert: Alert) -> bool:
+    """Whether there may be more series than a legend has room for. A site has few environments."""
+    return prod(LABELS[label].size if label in LABELS else MOST for label in alert.by if label not in _BOUNDLESS) > MOST
+
+
+def _shaded(alert: Alert, limit: float) -> Thresholds:
+    """The side on which it fires, in the colour of its severity."""
+    colour = SEVERITY_COLOURS[alert.severity]
+    return (
+        Thresholds(colours.NONE, ((limit, colour),))
+        if alert.comparison == ">"
+        else Thresholds(colour, ((limit, colours.NONE),))
+    )
+
+
+def _words(alert: Alert, settings: Settings) -> str:
+    worst = "greatest" if alert.comparison == ">" else "least"
+    shown = f" The {MOST} {worst} at each moment are drawn." if _is_wide(alert) else ""
+    guards = " and ".join(
+        f"{guard.count(settings)} {guard.signal.title[0].lower()}{guard.signal.title[1:]} in {wording.span(guard.window)}"
+        for guard in alert.guards
+    )
+    judged = f" Drawn only where there were at least {guards}." if guards else ""
+    more = " It fires only while its further conditions hold too; the runbook names them." if alert.also else ""
+    held = f" Held for {wording.span(alert.hold)} before it fires." if alert.hold_seconds else ""
+    return (
+        f"**{alert.signal.description}**, as the alert asks over {wording.span(alert.window)}.{shown}{judged}{held}{more}\n\n"
+        f"{alert.meaning}\n\nFirst: {alert.checks[0].question} [The runbook]({settings.runbook_url}/{alert.name}) has the "
+        "whole list."
     )

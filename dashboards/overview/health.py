@@ -13,6 +13,7 @@ from contract.values import duration_seconds
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, Word, named, words
 from dashboards.lib.figures import Stat
+from dashboards.lib.firing import FIRING, FIRING_BAD, FIRING_CRITICAL, since
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union, worst
 from dashboards.lib.queries import PromQuery, ask
@@ -42,11 +43,6 @@ DATA_TIME = Level(
     operator="max",
 )  # fmt: skip
 SOURCE_UP = Level("source_up", "Source", "1 when a source answers", "none", "exporter_source_up", operator="max")
-_SHOWN = 'alertstate="firing",alertname!="Watchdog",environment=~"($environment)|",agent=~"($agent)|"'
-FIRING, FIRING_CRITICAL = f"ALERTS{{{_SHOWN}}}", f'ALERTS{{{_SHOWN},severity="critical"}}'
-"""Alerts that fire for the chosen environments and agents, and those that belong to none; not the signal of life."""
-FIRING_BAD = f'ALERTS{{{_SHOWN},severity!="info"}}'
-"""Those of them that mean that something is wrong."""
 
 
 def reached(up: str) -> str:
@@ -154,7 +150,6 @@ def firing() -> Panel:
         "alertname": "Alert", "severity": "Severity", "team": "Team", "environment": "Environment", "agent": "Agent",
         "scope": "Budget", "Value": "Since",
     }  # fmt: skip
-    since = f"1000 * ALERTS_FOR_STATE and ignoring (alertstate) {FIRING}"
     severity = words(
         {
             "critical": Word("critical", colours.DOWN),
@@ -166,7 +161,7 @@ def firing() -> Panel:
         name="firing_alerts",
         title="Firing alerts",
         description="Alerts that fire now, the oldest first. Each alert's message says what to do and links to its runbook.",
-        targets=(PromQuery(expr=since, format="table", instant=True),),
+        targets=(PromQuery(expr=since(FIRING), format="table", instant=True),),
         no_value="no alert fires",
         limits=PLAIN,
         transformations=columns(headings),
