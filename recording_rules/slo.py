@@ -103,7 +103,7 @@ def _rates(slo: Slo, settings: Settings, query: Query) -> tuple[Formula, ...]:
         return query(signal, by, BASE, where)
 
     errors, events = _halves(slo, rate, where)
-    own = (("slo", slo.name), ("team", slo.team))
+    own: tuple[tuple[str, str], ...] = (("slo", slo.name), ("team", slo.team))
     if not slo.each:
         own = (("scope", slo.scope), *own)
     carried = ("environment", "scope") if slo.each else ("environment",)
