@@ -45,6 +45,7 @@ PROMETHEUS = (
         "prometheus_tsdb_storage_blocks_bytes", "prometheus_tsdb_compactions_failed_total",
         "prometheus_tsdb_wal_corruptions_total",
     ),
+    *_read("prometheus_build_info", labels=("version",)),
     *_read("prometheus_notifications_errors_total", "prometheus_notifications_sent_total", labels=("alertmanager",)),
     *_read(
         "prometheus_rule_evaluations_total", "prometheus_rule_evaluation_failures_total",
@@ -58,6 +59,7 @@ PROMETHEUS = (
 
 ALERTMANAGER = (
     *_read("alertmanager_config_last_reload_successful"),
+    *_read("alertmanager_build_info", labels=("version",)),
     *_read("alertmanager_alerts", "alertmanager_silences", labels=("state",)),
     *_read("alertmanager_notifications_total", labels=("integration",)),
     *_read("alertmanager_notifications_failed_total", labels=("integration", "reason")),

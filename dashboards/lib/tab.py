@@ -10,7 +10,7 @@ from grafanalib import core
 
 from contract.keys import dashboard_uid, panel_id
 from contract.settings import Settings
-from dashboards.lib import layout, variables
+from dashboards.lib import annotations, layout, variables
 from dashboards.lib.describe import provenance
 from dashboards.lib.finish import finished_dashboard, finished_panel
 from dashboards.lib.layout import Row, line, row
@@ -97,6 +97,7 @@ class Tab:
             graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
             links=[NAVIGATION, *self.links],
             templating=core.Templating(list=list(known)),
+            annotations=core.Annotations(list=_marks({variable.name for variable in known})),
             schemaVersion=SCHEMA_VERSION,
         )
         filters = tuple(variable.name for variable in known if variable.name in FILTERS)
@@ -160,6 +161,11 @@ class Tab:
                     found.append(f"{self.key}/row/{row_.name}: {error}")
             found += [f"{self.key}/{panel.name}: {fault}" for panel in row_.panels for fault in _faults(panel)]
         return found
+
+
+def _marks(known: set[str]) -> list[Json]:
+    """What marks the graphs, on tabs that have the filters that choose it."""
+    return [annotations.critical_alerts(), annotations.deployments()] if known.issuperset(FILTERS) else []
 
 
 def _faults(panel: Panel) -> Iterator[str]:

@@ -16,6 +16,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Does it see everything?",
             line(6, reading.targets(), reading.ages(settings), reading.sources_up()),
             line(8, reading.query_durations(), reading.failing_queries()),
+            line(9, reading.jobs()),
         ),
         row(
             "rollups",
@@ -32,7 +33,8 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "delivery",
             "Would somebody be told?",
-            line(8, delivery.rule_share(settings), delivery.rule_failures(), delivery.notifications()),
+            line(8, delivery.rule_share(settings), delivery.rule_failures()),
+            line(7, delivery.notifications(), delivery.failures_by_way(), delivery.versions()),
         ),
         row(
             "exporter",

@@ -12,11 +12,12 @@ from contract.signals.sources import (
 )
 from dashboards.lib import colours
 from dashboards.lib.field import lines
+from dashboards.lib.figures import Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
-from dashboards.lib.queries import PromQuery, ask
-from dashboards.observatory.signals import NOTIFIED
+from dashboards.lib.queries import PromQuery, ask, series
+from dashboards.observatory.signals import NOTIFIED, VERSIONS
 
 _GROUP = r'label_replace({}, "group", "$1", "rule_group", ".*;(.*)")'
 
@@ -66,4 +67,36 @@ def notifications() -> Panel:
         unit="short",
         no_value="Alertmanager is not scraped",
         calculations=("lastNotNull", "max"),
+    )
+
+
+def failures_by_way() -> Panel:
+    return TimeSeries(
+        name="delivery_failures",
+        title="Failed notifications by way and reason",
+        description="Messages that Alertmanager could not deliver: a chat or mail server that refuses, or an address that is "
+        "wrong. Alertmanager's log has the answer that it got. See NotificationsFailing.",
+        targets=(series(NOTIFICATIONS_FAILED, ("integration", "reason"), window="15m"),),
+        unit="short",
+        style="bars",
+        no_value="Alertmanager is not scraped, or delivers nothing",
+        calculations=("max",),
+    )
+
+
+def versions() -> Panel:
+    return Stat(
+        name="versions",
+        title="Versions",
+        description="Which Prometheus and which Alertmanager run. The rules are written for Prometheus 2.42 and 3.",
+        targets=tuple(
+            series(signal, ("version",), legend=f"{signal.key.split('_', 1)[0].capitalize()} {{{{version}}}}", instant=True)
+            for signal in VERSIONS
+        ),
+        unit="none",
+        no_value="they do not scrape themselves",
+        shown="name",
+        direction="horizontal",
+        title_size=16,
+        width=4,
     )

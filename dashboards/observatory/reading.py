@@ -5,13 +5,13 @@ from __future__ import annotations
 from contract.settings import Settings
 from contract.signals.sources import DATA_AGE, QUERY_SUCCESS, SOURCE_UP, TARGET_UP
 from dashboards.lib import colours
-from dashboards.lib.field import Word, at_least, lines, words
+from dashboards.lib.field import Word, at_least, at_most, lines, named, words
 from dashboards.lib.figures import Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, series
-from dashboards.lib.tables import Table, columns
-from dashboards.observatory.signals import QUERY_DURATION
+from dashboards.lib.queries import PromQuery, ask, series
+from dashboards.lib.tables import COLOURED_TEXT, MERGED, Table, columns
+from dashboards.observatory.signals import COLLECTOR_DURATION, COLLECTOR_FAILURES, COLLECTOR_NEXT, NEXT_POLL, QUERY_DURATION
 
 _ANSWERS = {0: Word("no answer", colours.DOWN), 1: Word("answers", colours.OK)}
 
@@ -89,3 +89,38 @@ def failing_queries() -> Panel:
         no_value="every query succeeds",
         transformations=columns({"source": "Source", "query": "Query"}),
     )
+
+
+def jobs() -> Panel:
+    """What the exporter does at intervals of its own, and when each is due."""
+    by = ("collector",)
+    asked = (
+        ask(COLLECTOR_DURATION, by),
+        f"1000 * {ask(COLLECTOR_NEXT, by)}",
+        ask(COLLECTOR_FAILURES, by),
+        f'label_replace(1000 * {ask(NEXT_POLL, ("api",))}, "collector", "questions to $1", "api", "(.*)")',
+    )
+    headings = {
+        "collector": "Job", "Value #A": "Last run took", "Value #B": "Next run", "Value #C": "Failed in a row",
+        "Value #D": "Next question",
+    }  # fmt: skip
+    return Table(
+        name="jobs",
+        title="Jobs of the exporter",
+        description="What the exporter does at intervals of its own: how long the last run took, when the next is due, and how "
+        "often it failed in a row. It waits longer after each failure, and asks an interface less often when few requests are "
+        "left. A next run that lies far back is a job that hangs.",
+        targets=tuple(PromQuery(expr=expression, format="table", instant=True) for expression in asked),
+        no_value="the exporter was never scraped",
+        transformations=(MERGED, *columns(headings)),
+        sorted_by="Failed in a row",
+        overrides=(
+            named("Last run took", unit="s", decimals=2, custom_width=130),
+            *(named(column, unit="dateTimeFromNow", custom_width=150) for column in ("Next run", "Next question")),
+            named(
+                "Failed in a row", unit="short", decimals=0, custom_width=130, custom_cellOptions=COLOURED_TEXT,
+                thresholds=at_most(1).to_json_data(), color={"mode": "thresholds"},
+            ),
+        ),
+        paged=True,
+    )  # fmt: skip

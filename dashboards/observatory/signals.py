@@ -47,6 +47,26 @@ REFUSED = Count("refused", "Refused scrapes", "Scrapes that the exporter refused
 TABLE_SIZE = Level(
     "table_size", "Size", "Size of a table with its indexes", "bytes", "platform_table_size_bytes", operator="max"
 )
+COLLECTOR_FAILURES = Level(
+    "collector_failures", "Failed in a row", "Runs of a collector that failed in a row", "short", "exporter_collector_failures",
+    operator="max",
+)  # fmt: skip
+COLLECTOR_DURATION = Level(
+    "collector_duration", "Duration", "Time of a collector's last run", "s", "exporter_collector_duration_seconds",
+    operator="max",
+)  # fmt: skip
+COLLECTOR_NEXT = Level(
+    "collector_next", "Next run", "When a collector will run next", "s", "exporter_collector_next_run_timestamp_seconds",
+    operator="min",
+)  # fmt: skip
+NEXT_POLL = Level(
+    "next_poll", "Next question", "When an interface will be asked next", "s", "exporter_api_next_poll_timestamp_seconds",
+    operator="min",
+)  # fmt: skip
+VERSIONS = tuple(
+    Level(f"{name}_version", "Version", f"Version of {name} that runs", "none", f"{name}_build_info", operator="max")
+    for name in ("prometheus", "alertmanager")
+)
 SLOW_STATEMENT = Level(
     "slow_statement", "Mean time", "Mean time of a slow statement", "s", "platform_slow_statement_seconds", operator="max"
 )

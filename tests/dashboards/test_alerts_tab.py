@@ -1,0 +1,141 @@
+"""The tab of alerts: every alert is shown, linked and judged as its rule judges it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from alert_rules import rules
+from alert_rules.catalogue import active
+from contract.keys import dashboard_uid, panel_id
+from contract.settings import Settings
+from dashboards import catalogue
+from dashboards.alerts import TAB
+from dashboards.alerts.distance import distance, has_distance
+from dashboards.alerts.panels import MOST, watched
+from recording_rules.registry import query
+
+Json = dict[str, Any]
+SETTINGS = Settings()
+ALERTS = active(SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def board() -> Json:
+    return TAB.dashboard(SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def panels(board: Json) -> dict[int, Json]:
+    flat = [inner for top in board["panels"] for inner in (top["panels"] if top["type"] == "row" else [top])]
+    return {panel["id"]: panel for panel in flat}
+
+
+def unfiltered(expression: str) -> str:
+    """A question as it is asked outside of a dashboard."""
+    text = re.sub(r'(?:environment|agent)=~"\$\w+",?', "", expression)
+    return re.sub(r",}", "}", text).replace("{}", "")
+
+
+def overrides(panel: Json, column: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        if override["matcher"]["options"] == column:
+            found |= {prop["id"]: prop["value"] for prop in override["properties"]}
+    return found
+
+
+def test_what_is_open_at_first_asks_few_questions(board: Json) -> None:
+    assert [panel["title"] for panel in board["panels"] if panel["type"] == "row" and not panel["collapsed"]] == [
+        "What fires now?",
+        "Service levels",
+        "What fired, and when?",
+    ]
+    assert sum(len(panel.get("targets", [])) for panel in board["panels"]) <= 15
+
+
+def test_every_alert_has_its_panel_with_the_threshold_and_the_runbook(panels: dict[int, Json]) -> None:
+    own = [alert for alert in ALERTS if not alert.panel]
+    assert len(own) > 20
+    for alert in own:
+        panel = panels[panel_id(alert.panel_key)]
+        assert panel["title"].startswith(f"{alert.name}: "), alert.name
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        coloured = [step["value"] for step in steps if step["color"] != "transparent"]
+        assert coloured == [alert.limit(SETTINGS) if alert.comparison == ">" else None], alert.name
+        assert panel["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"] == {"mode": "dashed+area"}
+        assert [link["url"] for link in panel["links"]] == [f"{SETTINGS.runbook_url}/{alert.name}"]
+        assert alert.meaning in panel["description"] and alert.checks[0].question in panel["description"]
+
+
+def test_titles_fit_a_third_of_a_narrow_screen(panels: dict[int, Json]) -> None:
+    for alert in ALERTS:
+        if not alert.panel:
+            title = panels[panel_id(alert.panel_key)]["title"]
+            assert len(title) <= 48, title
+
+
+def test_a_panel_draws_what_its_rule_compares() -> None:
+    for alert in ALERTS:
+        asked = unfiltered(watched(alert, SETTINGS))
+        rule = unfiltered(rules.expression(alert, SETTINGS))
+        value = unfiltered(query(alert.signal, alert.by, alert.window, alert.where(SETTINGS)))
+        assert asked.lstrip("(").startswith(value.lstrip("(")) and rule.startswith(value), alert.name
+        for guard in alert.guards:
+            text = rules.enough(guard, alert.by, alert.where(SETTINGS), SETTINGS)
+            assert unfiltered(text) in asked and unfiltered(text) in rule, alert.name
+
+
+def test_wide_panels_say_that_they_draw_some(panels: dict[int, Json]) -> None:
+    own = [panels[panel_id(alert.panel_key)] for alert in ALERTS if not alert.panel]
+    wide = [panel for panel in own if re.match(r"(top|bottom)k\(", panel["targets"][0]["expr"])]
+    assert wide
+    for panel in wide:
+        assert f"The {MOST} greatest" in panel["description"] or f"The {MOST} least" in panel["description"]
+
+
+def test_tables_lead_to_the_panel_and_the_runbook_of_each_alert(panels: dict[int, Json]) -> None:
+    keys = {key for tab in catalogue.TABS for key in tab.panel_keys(SETTINGS)}
+    for name in ("firing_alerts", "frequent", "latest", "distance"):
+        panel = panels[panel_id(f"alerts/{name}")]
+        to_panel, to_runbook = overrides(panel, "Alert")["links"]
+        assert to_panel["url"].startswith("/d/${__data.fields.tab}?") and "viewPanel=${__data.fields.panel}" in to_panel["url"]
+        assert to_runbook["url"] == f"{SETTINGS.runbook_url}/${{__value.raw}}"
+        tabs = overrides(panel, "tab")["mappings"][0]["options"]
+        ids = overrides(panel, "panel")["mappings"][0]["options"]
+        for alert in ALERTS:
+            assert alert.panel_key in keys
+            assert tabs[alert.name]["text"] == dashboard_uid(alert.panel_key.split("/")[0])
+            assert ids[alert.name]["text"] == str(panel_id(alert.panel_key))
+
+
+def test_the_distance_is_one_at_the_limit() -> None:
+    far = [alert for alert in ALERTS if has_distance(alert, SETTINGS)]
+    assert {alert.name for alert in far} >= {"AgentErrorRatioHigh", "AgentSuccessRateLow", "DataTooOld"}
+    assert not {"TargetDown", "Watchdog", "RuleEvaluationFailing"} & {alert.name for alert in far}
+    for alert in far:
+        text, limit = distance(alert, SETTINGS), f"{alert.limit(SETTINGS):.9g}"
+        assert f" / {limit})" in text if alert.comparison == ">" else f"topk(1, {limit} / " in text, alert.name
+
+
+def test_other_limits_are_drawn_where_the_configuration_has_them() -> None:
+    settings = Settings.model_validate({"thresholds": {"data_age_seconds": 1234}})
+    text = json.dumps(TAB.dashboard(settings))
+    assert '"value": 1234.0' in text and "20m 34s" in text
+
+
+def test_grafana_knows_every_option(panels: dict[int, Json], unknown: Callable[[Json], set[str]]) -> None:
+    assert {panel["title"]: unknown(panel) for panel in panels.values() if unknown(panel)} == {}
+
+
+def test_tabs_with_the_filters_mark_critical_alerts_and_deployments_on_demand(board: Json) -> None:
+    marks = {mark["name"]: mark for mark in board["annotations"]["list"]}
+    assert {name: mark["enable"] for name, mark in marks.items()} == {"Critical alerts": True, "Deployments": False}
+    assert 'severity="critical"' in marks["Critical alerts"]["expr"]
+    assert "analytics.deployments" in marks["Deployments"]["target"]["rawSql"]
+    without_filters = next(tab for tab in catalogue.TABS if tab.key == "observatory")
+    assert without_filters.dashboard(SETTINGS)["annotations"]["list"] == []
