@@ -10,10 +10,8 @@ from dashboards.alerts.panels import watched
 from dashboards.lib.field import PLAIN, at_most, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery
-from dashboards.lib.tables import BAR_CELL, MERGED, Table, columns
+from dashboards.lib.tables import BAR_CELL, Table, columns
 
-_IN_A_QUERY = 10
-"""Alerts of one query: few requests, none of them long."""
 _NO_SCALE = frozenset({"none", "events"})
 """Units of what either is or is not."""
 
@@ -32,7 +30,7 @@ def distance(alert: Alert, settings: Settings) -> str:
 
 def table(settings: Settings) -> Panel:
     alerts = [alert for alert in active(settings) if has_distance(alert, settings)]
-    parts = [alerts[first : first + _IN_A_QUERY] for first in range(0, len(alerts), _IN_A_QUERY)]
+    nearest = "\nor ".join(distance(alert, settings) for alert in alerts)
     headings = {
         "alertname": "Alert", "what": "Would say", "about": "Nearest", "environment": "Environment", "Value": "Of its limit",
         "tab": "tab", "panel": "panel",
@@ -43,21 +41,15 @@ def table(settings: Settings) -> Panel:
         description="The worst value of each alert / its limit (where less is worse: the limit / the value), where there is "
         "enough traffic to judge. At 100 % it fires once it has held. One that is always near is set too close; one that "
         "is always at a few per cent may be set too far. Alerts on what either is or is not have no distance and are left out.",
-        targets=tuple(
-            PromQuery(
-                expr=known.with_copies(known.about("\nor ".join(distance(alert, settings) for alert in part), settings)),
-                format="table",
-                instant=True,
-            )
-            for part in parts
-        ),
+        targets=(PromQuery(expr=known.with_copies(known.about(nearest, settings)), format="table", instant=True),),
         no_value="nothing is watched that has a distance",
         limits=PLAIN,
-        transformations=(MERGED, *columns(headings)),
+        transformations=columns(headings),
         sorted_by="Of its limit",
         overrides=(
             named("Alert", custom_width=210),
             named("Environment", custom_width=110),
+            named("Nearest", custom_width=240),
             named(
                 "Of its limit", unit="percentunit", decimals=0, min=0, max=1, custom_width=260, custom_cellOptions=BAR_CELL,
                 color={"mode": "thresholds"}, thresholds=at_most(0.8, 1).to_json_data(),

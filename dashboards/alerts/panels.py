@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 
 from alert_rules import rules, wording
@@ -17,6 +18,8 @@ from dashboards.lib.queries import PromQuery, ask, filtered
 
 MOST = 8
 """Series that a graph shows; a legend with more is no longer read."""
+_ZEROS = re.compile(r"( 0[hms])+$")
+"""What a duration does not need: 7d is 7d 0h 0m 0s."""
 _UNITS = {"times": "none", "events": "short"}
 _BOUNDLESS = {"environment"}
 
@@ -36,7 +39,7 @@ def rank(alert: Alert) -> int:
 
 def of(alert: Alert, settings: Settings) -> Panel:
     above, limit = alert.comparison == ">", alert.limit(settings)
-    side, written = ("above" if above else "below"), wording.shown(alert.signal.unit, limit)
+    side, written = ("above" if above else "below"), _ZEROS.sub("", wording.shown(alert.signal.unit, limit))
     return TimeSeries(
         name=alert.panel_key.split("/", 1)[1],
         title=f"{alert.name}: {side} {written}",

@@ -97,6 +97,6 @@ def versions() -> Panel:
         no_value="they do not scrape themselves",
         shown="name",
         direction="horizontal",
-        title_size=16,
-        width=4,
+        value_size=18,
+        width=5,
     )

@@ -118,7 +118,7 @@ def jobs() -> Panel:
             named("Last run took", unit="s", decimals=2, custom_width=130),
             *(named(column, unit="dateTimeFromNow", custom_width=150) for column in ("Next run", "Next question")),
             named(
-                "Failed in a row", unit="short", decimals=0, custom_width=130, custom_cellOptions=COLOURED_TEXT,
+                "Failed in a row", unit="short", decimals=0, custom_width=170, custom_cellOptions=COLOURED_TEXT,
                 thresholds=at_most(1).to_json_data(), color={"mode": "thresholds"},
             ),
         ),

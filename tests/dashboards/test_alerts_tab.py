@@ -76,7 +76,7 @@ def test_titles_fit_a_third_of_a_narrow_screen(panels: dict[int, Json]) -> None:
     for alert in ALERTS:
         if not alert.panel:
             title = panels[panel_id(alert.panel_key)]["title"]
-            assert len(title) <= 48, title
+            assert len(title) <= 44, title
 
 
 def test_a_panel_draws_what_its_rule_compares() -> None:
