@@ -14,6 +14,7 @@ from exporters.database import migrations
 from exporters.database.installation import Captures
 from exporters.database.mapping import Mapping
 from exporters.database.plan import Statement
+from exporters.rollups import planned
 from exporters.rollups.advance import register
 from exporters.rollups.capture.choice import CaptureImpossible, Choice, Mode, choose, table_facts
 from exporters.rollups.forms import forms
@@ -125,3 +126,15 @@ def begin(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequen
                 register(connection, known[name], mode)
             begun.append((name, mode))
     return begun
+
+
+def renew(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> list[str]:
+    """Makes anew the functions that count where they are not what this version makes for this mapping; gives the sources.
+
+    Without it they were counted by a dearer way. How far they were counted stays as it is.
+    """
+    known = forms(connection, mapping)
+    stale = [one.source.name for one in decided if one.choice.mode == "snapshot" and not known[one.source.name].planned]
+    for name in stale:
+        connection.execute(planned.function(known[name]).encode())
+    return stale

@@ -44,3 +44,5 @@ def carry_out(connection: psycopg.Connection[Any], todo: Installation, say: Call
     installation.install(connection, todo.plan, say)
     for source, mode in capturing.begin(connection, todo.mapping, todo.decided):
         say(f"begin to count {source} by {mode}")
+    for source in capturing.renew(connection, todo.mapping, todo.decided):
+        say(f"renew what counts {source}")

@@ -12,7 +12,9 @@ from database_steps import Connection, install, settings_of
 
 from contract.data_plane import Mapped
 from exporters.database.mapping import Mapping
+from exporters.rollups.forms import forms
 from exporters.rollups.sources import SOURCES
+from exporters.rollups.state import states
 from exporters.rollups.triggers import MOMENTS, switched_off, trigger_statements
 
 Observatory = Callable[..., Result]
@@ -64,6 +66,29 @@ def test_triggers_that_do_not_run_are_said_and_mended(platform: Connection, obse
     assert observatory("status").exit_code == 0
     stock = platform.execute("SELECT sum(n) FROM analytics.stocks WHERE stock = 'tickets'").fetchone()
     assert stock == platform.execute("SELECT count(*) FROM app.tickets").fetchone()
+
+
+def test_functions_of_another_version_are_made_anew(platform: Connection, observatory: Observatory) -> None:
+    install(platform, settings_of())
+    mapping = Mapping.of(settings_of())
+    platform.execute(
+        "CREATE OR REPLACE FUNCTION analytics.step_tickets()"
+        " RETURNS TABLE (rows_looked bigint, rows_corrected bigint, rows_gone bigint)"
+        " LANGUAGE plpgsql AS 'BEGIN RETURN; END'"
+    )
+    platform.execute("DROP FUNCTION analytics.step_users()")
+    before = {state.source: state.watermark for state in states(platform)}
+    assert {name for name, one in forms(platform, mapping).items() if not one.planned} == {"tickets", "users"}
+
+    done = observatory("upgrade")
+    assert done.exit_code == 0, done.output
+    assert [line for line in done.output.splitlines() if "renew" in line] == [
+        "done: renew what counts tickets",
+        "done: renew what counts users",
+    ]
+    assert all(one.planned for one in forms(platform, mapping).values())
+    assert {state.source: state.watermark for state in states(platform)} == before
+    assert "renew" not in observatory("install").output
 
 
 def test_triggers_of_a_partition_are_looked_at_too(database: str, platform: Connection, observatory: Observatory) -> None:
