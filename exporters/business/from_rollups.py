@@ -91,18 +91,19 @@ class FiguresCollector(DatabaseCollector):
         asked = ["counts", *[_OLDEST] * self._has_tickets, *[_ACTIVE, _ACTIVE_BEFORE] * self._has_messages]
         queries = [AGENTS, VERSIONS, "rollup_open_rows", *self._figures, *asked]
         super().__init__("postgres", settings.exporter.intervals.business, settings, seat, queries, mapping)
-        self.seldom = frozenset({AGENTS, VERSIONS, "rollup_open_rows", _ACTIVE_BEFORE})
+        self.seldom = frozenset({AGENTS, VERSIONS, "rollup_open_rows", _ACTIVE_BEFORE, _OLDEST})
         self._names = Names(mapping, settings.environments)
-        self._named = float("-inf")
+        self._named = self._looked_at_tickets = float("-inf")
         self._now = datetime.fromtimestamp(0, UTC)
         self._windows = windows(self._now)
         self._compared: tuple[Window, ...] = ()
         self._tallies: dict[str, Tally] = {}
+        self._past_due: Tally = {}
 
     def ask_all(self, now: float) -> None:
         self._now = datetime.fromtimestamp(now, UTC)
         self._windows = windows(self._now)
-        self._tallies = {}
+        self._tallies = {PAST_DUE: self._past_due} if now < self._looked_at_tickets + _SELDOM_SECONDS else {}
         if now >= self._named + _SELDOM_SECONDS:
             self._named = now
             self._names.ask(self, now)
@@ -114,8 +115,8 @@ class FiguresCollector(DatabaseCollector):
             self.ask(name, now, partial(self._figure, figure), late=True)
 
     def _questions(self) -> dict[str, Question]:
-        asked = {"counts": Question(self._happened.question, self._count)}
-        if self._has_tickets:
+        asked = {"counts": Question(self._happened.question(), self._count)}
+        if self._has_tickets and self._now.timestamp() >= self._looked_at_tickets + _SELDOM_SECONDS:
             asked[_OLDEST] = Question(open_tickets.question(open_ticket_rows(), self._windows, self._now), self._open_tickets)
         if self._has_messages and self._windows != self._compared:
             asked[_ACTIVE_BEFORE] = Question(active_before(self._windows), self._users_active_before)
@@ -127,7 +128,8 @@ class FiguresCollector(DatabaseCollector):
         return Answer((), sum(map(len, found.values())))
 
     def _open_tickets(self, rows: Rows) -> Answer:
-        self._tallies[PAST_DUE] = open_tickets.past_due(rows, self._windows)
+        self._looked_at_tickets = self._now.timestamp()
+        self._tallies[PAST_DUE] = self._past_due = open_tickets.past_due(rows, self._windows)
         return Answer((*open_tickets.ages(rows), *open_tickets.deadlines(rows)), len(rows))
 
     def _users_active(self) -> Answer:

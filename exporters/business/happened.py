@@ -80,9 +80,16 @@ def _within(span: Span) -> sql.Composed:
 
 
 _FRESH = sql.SQL("""
-SELECT fact, labels, at, sum(n)::bigint FROM analytics.fresh WHERE fact = ANY ({}) AND at IS NOT NULL GROUP BY fact, labels, at
-UNION ALL SELECT NULL, NULL, NULL, n FROM analytics.folds
+WITH mark AS MATERIALIZED (
+    SELECT n AS folds, (SELECT concat_ws(' ', pg_postmaster_start_time(), n, sum(counted), sum(corrections))
+                        FROM analytics.sources) AS text
+    FROM analytics.folds)
+SELECT fact, labels, at, sum(n)::bigint FROM analytics.fresh
+WHERE fact = ANY ({facts}) AND at IS NOT NULL AND (SELECT text <> {known} FROM mark) GROUP BY fact, labels, at
+UNION ALL SELECT NULL, text, NULL, folds FROM mark
 """)
+"""What was counted since the last fold, unless it is what is known; the last row is its mark: nothing is counted, nor folded,
+without its becoming another."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,12 @@ class Happened:
     def __init__(self, facts: Sequence[str]) -> None:
         self._facts = tuple(facts)
         self._folded: _Folded | None = None
-        self.question = _FRESH.format(list(self._facts))
-        """What was counted since the last fold; the rows are for `counts`."""
+        self._fresh: Rows = ()
+        self._mark = ""
+
+    def question(self) -> sql.Composed:
+        """Asks what was counted since the last fold; the rows are for `counts`."""
+        return _FRESH.format(facts=list(self._facts), known=self._mark)
 
     def counts(self, fresh: Rows, windows: tuple[Window, ...], ask: Callable[[list[sql.Composed]], list[Rows]]) -> Tallies:
         """What was counted up to now. `ask` gives the rows of several statements, each of which sees what is committed then.
@@ -109,10 +120,12 @@ class Happened:
         Raises QueryFailed when it cannot be told.
         """
         for _ in range(_MOST_TRIES):
-            (folds,) = (row[3] for row in fresh if row[0] is None)
+            *counted, (_, mark, _, folds) = fresh
+            if mark != self._mark:
+                self._fresh, self._mark = counted, mark
             if self._folded is not None and (self._folded.folds, self._folded.windows) == (folds, windows):
-                return self._with(fresh, self._folded)
-            folded, fresh = ask([question(windows, self._facts), self.question])
+                return self._with(self._fresh, self._folded)
+            folded, fresh = ask([question(windows, self._facts), self.question()])
             self._folded = self._tallied(folded, windows)
         raise QueryFailed("folded again and again while it was read")
 
@@ -131,10 +144,9 @@ class Happened:
         """What was folded, and what was not folded yet."""
         found = {fact: {labels: dict(counts) for labels, counts in cells.items()} for fact, cells in folded.tallies.items()}
         for fact, labels, at, count in fresh:
-            if fact is not None:
-                cell = found[fact].setdefault(_labels(labels), dict.fromkeys((window.name for window in folded.windows), 0))
-                for window in folded.windows:
-                    cell[window.name] += count * (window.start <= at < window.end)
+            cell = found[fact].setdefault(_labels(labels), dict.fromkeys((window.name for window in folded.windows), 0))
+            for window in folded.windows:
+                cell[window.name] += count * (window.start <= at < window.end)
         return found
 
 

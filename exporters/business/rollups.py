@@ -16,7 +16,7 @@ from exporters.business.frame import DatabaseCollector, Question
 from exporters.business.names import AGENTS, VERSIONS, Names
 from exporters.business.newest import Newest
 from exporters.business.schema import schema_problem
-from exporters.business.upkeep import JOBS, Upkeep
+from exporters.business.upkeep import COUNTING, JOBS, Upkeep
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Rows, StatementRefused
 from exporters.database.sharing import Seat
@@ -94,7 +94,7 @@ class RollupsCollector(DatabaseCollector):
             "totals": Question(self._totals.question(), partial(self._read_totals, now)),
             "states": Question(STATES, self._read_states),
         }
-        still_true = round_.found if round_ is not None and not round_.left and not jobs else ()
+        still_true = round_.found if round_ is not None and not round_.left and not COUNTING & jobs.keys() else ()
         self.ask_together(now, questions, still_true, late=True)
 
     def _check(self, now: float) -> None:

@@ -126,3 +126,5 @@ class Upkeep:
 
 JOBS = ("backfill", "note_active", "fold", "retention", "user_keys")
 """Names of all jobs."""
+COUNTING = frozenset({"backfill", "fold"})
+"""Those behind which totals and states are others than before."""

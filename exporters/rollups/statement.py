@@ -156,6 +156,9 @@ def _before(form: Form, touched: Touched, many: bool) -> Iterator[str]:
     """Images as they were counted. `many` keys are not looked up: the few that are remembered are held against them."""
     source = form.source
     keys = f"SELECT key FROM after UNION ALL ({touched.keys})"
+    if not many:  # to sort the keys is dear, and in vain where nothing is remembered
+        remembers = f"EXISTS (SELECT FROM analytics.shadows WHERE source = {quoted(source.name)})"
+        keys = f"SELECT key FROM ({keys}) AS keys WHERE {remembers}"
     met = f"(s.key IN ({keys})) IS TRUE" if many else f"s.key = ANY (ARRAY({keys}))"
     typed = ", ".join(f"{name} {one.type}" for name, one in source.image.items())
     yield (
