@@ -7,11 +7,18 @@ from alert_rules.model import Alert
 from contract.settings import Settings
 from dashboards.alerts import known
 from dashboards.alerts.panels import watched
-from dashboards.lib.field import PLAIN, at_most, named
+from dashboards.lib.field import PLAIN, Json, at_most, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery
-from dashboards.lib.tables import BAR_CELL, Table, columns
+from dashboards.lib.tables import BAR_CELL, MERGED, Table, columns
 
+_IN_A_QUERY = 10
+"""Alerts of one query: few requests, none of them longer than an address may be."""
+_OF_ITS_LIMIT: Json = {
+    "id": "calculateField",
+    "options": {"mode": "reduceRow", "reduce": {"reducer": "max"}, "alias": "Of its limit"},
+}
+"""Each query has a column of its own for its values; every row has a value in one of them."""
 _NO_SCALE = frozenset({"none", "events"})
 """Units of what either is or is not."""
 
@@ -30,10 +37,11 @@ def distance(alert: Alert, settings: Settings) -> str:
 
 def table(settings: Settings) -> Panel:
     alerts = [alert for alert in active(settings) if has_distance(alert, settings)]
-    nearest = "\nor ".join(distance(alert, settings) for alert in alerts)
+    parts = [alerts[first : first + _IN_A_QUERY] for first in range(0, len(alerts), _IN_A_QUERY)]
+    asked = ("\nor ".join(distance(alert, settings) for alert in part) for part in parts)
     headings = {
-        "alertname": "Alert", "what": "Would say", "about": "Nearest", "environment": "Environment", "Value": "Of its limit",
-        "tab": "tab", "panel": "panel",
+        "alertname": "Alert", "what": "Would say", "about": "Nearest", "environment": "Environment",
+        "Of its limit": "Of its limit", "tab": "tab", "panel": "panel",
     }  # fmt: skip
     return Table(
         name="distance",
@@ -41,10 +49,13 @@ def table(settings: Settings) -> Panel:
         description="The worst value of each alert / its limit (where less is worse: the limit / the value), where there is "
         "enough traffic to judge. At 100 % it fires once it has held. One that is always near is set too close; one that "
         "is always at a few per cent may be set too far. Alerts on what either is or is not have no distance and are left out.",
-        targets=(PromQuery(expr=known.with_copies(known.about(nearest, settings)), format="table", instant=True),),
+        targets=tuple(
+            PromQuery(expr=known.with_copies(known.about(expression, settings)), format="table", instant=True)
+            for expression in asked
+        ),
         no_value="nothing is watched that has a distance",
         limits=PLAIN,
-        transformations=columns(headings),
+        transformations=(MERGED, _OF_ITS_LIMIT, *columns(headings)),
         sorted_by="Of its limit",
         overrides=(
             named("Alert", custom_width=210),

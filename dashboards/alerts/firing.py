@@ -61,7 +61,7 @@ def now(settings: Settings) -> Panel:
         "severity": "Severity", "alertname": "Alert", "what": "What", "about": "About", "environment": "Environment",
         "team": "Team", "Value": "Since", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Severity": 90, "Alert": 210, "Environment": 110, "Team": 110, "Since": 130}
+    widths = {"Alert": 190, "About": 150, "Environment": 100, "Team": 90, "Since": 120}
     return Table(
         name="firing_alerts",
         title="Firing alerts",
