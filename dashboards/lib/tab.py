@@ -10,7 +10,7 @@ from grafanalib import core
 
 from contract.keys import dashboard_uid, panel_id
 from contract.settings import Settings
-from dashboards.lib import annotations, layout, variables
+from dashboards.lib import layout, marks, variables
 from dashboards.lib.describe import provenance
 from dashboards.lib.finish import finished_dashboard, finished_panel
 from dashboards.lib.layout import Row, line, row
@@ -165,7 +165,7 @@ class Tab:
 
 def _marks(known: set[str]) -> list[Json]:
     """What marks the graphs, on tabs that have the filters that choose it."""
-    return [annotations.critical_alerts(), annotations.deployments()] if known.issuperset(FILTERS) else []
+    return [marks.critical_alerts(), marks.deployments()] if known.issuperset(FILTERS) else []
 
 
 def _faults(panel: Panel) -> Iterator[str]:
