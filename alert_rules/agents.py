@@ -33,6 +33,7 @@ MEDIAN = AGENT_LATENCY.at(0.5)
 
 _ON_MODELS = (("depends", "ModelProviderDown"),)
 _ENOUGH = (Guard(AGENT_QUERIES, "5m", "minimum_queries"),)
+_ENOUGH_FAILURES = (Guard(AGENT_FAILURES, "5m", "minimum_failures"),)
 _ENOUGH_TO_WAKE = (Guard(AGENT_QUERIES, "1m", "minimum_queries_page"),)
 _FAILURES_TO_WAKE = (Guard(AGENT_FAILURES, "1m", "minimum_failures_page"),)
 
@@ -158,7 +159,7 @@ ERROR_RATIO = Alert(
     next_steps=_ERROR_STEPS,
     panel="overview/agent_errors",
     scenarios=standard(_errors),
-    guards=_ENOUGH,
+    guards=_ENOUGH + _ENOUGH_FAILURES,
     labels=_ON_MODELS,
 )
 ERROR_RATIO_CRITICAL = Alert(
@@ -183,7 +184,7 @@ ERROR_RATIO_CRITICAL = Alert(
     next_steps=_ERROR_STEPS,
     panel="overview/agent_errors",
     scenarios=standard(_errors),
-    guards=_ENOUGH,
+    guards=_ENOUGH + _ENOUGH_FAILURES,
 )
 ERRORS_PAGE = Alert(
     name="AgentErrorsPage",

@@ -12,6 +12,7 @@ from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO
 from contract.signals.conversations import (
     CONVERSATIONS_ENDED,
+    CONVERSATIONS_MISSED,
     HANDOFF_CHANGE,
     HANDOFF_CHANGE_WEEK,
     HANDOFF_RATIO,
@@ -34,7 +35,7 @@ LIMIT 20;"""
 
 
 def _goals(alert: Alert, settings: Settings) -> Story:
-    limit, least = alert.limit(settings), alert.guards[0].count(settings)
+    limit, least = alert.limit(settings), max(guard.count(settings) for guard in alert.guards)
     about = (("agent", "billing"), ("environment", settings.environments[0]))
 
     def ended(per_minute: float, achieved: float) -> tuple[Flow, ...]:
@@ -83,7 +84,7 @@ SUCCESS_RATE = Alert(
     ),
     panel="overview/success_ratio",
     scenarios=standard(_goals),
-    guards=(Guard(CONVERSATIONS_ENDED, "1h", "minimum_conversations"),),
+    guards=(Guard(CONVERSATIONS_ENDED, "1h", "minimum_conversations"), Guard(CONVERSATIONS_MISSED, "1h", "minimum_missed")),
 )
 
 HANDOFFS_JUMP = replace(

@@ -35,6 +35,7 @@ class Thresholds(Section):
     minimum_queries_page: Count = 5
     minimum_failures_page: Count = 5
     minimum_conversations: Count = 20
+    minimum_missed: Count = 15
     minimum_failures: Count = 5
     retries_per_query: Amount = 0.5
     minimum_retries: Count = 10

@@ -35,6 +35,14 @@ SUCCESS_RATIO = Ratio(
     CONVERSATIONS_ACHIEVED,
     CONVERSATIONS_ENDED,
 )
+CONVERSATIONS_MISSED = Rate(
+    "conversations_missed",
+    "Goals missed",
+    "Conversations ended with the goal missed, per second",
+    "ops",
+    "platform_conversations_ended_total",
+    (equal("goal", "missed"),),
+)
 HANDOFFS = Rate("handoffs", "Handoffs", "Conversations handed over to a person, per second", "ops", "platform_handoffs_total")
 CONVERSATIONS_CLOSED = Rate(
     "conversations_closed",
