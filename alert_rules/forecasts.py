@@ -52,14 +52,14 @@ def _capacity(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
     begins = LEAST_POINTS * 6 * _HOUR
     fires = begins + alert.hold_seconds
     ends = fires + 10 * MINUTE
-    lost, over = ends + MINUTE + SOURCE_HOLD_SECONDS, ends + alert.keep_seconds + 5 * MINUTE
+    lost, over = ends + 8 * MINUTE, ends + alert.keep_seconds + 5 * MINUTE
     seconds = [3 * _HOUR, *([6 * _HOUR] * (LEAST_POINTS - 1)), ends - begins + 3 * _HOUR]
     grows = tuple(Phase(long, asked(start + step * more, limit)) for step, long in enumerate(seconds))
     stands = (Phase(ends, asked(start, limit)),)
     long = (begins, fires, ends)
 
     def scenario(kind: Kind, story: str, quiet: tuple[float, ...], *phases: Phase, at: tuple[float, ...] = ()) -> Scenario:
-        return Scenario(kind, story, about, phases, quiet, tuple((moment, left) for moment in at), step=MINUTE)
+        return Scenario(kind, story, about, phases, quiet, tuple((moment, left) for moment in at), step=4 * MINUTE)
 
     away = "the source goes while the alert fires; it stays until it is said that the source is gone, then ends"
     raised = Phase(over - ends, asked(start + LEAST_POINTS * more, 100 * limit))
