@@ -75,11 +75,13 @@ def fill(
     until: float,
     progress: Progress,
     days: float = DAYS,
+    whole: bool = False,
 ) -> Filled:
     """Bring the data folder `var`/prometheus up to `until` (seconds since the epoch); Prometheus must not be running on it.
 
     The database, its schema `analytics` and the stand-in's storage must have lived until then. The first time the last `days`
-    are written, later what is missing since; nothing happens when that is at most five minutes. A first run that is interrupted
+    are written, later what is missing since; nothing happens when that is at most five minutes. `whole` writes every series of
+    the platform, and not just those that have a past. A first run that is interrupted
     leaves no data folder, a later one can be repeated: equal samples that are there twice count once. Raises HistoryError,
     psycopg.Error or OSError.
     """
@@ -109,13 +111,13 @@ def fill(
         with ProcessPoolExecutor(1, get_context("spawn")) as beside:
             counted = beside.submit(_counted, settings, dsn, since, until, part)
             exporter = ExporterHistory(dsn, (var / "langfuse.sqlite").is_file(), times, settings, instances.exporter)
-            recorder = Recorder(metrics, instances.platform)
+            recorder = Recorder(metrics, instances.platform, whole)
             series, samples = _import(part, target, tools, recorder, exporter, times, progress)
             written = counted.result()
         _report(progress, "samples", 0.05, 0.9, 0.65)
         with blocks.Programs() as programs:
             for file in written.files:
-                blocks.import_file(programs, tools.promtool, file, target)
+                blocks.import_file(programs, tools.promtool, file, target, openmetrics.BLOCK_SECONDS)
         samples += written.points
         share = partial(_report, progress, "recorded series", 0.65)
         samples += recorded.record(settings, tools.prometheus, tools.promtool, target, since, until, share)
@@ -155,7 +157,7 @@ def _import(
             file = part / f"{number}.om"
             samples += openmetrics.write(file, tables)
             series = max(series, sum(len(table.columns) for table in tables))
-            blocks.import_file(programs, tools.promtool, file, target)
+            blocks.import_file(programs, tools.promtool, file, target, openmetrics.BLOCK_SECONDS)
     return series, samples
 
 

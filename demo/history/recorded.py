@@ -1,8 +1,8 @@
 """Recorded series of the past, level by level.
 
 A rule that reads another rule's series finds them only when their past is being served, so the blocks of one level are loaded
-before the next is asked for. Prometheus evaluates the rules of whole days at once; `promtool … rules` would ask for every rule
-and every two hours, take three times as long, and leave a thousand blocks to be compacted.
+before the next is asked for. Prometheus evaluates the rules of days at once; `promtool … rules` would ask for every rule and
+every two hours, take three times as long, and leave a thousand blocks to be compacted.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ import socket
 import subprocess
 import tempfile
 import time
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import requests
 
 from contract.settings import Settings
 from contract.values import duration_seconds
-from demo.history.blocks import WORKERS, HistoryError, Programs, blocks_of, import_file
+from demo.history.blocks import WORKERS, HistoryError, Programs, blocks_of, import_file, short_lived
 from demo.history.openmetrics import BLOCK_SECONDS, FINE_SPAN_SECONDS
 from demo.platform.exposition import label_text
 from recording_rules.registry import added, groups, rule_expression
 
 START_SECONDS = 60.0
 QUERY_SECONDS = 120.0
-FINE_SECONDS, COARSE_SECONDS = 60, 120
-"""Recorded series have a point every minute in the last day and every two before; Prometheus looks back five minutes."""
-_DAY_BLOCKS = 12
+FINE_SECONDS, COARSE_SECONDS = 60, 300
+"""Recorded series have a point every minute in the last day, and before as often as Prometheus looks back, which is also when
+the long windows of service levels look at them. Rules that are evaluated more rarely than every minute have all points."""
+SPAN_SECONDS = 27 * BLOCK_SECONDS
+"""How much time one question, one file and one block cover at most: Prometheus merges blocks by threes."""
 
 
 class Rule(NamedTuple):
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
     name: str
     expression: str
     added: dict[str, str]
-    interval: float
+    interval: int
 
 
 def _free_port() -> int:
@@ -71,7 +71,7 @@ def serving(prometheus: Path, data: Path) -> Iterator[str]:
                     str(prometheus), f"--config.file={config}", f"--storage.tsdb.path={data}",
                     f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=10y", "--web.enable-admin-api",
                 ],
-                stdout=said, stderr=subprocess.STDOUT
+                stdout=said, stderr=subprocess.STDOUT, env=short_lived()
             )  # fmt: skip
         try:
             _wait_until_ready(process, url, log)
@@ -102,8 +102,8 @@ def levels(settings: Settings) -> list[list[Rule]]:
     """The recorded series of every level, lowest first."""
     found: defaultdict[int, list[Rule]] = defaultdict(list)
     for group in groups(settings):
-        seconds = duration_seconds(group.interval)
-        found[group.level] += (Rule(rule.record, rule_expression(rule), added(rule), seconds) for rule in group.rules)
+        interval = int(duration_seconds(group.interval))
+        found[group.level] += (Rule(rule.record, rule_expression(rule), added(rule), interval) for rule in group.rules)
     return [found[level] for level in sorted(found)]
 
 
@@ -120,55 +120,55 @@ def record(
 
     `progress` is told the share done, 0 to 1.
     """
-    todo, spans = levels(settings), list(_spans(since, until))
+    todo, spans = levels(settings), list(_spans(int(since), int(until)))
+    fine_from = int(until - FINE_SPAN_SECONDS) // BLOCK_SECONDS * BLOCK_SECONDS
     samples = 0
     with tempfile.TemporaryDirectory(prefix="recorded-", dir=data.parent) as folder, ThreadPoolExecutor(WORKERS) as asking:
         for level, rules in enumerate(todo):
             with serving(prometheus, data) as url, Programs() as programs:
-                for number, span in enumerate(spans):
-                    # While one answer is written down, Prometheus evaluates the next.
-                    answers = asking.map(partial(_ask, url, span), rules)
-                    blocks: defaultdict[int, list[str]] = defaultdict(list)
-                    for rule, found in zip(rules, answers, strict=True):
-                        samples += _write_down(rule, found, blocks)
-                    for block, texts in blocks.items():
-                        file = Path(folder, f"{level}-{number}-{block}.om")
-                        file.write_text("".join((*texts, "# EOF\n")), encoding="utf-8")
-                        import_file(programs, promtool, file, data)
+                for number, (after, last) in enumerate(spans):
+                    questions = [question for rule in rules for question in _questions(rule, after, last, fine_from)]
+                    file = Path(folder, f"{level}-{number}.om")
+                    with file.open("w", encoding="utf-8") as lines:
+                        # While one answer is written down, Prometheus evaluates the next.
+                        for question, found in zip(questions, asking.map(partial(_ask, url), questions), strict=True):
+                            samples += _write_down(question.rule, found, lines)
+                        lines.write("# EOF\n")
+                    import_file(programs, promtool, file, data, SPAN_SECONDS)
                     progress((level + (number + 1) / len(spans)) / len(todo))
     return samples
 
 
-class Span(NamedTuple):
-    """First and last time and step of a question, in seconds."""
+class Question(NamedTuple):
+    """What a rule recorded from `start` to `end`, both included, every `step` seconds."""
 
+    rule: Rule
     start: int
     end: int
     step: int
 
 
-def _spans(since: float, until: float) -> Iterator[Span]:
-    """The questions for (since, until]; each ends with a block and covers a day at most."""
-    fine_from = (until - FINE_SPAN_SECONDS) // BLOCK_SECONDS * BLOCK_SECONDS
-    start = int(since) + 1
-    while start <= until:
-        block = start // BLOCK_SECONDS
-        step = FINE_SECONDS if start >= fine_from else COARSE_SECONDS
-        last = min((block + _DAY_BLOCKS) * BLOCK_SECONDS - 1, int(until))
-        if start < fine_from <= last:
-            last = int(fine_from) - 1
-        if (first := -(-start // step) * step) <= last:
-            yield Span(first, last, step)
-        start = last + 1
+def _spans(since: int, until: int) -> Iterator[tuple[int, int]]:
+    """(since, until] cut where blocks end: after which second each part begins, and its last one."""
+    while since < until:
+        last = min(((since + 1) // SPAN_SECONDS + 1) * SPAN_SECONDS - 1, until)
+        yield since, last
+        since = last
 
 
-def _ask(url: str, span: Span, rule: Rule) -> list[Any]:
-    """What a rule would have recorded at every step of a span, or at every evaluation where these are further apart."""
-    step = max(span.step, int(rule.interval))
-    start = -(-span.start // step) * step
-    if start > span.end:
-        return []
-    parameters: dict[str, str | int] = {"query": rule.expression, "start": start, "end": span.end, "step": step}
+def _questions(rule: Rule, after: int, last: int, fine_from: int) -> Iterator[Question]:
+    """The questions for a rule's points in (after, last]: one for what is older than `fine_from`, and one for the rest."""
+    steps = (rule.interval,) * 2 if rule.interval > FINE_SECONDS else (COARSE_SECONDS, FINE_SECONDS)
+    parts = ((after, min(last, fine_from - 1)), (max(after, fine_from - 1), last))
+    for (begin, end), step in zip(parts, steps, strict=True):
+        if (first := (begin // step + 1) * step) <= end:
+            yield Question(rule, first, end, step)
+
+
+def _ask(url: str, question: Question) -> list[Any]:
+    """The series of a rule's past."""
+    rule, start, end, step = question
+    parameters: dict[str, str | int] = {"query": rule.expression, "start": start, "end": end, "step": step}
     answer = requests.get(f"{url}/api/v1/query_range", params=parameters, timeout=QUERY_SECONDS)
     found = json.loads(answer.content)
     if found["status"] != "success":
@@ -176,19 +176,15 @@ def _ask(url: str, span: Span, rule: Rule) -> list[Any]:
     return list(found["data"]["result"])
 
 
-def _write_down(rule: Rule, found: list[Any], blocks: dict[int, list[str]]) -> int:
-    """Add the lines of a rule's series to the blocks that they belong to; gives the number of samples."""
+def _write_down(rule: Rule, found: list[Any], file: TextIO) -> int:
+    """Write the lines of a rule's series; gives the number of samples."""
     samples = 0
     for series in found:
         carried = {label: value for label, value in series["metric"].items() if label != "__name__"}
         labels = tuple(sorted((carried | rule.added).items()))
-        prefix, points, begin = f"{rule.name}{label_text(labels)} ", series["values"], 0
-        while begin < len(points):
-            block = int(points[begin][0] // BLOCK_SECONDS)
-            end = bisect_left(points, (block + 1) * BLOCK_SECONDS, begin, key=itemgetter(0))
-            blocks[block].append("".join([f"{prefix}{value} {at}\n" for at, value in points[begin:end]]))
-            begin = end
-        samples += len(points)
+        prefix = f"{rule.name}{label_text(labels)} "
+        file.write("".join([f"{prefix}{value} {at}\n" for at, value in series["values"]]))
+        samples += len(series["values"])
     return samples
 
 
