@@ -28,7 +28,7 @@ class Built:
         return self._write(f"tests/{name}", document)
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([self.promtool, *arguments], capture_output=True, text=True, timeout=120)
+        return subprocess.run([self.promtool, *arguments], capture_output=True, text=True, timeout=300)
 
     def _write(self, name: str, document: dict[str, Any]) -> Path:
         path = self.folder / name
