@@ -64,7 +64,7 @@ def _capacity(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
     away = "the source goes while the alert fires; it stays until it is said that the source is gone, then ends"
     raised = Phase(over - ends, asked(start + LEAST_POINTS * more, 100 * limit))
     return (
-        scenario(Kind.FIRES, "the peak grows, and will soon be too much", (fires - MINUTE,), *grows, at=(fires, ends)),
+        scenario(Kind.FIRES, "the peak grows, and will soon be too much", (fires - 4 * MINUTE,), *grows, at=(fires, ends)),
         scenario(Kind.QUIET, "nothing grows", long, *stands),
         scenario(Kind.RECOVERS, "the limit is raised", (over,), *grows, raised, at=(ends,)),
         scenario(Kind.NO_TRAFFIC, "nobody asks", long, Phase(ends, asked(0.0, limit))),

@@ -84,9 +84,8 @@ def _middles() -> tuple[Formula, ...]:
     """The middle of the day, and how far values are from it; robust deviations need the middle first, see `_usual`."""
     adaptive, robust = (f'{_VALUE}{{strategy="{strategy}"}}[{DAY}] offset {AGO}' for strategy in ("adaptive", "robust"))
     return (
-        Formula(_MIDDLE, f"avg_over_time({adaptive})", ABOUT),
+        Formula(_MIDDLE, f"avg_over_time({adaptive}) or quantile_over_time(0.5, {robust})", ABOUT),
         Formula(_SPREAD, f"stddev_over_time({adaptive})", ABOUT),
-        Formula(_MIDDLE, f"quantile_over_time(0.5, {robust})", ABOUT),
     )
 
 
