@@ -33,6 +33,7 @@ MEDIAN = AGENT_LATENCY.at(0.5)
 
 _ON_MODELS = (("depends", "ModelProviderDown"),)
 _ENOUGH = (Guard(AGENT_QUERIES, "5m", "minimum_queries"),)
+_ENOUGH_FOR_P95 = (Guard(AGENT_QUERIES, "5m", "minimum_queries_percentile"),)
 _ENOUGH_FAILURES = (Guard(AGENT_FAILURES, "5m", "minimum_failures"),)
 _ENOUGH_TO_WAKE = (Guard(AGENT_QUERIES, "1m", "minimum_queries_page"),)
 _FAILURES_TO_WAKE = (Guard(AGENT_FAILURES, "1m", "minimum_failures_page"),)
@@ -234,7 +235,7 @@ RESPONSE_TIME = Alert(
     next_steps=_LATENCY_STEPS,
     panel="overview/agent_latency",
     scenarios=standard(_slow),
-    guards=_ENOUGH,
+    guards=_ENOUGH_FOR_P95,
     labels=_ON_MODELS,
 )
 RESPONSE_TIME_PAGE = Alert(

@@ -32,6 +32,7 @@ class Thresholds(Section):
     response_seconds_page: Amount = 12.5
     budget_warning: Share = 0.80
     minimum_queries: Count = 10
+    minimum_queries_percentile: Count = 20
     minimum_queries_page: Count = 5
     minimum_failures_page: Count = 5
     minimum_conversations: Count = 20

@@ -17,25 +17,67 @@ Table = dict[str, tuple[str, ...]]
 ALWAYS: Table = {"Watchdog": ("–",)}
 """Alerts that fire whatever happens."""
 
-_AGENTS = tuple(f"agent={agent} environment=production" for agent in ("billing", "it-helpdesk", "research", "sales", "support"))
 _PRODUCTION = ("environment=production",)
-_ODD_COST, _ODD_TRAFFIC = (f"anomaly={what} environment=production scope=all source=platform" for what in ("cost", "traffic"))
+_AGENTS = tuple(f"agent={agent} environment=production" for agent in ("billing", "it-helpdesk", "research", "sales", "support"))
+_GEMINI = "environment=production gen_ai_provider_name=gcp.gemini"
+_FLASH = f"{_GEMINI} gen_ai_request_model=gemini-2.5-flash"
+_MODELS = (
+    "environment=production gen_ai_provider_name=anthropic gen_ai_request_model=claude-sonnet-4-5",
+    _FLASH,
+    "environment=production gen_ai_provider_name=openai gen_ai_request_model=gpt-4.1",
+    "environment=production gen_ai_provider_name=self_hosted gen_ai_request_model=llama-3.3-70b",
+)
+_QUERY = "environment=production handler=/api/agents/{agent}/query"
+_API = (
+    *("conversations", "conversations/{id}", "conversations/{id}/messages", "documents", "documents/{id}", "feedback"),
+    *("login", "me", "search", "tickets", "tickets/{id}", "workflows"),
+)
+_HANDLERS = (
+    _QUERY,
+    "environment=production handler=/health",
+    *(f"environment=production handler=/api/{path}" for path in _API),
+)
+
+
+def _odd(*figures: str) -> tuple[str, ...]:
+    return tuple(f"anomaly={figure} environment=production scope=all source=platform" for figure in figures)
+
+
+def _level(name: str, *scopes: str) -> tuple[str, ...]:
+    return tuple(f"environment=production scope={scope} slo={name} team=agents" for scope in scopes)
+
 
 EXPECTED: dict[str, Table] = {
     NOTHING: {},
     "latency": {
+        "AgentResponseTimeHigh": ("agent=support environment=production",),
         "AgentResponseTimePage": _PRODUCTION,
-        "AgentSuccessRateLow": ("agent=support environment=production",),
+        "AnomalyHigh": _odd("latency"),
+        "HttpResponseTimeHigh": (_QUERY,),
+        "ModelFirstChunkSlow": (_FLASH,),
+        "ModelResponseTimeHigh": (_FLASH,),
     },
     "errors": {
         "AgentErrorsPage": _PRODUCTION,
         "AgentErrorRatioCritical": _AGENTS,
         "AgentErrorRatioHigh": _AGENTS,
+        "AgentHandoffsJumped": ("agent=support environment=production",),
         "AgentSuccessRateLow": _AGENTS,
-        "AnomalyHigh": (_ODD_COST, _ODD_TRAFFIC),
+        "AnomalyHigh": _odd("cost", "errors", "traffic"),
+        "HttpErrorRatioHigh": _HANDLERS,
+        "ModelErrorRatioHigh": _MODELS,
+        "ModelProviderDown": (_GEMINI,),
+        "ModelRateLimited": _MODELS,
+        "NegativeFeedbackHigh": ("agent=it-helpdesk environment=production", "agent=support environment=production"),
     },
-    "cost": {"AnomalyHigh": (_ODD_COST,)},
-    "silence": {},
+    "cost": {"AnomalyHigh": _odd("cost"), "CostJumped": _PRODUCTION},
+    "silence": {
+        "SloTrafficStopped": (
+            *_level("answers-quick", "it-helpdesk", "support"),
+            *_level("goals-achieved", "all"),
+            *_level("queries-answered", "it-helpdesk", "support"),
+        )
+    },
 }
 
 SURE: dict[str, tuple[str, ...]] = {"errors": ("AgentErrorsPage",)}

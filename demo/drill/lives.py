@@ -11,19 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.settings import Budget, Settings
+from contract.slo import DEFAULTS
 from demo.stack.prepare import Progress, Wanted, prepare
 from demo.world import spec_file
 from demo.world.model import Incident
 
-ANCHOR = datetime(2024, 6, 12, 9, 0, tzinfo=UTC).timestamp()
-"""A Wednesday morning, when there is something to do."""
-SCALE = 1.0
-BEGINS, LASTS, FOLLOWED = 5 * 60.0, 15 * 60.0, 80 * 60.0
+ANCHOR = datetime(2024, 6, 12, 13, 0, tzinfo=UTC).timestamp()
+"""A Wednesday near its busiest hour; with the seed below, one in which nothing else goes wrong."""
+SCALE = 3.0
+"""Large enough that single agents get the queries without which no alert on them speaks."""
+BEGINS, LASTS, FOLLOWED = 5 * 60.0, 15 * 60.0, 45 * 60.0
 """Seconds: the incident begins so long after ANCHOR, lasts so long, and the platform is followed so long after ANCHOR."""
 
-_WANTED = Wanted(seed=11, scale=SCALE, days=2, history=1)
-SETTINGS = Settings(budgets=(Budget(monthly_usd=Budget().monthly_usd * SCALE),))
-"""The defaults, with a budget for a platform of this size."""
+_WANTED = Wanted(seed=13, scale=SCALE, days=2, history=1)
+_MONEY = (slo.model_copy(update={"budget_usd": slo.budget_usd * SCALE}) if slo.budget_usd else slo for slo in DEFAULTS)
+SETTINGS = Settings(budgets=(Budget(monthly_usd=Budget().monthly_usd * SCALE),), slo=tuple(_MONEY))
+"""The defaults, with money for a platform of this size."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Life:
 def past(var: Path, dsn: str) -> Life:
     """The platform up to ANCHOR, in an empty folder and an empty database. Raises what `prepare` raises."""
     var.mkdir(parents=True)
+    # History begins a day before the first of these moments: what is held against yesterday needs a whole hour of it.
+    _live(var, dsn, ANCHOR - 3600)
     _live(var, dsn, ANCHOR)
     return Life(var, dsn, ANCHOR)
 
@@ -49,9 +54,9 @@ def go_on(before: Life, var: Path, dsn: str, kind: str | None) -> Life:
         spec = spec_file.read(var / "world.json")
         incident = Incident(kind, ANCHOR + BEGINS, ANCHOR + BEGINS + LASTS)
         spec_file.write(var / "world.json", replace(spec, incidents=(incident,)))
-    _live(var, dsn, ANCHOR + FOLLOWED)
+    _live(var, dsn, ANCHOR + FOLLOWED, whole=True)
     return Life(var, dsn, ANCHOR + FOLLOWED)
 
 
-def _live(var: Path, dsn: str, until: float) -> None:
-    prepare(var, dsn, SETTINGS, _WANTED, until, with_standin=True, progress=Progress(lambda _: None))
+def _live(var: Path, dsn: str, until: float, whole: bool = False) -> None:
+    prepare(var, dsn, SETTINGS, replace(_WANTED, whole=whole), until, with_standin=True, progress=Progress(lambda _: None))

@@ -1,7 +1,7 @@
-"""What fires around an incident, in virtual time: by a replay of all rules, and by promtool for rules that look back shortly.
+"""What fires around an incident, in virtual time: by a replay of all alerts, and by promtool for those that look back shortly.
 
-The replay evaluates everything, however far it looks back. promtool evaluates every rule at every scrape, so it gets the hours
-around the incident only; recorded series that look back further come to it from the history, as they were recorded.
+Recorded series that look back further are taken from the history, as they were recorded; all others are made anew. promtool
+evaluates every rule at every scrape, so it gets the time around the incident, and the alerts that some incident brings about.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
+from alert_rules import rules
+from contract.settings import Settings
+from demo.drill.expected import ALWAYS, EXPECTED
 from demo.drill.lives import ANCHOR, BEGINS, FOLLOWED, Life
 from provisioning.rules.built import AlertingRule, Build, Rule, from_groups
 from provisioning.rules.history import History, Span
@@ -18,6 +19,7 @@ from provisioning.rules.plan import Readings, Window
 from provisioning.rules.replay import Replayed, replay
 from provisioning.rules.report import about_text
 from provisioning.rules.server import oldest, over
+from recording_rules import registry
 
 STEP = 15
 LEAD = 20 * 60
@@ -28,16 +30,19 @@ _COUNT = (int(ANCHOR + FOLLOWED) - _BEGIN) // STEP + 1
 Groups = list[dict[str, Any]]
 
 
-def built(files: Mapping[str, bytes]) -> Groups:
-    """The rule groups of a build, given as bytes by path."""
-    texts = (text for path, text in files.items() if path.startswith("prometheus/rules/"))
-    return [group for text in texts for group in yaml.safe_load(text)["groups"]]
+def built(settings: Settings) -> Groups:
+    """The rule groups of a build."""
+    return [*registry.rule_groups(settings), *rules.rule_groups(settings)]
 
 
 def replayed(life: Life, groups: Groups) -> Replayed:
     """When alerts fired from just before ANCHOR until the platform's end."""
+    whole, near = from_groups("the build", groups), short(groups)
+    reads = Readings(whole).of
+    far = {read.name for alert in whole.alerting for read in reads[alert.expression] if read.reach > LEAD}
+    recording = tuple(rule for rule in near.recording if rule.name not in far)
     with over(life.var / "prometheus") as history:
-        build = from_groups("the build", groups)
+        build = Build(whole.place, recording, whole.alerting)
         return replay(build, history, Window(ANCHOR, life.until), lambda _share: None, oldest(life.var / "prometheus"))
 
 
@@ -65,9 +70,18 @@ def short(groups: Groups) -> Build:
     return Build(build.place, recording, tuple(rule for rule in build.alerting if near(rule)))
 
 
+def judged(groups: Groups) -> Build:
+    """What promtool evaluates: of `short`, the alerts of the table, and the recorded series that they are made of."""
+    named = {name for table in (ALWAYS, *EXPECTED.values()) for name in table}
+    near = short(groups)
+    alerting = tuple(rule for rule in near.alerting if rule.alert in named)
+    needed = Readings(Build(near.place, near.recording, alerting)).order
+    return Build(near.place, tuple(rule for rule in near.recording if rule.name in needed), alerting)
+
+
 def promtool_files(life: Life, groups: Groups, expected: Iterable[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     """`rules.yml` and `test.yml`: the series around the incident, and exactly which alerts fire at any time of it."""
-    build = short(groups)
+    build = judged(groups)
     readings = Readings(build)
     chosen = {(rule.group, rule.name, rule.expression) for rule in build.rules}
     kept = [group | {"rules": [rule for rule in group["rules"] if _key(group, rule) in chosen]} for group in groups]

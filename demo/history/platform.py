@@ -41,9 +41,11 @@ def has_past(environment: str, name: str, series: Series) -> bool:
 class Recorder:
     """Advances the platform through a span of time and keeps what its scrapes would have shown."""
 
-    def __init__(self, metrics: PlatformMetrics, instance: str) -> None:
+    def __init__(self, metrics: PlatformMetrics, instance: str, whole: bool = False) -> None:
+        """`whole` keeps every series, and not just those that have a past."""
         self.metrics = metrics
         self._instance = instance
+        self._whole = whole
 
     def table(self, times: Sequence[int]) -> Table:
         """The samples at `times`, which must rise; the platform is at the last of them afterwards."""
@@ -64,7 +66,7 @@ class Recorder:
         for (name, _), first, end in registry.spans():
             for place in range(first, end):
                 series = registry.series[place]
-                if has_past(environment, name, series):
+                if self._whole or has_past(environment, name, series):
                     # Rows only grow: a series that is new within the block is missing from the earlier ones.
                     born = 0 if lengths[0] > place else next(n for n, length in enumerate(lengths) if length > place)
                     found.append(Column(series.name, (*series.labels, *target), [row[place] for row in rows[born:]]))

@@ -44,7 +44,7 @@ _LONGEST_GAP = DAYS * _DAY
 class Wanted:
     """The world that a person asked for; None is what is there already, or the default.
 
-    `history` is how many days of metrics Prometheus starts with.
+    `history` is how many days of metrics Prometheus starts with; `whole` gives it every series of the platform.
     """
 
     seed: int | None = None
@@ -52,6 +52,7 @@ class Wanted:
     days: int | None = None
     fresh: bool = False
     history: int = DAYS
+    whole: bool = False
 
     def new(self, now: float) -> WorldSpec:
         anchor = now // _MINUTE * _MINUTE
@@ -107,7 +108,8 @@ def prepare(
     if prometheus is None or promtool is None:
         return False
     instances = Instances(settings.scrape.platform[0].address, settings.scrape.exporter[0])
-    fill(var, dsn, World(spec), settings, _Tools(prometheus, promtool), instances, until, progress, wanted.history)
+    programs, days, whole = _Tools(prometheus, promtool), wanted.history, wanted.whole
+    fill(var, dsn, World(spec), settings, programs, instances, until, progress, days, whole)
     return True
 
 

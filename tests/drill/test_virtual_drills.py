@@ -13,14 +13,13 @@ import pytest
 import yaml
 from psycopg import sql
 
-from alert_rules import routes
+from alert_rules import catalogue, routes
 from contract.settings import Settings
 from demo.drill import lives, virtual
 from demo.drill.expected import EXPECTED, NOTHING, SURE, expected
 from demo.drill.lives import Life
 from demo.drill.virtual import Groups
 from demo.platform.incidents import KINDS
-from provisioning import build
 from tests.conftest import PostgresServer
 
 KINDS_AND_NONE = (NOTHING, *KINDS)
@@ -52,13 +51,8 @@ def past(copy_of: Copy, tmp_path_factory: pytest.TempPathFactory) -> Life:
 
 
 @pytest.fixture(scope="module")
-def files() -> dict[str, bytes]:
-    return build.artefacts(lives.SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def groups(files: dict[str, bytes]) -> Groups:
-    return virtual.built(files)
+def groups() -> Groups:
+    return virtual.built(lives.SETTINGS)
 
 
 @pytest.mark.integration
@@ -77,35 +71,27 @@ def test_an_incident_brings_about_exactly_its_alerts(
 
 
 def test_promtool_judges_what_looks_back_shortly(groups: Groups) -> None:
-    judged = {rule.alert for rule in virtual.short(groups).alerting}
+    judged = {rule.alert for rule in virtual.judged(groups).alerting}
     assert {"AgentErrorsPage", "AgentErrorRatioHigh", "AgentErrorRatioCritical", "AgentResponseTimeHigh"} <= judged
 
 
-def test_every_expected_alert_exists_and_reaches_its_receivers(
-    files: dict[str, bytes], groups: Groups, tmp_path: Path, prometheus_tools: Any
-) -> None:
+def test_every_expected_alert_exists_and_reaches_its_receivers(groups: Groups, tmp_path: Path, prometheus_tools: Any) -> None:
     """By amtool, with the very labels that the drill saw; the table of the routes says who is meant."""
-    for name, content in files.items():
-        if name.startswith("alertmanager/"):
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(yaml.safe_dump(routes.configuration(lives.SETTINGS), sort_keys=False), encoding="utf-8")
     own = {rule["alert"]: dict(rule["labels"]) for group in groups for rule in group["rules"] if "alert" in rule}
-    meant = {line.labels["alertname"]: list(line.inside) for line in routes.table(lives.SETTINGS)}
+    meant = {(line.labels["alertname"], line.labels.get("team")): list(line.inside) for line in routes.table(lives.SETTINGS)}
     for kind in KINDS_AND_NONE:
         for alert, about in sorted(expected(kind)):
             labels = {"alertname": alert, **own[alert], **dict(pair.split("=", 1) for pair in about.split() if "=" in pair)}
             pairs = [f"{name}={value}" for name, value in labels.items()]
-            config = tmp_path / "alertmanager" / "alertmanager.yml"
             asked = [prometheus_tools.amtool, "config", "routes", "test", "--config.file", config, *pairs]
             told = subprocess.run(asked, capture_output=True, text=True)
-            assert told.stdout.strip().split(",") == meant[alert], (kind, labels, told.stderr)
+            assert told.stdout.strip().split(",") == meant[alert, labels.get("team")], (kind, labels, told.stderr)
 
 
 def test_the_table_names_every_incident_and_alerts_that_exist() -> None:
-    known = {
-        rule["alert"] for group in virtual.built(build.artefacts(Settings())) for rule in group["rules"] if "alert" in rule
-    }
+    known = {alert.name for alert in catalogue.active(Settings())}
     assert set(EXPECTED) == set(KINDS_AND_NONE)
     for kind in KINDS_AND_NONE:
         assert {alert for alert, _ in expected(kind)} <= known, kind
