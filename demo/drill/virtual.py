@@ -1,7 +1,7 @@
 """What fires around an incident, in virtual time: by a replay of all alerts, and by promtool for those that look back shortly.
 
 Recorded series that look back further are taken from the history, as they were recorded; all others are made anew. promtool
-evaluates every rule at every scrape, so it gets the time around the incident, and the alerts that some incident brings about.
+evaluates every rule at every scrape, so it gets the time around the incident, and the alerts that are to fire.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from alert_rules import rules
 from contract.settings import Settings
-from demo.drill.expected import ALWAYS, EXPECTED
+from demo.drill.expected import ALWAYS, EXPECTED, NOTHING, expected
 from demo.drill.lives import ANCHOR, BEGINS, FOLLOWED, Life
 from provisioning.rules.built import AlertingRule, Build, Rule, from_groups
 from provisioning.rules.history import History, Span
@@ -70,18 +70,22 @@ def short(groups: Groups) -> Build:
     return Build(build.place, recording, tuple(rule for rule in build.alerting if near(rule)))
 
 
-def judged(groups: Groups) -> Build:
-    """What promtool evaluates: of `short`, the alerts of the table, and the recorded series that they are made of."""
-    named = {name for table in (ALWAYS, *EXPECTED.values()) for name in table}
+def judged(groups: Groups, kind: str) -> Build:
+    """What promtool evaluates: of `short`, the alerts of an incident, and the recorded series that they are made of.
+
+    Without an incident these are the alerts of all of them.
+    """
+    tables = EXPECTED.values() if kind == NOTHING else (EXPECTED[kind],)
+    named = {name for table in (ALWAYS, *tables) for name in table}
     near = short(groups)
     alerting = tuple(rule for rule in near.alerting if rule.alert in named)
     needed = Readings(Build(near.place, near.recording, alerting)).order
     return Build(near.place, tuple(rule for rule in near.recording if rule.name in needed), alerting)
 
 
-def promtool_files(life: Life, groups: Groups, expected: Iterable[tuple[str, str]]) -> dict[str, dict[str, Any]]:
-    """`rules.yml` and `test.yml`: the series around the incident, and exactly which alerts fire at any time of it."""
-    build = judged(groups)
+def promtool_files(life: Life, groups: Groups, kind: str) -> dict[str, dict[str, Any]]:
+    """`rules.yml` and `test.yml`: the series around the incident, and exactly which of its alerts fire at any time of it."""
+    build = judged(groups, kind)
     readings = Readings(build)
     chosen = {(rule.group, rule.name, rule.expression) for rule in build.rules}
     kept = [group | {"rules": [rule for rule in group["rules"] if _key(group, rule) in chosen]} for group in groups]
@@ -100,7 +104,7 @@ def promtool_files(life: Life, groups: Groups, expected: Iterable[tuple[str, str
                     {
                         "expr": f'max without (alertstate) (max_over_time(ALERTS{{alertstate="firing"}}[{_COUNT * STEP}s]))',
                         "eval_time": f"{(_COUNT - 1) * STEP}s",
-                        "exp_samples": _alerts(build.alerting, expected),
+                        "exp_samples": _alerts(build.alerting, expected(kind)),
                     }
                 ],
             }
@@ -131,10 +135,10 @@ def _series(history: History, readings: Readings) -> list[dict[str, str]]:
     return [{"series": series, "values": values} for series, values in found.items()]
 
 
-def _alerts(rules: Iterable[AlertingRule], expected: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-    own = {rule.alert: dict(rule.labels) for rule in rules}
+def _alerts(alerts: Iterable[AlertingRule], firing: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    own = {rule.alert: dict(rule.labels) for rule in alerts}
     samples = []
-    for alert, about in sorted(expected):
+    for alert, about in sorted(firing):
         if alert in own:
             data = dict(pair.split("=", 1) for pair in about.split()) if "=" in about else {}
             labels = sorted((data | own[alert] | {"alertname": alert}).items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -64,14 +65,14 @@ def test_an_incident_brings_about_exactly_its_alerts(
     found = virtual.replayed(life, groups)
     assert found.refused == {}
     assert sorted(virtual.fired(found)) == sorted(expected(kind))
-    for name, document in virtual.promtool_files(life, groups, expected(kind)).items():
-        (tmp_path / name).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    for name, document in virtual.promtool_files(life, groups, kind).items():
+        (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")  # which is YAML, and far quicker
     done = subprocess.run([prometheus_tools.promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_promtool_judges_what_looks_back_shortly(groups: Groups) -> None:
-    judged = {rule.alert for rule in virtual.judged(groups).alerting}
+    judged = {rule.alert for rule in virtual.judged(groups, NOTHING).alerting}
     assert {"AgentErrorsPage", "AgentErrorRatioHigh", "AgentErrorRatioCritical", "AgentResponseTimeHigh"} <= judged
 
 
