@@ -183,7 +183,7 @@ PER_SUCCESS = replace(
     checks=(
         MetricCheck("What does a success cost, agent by agent?", COST_PER_SUCCESS, AGENT),
         MetricCheck("Do fewer conversations reach their goal?", SUCCESS_RATIO, AGENT, "1h"),
-        MetricCheck("Do calls cost more?", LLM_COST, ("environment", "agent"), "24h"),
+        MetricCheck("Do calls cost more?", LLM_COST, ("environment", "agent"), "1h"),
         TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),
         DEPLOYMENTS,
     ),

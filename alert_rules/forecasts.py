@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alert_rules.model import Alert, AlertGroup, Flow, Kind, MetricCheck, Phase, Scenario, Severity
-from alert_rules.stories import MINUTE, SOURCE_HOLD_SECONDS, Story, standard
+from alert_rules.stories import MINUTE, Story, standard
 from contract.settings import Settings
 from contract.signals.agents import AGENT_CAPACITY, AGENT_QUERIES, CAPACITY_USED
 from contract.signals.cost import BUDGET_FORECAST_RATIO, BUDGET_SPENT

@@ -140,13 +140,14 @@ def _gone(targets: list[tuple[str, dict[str, str]]], settings: Settings) -> list
 def _needed(alert: Alert, settings: Settings) -> list[str]:
     """Names of the groups that an alert depends on, its own last, each after those that it reads from."""
     groups: list[Any] = registry.rule_groups(settings)
-    waiting, seen, found = [expression(alert, settings)], set(), set()
+    waiting, seen, found = [expression(alert, settings)], set[str](), set[str]()
     while waiting:
         read = set(_RECORDED.findall(waiting.pop())) - seen
         seen |= read
-        for group, rule in ((group, rule) for group in groups for rule in group["rules"] if rule["record"] in read):
-            found.add(group["name"])
-            waiting.append(rule["expr"])
+        for group in groups:
+            needed = [rule["expr"] for rule in group["rules"] if rule["record"] in read]
+            found |= {group["name"]} if needed else set()
+            waiting += needed
     ordered = [group["name"] for group in groups if group["name"] in found]
     return [*ordered, *dict.fromkeys((ALL_TARGETS_DOWN.group.name, alert.group.name))]
 

@@ -24,7 +24,7 @@ from contract.signals.sources import TARGETS_UP
 from recording_rules import slo as recorded
 from recording_rules.model import Recorded
 
-PAGES = AlertGroup("slo_pages", "30s")
+PAGES = AlertGroup("slo_pages", "15s")
 TICKETS = AlertGroup("slo_alerts", "1m")
 _READ: tuple[Leaf, ...] = (AGENT_QUERIES.leaf, HTTP_REQUESTS.leaf)
 

@@ -32,7 +32,7 @@ DUE = ("kind", "priority")
 _DUE_SQL = """\
 SELECT id, priority, category, status, created_at, sla_first_response_due_at, sla_resolution_due_at
 FROM analytics.tickets
-WHERE resolved_at IS NULL AND closed_at IS NULL
+WHERE resolved_at IS NULL AND closed_at IS NULL AND created_at >= :'since'::timestamptz - interval '90 days'
 ORDER BY CASE WHEN first_response_at IS NULL THEN sla_first_response_due_at ELSE sla_resolution_due_at END
 LIMIT 30;"""
 _REOPENED_SQL = """\

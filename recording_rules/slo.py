@@ -70,13 +70,13 @@ def groups(settings: Settings, query: Query) -> tuple[Group, ...]:
     rates = [rule for slo in settings.slo for rule in _rates(slo, settings, query)]
     facts = [rule for slo in settings.slo for rule in _facts(slo)]
     return (
-        *_chunks("slo_rates", "30s", rates, 1),
+        *_chunks("slo_rates", "15s", rates, 1),
         *_chunks("slo_objectives", "1m", facts, 1),
-        Group("slo_fast_windows", "30s", (_now(), *map(_window, FAST), _traffic("5m"), _traffic("1h"), _traffic("6h")), 2),
+        Group("slo_fast_windows", "15s", (_now(), *map(_window, FAST), _traffic("5m"), _traffic("1h"), _traffic("6h")), 2),
         Group("slo_slow_windows", "1m", (*map(_window, SLOW), _traffic("1d"), _usual(), _missing()), 2),
         Group("slo_slowest_windows", "2m", (_window("3d"), _traffic("3d")), 2),
         Group("slo_period_windows", "4m", tuple(_window(f"{days}d", of) for days, of in _periods(settings)), 2),
-        Group("slo_fast_burns", "30s", (*map(_burn, (BASE, *FAST)), *_spending(PAGES)), 3),
+        Group("slo_fast_burns", "15s", (*map(_burn, (BASE, *FAST)), *_spending(PAGES)), 3),
         Group("slo_slow_burns", "1m", (*map(_burn, SLOW), _burn("3d"), *_spending(TICKETS), *_budgets(settings)), 3),
     )
 

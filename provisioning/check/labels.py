@@ -139,7 +139,8 @@ def varying(node: promql.Expr, known: Known) -> frozenset[str]:
     """Labels that every series of the result has, each series possibly another value of them."""
     labels = (surviving(node, known, certain=True) or _NOTHING) - fixed(node, known).keys()
     node = unwrapped(node)
-    if isinstance(node, promql.AggregateExpr) and str(node.op) in ("topk", "bottomk") and number(node.param) == 1:
+    single = isinstance(node, promql.AggregateExpr) and node.param and number(node.param) == 1
+    if single and isinstance(node, promql.AggregateExpr) and str(node.op) in ("topk", "bottomk"):
         named = frozenset(node.modifier.labels) if node.modifier else _NOTHING  # one series for each combination of these
         without = node.modifier is not None and node.modifier.type == promql.AggModifierType.Without
         return labels - named if without else labels & named

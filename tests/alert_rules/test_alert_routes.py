@@ -31,6 +31,7 @@ WITH_HOURS = Settings.model_validate(
             {"name": "platform", "slack_channel": "#platform", "hours": {"days": "monday:sunday", "end": "24:00"}},
             {"name": "agents", "slack_channel": "#agents", "email": "agents@example.com", "hours": BERLIN},
             {"name": "finance", "email": "finance@example.com"},
+            {"name": "support", "email": "support@example.com"},
         ],
     }
 )
@@ -160,7 +161,7 @@ def test_a_team_has_slack_or_mail_or_both() -> None:
     assert "email_configs" not in receivers["platform-critical"]
     assert "slack_configs" not in receivers["finance-critical"]
     assert receivers["agents-info"].keys() == {"name", "slack_configs"}, "where there is Slack, only what matters is mailed"
-    only_mail = Settings(teams=tuple(Team(name=name, email="a@b") for name in ("platform", "agents", "finance")))
+    only_mail = Settings(teams=tuple(Team(name=name, email="a@b") for name in ("platform", "agents", "finance", "support")))
     configuration = routes.configuration(only_mail)
     assert "slack_api_url_file" not in configuration["global"]
     assert all("slack_configs" not in receiver for receiver in configuration["receivers"])

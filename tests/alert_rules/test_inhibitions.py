@@ -201,7 +201,7 @@ def test_warnings_wait_for_the_teams_hours_and_critical_alerts_do_not(tmp_path: 
     another_day = (datetime.now(UTC) + timedelta(days=3)).strftime("%A").lower()
     teams = [
         {"name": name, "slack_channel": f"#{name}", "hours": {"days": another_day, "start": "00:00", "end": "24:00"}}
-        for name in ("platform", "agents", "finance")
+        for name in ("platform", "agents", "finance", "support")
     ]
     with running(tmp_path, prometheus_tools, {"teams": teams}) as delivery:
         delivery.send("AgentResponseTimeHigh", BILLING)

@@ -59,6 +59,7 @@ def test_the_real_tools_accept_it(artefacts: dict[str, bytes], prometheus_tools:
 def test_every_kind_of_file_is_there(artefacts: dict[str, bytes]) -> None:
     folders = {str(Path(name).parent) for name in artefacts}
     assert folders == {
+        "grafana/dashboards/Administration",
         "grafana/dashboards/Business",
         "grafana/provisioning/dashboards",
         "grafana/provisioning/datasources",

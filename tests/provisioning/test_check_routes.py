@@ -19,7 +19,7 @@ from provisioning.findings import Finding
 HOURS = {"timezone": "Europe/Berlin"}
 TEAMS = [
     {"name": name, "slack_channel": f"#{name}", "email": f"{name}@example.com", "hours": HOURS}
-    for name in ("platform", "agents", "finance")
+    for name in ("platform", "agents", "finance", "support")
 ]
 NOTIFICATIONS = {"history_url": "http://127.0.0.1:8025/alerts", "deadman_url": "http://127.0.0.1:8025/deadman"}
 SETTINGS = Settings.model_validate({"teams": TEAMS, "notifications": NOTIFICATIONS})

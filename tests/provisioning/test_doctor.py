@@ -128,7 +128,7 @@ def test_the_whole_examination(sources: Settings) -> None:
 
 def test_one_tab_has_no_rules(sources: Settings) -> None:
     kinds = {item.kind for item in doctor.run(sources, "overview").items}
-    assert kinds == {"panel", "variable"}
+    assert kinds == {"panel", "variable", "annotation"}
     with pytest.raises(InputError, match="did you mean overview"):
         doctor.run(sources, "overvew")
 
