@@ -186,7 +186,7 @@ def _turned(
     back = duration_seconds(signal.back) if isinstance(signal, (Change, Decline)) else 0.0
     step = duration_seconds(settings.sources.prometheus.scrape_interval)
     if back:
-        step = MINUTE if window < 30 * MINUTE else 4 * MINUTE
+        step = MINUTE if window < 30 * MINUTE and bad[-1].counts else 4 * MINUTE
     lead = window + back
 
     def at(moment: float, last: float) -> float:

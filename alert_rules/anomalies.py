@@ -24,23 +24,20 @@ FIGURE = ("anomaly", "environment", "scope", "source")
 _DAY = 27.5 * 60 * MINUTE
 """How long the stories begin with all being usual, so that there is a usual."""
 _HOUR = 60 * MINUTE
-_MINUTES = duration_seconds(WINDOW) / MINUTE
-_SPENT = 0.7
-"""What is left of a rate over five minutes, taken two minutes after the last of the samples that come every minute."""
+_STEP = duration_seconds(GROUP.interval)
+"""Stories of days are told as often as the rules look, in seconds."""
 
 Side = Literal["high", "low"]
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A figure in numbers: what is usual and odd, as series and as values; how far a source's loss lets a value sink; and the
-    minutes that the odd needs to be seen."""
+    """A figure in numbers: what is usual and odd, as series and as values, and the steps that the odd needs to be seen."""
 
     usual: tuple[Flow, ...]
     odd: tuple[Flow, ...]
     sparse: tuple[tuple[Flow, ...], tuple[Flow, ...]]
     values: tuple[float, float]
-    sinks: float = 1.0
     begins: int = 1
 
 
@@ -64,7 +61,7 @@ def _case(anomaly: Anomaly, side: Side, about: Labels) -> _Case:
         usual, odd = 2 * tolerance / LEAST_SHARE, 20 * tolerance / LEAST_SHARE if side == "high" else 0.0
         few = (0.0, 0.9 * tolerance) if side == "high" else (0.9 * tolerance, 0.0)
         flows = [(_flow(signal, about, amount),) for amount in (usual, odd, *few)]
-        return _Case(flows[0], flows[1], (flows[2], flows[3]), (usual, odd), _SPENT)
+        return _Case(flows[0], flows[1], (flows[2], flows[3]), (usual, odd))
     shares = (0.1, 0.9) if side == "high" else (0.9, 0.1)
     if isinstance(signal, Ratio):
         whole, part = signal.whole, signal.part
@@ -85,9 +82,9 @@ def _case(anomaly: Anomaly, side: Side, about: Labels) -> _Case:
         return tuple(replace(flow, amount=flow.amount * per_second * MINUTE) for flow in flows)
 
     values = (bounds[0] * signal.quantile, bounds[-2] + (bounds[-1] - bounds[-2]) * signal.quantile)
-    seen = int((1 - signal.quantile) * _MINUTES) + 1
+    seen = int((1 - signal.quantile) * duration_seconds(WINDOW) / _STEP) + 1
     sparse = (times(first, minimum / 2), times(last, minimum / 2))
-    return _Case(times(first, 2 * minimum), times(last, 2 * minimum), sparse, values, 1.0, seen)
+    return _Case(times(first, 2 * minimum), times(last, 2 * minimum), sparse, values, seen)
 
 
 def _told(anomalies: tuple[Anomaly, ...], side: Side) -> Anomaly:
@@ -114,22 +111,22 @@ def _stories(alert: Alert, settings: Settings, side: Side) -> Iterator[Scenario]
     tolerance = anomaly.tolerance if anomaly.traffic else max(anomaly.tolerance, anomaly.minimum / duration_seconds(WINDOW))
     margin = max(tolerance, LEAST_SHARE * usual)
     sign = 1 if side == "high" else -1
-    shows, sunk = (sign * (value - usual) / margin for value in (odd, odd * case.sinks))
-    fires = _DAY + case.begins * MINUTE + alert.hold_seconds
-    ends = fires + duration_seconds(WINDOW)
-    lost = ends + MINUTE + SOURCE_HOLD_SECONDS
-    over = ends + duration_seconds(WINDOW) + alert.keep_seconds + 4 * MINUTE
+    shows = sign * (odd - usual) / margin
+    fires = _DAY + case.begins * _STEP + alert.hold_seconds
+    ends = fires + 3 * _STEP
+    lost = ends + _STEP + max(_STEP, SOURCE_HOLD_SECONDS)
+    over = ends + alert.keep_seconds + 5 * _STEP
     before, bad = Phase(_DAY, case.usual), Phase(ends - _DAY, case.odd)
     still = tuple(replace(flow, amount=0.0) for flow in case.usual)
     long = (_DAY, fires, ends)
 
     def scenario(kind: Kind, story: str, quiet: tuple[float, ...], *phases: Phase) -> Scenario:
-        return Scenario(kind, story, labels, phases, quiet, step=MINUTE)
+        return Scenario(kind, story, labels, phases, quiet, step=_STEP)
 
     def fired(kind: Kind, story: str, quiet: float, *phases: Phase) -> Scenario:
         return replace(scenario(kind, story, (quiet,), *phases), firing=((ends, shows),))
 
-    first = fired(Kind.FIRES, "a usual day, then it is far from that", fires - MINUTE, before, bad)
+    first = fired(Kind.FIRES, "a usual day, then it is far from that", fires - _STEP, before, bad)
     yield replace(first, firing=((fires, shows), (ends, shows)))
     yield scenario(Kind.QUIET, "all is usual", long, Phase(ends, case.usual))
     new = "it changes on the first day, when nothing is known"
@@ -141,7 +138,7 @@ def _stories(alert: Alert, settings: Settings, side: Side) -> Iterator[Scenario]
     yield scenario(Kind.NO_DATA, "the source was never there", (_HOUR,), Phase(_HOUR, None))
     gone = "the source goes while the alert fires; it stays until it is said that the source is gone, then ends"
     away = fired(Kind.SOURCE_LOST, gone, over, before, bad, Phase(over - ends, None))
-    yield replace(away, firing=((ends, shows), (lost, sunk)), source_gone=(lost,))
+    yield replace(away, firing=((ends, shows), (lost, shows)), source_gone=(lost,))
 
 
 def _watched(side: Side) -> Callable[[Settings], bool]:
