@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-
-import yaml
+from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "var" / "proofs"
 
@@ -22,15 +20,11 @@ class Proofs:
     program: Path
     folder: Path = FOLDER
 
-    def of(self, path: str, artefacts: Mapping[str, bytes]) -> Path:
-        """Where it is remembered that a promtool test passes: by the program, the test, and the rules that it reads."""
+    def of(self, read: Mapping[str, bytes]) -> Path:
+        """Where it is remembered that a promtool test passes: by the program, and the files that it reads."""
         digest = hashlib.sha256(f"{self.program}:{self.program.stat().st_size}:{self.program.stat().st_mtime_ns}".encode())
-        tests = artefacts[path]
-        read = [
-            str(PurePosixPath("prometheus/rules") / PurePosixPath(name).name) for name in yaml.safe_load(tests)["rule_files"]
-        ]
-        for body in (tests, *(artefacts[name] for name in read)):
-            digest.update(hashlib.sha256(body).digest())
+        for name, body in sorted(read.items()):
+            digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(body).digest())
         return self.folder / digest.hexdigest()
 
     def keep(self, proof: Path) -> None:
