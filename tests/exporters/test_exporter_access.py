@@ -133,6 +133,6 @@ def test_what_need_not_be_there_is_none_and_what_must_be_says_how(tmp_path: Path
         match=r"^no connection string of PostgreSQL: set OBSERVATORY_POSTGRES_DSN, or sources\.postgres\.dsn_file in the ",
     ):
         nothing.postgres_dsn()
-    keys = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk", "LANGFUSE_BASE_URL": "http://there/"}
-    assert Credentials(Settings(), tmp_path, keys).langfuse() == LangfuseAccess("http://there", "pk", "sk")
-    assert "sk" not in repr(Credentials(Settings(), tmp_path, keys))
+    keys = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk-never-shown", "LANGFUSE_BASE_URL": "http://there/"}
+    assert Credentials(Settings(), tmp_path, keys).langfuse() == LangfuseAccess("http://there", "pk", "sk-never-shown")
+    assert "sk-never-shown" not in repr(Credentials(Settings(), tmp_path, keys))
