@@ -5,6 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.alerts import known
 from dashboards.lib.field import PLAIN, named
+from dashboards.lib.filters import chosen
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns
@@ -15,7 +16,7 @@ BRIEF = "5 minutes"
 _EPISODES = """
 SELECT e.fingerprint, e.starts_at, e.alertname, e.severity, e.environment, e.agent, max(e.ends_at) AS ends_at
 FROM analytics.alert_events e
-WHERE {when} AND e.alertname <> 'Watchdog' AND (e.environment = '' OR e.environment ~ '^(${{environment:regex}})$')
+WHERE {when} AND e.alertname <> 'Watchdog' AND (e.environment = '' OR {chosen})
 GROUP BY e.fingerprint, e.starts_at, e.alertname, e.severity, e.environment, e.agent
 """.strip()
 """An alert is told when it begins, when it ends, and again in between: one row each time it fired. Still firing has no end."""
@@ -24,7 +25,7 @@ _WORD_RANKS = "CASE e.severity WHEN 'critical' THEN '1' WHEN 'warning' THEN '2' 
 
 FREQUENT = f"""
 WITH episodes AS (
-{_EPISODES.format(when="e.received_at >= now() - interval '30 days'")}
+{_EPISODES.format(chosen=chosen("e.environment", "environment"), when="e.received_at >= now() - interval '30 days'")}
 )
 SELECT e.alertname, {_WORD_RANKS}, e.alertname AS what, e.alertname AS tab, e.alertname AS panel,
        count(*) FILTER (WHERE e.starts_at >= now() - interval '7 days') AS week,
@@ -37,18 +38,18 @@ FROM episodes e
 GROUP BY e.alertname, e.severity
 ORDER BY month DESC, e.alertname
 LIMIT 200
-""".strip()  # noqa: S608
+""".strip()
 
 LATEST = f"""
 WITH episodes AS (
-{_EPISODES.format(when="$__timeFilter(e.received_at)")}
+{_EPISODES.format(chosen=chosen("e.environment", "environment"), when="$__timeFilter(e.received_at)")}
 )
 SELECT e.starts_at AS "time", e.alertname, {_WORD_RANKS}, e.alertname AS what, e.alertname AS tab, e.alertname AS panel,
        e.environment, e.agent, extract(epoch FROM e.ends_at - e.starts_at) AS seconds
 FROM episodes e
 ORDER BY e.starts_at DESC
 LIMIT 200
-""".strip()  # noqa: S608
+""".strip()
 
 
 def frequent(settings: Settings) -> Panel:

@@ -12,9 +12,10 @@ from contract.settings import Settings
 from dashboards.alerts.known import SEVERITY_COLOURS
 from dashboards.lib import colours
 from dashboards.lib.field import Link, Thresholds
+from dashboards.lib.filters import filtered
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, ask, filtered
+from dashboards.lib.queries import PromQuery, ask
 
 MOST = 8
 """Series that a graph shows; a legend with more is no longer read."""

@@ -37,7 +37,7 @@ def line(height: int, *panels: Panel) -> Line:
 
 @dataclass(frozen=True)
 class Row:
-    """A titled part of a tab. A collapsed row asks nothing until somebody opens it."""
+    """A titled part of a tab. A collapsed row asks nothing until somebody opens it; one without title has no bar of its own."""
 
     name: str
     title: str
@@ -71,7 +71,7 @@ class Place:
 
 def places(row_: Row, top: int) -> tuple[Place, ...]:
     """The panels of a row whose title stands at `top`, line by line."""
-    found, y = [], top + 1
+    found, y = [], top + _bar(row_)
     for line_ in row_.lines:
         x = 0
         for panel, width in zip(line_.panels, line_.widths(), strict=True):
@@ -83,4 +83,8 @@ def places(row_: Row, top: int) -> tuple[Place, ...]:
 
 def height(row_: Row) -> int:
     """Grid units that a row takes, its title included."""
-    return 1 + (0 if row_.collapsed else sum(line_.height for line_ in row_.lines))
+    return _bar(row_) + (0 if row_.collapsed else sum(line_.height for line_ in row_.lines))
+
+
+def _bar(row_: Row) -> int:
+    return 1 if row_.title else 0

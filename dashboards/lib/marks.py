@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from dashboards.lib import colours
+from dashboards.lib.filters import chosen
 from dashboards.lib.firing import FIRING_CRITICAL
 from dashboards.lib.queries import PromQuery, SqlQuery
 
 Json = dict[str, Any]
 
-DEPLOYMENTS = """
+DEPLOYMENTS = f"""
 SELECT d.deployed_at AS "time", a.name || ' ' || d.version AS text, d.environment AS tags
 FROM analytics.deployments d JOIN analytics.agents a ON a.id = d.agent_id
-WHERE $__timeFilter(d.deployed_at) AND d.environment ~ '^(${environment:regex})$' AND a.name ~ '^(${agent:regex})$'
+WHERE $__timeFilter(d.deployed_at) AND {chosen("d.environment", "environment")}
+  AND {chosen("a.name", "agent")}
 ORDER BY d.deployed_at DESC
 LIMIT 200
 """.strip()

@@ -6,15 +6,12 @@ from typing import Any, ClassVar, Literal
 
 from attrs import define
 
-from contract.metrics import Source
-from contract.signals.model import Match, Matches, Quantile, Signal, like
+from contract.signals.model import Match, Matches, Quantile, Signal
+from dashboards.lib.filters import filtered
 from dashboards.lib.promql import union
 from recording_rules import registry
 
 Json = dict[str, Any]
-
-FILTERS = ("environment", "agent")
-"""Variables that filter. A signal is filtered by each that all of its metrics carry as a label."""
 
 
 @define(kw_only=True)
@@ -71,16 +68,6 @@ class SqlQuery:
 
 
 Query = PromQuery | SqlQuery
-
-
-def filtered(signal: Signal, filters: tuple[str, ...] = FILTERS) -> Matches:
-    """Matchers for the dashboard's filters that can act on a signal.
-
-    What others say of themselves (Prometheus, for example) has an environment at some sites only, and is never filtered.
-    """
-    if signal.source == Source.FOREIGN:
-        return ()
-    return tuple(like(name, f"${name}") for name in filters if name in signal.labels)
 
 
 def ask(signal: Signal, by: tuple[str, ...] = (), window: str = "$__rate_interval", where: Matches = ()) -> str:

@@ -10,12 +10,11 @@ from grafanalib import core
 
 from contract.keys import dashboard_uid, panel_id
 from contract.settings import Settings
-from dashboards.lib import layout, marks, variables
+from dashboards.lib import filters, layout, marks, trust, variables
 from dashboards.lib.describe import provenance
 from dashboards.lib.finish import finished_dashboard, finished_panel
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import FILTERS
 from dashboards.lib.texts import Text
 from dashboards.lib.variables import Variable
 
@@ -28,6 +27,8 @@ TAG = "observatory"
 NAVIGATION = core.DashboardLink(
     title="Tabs", type="dashboards", tags=[TAG], icon="dashboard", includeVars=True, keepTime=True, asDropdown=False
 )
+MOST_QUERIES = 25
+"""Queries of rows that are not folded. A browser sends six at a time."""
 REFRESH_CHOICES = ["30s", "1m", "5m", "15m", "1h"]
 
 
@@ -43,7 +44,7 @@ class DashboardError(ValueError):
 class Source:
     """Where a tab's figures come from, and how old they may be."""
 
-    name: str
+    name: Literal["Prometheus", "PostgreSQL", "Langfuse"]
     freshness: str
 
 
@@ -64,7 +65,10 @@ class Tab:
     tags: tuple[str, ...] = ()
     refresh: str = "30s"
     time_from: str = "now-6h"
-    variables: Callable[[Settings], tuple[Variable, ...]] = variables.standard
+    filters: tuple[str, ...] = filters.STANDARD
+    """Names of the filters above the tab, in the order of `filters.FILTERS`."""
+    choices: Callable[[Settings], tuple[Variable, ...]] = lambda _settings: ()
+    """Variables of the tab's own, after its filters."""
     links: tuple[core.DashboardLink, ...] = ()
     empty_is_fine: frozenset[str] = frozenset()
     """Keys (`tab/name`) of panels that show nothing when all is well."""
@@ -82,7 +86,8 @@ class Tab:
 
     def dashboard(self, settings: Settings) -> Json:
         """Grafana's JSON (v1, schema 42). Raises DashboardError with everything that is wrong."""
-        rows, known = self._all_rows(settings), self.variables(settings)
+        rows = self._all_rows(settings)
+        known = (*variables.sources(settings), *variables.of_filters(self.filters, settings), *self.choices(settings))
         if problems := self._problems(rows):
             raise DashboardError(problems)
         board = core.Dashboard(
@@ -97,24 +102,24 @@ class Tab:
             graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
             links=[NAVIGATION, *self.links],
             templating=core.Templating(list=list(known)),
-            annotations=core.Annotations(list=_marks({variable.name for variable in known})),
+            annotations=core.Annotations(list=_marks(self.filters)),
             schemaVersion=SCHEMA_VERSION,
         )
-        filters = tuple(variable.name for variable in known if variable.name in FILTERS)
-        return finished_dashboard(board.to_json_data(), self._placed(rows, filters))
+        return finished_dashboard(board.to_json_data(), self._placed(rows, self.filters))
 
     def _all_rows(self, settings: Settings) -> tuple[Row, ...]:
-        return (self._legend(), *self.rows(settings))
+        with filters.acting(self.filters):
+            return (self._legend(settings), *self.rows(settings))
 
-    def _legend(self) -> Row:
-        """What the tab answers, from where and for whom; folded, for those who ask."""
-        sources = "\n".join(f"- **{source.name}**: {source.freshness}" for source in self.sources)
+    def _legend(self, settings: Settings) -> Row:
+        """What the tab answers, for whom and from where, and how old that is."""
+        sources = " ".join(f"**{source.name}**: {source.freshness}." for source in self.sources)
         content = (
-            f"{self.description}\n\n{sources}\n\nThe page refreshes every {self.refresh}. Owner: {self.owner}. "
-            "The (i) beside a title says what a figure means, what to do about it, and which filters act on it."
+            f"**{self.description}** Owner: {self.owner}. {sources} The (i) beside a title says what a figure "
+            "means, what to do about it, and which filters act on it."
         )
         text = Text(name="legend", title="", description="What this tab answers.", content=content)
-        return row("about", "About this tab", line(5, text), collapsed=True)
+        return row("about", "", line(3, text, trust.ages(settings, [source.name for source in self.sources])))
 
     def _placed(self, rows: tuple[Row, ...], filters: tuple[str, ...]) -> list[Json]:
         found: list[Json] = []
@@ -131,7 +136,7 @@ class Tab:
             }
             if row_.repeat_by:
                 title["repeat"] = row_.repeat_by
-            found += [title] if row_.collapsed else [title, *inside]
+            found += [title] if row_.collapsed else [title, *inside] if row_.title else inside
             top += layout.height(row_)
         return found
 
@@ -153,6 +158,9 @@ class Tab:
             elif identity in keys:
                 found.append(f"{key}: has the same panel id as {keys[identity]}; rename one of them")
             keys.setdefault(identity, key)
+        open_ = sum(len(panel.targets) for row_ in rows if not row_.collapsed for panel in row_.panels)
+        if open_ > MOST_QUERIES:
+            found.append(f"{self.key}: asks {open_} queries when it is opened; fold rows until at most {MOST_QUERIES} are left")
         for row_ in rows:
             for line_ in row_.lines:
                 try:
@@ -163,9 +171,9 @@ class Tab:
         return found
 
 
-def _marks(known: set[str]) -> list[Json]:
+def _marks(filters_: tuple[str, ...]) -> list[Json]:
     """What marks the graphs, on tabs that have the filters that choose it."""
-    return [marks.critical_alerts(), marks.deployments()] if known.issuperset(FILTERS) else []
+    return [marks.critical_alerts(), marks.deployments()] if set(filters.STANDARD).issubset(filters_) else []
 
 
 def _faults(panel: Panel) -> Iterator[str]:

@@ -7,6 +7,8 @@ from typing import Any
 from attrs import define
 
 from contract.settings import Settings
+from contract.status import STATUSES
+from dashboards.lib.filters import chosen
 from dashboards.lib.queries import PromQuery, SqlQuery
 
 Json = dict[str, Any]
@@ -39,46 +41,137 @@ class DataSourceVariable:
 
 
 @define(kw_only=True)
-class LabelVariable:
-    """The values of a label on a series, of which several may be chosen. `chosen` is what is chosen at first: all, or one.
+class _Chosen:
+    """A list from which several values may be chosen; `chosen` are those chosen at first, all of them if there are none.
 
-    All of them together become the pattern `.*`, so that a list of two hundred agents is not written into every query.
+    All together become the pattern `.*`, so that a list of two hundred agents is not written into every query; a `bounded` list
+    is written out, for a variable that hands on what others have narrowed.
     """
 
     name: str
     label: str
-    series: str
-    chosen: str = ALL
+    chosen: tuple[str, ...] = ()
     description: str = ""
+    bounded: bool = False
+    hidden: bool = False
 
-    def to_json_data(self) -> Json:
-        query = f"label_values({self.series}, {self.name})"
-        text = "All" if self.chosen == ALL else self.chosen
+    def _common(self, kind: str) -> Json:
+        values = list(self.chosen) or [ALL]
         return {
             "name": self.name,
             "label": self.label,
             "description": self.description or None,
-            "type": "query",
+            "type": kind,
+            "hide": 2 if self.hidden else 0,
+            "multi": True,
+            "includeAll": True,
+            "allValue": None if self.bounded else ".*",
+            "options": [],
+            "current": {"text": list(self.chosen) or ["All"], "value": values},
+        }
+
+
+@define(kw_only=True)
+class LabelVariable(_Chosen):
+    """The values of a label, called as the variable, on a series."""
+
+    series: str
+
+    def to_json_data(self) -> Json:
+        query = f"label_values({self.series}, {self.name})"
+        return self._common("query") | {
             "datasource": PromQuery.source,
             "definition": query,
             "query": {"query": query, "refId": "Variable", "qryType": 1},
             "regex": "",
             "sort": 1,
             "refresh": 2,
-            "hide": 0,
-            "multi": True,
-            "includeAll": True,
-            "allValue": ".*",
-            "options": [],
-            "current": {"text": [text], "value": [self.chosen]},
         }
 
 
-Variable = DataSourceVariable | LabelVariable
+@define(kw_only=True)
+class SqlVariable(_Chosen):
+    """The values of the only column of an SQL query, asked when the dashboard is opened or a variable in it changes."""
+
+    sql: str
+
+    def to_json_data(self) -> Json:
+        return self._common("query") | {
+            "datasource": SqlQuery.source,
+            "definition": self.sql,
+            "query": self.sql,
+            "regex": "",
+            "sort": 0,
+            "refresh": 1,
+        }
+
+
+@define(kw_only=True)
+class ListVariable(_Chosen):
+    """Values that are known when the dashboard is built, each with the text that is shown for it."""
+
+    values: dict[str, str]
+
+    def to_json_data(self) -> Json:
+        options = [{"text": text, "value": value, "selected": value in self.chosen} for value, text in self.values.items()]
+        return self._common("custom") | {
+            "query": ", ".join(f"{text} : {value}" for value, text in self.values.items()),
+            "options": [{"text": "All", "value": ALL, "selected": not self.chosen}, *options],
+            "current": {"text": [self.values[value] for value in self.chosen] or ["All"], "value": list(self.chosen) or [ALL]},
+        }
+
+
+@define(kw_only=True)
+class SwitchVariable:
+    """Exactly one of the values that are known when the dashboard is built; the first is chosen at first."""
+
+    name: str
+    label: str
+    values: dict[str, str]
+    description: str = ""
+
+    def to_json_data(self) -> Json:
+        first = next(iter(self.values))
+        return {
+            "name": self.name,
+            "label": self.label,
+            "description": self.description or None,
+            "type": "custom",
+            "query": ", ".join(f"{text} : {value}" for value, text in self.values.items()),
+            "hide": 0,
+            "multi": False,
+            "includeAll": False,
+            "options": [{"text": text, "value": value, "selected": value == first} for value, text in self.values.items()],
+            "current": {"text": self.values[first], "value": first},
+        }
+
+
+@define(kw_only=True)
+class TextVariable:
+    """Something that a reader types or a link brings, such as the id of one request. In SQL write `${name:sqlstring}`."""
+
+    name: str
+    label: str
+    description: str = ""
+
+    def to_json_data(self) -> Json:
+        return {
+            "name": self.name,
+            "label": self.label,
+            "description": self.description or None,
+            "type": "textbox",
+            "query": "",
+            "hide": 0,
+            "options": [{"text": "", "value": "", "selected": True}],
+            "current": {"text": "", "value": ""},
+        }
+
+
+Variable = DataSourceVariable | LabelVariable | SqlVariable | ListVariable | SwitchVariable | TextVariable
 
 
 def sources(settings: Settings) -> tuple[Variable, ...]:
-    """The data sources, for tabs whose figures know neither environment nor agent."""
+    """The data sources."""
     return (
         DataSourceVariable(
             name="prometheus", label="Prometheus", type=PromQuery.source["type"], uid=settings.sources.prometheus.uid
@@ -89,16 +182,68 @@ def sources(settings: Settings) -> tuple[Variable, ...]:
     )
 
 
-def standard(settings: Settings) -> tuple[Variable, ...]:
-    """Data sources, environment, agent: what the filters of `lib.queries` need."""
-    return (
-        *sources(settings),
-        LabelVariable(
-            name="environment", label="Environment", series="agent_queries_total", chosen=settings.environments[0],
+TIERS = {
+    "fast": "fast (under 0.1 s)",
+    "normal": "normal (to 0.5 s)",
+    "slow": "slow (to 2 s)",
+    "critical": "critical (over 2 s)",
+}
+"""How long a query took, in words. Grafana parts a list at commas."""
+
+
+def of_filters(filters: tuple[str, ...], settings: Settings) -> tuple[Variable, ...]:
+    """The variables of a tab's filters, each narrowed by those before it."""
+    known: dict[str, Variable] = {
+        "environment": LabelVariable(
+            name="environment", label="Environment", series="agent_queries_total", chosen=(settings.environments[0],),
             description="Where it runs. Acts on every panel whose figures know it; the panel's description says so.",
         ),
-        LabelVariable(
+        "department": SqlVariable(
+            name="department", label="Department", sql=_DEPARTMENTS,
+            description="Who owns the agents. Acts through the list of agents.",
+        ),
+        "agent": _agents_of_departments() if "department" in filters else LabelVariable(
             name="agent", label="Agent", series='agent_queries_total{environment=~"$environment"}',
             description="Acts on figures of agents.",
         ),
+        "version": LabelVariable(
+            name="version", label="Version", series='agent_queries_total{environment=~"$environment",agent=~"$agent"}',
+            description="Of the agent. Acts on figures of versions.",
+        ),
+        "model": LabelVariable(
+            name="model", label="Model", series='langfuse_generations_total{environment=~"$environment"}',
+            description="Acts on figures of model calls.",
+        ),
+        "intent": SqlVariable(
+            name="intent", label="Intent", sql=_INTENTS, description="What the user wanted. Acts on tables of PostgreSQL.",
+        ),
+        "tier": ListVariable(name="tier", label="Speed", values=TIERS, description="How long a query took."),
+        "status": ListVariable(
+            name="status", label="Status", values={status: status for status in STATUSES}, description="How a query ended.",
+        ),
+    }  # fmt: skip
+    return tuple(known[name] for name in filters)
+
+
+_DEPARTMENTS = """
+SELECT name FROM (
+  SELECT name FROM analytics.departments UNION SELECT 'none'
+) d ORDER BY name = 'none', name LIMIT 200
+""".strip()
+
+_INTENTS = """
+SELECT DISTINCT intent FROM analytics.intent_daily WHERE day >= now() - interval '90 days' ORDER BY intent LIMIT 200
+""".strip()
+
+
+def _agents_of_departments() -> SqlVariable:
+    """The agents of the chosen departments, written out, so that departments act on figures that do not know them."""
+    where = f"{chosen('a.environment', 'environment')} AND {chosen(_DEPARTMENT, 'department')}"
+    return SqlVariable(
+        name="agent", label="Agent", bounded=True, description="Acts on figures of agents.",
+        sql="SELECT DISTINCT a.name FROM analytics.agents a LEFT JOIN analytics.departments d ON d.id = a.department_id\n"
+        f"WHERE {where}\nORDER BY a.name LIMIT 500",
     )  # fmt: skip
+
+
+_DEPARTMENT = "coalesce(d.name, 'none')"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
-from dashboards.lib.variables import sources
 from dashboards.observatory import delivery, exporter, ledger, reading, rollups
 
 
@@ -16,13 +15,11 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Does it see everything?",
             line(6, reading.targets(), reading.ages(settings), reading.sources_up()),
             line(8, reading.query_durations(), reading.failing_queries()),
-            line(9, reading.jobs()),
         ),
         row(
             "rollups",
             "Does it count right?",
             line(8, rollups.behind(settings), rollups.counted()),
-            line(9, rollups.state()),
         ),
         row(
             "ledger",
@@ -41,7 +38,9 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "The exporter's own use of things",
             line(7, exporter.memory(), exporter.cpu(), exporter.connections()),
             line(7, exporter.scrape_durations(), exporter.samples(), exporter.refused()),
+            collapsed=True,
         ),
+        row("detail", "Queries and roll-ups in detail", line(9, reading.jobs()), line(9, rollups.state()), collapsed=True),
         row("storage", "Sizes and slow statements", line(9, rollups.tables(), rollups.slow_statements()), collapsed=True),
     )
 
@@ -54,9 +53,10 @@ TAB = Tab(
     owner="platform team",
     sources=(
         Source("Prometheus", "what exporter, Prometheus and Alertmanager say of themselves, at every scrape"),
-        Source("PostgreSQL and Langfuse", "only as the exporter saw them last; nothing is asked directly"),
+        Source("PostgreSQL", "as the exporter saw it last; nothing is asked directly"),
+        Source("Langfuse", "as the exporter saw it last"),
     ),
     rows=rows,
-    variables=sources,
+    filters=(),
     empty_is_fine=frozenset({"observatory/failing_queries", "observatory/slow_statements"}),
 )

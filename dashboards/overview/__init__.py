@@ -37,10 +37,15 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         ),
         row("traffic", "Traffic", line(7, traffic.requests(), traffic.server_errors(settings), traffic.response_times())),
         row("models", "Model calls", line(7, models.calls(), models.tokens_per_call(), models.distribution())),
-        row("trust", "How old are these figures?", line(4, trust.data_age(settings))),
         row("history", "Health over time", line(8, health.history(settings)), collapsed=True),
         row("failures", "Latest failed executions", line(10, agents.latest_failures()), collapsed=True),
-        row("sources", "Sources in detail", line(10, trust.queries(), trust.forecast()), collapsed=True),
+        row(
+            "sources",
+            "Sources in detail",
+            line(4, trust.data_age(settings)),
+            line(10, trust.queries(), trust.forecast()),
+            collapsed=True,
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from contract.signals.model import Signal, like
 from contract.status import ERROR, FAILED, TIMEOUT, WORDS
 from dashboards.lib import colours
 from dashboards.lib.field import Word, fixed, lines, named, narrowing_link, of_query, words
+from dashboards.lib.filters import chosen
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, series
@@ -118,10 +119,10 @@ SELECT e.start_time AS "time", e.agent_name AS agent, e.version, e.environment, 
        e.duration_ms / 1000 AS seconds, e.retry_count AS retries, e.trace_id
 FROM analytics.agent_executions e
 WHERE $__timeFilter(e.start_time) AND lower(e.status) IN ({_FAILED_WORDS})
-  AND e.environment ~ '^(${{environment:regex}})$' AND e.agent_name ~ '^(${{agent:regex}})$'
+  AND {chosen("e.environment", "environment")} AND {chosen("e.agent_name", "agent")}
 ORDER BY e.start_time DESC
 LIMIT 100
-""".strip()  # noqa: S608 — words of the contract
+""".strip()
 
 WIDTHS = {"Time": 170, "Version": 100, "Status": 100, "Duration": 120, "Retries": 100, "Trace": 300}
 """Of the table's narrow and wide columns, in pixels; the others share the rest."""

@@ -7,6 +7,7 @@ from contract.signals.model import Level, equal
 from dashboards.lib import colours
 from dashboards.lib.field import named, painted
 from dashboards.lib.figures import NEITHER, BarGauge, Stat
+from dashboards.lib.filters import chosen
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
@@ -84,11 +85,11 @@ def conversations() -> Panel:
     )
 
 
-OUTCOMES = """
+OUTCOMES = f"""
 SELECT $__timeGroup(c.created_at, '1h') AS "time", coalesce(c.outcome, 'open') AS metric, count(*)::float8 AS value
 FROM analytics.conversations c JOIN analytics.agents a ON a.id = c.agent_id
 WHERE $__timeFilter(c.created_at)
-  AND c.environment ~ '^(${environment:regex})$' AND a.name ~ '^(${agent:regex})$'
+  AND {chosen("c.environment", "environment")} AND {chosen("a.name", "agent")}
 GROUP BY 1, 2
 ORDER BY 1, 2
 """.strip()

@@ -19,6 +19,7 @@ from dashboards.lib.promql import union, worst
 from dashboards.lib.queries import PromQuery, ask
 from dashboards.lib.states import StateTimeline
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.trust import DATA_TIME
 from recording_rules import registry
 
 OK, UNKNOWN, DEGRADED, DOWN = 0, 1, 2, 3
@@ -38,10 +39,6 @@ AGENT_WINDOW = "15m"
 
 PLATFORM_UP = Level("platform_up", "Platform", "1 when the platform was scraped", "none", "up", (equal("job", "platform"),))
 EXPORTER_UP = Level("exporter_up", "Exporter", "1 when the exporter was scraped", "none", "up", (equal("job", "exporter"),))
-DATA_TIME = Level(
-    "data_time", "Data time", "Time that the figures of a source stand for", "s", "exporter_source_data_timestamp_seconds",
-    operator="max",
-)  # fmt: skip
 SOURCE_UP = Level("source_up", "Source", "1 when a source answers", "none", "exporter_source_up", operator="max")
 
 

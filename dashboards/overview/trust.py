@@ -13,7 +13,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask
 from dashboards.lib.tables import COLOURED_TEXT, MERGED, Table, columns
-from dashboards.overview.health import DATA_TIME
+from dashboards.lib.trust import DATA_TIME, OFTEN
 
 SUCCESS = Level(
     "query_success", "Success", "1 when a query's last run succeeded", "none", "exporter_query_success", operator="min"
@@ -29,9 +29,6 @@ LAST = Level(
     "exporter_query_last_success_timestamp_seconds",
     operator="max",
 )
-OFTEN = ("rollups", "postgres", "langfuse")
-"""Sources that are asked every minute; sizes of tables, audits and budgets may be older without harm."""
-
 ROWS = Level("query_rows", "Rows", "Rows of the last successful run", "short", "exporter_query_rows", operator="max")
 
 

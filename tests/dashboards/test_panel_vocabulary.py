@@ -21,7 +21,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, quantiles, series, top
 from dashboards.lib.shares import BarChart, PieChart
 from dashboards.lib.states import StateTimeline, StatusHistory
-from dashboards.lib.tab import DashboardError, Tab
+from dashboards.lib.tab import DashboardError, Source, Tab
 from dashboards.lib.tables import MERGED, Table, columns
 from dashboards.lib.texts import Logs, Text
 from dashboards.lib.traces import FlameGraph, NodeGraph, Traces
@@ -81,7 +81,7 @@ def tab(*rows: Row) -> Tab:
         folder="Business",
         description="A sample.",
         owner="nobody",
-        sources=(),
+        sources=(Source("Prometheus", "now"),),
         rows=lambda _: rows,
     )
 
@@ -124,9 +124,10 @@ def test_queries_are_numbered_and_name_their_source() -> None:
 
 def test_a_collapsed_row_holds_its_panels() -> None:
     rows = tab(row("folded", "Folded", line(4, SAMPLES[0]), collapsed=True), row("open", "Open", line(3, SAMPLES[3])))
-    _, folded, open_, last = rows.dashboard(Settings())["panels"]
+    *legend, folded, open_, last = rows.dashboard(Settings())["panels"]
+    assert [(panel["type"], panel["gridPos"]["y"]) for panel in legend] == [("text", 0), ("stat", 0)]
     assert [panel["title"] for panel in folded["panels"]] == ["T"]
-    assert (folded["gridPos"]["y"], open_["gridPos"]["y"], last["gridPos"]["y"]) == (1, 2, 3)
+    assert (folded["gridPos"]["y"], open_["gridPos"]["y"], last["gridPos"]["y"]) == (3, 4, 5)
 
 
 def test_lines_fill_the_width() -> None:

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from dashboards.overview.trust import OFTEN
+from dashboards.lib.trust import OFTEN
 from demo.stack.processes import marked
 from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
 from tests.integration.moment import Moment, cost_of, model_of

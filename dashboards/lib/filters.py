@@ -1,0 +1,56 @@
+"""Filters: what readers choose by, and how a choice acts on a query. A tab names its own; panels do nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from contract.metrics import Source
+from contract.signals.model import Matches, Signal, like
+
+FILTERS = ("environment", "department", "agent", "version", "model", "intent", "tier", "status")
+"""All filters, in the order in which they stand above a tab. Each is a variable of that name."""
+STANDARD = ("environment", "agent")
+_OF_LABELS = ("environment", "agent", "version", "model")
+"""Those that act on signals by themselves. Many signals ask for a status of their own; a panel says where it is a choice."""
+
+_acting: ContextVar[tuple[str, ...]] = ContextVar("filters of the tab that is being built", default=STANDARD)
+
+
+@contextmanager
+def acting(filters: tuple[str, ...]) -> Iterator[None]:
+    """Within it, questions are filtered by these. A tab opens it around its rows."""
+    token = _acting.set(filters)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def filtered(signal: Signal) -> Matches:
+    """Matchers for the tab's filters that can act on a signal: those that all of its metrics carry as a label.
+
+    What others say of themselves (Prometheus, for example) has an environment at some sites only, and is never filtered.
+    """
+    if signal.source == Source.FOREIGN:
+        return ()
+    return tuple(like(name, f"${name}") for name in _acting.get() if name in _OF_LABELS and name in signal.labels)
+
+
+def chosen(expression: str, filter_: str) -> str:
+    """An SQL condition: the text `expression` is among the chosen values of a filter. NULL is taken for an empty text.
+
+    All values together are the pattern `.*`, which Grafana writes as it stands; so the values are compared as a pattern, each
+    escaped by Grafana's format `regex`. That leaves quotes alone, therefore the pattern stands between dollar quotes, which no
+    value can close: its dollars are escaped.
+    """
+    return rf"coalesce({expression}, '') ~ $$\A(${{{filter_}:regex}})\Z$$"
+
+
+def chosen_all(**expressions: str) -> str:
+    """Several such conditions: `chosen_all(environment="e.environment", agent="e.agent_name")`.
+
+    Those whose filter the tab does not have are left out; without any it is `true`.
+    """
+    return " AND ".join(chosen(expressions[name], name) for name in _acting.get() if name in expressions) or "true"
