@@ -13,7 +13,7 @@ from alert_rules.model import Alert, Flow, Labels
 from alert_rules.stories import MINUTE, Story, Tell, bucket_after, durations
 from contract.catalogue import metric
 from contract.settings import Settings
-from contract.signals.model import Change, Decline, Quantile
+from contract.signals.model import Change, Decline, Quantile, Rate
 from contract.values import duration_seconds
 
 Happening = Callable[[Labels, float], tuple[Flow, ...]]
@@ -187,7 +187,8 @@ def _turned(
     step = duration_seconds(settings.sources.prometheus.scrape_interval)
     if back:
         step = MINUTE if window < 30 * MINUTE and bad[-1].counts else 4 * MINUTE
-    lead = window + back
+    # A rate is held against a window that was counted whole: there were two samples before it.
+    lead = window + back + (2 * step if isinstance(signal, Change) and isinstance(signal.now, Rate) else 0.0)
 
     def at(moment: float, last: float) -> float:
         moment = moment if bad[-1].counts else last  # without its gauge, an alert shows its last figure

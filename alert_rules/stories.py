@@ -141,7 +141,9 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
         rest, long = forgotten - bad_end, alert.window_seconds + hold + 5 * MINUTE
         still = _still(story.bad) if story.still is None else story.still
         quiet = (story.begins + hold, min(fires + MINUTE, long), long)
-        later = quiet if not story.lead else (story.lead + hold, story.lead + long)
+        # On the way there, what is held against the past meets one that has only just begun.
+        young = (story.lead - alert.window_seconds * part // 8 for part in range(8, 0, -1))
+        later = quiet if not story.lead else (*young, story.lead + hold, story.lead + long)
         past = story.past or story.good
 
         def scenario(kind: Kind, text: str, phases: tuple[Phase, ...], calm: tuple[float, ...], *at: float) -> Scenario:

@@ -20,6 +20,15 @@ def duration_seconds(text: str) -> float:
     return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9]+)(ms|s|m|h|d|w|y)", text))
 
 
+def duration_text(seconds: float) -> str:
+    """Whole seconds as Prometheus writes them: `1d1h`."""
+    parts = []
+    for unit in ("d", "h", "m", "s"):
+        count, seconds = divmod(seconds, _SECONDS[unit])
+        parts += [f"{count:g}{unit}"] if count else []
+    return "".join(parts)
+
+
 def between(least: str, most: str) -> AfterValidator:
     """Holds a duration between two others."""
 

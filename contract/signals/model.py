@@ -25,6 +25,7 @@ from contract.signals.selectors import equal as equal
 from contract.signals.selectors import like as like
 from contract.signals.selectors import other as other
 from contract.signals.selectors import selector as selector
+from contract.values import duration_seconds, duration_text
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,10 @@ class Sum(Signal):
 
 @dataclass(frozen=True)
 class Change(Signal):
-    """How a signal compares with itself `back` earlier: now / then, where there was something then. 1 is no change."""
+    """How a signal compares with itself `back` earlier: now / then, where there was something then. 1 is no change.
+
+    A rate is compared only where its window of then was counted whole: what began within it would look small.
+    """
 
     now: Signal
     back: str
@@ -304,8 +308,10 @@ class Change(Signal):
         return self.now.leaves
 
     def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
-        now, then = (signal.expression(by, window, where, resolve) for signal in (self.now, self.now.shifted(self.back)))
-        return f"{now} / ({then} > 0)"
+        before = duration_text(duration_seconds(self.back) + duration_seconds(window)) if isinstance(self.now, Rate) else ""
+        asked = (self.now, self.now.shifted(self.back), *([self.now.shifted(before)] if before else ()))
+        now, then, *earlier = (signal.expression(by, window, where, resolve) for signal in asked)
+        return f"{now} / ({' and '.join((f'{then} > 0', *earlier))})"
 
 
 @dataclass(frozen=True)

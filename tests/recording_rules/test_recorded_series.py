@@ -12,7 +12,8 @@ import yaml
 from contract.settings import Settings
 from contract.signals.conversations import CONVERSATIONS_ENDED
 from contract.signals.model import equal
-from contract.values import duration_seconds
+from contract.signals.models import COST_CHANGE
+from contract.values import duration_seconds, duration_text
 from recording_rules import registry
 from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal
 from tests.recording_rules.generated import generated
@@ -115,3 +116,15 @@ def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_too
     (tmp_path / "test.yml").write_text(yaml.safe_dump(document))
     result = subprocess.run([prometheus_tools.promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_rate_is_held_against_a_past_that_was_counted_whole() -> None:
+    asked = registry.query(COST_CHANGE, ("environment",), "1h")
+    spend = "sum by (environment) (agent:llm_cost_usd:rate1h{})"
+    now, then, before = (spend.replace("{}", past) for past in ("", " offset 1d", " offset 1d1h"))
+    assert asked == f"{now} / ({then} > 0 and {before})"
+
+
+@pytest.mark.parametrize("text", ["1d1h", "7d", "1h30m", "1m15s", "30s"])
+def test_durations_are_written_as_they_are_read(text: str) -> None:
+    assert duration_text(duration_seconds(text)) == text
