@@ -22,6 +22,7 @@ from demo.drill.lives import Life
 from demo.drill.virtual import Groups
 from demo.platform.incidents import KINDS
 from tests.conftest import PostgresServer
+from tests.drill import first_checks
 
 KINDS_AND_NONE = (NOTHING, *KINDS)
 Copy = Callable[[str | None], str]
@@ -65,6 +66,7 @@ def test_an_incident_brings_about_exactly_its_alerts(
     found = virtual.replayed(life, groups)
     assert found.refused == {}
     assert sorted(virtual.fired(found)) == sorted(expected(kind))
+    assert first_checks.complaints(life, found.firings) == []
     for name, document in virtual.promtool_files(life, groups, kind).items():
         (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")  # which is YAML, and far quicker
     done = subprocess.run([prometheus_tools.promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
