@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -46,7 +47,7 @@ def eventually(question: Callable[[], T], seconds: float, what: str, seen: objec
 class LivingStack:
     """A running stack: its process, its folder and the addresses of its parts by name."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None
     var: Path
     table: str
 
@@ -93,6 +94,10 @@ class LivingStack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
+    """A stack of its own, or the running one whose folder OBSERVATORY_STACK names: that one is left as it is."""
+    if running := os.environ.get("OBSERVATORY_STACK"):
+        yield LivingStack(None, Path(running), "")
+        return
     # Not below pytest's own folder, which other test runs close to the user of the database.
     import tempfile
 
@@ -124,7 +129,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
 
 @pytest.fixture(scope="class")
 def moment(stack: LivingStack) -> Iterator[Moment]:
-    """The platform held still (SIGSTOP), and every figure read since then."""
+    """The platform held still (SIGSTOP), and every figure read since then. Of a shared stack one at a time."""
+    with (stack.var / "still.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield from _still(stack)
+
+
+def _still(stack: LivingStack) -> Iterator[Moment]:
     platform = stack.parts["platform"]["identity"][0]
     os.kill(platform, signal.SIGSTOP)
     try:

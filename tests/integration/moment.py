@@ -1,27 +1,36 @@
 """The independent side of the comparison: what panels show at a still moment, and the rows that they are about.
 
-Expectations are plain SQL on `app` and sums over the stand-in's rows; of the rooms under test only names and the built files
+Expectations are plain SQL on `app` and sums over the stand-in's rows; of the rooms under test only names and what they build
 are used.
 """
 
 from __future__ import annotations
 
-import json
+import copy
 import math
+import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import requests
+from psycopg.rows import dict_row
 
 from contract.keys import panel_id
+from dashboards.catalogue import TABS
+from provisioning import config
 from provisioning.interpolation import Span, sql_macros, substitute
 
 if TYPE_CHECKING:
     from tests.integration.conftest import LivingStack
 
-CHOICES = {"environment": "production", "agent": ".*", "__range": "6h", "__rate_interval": "1m", "__interval": "15s"}
+CHOICES = {
+    "environment": "production", "department": ".*", "agent": ".*", "version": ".*", "model": ".*", "intent": ".*",
+    "tier": ".*", "status": ".*", "__range": "6h", "__rate_interval": "1m", "__interval": "15s",
+}  # fmt: skip
+DAY = 86400
 
 
 class Moment:
@@ -33,8 +42,12 @@ class Moment:
         self.postgres = self._data_time("postgres")
         self.langfuse = self._data_time("langfuse")
         self.cost = self._data_time("cost")
-        built = stack.var / "build" / "grafana" / "dashboards" / "Business" / "observatory-overview.json"
-        self._panels = {panel["id"]: panel for panel in _flat(json.loads(built.read_text())["panels"])}
+        settings = config.load(stack.config)
+        self._panels = {
+            f"{tab.key}/{panel.name}": _built(tab.dashboard(settings), f"{tab.key}/{panel.name}")
+            for tab in TABS
+            for panel in tab.panels(settings)
+        }
         self._observations: dict[tuple[datetime, datetime], list[dict[str, Any]]] = {}
 
     @property
@@ -46,10 +59,39 @@ class Moment:
         found = self.stack.value(f'max(exporter_source_data_timestamp_seconds{{source="{source}"}})', self.at)
         return datetime.fromtimestamp(found, UTC)
 
-    def panel(self, name: str, query: int = 0) -> dict[str, float]:
-        """What a query of an Overview panel shows at the moment, by its legend or only label."""
-        target = self._panels[panel_id(f"overview/{name}")]["targets"][query]
-        expression = substitute(target["expr"], lambda variable, _form: CHOICES.get(variable))
+    @property
+    def asking(self) -> dict[str, set[str]]:
+        """Every panel that asks something, and the kinds of data sources that it asks."""
+        return {
+            key: {target["datasource"]["type"] for target in panel["targets"]}
+            for key, panel in self._panels.items()
+            if panel.get("targets")
+        }
+
+    def texts(self, key: str) -> list[str]:
+        """What a panel asks, word by word."""
+        return [target.get("expr") or target["rawSql"] for target in self._panels[key]["targets"]]
+
+    @contextmanager
+    def faulty(self, key: str, right: str, wrong: str) -> Iterator[None]:
+        """Within it, the panel asks something else: a word of its questions is another one."""
+        sound = self._panels[key]
+        assert any(right in text for text in self.texts(key)), f"{key} does not ask for {right}"
+        broken = copy.deepcopy(sound)
+        for target in broken["targets"]:
+            for name in ("expr", "rawSql"):
+                if name in target:
+                    target[name] = target[name].replace(right, wrong)
+        self._panels[key] = broken
+        try:
+            yield
+        finally:
+            self._panels[key] = sound
+
+    def panel(self, key: str, query: int = 0, **choices: str) -> dict[str, float]:
+        """What a PromQL query of the panel `tab/name` shows at the moment, by its legend or only label."""
+        target = self._panels[key]["targets"][query]
+        expression = substitute(target["expr"], lambda variable, _form: {**CHOICES, **choices}.get(variable))
         shown = {}
         for labels, value in self.stack.query(expression, self.at):
             legend = substitute(target.get("legendFormat", ""), lambda *_: None)
@@ -58,17 +100,36 @@ class Moment:
             shown[legend] = value
         return shown
 
-    def panel_sql(self, name: str) -> list[tuple[Any, ...]]:
-        """The rows of a panel that asks PostgreSQL itself, over the 24 hours before the moment."""
-        text = self._panels[panel_id(f"overview/{name}")]["targets"][0]["rawSql"]
-        filled = substitute(text, lambda variable, _form: CHOICES.get(variable))
-        with self.stack.database as database:
-            return database.execute(sql_macros(filled, Span(self.at - 86400, self.at, 60)).encode()).fetchall()
+    def labelled(self, key: str, query: int = 0, **choices: str) -> dict[tuple[str, ...], float]:
+        """The same by all values of its labels, in the order of the labels' names: for tables."""
+        target = self._panels[key]["targets"][query]
+        expression = substitute(target["expr"], lambda variable, _form: {**CHOICES, **choices}.get(variable))
+        return {
+            tuple(text for _, text in sorted(labels.items())): value for labels, value in self.stack.query(expression, self.at)
+        }
 
-    def sql(self, text: str) -> list[tuple[Any, ...]]:
-        """Rows of plain SQL; `:now` is the time that the exporter's figures stand for."""
+    def panel_sql(self, key: str, query: int = 0, seconds: float = DAY, **choices: str) -> list[tuple[Any, ...]]:
+        """The rows of a panel that asks PostgreSQL itself, over the time before the moment."""
+        text = self._panels[key]["targets"][query]["rawSql"]
+        filled = substitute(text, lambda variable, _form: {**CHOICES, **choices}.get(variable))
         with self.stack.database as database:
-            return database.execute(text.replace(":now", "%(now)s").encode(), {"now": self.postgres}).fetchall()
+            return database.execute(sql_macros(filled, Span(self.at - seconds, self.at, 60)).encode()).fetchall()
+
+    def panel_table(self, key: str, query: int = 0, seconds: float = DAY, **choices: str) -> list[dict[str, Any]]:
+        """The same with the names of the columns."""
+        text = self._panels[key]["targets"][query]["rawSql"]
+        filled = substitute(text, lambda variable, _form: {**CHOICES, **choices}.get(variable))
+        with self.stack.database as database, database.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(sql_macros(filled, Span(self.at - seconds, self.at, 60)).encode()).fetchall()
+
+    def sql(self, text: str, seconds: float = DAY) -> list[tuple[Any, ...]]:
+        """Rows of plain SQL. `:now` is the time that the exporter's figures stand for, `:from` and `:to` a panel's range."""
+        given = {"now": self.postgres, "from": _utc(self.at - seconds), "to": _utc(self.at)}
+        text = text.replace("%", "%%")
+        for name in given:
+            text = re.sub(rf"(?<!:):{name}\b", f"%({name})s", text)
+        with self.stack.database as database:
+            return database.execute(text.encode(), given).fetchall()
 
     def number(self, text: str) -> float:
         [(value,)] = self.sql(text)
@@ -101,6 +162,14 @@ class Moment:
     @property
     def month(self) -> list[dict[str, Any]]:
         return self.calls(self.langfuse.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+
+
+def _built(board: dict[str, Any], key: str) -> dict[str, Any]:
+    return next(panel for panel in _flat(board["panels"]) if panel["id"] == panel_id(key))
+
+
+def _utc(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _text(at: datetime) -> str:

@@ -20,27 +20,13 @@ from contract import exporter_metrics
 from contract.labels import WINDOWS
 from contract.metrics import MetricType
 from tests.business import plain
+from tests.integration import tabs
 from tests.integration.conftest import LivingStack, eventually
 from tests.integration.moment import Moment, cost_of, model_of
 
 pytestmark = pytest.mark.integration
 
 Series = dict[tuple[str, ...], float]
-
-ABSENT = {
-    "platform_slow_statement_seconds": "the embedded server does not have pg_stat_statements",
-    "platform_queue_messages": "nothing waits in a queue",
-    "exporter_api_budget_limit": "the stand-in has no plan",
-    "exporter_api_budget_remaining": "the stand-in has no plan",
-    "platform_budget_exhaustion_timestamp_seconds": "the budget lasts until the month ends",
-    "langfuse_call_delay_seconds": "no model call began in the hour that has settled",
-    "platform_version_sample": "no version is new",
-    "platform_version_regression_ratio": "no version is new",
-    "platform_version_regression_p_value": "no version is new, or it was seldom used",
-    "platform_regressions_open": "no version is new",
-}
-"""Metrics that need not be there, and why."""
-
 
 def page(stack: LivingStack) -> Series:
     """What /metrics says now, by name and label values in the contract's order; of a histogram its counts and sums."""
@@ -96,7 +82,7 @@ class TestEveryFigure:
             for metric in exporter_metrics.METRICS
             if not shown & {metric.name, f"{metric.name}_count"} and metric.name != "platform_rollup_drift_rows"
         }
-        assert missing <= ABSENT.keys()
+        assert missing <= {metric.name for metric in exporter_metrics.METRICS if metric.absent}
 
     def test_what_was_counted_equals_plain_sql(self, moment: Moment) -> None:
         shown, dsn = page(moment.stack), moment.dsn
@@ -195,3 +181,16 @@ class TestEveryFigure:
         fallen = [key for key, value in before.items() if key[0] in counters and after.get(key, 0.0) < value]
         assert not fallen
         assert time.time() - after["exporter_source_data_timestamp_seconds", "rollups"] < 60
+
+
+class TestEveryTab:
+    """What panels show of PostgreSQL and Langfuse, against what the definitions say of the rows."""
+
+    @pytest.mark.parametrize("key", tabs.FIGURES)
+    def test_its_figures(self, moment: Moment, key: str) -> None:
+        tabs.FIGURES[key](moment)
+
+    @pytest.mark.parametrize("fault", tabs.FAULTS, ids=lambda fault: f"{fault.panel}: {fault.right}")
+    def test_a_wrong_question_is_noticed(self, moment: Moment, fault: tabs.Fault) -> None:
+        with moment.faulty(*fault), pytest.raises(AssertionError):
+            tabs.FIGURES[fault.panel](moment)

@@ -78,7 +78,7 @@ class TestTheOverviewIsTrue:
         since = "date_trunc('hour', :now) - interval '30 days'"
         new = moment.number(f"SELECT count(*) FROM app.users WHERE created_at <= :now AND created_at >= {since}")
         growth = pytest.approx(new / (total - new), rel=1e-12)
-        assert moment.panel("users") == {"total": total, "growth in 30 days": growth}
+        assert moment.panel("overview/users") == {"total": total, "growth in 30 days": growth}
 
     @staticmethod
     def _active(moment: Moment, days: int, before: int = 0) -> float:
@@ -91,23 +91,23 @@ class TestTheOverviewIsTrue:
     def test_active_users_and_their_change(self, moment: Moment) -> None:
         week, month = self._active(moment, 7), self._active(moment, 30)
         changes = {"7 d change": week / self._active(moment, 7, 7) - 1, "30 d change": month / self._active(moment, 30, 30) - 1}
-        assert moment.panel("active_users") == pytest.approx({"7 d": week, "30 d": month, **changes}, rel=1e-9)
+        assert moment.panel("overview/active_users") == pytest.approx({"7 d": week, "30 d": month, **changes}, rel=1e-9)
 
     def test_conversations(self, moment: Moment) -> None:
-        [(shown)] = moment.panel("conversations").values()
+        [(shown)] = moment.panel("overview/conversations").values()
         assert shown == moment.number(
             "SELECT count(*) FROM app.conversations WHERE environment = 'production' AND created_at <= :now"
         )
 
     def test_tickets_by_status(self, moment: Moment) -> None:
         found = dict(moment.sql("SELECT replace(status, '_', ' '), count(*)::float8 FROM app.tickets GROUP BY 1"))
-        shown = moment.panel("tickets")
+        shown = moment.panel("overview/tickets")
         assert {status: count for status, count in shown.items() if count} == found
         assert set(shown) == {"open", "in progress", "waiting", "resolved", "closed"}
 
     def test_documents_by_status(self, moment: Moment) -> None:
         found = dict(moment.sql("SELECT status, count(*)::float8 FROM app.documents GROUP BY 1"))
-        assert moment.panel("documents") == {"total": sum(found.values()), "done": 0, "processing": 0, "failed": 0, **found}
+        assert moment.panel("overview/documents") == {"total": sum(found.values()), "done": 0, "processing": 0, "failed": 0, **found}
 
     def test_conversation_counters_behind_the_success_rate(self, moment: Moment) -> None:
         expected = {
@@ -135,7 +135,7 @@ class TestTheOverviewIsTrue:
         near_the_edge = moment.number(
             f"SELECT count(*) {where} AND ended_at > :now - interval '66 minutes' AND ended_at <= :now - interval '54 minutes'"
         )
-        [shown] = moment.panel("success_now").values()
+        [shown] = moment.panel("overview/success_now").values()
         assert known > 0
         assert shown == pytest.approx(achieved / known, abs=(near_the_edge + 1) / known)
 
@@ -149,11 +149,11 @@ class TestTheOverviewIsTrue:
             ).fetchall()
         for created, outcome in rows:
             counted[created.astimezone(UTC).replace(minute=0, second=0, microsecond=0), outcome or "open"] += 1
-        shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in moment.panel_sql("conversation_outcomes")}
+        shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in moment.panel_sql("overview/conversation_outcomes")}
         assert shown == counted and sum(counted.values()) > 20
 
     def test_latest_failures(self, moment: Moment) -> None:
-        rows = moment.panel_sql("latest_failures")
+        rows = moment.panel_sql("overview/latest_failures")
         with moment.stack.database as database:
             expected = database.execute(
                 "SELECT trace_id FROM app.agent_executions "
@@ -165,7 +165,7 @@ class TestTheOverviewIsTrue:
 
     def test_model_calls_of_the_last_day(self, moment: Moment) -> None:
         calls = [row for row in moment.last_day if row["environment"] == "production"]
-        [shown] = moment.panel("model_calls").values()
+        [shown] = moment.panel("overview/model_calls").values()
         assert shown == len(calls) > 100
 
     def test_tokens_per_call(self, moment: Moment) -> None:
@@ -176,20 +176,20 @@ class TestTheOverviewIsTrue:
             for kind, count in (row.get("usageDetails") or {}).items()
             if "input" in kind or "output" in kind
         )
-        [shown] = moment.panel("tokens_per_call").values()
+        [shown] = moment.panel("overview/tokens_per_call").values()
         assert shown == pytest.approx(tokens / len(calls), rel=1e-9)
 
     def test_calls_by_model(self, moment: Moment) -> None:
         calls = Counter(model_of(row) for row in moment.last_day if row["environment"] == "production")
         best = dict(calls.most_common(6))
         expected = {**best, **({"other": calls.total() - sum(best.values())} if len(calls) > 6 else {})}
-        shown = {model: count for model, count in moment.panel("model_distribution").items() if count}
+        shown = {model: count for model, count in moment.panel("overview/model_distribution").items() if count}
         assert shown == expected
 
     def test_cost_of_the_month_and_budget(self, moment: Moment) -> None:
         spent = cost_of(moment.month)
-        assert moment.panel("cost_month") == {"all": pytest.approx(spent, rel=1e-9)} and spent > 1
-        assert moment.panel("budget") == {"all": pytest.approx(spent / BUDGET, rel=1e-9)}
+        assert moment.panel("overview/cost_month") == {"all": pytest.approx(spent, rel=1e-9)} and spent > 1
+        assert moment.panel("overview/budget") == {"all": pytest.approx(spent / BUDGET, rel=1e-9)}
 
     def test_forecast_of_the_month(self, moment: Moment) -> None:
         """Spent, plus for each remaining day (and the rest of today) the median of that weekday in the last four weeks."""
@@ -208,11 +208,11 @@ class TestTheOverviewIsTrue:
         to_come = sum(usual(midnight + timedelta(days=n)) for n in range(1, last - now.day + 1))
         today = usual(midnight) * (1 - (now - midnight) / timedelta(days=1))
         expected = cost_of(moment.month) + today + to_come
-        shown = moment.panel("budget_forecast")
+        shown = moment.panel("overview/budget_forecast")
         assert shown == {"all, budget": BUDGET, "all, expected": pytest.approx(expected, rel=1e-6)}
 
     def test_age_of_the_figures(self, moment: Moment) -> None:
-        shown = moment.panel("data_age")
+        shown = moment.panel("overview/data_age")
         assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
         assert set(shown) == {*(f"data of {name}" for name in OFTEN), "scrape of the exporter", "scrape of the platform"}
         assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
