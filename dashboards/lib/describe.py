@@ -27,6 +27,14 @@ def read_tables(texts: Iterable[str]) -> list[str]:
     return sorted({name for text in texts for name in _TABLE.findall(text) if name in known})
 
 
+def acting(texts: Iterable[str], filters: Iterable[str]) -> list[str]:
+    """Which of a tab's filters act on queries. A department acts through the list of its agents."""
+    found = {name for text in texts for name in re.findall(r"\$\{?(\w+)", text)}
+    if "agent" in found:
+        found.add("department")
+    return [name for name in filters if name in found]
+
+
 def provenance(texts: tuple[str, ...], filters: tuple[str, ...]) -> str:
     """One or two sentences in Markdown. Empty for a panel without queries."""
     if not texts:
@@ -35,10 +43,14 @@ def provenance(texts: tuple[str, ...], filters: tuple[str, ...]) -> str:
     for word, names in (("Metrics", read_series(texts)), ("Tables", read_tables(texts))):
         if names:
             parts.append(f"{word}: {', '.join(f'`{name}`' for name in names)}.")
-    acting = [name for name in filters if any(re.search(rf"\$\{{?{name}\b", text) for text in texts)]
-    idle = [name for name in filters if name not in acting]
-    if acting:
-        parts.append(f"Filtered by {' and '.join(acting)}.")
+    active = acting(texts, filters)
+    idle = [name for name in filters if name not in active]
+    if active:
+        parts.append(f"Filtered by {_listed(active)}.")
     if idle:
-        parts.append(f"Not filtered by {' and '.join(idle)}.")
+        parts.append(f"Not filtered by {_listed(idle)}.")
     return " ".join(parts)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
