@@ -12,14 +12,16 @@ from contract import buckets
 from contract.metrics import Metric, MetricType, Source
 
 P, L, X = Source.POSTGRES, Source.LANGFUSE, Source.EXPORTER
+_NO_NEW_VERSION = "no version is new"
+_NO_PLAN = "no limit is known: a server of one's own has none"
 
 
 def _counter(source: Source, name: str, labels: str, help_: str, unit: str = "") -> Metric:
     return Metric(name, MetricType.COUNTER, tuple(labels.split()), help_, source, unit)
 
 
-def _gauge(source: Source, name: str, labels: str, help_: str, unit: str = "") -> Metric:
-    return Metric(name, MetricType.GAUGE, tuple(labels.split()), help_, source, unit)
+def _gauge(source: Source, name: str, labels: str, help_: str, unit: str = "", absent: str = "") -> Metric:
+    return Metric(name, MetricType.GAUGE, tuple(labels.split()), help_, source, unit, absent=absent)
 
 
 def _histogram(source: Source, name: str, labels: str, bounds: tuple[float, ...], help_: str) -> Metric:
@@ -92,9 +94,10 @@ POSTGRES = (
         "scope",
         "When the budget will be used up at the expected pace",
         "seconds",
+        absent="the budget lasts until the month ends",
     ),
     _gauge(L, "platform_cache_savings_usd", "window", "Saved by prompt caches", "usd"),
-    _gauge(P, "platform_queue_messages", "queue", "Messages that wait in a queue"),
+    _gauge(P, "platform_queue_messages", "queue", "Messages that wait in a queue", absent="nothing waits in a queue"),
     _gauge(P, "platform_sessions_active", "environment", "Sessions that are going on"),
     _gauge(P, "platform_executions_in_progress", "agent environment", "Agent executions that have begun and not ended"),
     _gauge(
@@ -103,24 +106,28 @@ POSTGRES = (
         "agent environment measure",
         "Newest version / the version before it over equal times; above 1 is worse",
         "ratio",
+        absent=_NO_NEW_VERSION,
     ),
     _gauge(
         P,
         "platform_version_regression_p_value",
         "agent environment measure",
         "Chance that a newest version which is no worse looks so much worse; none while a side has too few executions",
+        absent="no version is new, or it was seldom used",
     ),
     _gauge(
         P,
         "platform_version_sample",
         "agent environment side version",
         "Executions that ended on a side of the comparison of versions",
+        absent=_NO_NEW_VERSION,
     ),
     _gauge(
         P,
         "platform_regressions_open",
         "agent environment measure",
         "1 when the newest version is recorded as worse and nobody has dismissed that",
+        absent=_NO_NEW_VERSION,
     ),
     _gauge(P, "platform_rollup_advanced_timestamp_seconds", "source", "When a roll-up was last advanced", "seconds"),
     _gauge(P, "platform_rollup_mode", "source mode", "1 for the way in which the changes of a source are captured"),
@@ -175,7 +182,14 @@ POSTGRES = (
     _histogram(P, "platform_kb_search_duration_seconds", "", buckets.SEARCH, "Time of a search of the knowledge base"),
     _counter(P, "platform_logins_total", "result", "Attempts to log in"),
     _counter(P, "platform_feature_uses_total", "feature", "Uses of features"),
-    _gauge(P, "platform_slow_statement_seconds", "statement", "Mean time of the slowest statements of the database", "seconds"),
+    _gauge(
+        P,
+        "platform_slow_statement_seconds",
+        "statement",
+        "Mean time of the slowest statements of the database",
+        "seconds",
+        absent="the database does not have pg_stat_statements",
+    ),
 )
 
 LANGFUSE = (
@@ -197,6 +211,7 @@ LANGFUSE = (
         "",
         "95th percentile of the time from the end of a model call until it is in the ledger, of an hour that has settled",
         "seconds",
+        absent="no model call began in the hour that has settled",
     ),
     _counter(L, "langfuse_scores_total", "name source environment", "Scores given"),
     _gauge(
@@ -228,8 +243,8 @@ SELF = (
         X, "exporter_source_data_timestamp_seconds", "source", "Time that the served figures of a source stand for", "seconds"
     ),
     _counter(X, "exporter_api_requests_total", "api code", "Requests sent to an interface"),
-    _gauge(X, "exporter_api_budget_remaining", "api", "Requests left in the current period"),
-    _gauge(X, "exporter_api_budget_limit", "api", "Requests allowed in a period"),
+    _gauge(X, "exporter_api_budget_remaining", "api", "Requests left in the current period", absent=_NO_PLAN),
+    _gauge(X, "exporter_api_budget_limit", "api", "Requests allowed in a period", absent=_NO_PLAN),
     _gauge(X, "exporter_api_next_poll_timestamp_seconds", "api", "When an interface will be asked next", "seconds"),
     _counter(X, "exporter_truncated_results_total", "source query", "Answers that were cut at the row limit"),
     _gauge(X, "exporter_ledger_lag_seconds", "source", "Age of the newest row of the ledger", "seconds"),

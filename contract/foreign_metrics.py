@@ -6,9 +6,10 @@ from contract.metrics import Metric, MetricType, Source
 
 _COUNTERS = ("pg_stat_database_deadlocks",)
 """Counters of others whose names do not say so."""
+_NO_REDIS, _NO_POSTGRES = "no redis_exporter is scraped", "no postgres_exporter is scraped"
 
 
-def _read(*names: str, labels: tuple[str, ...] = ()) -> tuple[Metric, ...]:
+def _read(*names: str, labels: tuple[str, ...] = (), absent: str = "") -> tuple[Metric, ...]:
     return tuple(
         Metric(
             name,
@@ -16,6 +17,7 @@ def _read(*names: str, labels: tuple[str, ...] = ()) -> tuple[Metric, ...]:
             labels,
             name.replace("_", " "),
             Source.FOREIGN,
+            absent=absent,
         )
         for name in names
     )
@@ -26,10 +28,14 @@ EXPORTERS = (
         "redis_up", "redis_memory_used_bytes", "redis_memory_max_bytes", "redis_connected_clients",
         "redis_keyspace_hits_total", "redis_keyspace_misses_total", "redis_evicted_keys_total",
         "redis_rejected_connections_total", "redis_commands_processed_total",
+        absent=_NO_REDIS,
     ),
-    *_read("pg_up", "pg_settings_max_connections"),
-    *_read("pg_stat_activity_count", "pg_database_size_bytes", "pg_stat_database_deadlocks", labels=("datname",)),
-    *_read("pg_stat_user_tables_n_dead_tup", labels=("datname", "table")),
+    *_read("pg_up", "pg_settings_max_connections", absent=_NO_POSTGRES),
+    *_read(
+        "pg_stat_activity_count", "pg_database_size_bytes", "pg_stat_database_deadlocks",
+        labels=("datname",), absent=_NO_POSTGRES,
+    ),
+    *_read("pg_stat_user_tables_n_dead_tup", labels=("datname", "table"), absent=_NO_POSTGRES),
 )  # fmt: skip
 
 TARGETS = (

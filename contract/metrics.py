@@ -34,6 +34,7 @@ class Metric:
     `name` is the family's name as it is queried (counters with `_total`; histograms without suffix). `labels` are those
     that the exposition carries; `environment`, `job` and `instance` come from the scrape target for platform and foreign
     metrics (`target_labels`). `unit` is the base unit: seconds, bytes, usd, tokens, ratio, or "" for a plain count.
+    `absent` says when a source that is well has no series of it; empty for a metric that is always there.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Metric:
     source: Source
     unit: str = ""
     buckets: tuple[float, ...] = ()
+    absent: str = ""
 
     def __post_init__(self) -> None:
         unknown = [label for label in self.labels if label not in LABELS]

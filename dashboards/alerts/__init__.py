@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alert_rules.catalogue import active
+from alert_rules.catalogue import ALERTS, active
 from alert_rules.model import Alert
 from contract.settings import Settings
 from dashboards import slo
@@ -59,6 +59,9 @@ TAB = Tab(
     ),
     rows=rows,
     empty_is_fine=frozenset(
-        f"alerts/{name}" for name in ("firing_alerts", "timeline", "load", "frequent", "latest", "distance")
+        {
+            *(f"alerts/{name}" for name in ("firing_alerts", "timeline", "load", "frequent", "latest", "distance")),
+            *(alert.panel_key for alert in ALERTS if not alert.panel),  # drawn only where enough happened to judge
+        }
     ),
 )

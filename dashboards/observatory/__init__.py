@@ -58,5 +58,5 @@ TAB = Tab(
     ),
     rows=rows,
     filters=(),
-    empty_is_fine=frozenset({"observatory/failing_queries", "observatory/slow_statements"}),
+    empty_is_fine=frozenset(f"observatory/{name}" for name in ("failing_queries", "slow_statements", "requests_left")),
 )

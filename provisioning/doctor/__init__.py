@@ -38,7 +38,7 @@ def run(settings: Settings, tab: str | None = None, now: float | None = None) ->
 
 
 def examined(subject: subjects.Subject, asker: Asker) -> Item:
-    """Put all queries of a subject to their sources. A rule may be quiet, as long as all that it reads exists."""
+    """Put all queries of a subject to their sources. What may be empty is fine as long as all that it reads is alive."""
     answers = tuple(asker.answer(query, subject.span, subject.choices) for query in subject.queries)
-    quiet = subject.kind == "rule" and not any(answer.missing for answer in answers)
-    return Item(subject.kind, subject.key, answers, subject.empty_is_fine or quiet)
+    may_be_empty = subject.empty_is_fine or subject.kind == "rule"
+    return Item(subject.kind, subject.key, answers, may_be_empty and not any(answer.missing for answer in answers))

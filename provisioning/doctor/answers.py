@@ -41,7 +41,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Item:
-    """A panel, variable or rule with the answers to its queries. `empty_is_fine` when nothing to show is good news."""
+    """A panel, variable or rule with the answers to its queries.
+
+    `empty_is_fine` when nothing to show is good news, and all that would have shown is alive.
+    """
 
     kind: Literal["panel", "variable", "annotation", "rule"]
     key: str
@@ -95,8 +98,7 @@ class Report:
         width = max((len(item.key) for item in asked), default=0)
         for item in asked:
             state = item.state.upper() if item.ill else "fine, empty" if item.state == "empty" else item.state
-            quiet = item.kind == "rule" and item.state == "empty" and not item.ill
-            told = "quiet" if quiet else item.why or f"{sum(answer.rows for answer in item.answers)} series or rows"
+            told = item.why or f"{sum(answer.rows for answer in item.answers)} series or rows"
             lines.append(f"  {state:<12} {item.kind:<10} {item.key:<{width}} {item.milliseconds:>6} ms  {told}")
         unasked = Counter(item.why for item in self.items if item.state == "unasked")
         lines += [f"  not asked    {count} panels, variables and rules: {why}" for why, count in unasked.items()]

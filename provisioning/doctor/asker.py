@@ -10,12 +10,13 @@ from functools import partial
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.boards import Query, variable_expression
+from provisioning.check.known import known_series
 from provisioning.doctor import reasons, sources
 from provisioning.doctor.answers import Answer, SourceHealth
 from provisioning.doctor.choices import Choice, written
 from provisioning.doctor.postgres import Postgres, SqlError
 from provisioning.doctor.prometheus import Prometheus, QueryError
-from provisioning.doctor.reasons import Reason
+from provisioning.doctor.reasons import Inputs, Reason
 from provisioning.findings import Unreachable
 from provisioning.interpolation import Span, builtins, sql_macros, substitute
 
@@ -32,12 +33,19 @@ class Asker:
     settings: Settings
     prometheus: Prometheus
     postgres: Postgres
+    inputs: Inputs
     exporters: Postgres | None = None
     down: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, settings: Settings) -> Asker:
-        return cls(settings, Prometheus(settings.sources.prometheus.url), *sources.postgres_of(settings))
+        from recording_rules import registry
+
+        prometheus = Prometheus(settings.sources.prometheus.url)
+        retention = duration_seconds(settings.sources.prometheus.retention)
+        inputs = Inputs(prometheus, known_series(registry.rule_groups(settings)), retention)
+        postgres, exporters = sources.postgres_of(settings)
+        return cls(settings, prometheus, postgres, inputs, exporters)
 
     def health_checks(self) -> list[Callable[[], SourceHealth]]:
         ways = [way for way in (self.postgres, self.exporters) if way]
@@ -113,9 +121,8 @@ class Asker:
     def _why(self, query: Query, text: str, span: Span) -> Reason:
         if query.language == "sql":
             return reasons.of_sql(text, self.postgres)
-        retention = duration_seconds(self.settings.sources.prometheus.retention)
         expression, _ = variable_expression(text)
-        return reasons.of_promql(expression or "up", self.prometheus, span, retention)
+        return self.inputs.why_empty(expression or "up", span)
 
 
 def _since(began: float) -> int:

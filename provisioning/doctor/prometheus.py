@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -28,6 +30,7 @@ class Prometheus:
         self._lost = False
         self._session = requests.Session()
         self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=connections))
+        self._existing: dict[tuple[str, float, float], bool] = {}
 
     def ready(self) -> str:
         """The version of a server that is ready."""
@@ -56,8 +59,29 @@ class Prometheus:
         return [str(value) for value in values]
 
     def exists(self, selector: str, span: Span) -> bool:
-        """Whether any series of a selector exists in the range."""
-        return bool(self.label_values("__name__", selector, span))
+        """Whether any series of a selector exists in the range. Many queries read the same: asked once."""
+        asked = (selector, span.start, span.end)
+        if asked not in self._existing:
+            self._existing[asked] = bool(self.label_values("__name__", selector, span))
+        return self._existing[asked]
+
+    @cached_property
+    def loaded_rules(self) -> Mapping[str, str]:
+        """The series that recording rules make here: nothing when the rule works, else what is wrong with it."""
+        found: dict[str, str] = {}
+        for rule in self._rules("recording"):
+            fault = f"cannot be evaluated: {rule['lastError']}" if rule.get("lastError") else ""
+            found[rule["name"]] = found.get(rule["name"], fault) and fault
+        return found
+
+    @cached_property
+    def loaded_alerts(self) -> frozenset[str]:
+        """Names of the alerts that are evaluated here."""
+        return frozenset(rule["name"] for rule in self._rules("alerting"))
+
+    def _rules(self, kind: str) -> list[dict[str, Any]]:
+        groups = self._get("/api/v1/rules", {})["groups"]
+        return [rule for group in groups for rule in group["rules"] if rule["type"] == kind]
 
     def _get(self, path: str, asked: dict[str, Any]) -> Any:
         if self._lost:  # hundreds of queries would wait as long, one after the other

@@ -18,6 +18,10 @@ import requests
 
 from contract.settings import Settings
 from provisioning import build
+from provisioning.boards import Query
+from provisioning.doctor.answers import Answer
+from provisioning.doctor.asker import Asker
+from provisioning.interpolation import Span
 
 EXPOSITION = """\
 # TYPE agent_queries_total counter
@@ -30,6 +34,29 @@ agent_queries_in_progress{{agent="clerk"}} 2
 @pytest.fixture(scope="session")
 def artefacts() -> dict[str, bytes]:
     return build.artefacts(Settings())
+
+
+TABLES = """
+CREATE SCHEMA app;
+CREATE TABLE app.users (id bigint PRIMARY KEY, created_at timestamptz NOT NULL);
+CREATE TABLE app.tickets (id bigint PRIMARY KEY, created_at timestamptz NOT NULL);
+INSERT INTO app.users SELECT n, now() - n * interval '1 hour' FROM generate_series(1, 5) n;
+"""
+RULES = """\
+groups:
+  - name: with nothing to record
+    rules:
+      - {record: "agent_status:queries:rate5m", expr: 'agent_queries_total{status="never"}'}
+      - {record: "agent:queries:rate5m", expr: 'agent_queries_total{status="never"}'}
+      - {record: "agent:query_errors:ratio_rate5m", expr: 'agent_queries_total{status="never"}'}
+      - {record: "kb:searches_empty:ratio_rate1h", expr: 'agent_queries_total{status="never"}'}
+  - name: that cannot be evaluated
+    rules:
+      - {record: "guardrail:blocks:ratio_rate5m", expr: 'label_replace(sum by (job) (up), "job", "same", "", "")'}
+  - name: of alerts
+    rules:
+      - {alert: Never, expr: "vector(0) > 1"}
+"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +103,8 @@ def scraped(prometheus_tools: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("prometheus")
     port = free_port()
     jobs = f"""
-global: {{scrape_interval: 1s}}
+global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: [rules.yml]
 scrape_configs:
   - job_name: platform
     static_configs: [{{targets: ["127.0.0.1:{target.server_port}"], labels: {{environment: production}}}}]
@@ -84,6 +112,7 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:{free_port()}"]}}]
 """
     (folder / "prometheus.yml").write_text(jobs)
+    (folder / "rules.yml").write_text(RULES)
     server = subprocess.Popen(
         [
             prometheus_tools.prometheus,
@@ -96,7 +125,7 @@ scrape_configs:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: _counts(url))
+        wait_for(lambda: _counts(url) and _evaluated(url))
         yield Scraped(url, time.time())
     finally:
         server.terminate()
@@ -113,6 +142,11 @@ def _counts(url: str) -> bool:
     except (requests.RequestException, ValueError):
         return False
     return bool(body.get("data", {}).get("result"))
+
+
+def _evaluated(url: str) -> bool:
+    groups = requests.get(f"{url}/api/v1/rules", timeout=2).json()["data"]["groups"]
+    return {rule["health"] for group in groups for rule in group["rules"]} == {"ok", "err"}
 
 
 @pytest.fixture
@@ -143,3 +177,21 @@ def _lets_in(login: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+@pytest.fixture
+def sources(scraped: Scraped, database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings for the live sources."""
+    with psycopg.connect(database) as connection:
+        connection.execute(TABLES)
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", database)
+    closed = f"http://127.0.0.1:{free_port()}"
+    return Settings.model_validate(
+        {"sources": {"prometheus": {"url": scraped.url, "scrape_interval": "1s"}, "alertmanager": {"url": closed}}}
+    )
+
+
+def asked(settings: Settings, text: str, language: Any = "promql", instant: bool = True) -> Answer:
+    now = time.time()
+    query = Query("place", language, text, instant)
+    return Asker.of(settings).answer(query, Span(now - 600, now, 1), {})

@@ -11,70 +11,23 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from click.testing import CliRunner
 
 from contract.settings import Settings
 from provisioning import cli, doctor
-from provisioning.boards import Query
 from provisioning.doctor import deadline, subjects
 from provisioning.doctor.answers import Answer, Item, Report, SourceHealth
-from provisioning.doctor.asker import Asker
 from provisioning.doctor.postgres import Postgres, SqlError
 from provisioning.doctor.prometheus import Prometheus
 from provisioning.findings import InputError, Unreachable
-from provisioning.interpolation import Span
-from tests.provisioning.conftest import Scraped, free_port
-
-TABLES = """
-CREATE SCHEMA app;
-CREATE TABLE app.users (id bigint PRIMARY KEY, created_at timestamptz NOT NULL);
-CREATE TABLE app.tickets (id bigint PRIMARY KEY, created_at timestamptz NOT NULL);
-INSERT INTO app.users SELECT n, now() - n * interval '1 hour' FROM generate_series(1, 5) n;
-"""
-
-
-@pytest.fixture
-def sources(scraped: Scraped, database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings for the live sources."""
-    with psycopg.connect(database) as connection:
-        connection.execute(TABLES)
-    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", database)
-    closed = f"http://127.0.0.1:{free_port()}"
-    return Settings.model_validate(
-        {"sources": {"prometheus": {"url": scraped.url, "scrape_interval": "1s"}, "alertmanager": {"url": closed}}}
-    )
-
-
-def asked(settings: Settings, text: str, language: Any = "promql", instant: bool = True) -> Answer:
-    now = time.time()
-    query = Query("place", language, text, instant)
-    return Asker.of(settings).answer(query, Span(now - 600, now, 1), {})
+from tests.provisioning.conftest import asked, free_port
 
 
 @pytest.mark.parametrize("instant", [True, False])
 def test_data(sources: Settings, instant: bool) -> None:
     answer = asked(sources, "sum by (agent) (rate(agent_queries_total[$__rate_interval]))", instant=instant)
     assert (answer.state, answer.rows, answer.why) == ("data", 1, "")
-
-
-@pytest.mark.parametrize(
-    ("expression", "why"),
-    [
-        ("sum(agent_queries_in_progress) > 100", "no traffic in the range, though all that it reads is there"),
-        ("sum(agent_queries_in_progress) / 0 * 0", "no traffic in the range"),
-        ('sum(agent_queries_in_progress{agent="clrk"})', 'label filter agent="clrk" matches no series'),
-        ('agent_queries_total{agent="clerk",status="error"}', 'label filter status="error" matches no series'),
-        ("sum(kb_search_results_count)", "metric kb_search_results_count was never seen"),
-        ("sum(platform_users)", "source down: no target of job exporter answers"),
-        ("agent:query_errors:ratio_rate5m", "rule agent:query_errors:ratio_rate5m has not recorded anything"),
-        ('ALERTS{alertstate="firing"}', "no alert is firing"),
-    ],
-)
-def test_why_prometheus_gives_nothing(sources: Settings, expression: str, why: str) -> None:
-    answer = asked(sources, expression)
-    assert answer.state == "empty" and why in answer.why
 
 
 @pytest.mark.parametrize(
