@@ -107,8 +107,7 @@ class TestTheOverviewIsTrue:
 
     def test_documents_by_status(self, moment: Moment) -> None:
         found = dict(moment.sql("SELECT status, count(*)::float8 FROM app.documents GROUP BY 1"))
-        none = {"done": 0, "processing": 0, "failed": 0}
-        assert moment.panel("overview/documents") == {"total": sum(found.values()), **none, **found}
+        assert moment.panel("overview/documents") == {"total": sum(found.values()), "done": 0, "processing": 0, "failed": 0, **found}
 
     def test_conversation_counters_behind_the_success_rate(self, moment: Moment) -> None:
         expected = {
@@ -150,8 +149,7 @@ class TestTheOverviewIsTrue:
             ).fetchall()
         for created, outcome in rows:
             counted[created.astimezone(UTC).replace(minute=0, second=0, microsecond=0), outcome or "open"] += 1
-        rows = moment.panel_sql("overview/conversation_outcomes")
-        shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in rows}
+        shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in moment.panel_sql("overview/conversation_outcomes")}
         assert shown == counted and sum(counted.values()) > 20
 
     def test_latest_failures(self, moment: Moment) -> None:
