@@ -5,7 +5,7 @@ ARGS ?=
 PY := .venv/bin/python
 OBSERVATORY := .venv/bin/observatory
 
-.PHONY: help venv venv-test tools node up down build check doctor preview pictures bench test drill soak lint lock pin secrets clean
+.PHONY: help venv venv-test tools node up down build check doctor preview pictures docs bench test drill soak lint lock pin secrets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -43,6 +43,9 @@ preview: venv node ## the dashboards in the browser, without Grafana
 pictures: venv node ## pictures of the dashboards of the running stack into docs/pictures
 	@scripts/browser.sh
 	@$(OBSERVATORY) preview --out docs/pictures $(ARGS)
+
+docs: venv ## docs/panels.md, anew from the tabs
+	@$(PY) -m provisioning.panels_page > docs/panels.md
 
 bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")
 	@scripts/peer.sh

@@ -1,0 +1,58 @@
+"""`docs/panels.md`: every panel of every tab with what it answers, where it reads, which filters act, which alerts watch it.
+
+`python -m provisioning.panels_page` prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from alert_rules.catalogue import active
+from contract.settings import Settings
+from dashboards.catalogue import TABS
+from dashboards.lib.describe import acting, read_series, read_tables
+from dashboards.lib.panel import Panel
+from dashboards.lib.tab import Tab
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+
+
+def page(settings: Settings) -> str:
+    """The whole page in Markdown; the same for equal settings."""
+    watching: dict[str, list[str]] = {}
+    for alert in active(settings):
+        watching.setdefault(alert.panel_key, []).append(alert.name)
+    tabs = {tab: [panel for panel in tab.panels(settings) if panel.targets] for tab in TABS}
+    lines = [
+        "# Panels",
+        "",
+        f"{sum(map(len, tabs.values()))} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves. Each one's "
+        "description in Grafana says more: what to do when it looks bad, and all that it reads.",
+    ]
+    for tab, panels in tabs.items():
+        lines += ["", *_tab(tab, panels, watching)]
+    return "\n".join(lines) + "\n"
+
+
+def _tab(tab: Tab, panels: list[Panel], watching: dict[str, list[str]]) -> Iterator[str]:
+    yield f"## {tab.title}"
+    yield ""
+    yield f"{tab.description} Owner: {tab.owner}. Folder: {tab.folder}. Refreshed every {tab.refresh}."
+    yield ""
+    yield "| panel | what it answers | reads | filters | watched by |"
+    yield "|---|---|---|---|---|"
+    for panel in panels:
+        texts = [query.text for query in panel.targets]
+        cells = (
+            panel.title,
+            _SENTENCE.split(panel.description)[0],
+            ", ".join(f"`{name}`" for name in (*read_tables(texts), *read_series(texts))),
+            ", ".join(acting(texts, tab.filters)) or "none",
+            ", ".join(watching.get(f"{tab.key}/{panel.name}", ())),
+        )
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    print(page(Settings()), end="")
