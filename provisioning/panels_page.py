@@ -27,8 +27,8 @@ def page(settings: Settings) -> str:
     lines = [
         "# Panels",
         "",
-        f"{sum(map(len, tabs.values()))} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves. Each one's "
-        "description in Grafana says more: what to do when it looks bad, and all that it reads.",
+        f"{sum(map(len, tabs.values()))} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves. Their "
+        "descriptions in Grafana say more: what to do when it looks bad, and all that it reads.",
     ]
     for tab, panels in tabs.items():
         lines += ["", *_tab(tab, panels, watching)]
