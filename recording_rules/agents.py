@@ -127,4 +127,18 @@ _INSIDE = (
     ),
 )  # fmt: skip
 
-GROUPS = _FAST + _LATENCY + _VERSIONS + _HOUR + _INSIDE
+_FLEET = (
+    Group(
+        "fleet_latency_figures", "1m",
+        tuple(RecordedSignal(AGENT_LATENCY.at(q), _DURATION, (), "5m") for q in _PERCENTILES),
+        level=1,
+    ),
+    Group(
+        "fleet_latency_hour", "2m",
+        tuple(RecordedSignal(AGENT_LATENCY.at(q), _DURATION, (), "1h") for q in _PERCENTILES),
+        level=1,
+    ),
+)  # fmt: skip
+"""All agents of an environment together: a graph of a day would read the buckets of every one of them."""
+
+GROUPS = _FAST + _LATENCY + _VERSIONS + _HOUR + _INSIDE + _FLEET
