@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from contract.metrics import Source
-from contract.signals.model import Matches, Signal, like
+from contract.signals.model import Match, Matches, Signal, equal, like
 
 FILTERS = ("environment", "department", "agent", "version", "model", "intent", "tier", "status")
 """All filters, in the order in which they stand above a tab. Each is a variable of that name."""
@@ -16,16 +16,18 @@ _OF_LABELS = ("environment", "agent", "version", "model")
 """Those that act on signals by themselves. Many signals ask for a status of their own; a panel says where it is a choice."""
 
 _acting: ContextVar[tuple[str, ...]] = ContextVar("filters of the tab that is being built", default=STANDARD)
+_single: ContextVar[tuple[str, ...]] = ContextVar("those of them that hold exactly one value", default=())
 
 
 @contextmanager
-def acting(filters: tuple[str, ...]) -> Iterator[None]:
-    """Within it, questions are filtered by these. A tab opens it around its rows."""
-    token = _acting.set(filters)
+def acting(filters: tuple[str, ...], single: tuple[str, ...] = ()) -> Iterator[None]:
+    """Within it, questions are filtered by these, `single` ones by one value. A tab opens it around its rows."""
+    tokens = _acting.set(filters), _single.set(single)
     try:
         yield
     finally:
-        _acting.reset(token)
+        _acting.reset(tokens[0])
+        _single.reset(tokens[1])
 
 
 def filtered(signal: Signal) -> Matches:
@@ -35,7 +37,12 @@ def filtered(signal: Signal) -> Matches:
     """
     if signal.source == Source.FOREIGN:
         return ()
-    return tuple(like(name, f"${name}") for name in _acting.get() if name in _OF_LABELS and name in signal.labels)
+    return tuple(matched(name) for name in _acting.get() if name in _OF_LABELS and name in signal.labels)
+
+
+def matched(filter_: str) -> Match:
+    """A matcher for the chosen values of a filter. Of a variable with one value Grafana makes no pattern."""
+    return (equal if filter_ in _single.get() else like)(filter_, f"${filter_}")
 
 
 def chosen(expression: str, filter_: str) -> str:

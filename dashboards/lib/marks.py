@@ -1,4 +1,4 @@
-"""Marks on every graph that say what happened at that moment: critical alerts, and versions that went into service."""
+"""Marks on graphs that say what happened then: critical alerts, versions that went into service, versions found worse."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ ORDER BY d.deployed_at DESC
 LIMIT 200
 """.strip()
 
+REGRESSIONS = f"""
+SELECT r.detected_at AS "time", r.agent || ' ' || r.version || ': ' || r.metric || ' worse (' || r.state || ')' AS text,
+       r.environment || ',' || r.source AS tags
+FROM analytics.regressions r
+WHERE $__timeFilter(r.detected_at) AND r.state <> 'dismissed'
+  AND {chosen("r.environment", "environment")} AND {chosen("r.agent", "agent")}
+ORDER BY r.detected_at DESC
+LIMIT 200
+""".strip()
+
 
 def critical_alerts() -> Json:
     """From when to when a critical alert fired. Warnings would cover the graphs."""
@@ -37,13 +47,22 @@ def critical_alerts() -> Json:
     }
 
 
-def deployments() -> Json:
+def deployments(enabled: bool = False) -> Json:
     """Versions that went into service. Off until somebody asks: a site may have many, or keep no record of them."""
+    return _rows("Deployments", DEPLOYMENTS, colours.NEUTRAL, enabled)
+
+
+def regressions() -> Json:
+    """Versions that were found to be worse than the one before, unless somebody has dismissed the finding."""
+    return _rows("Regressions", REGRESSIONS, colours.DEGRADED, enabled=True)
+
+
+def _rows(name: str, sql: str, colour: str, enabled: bool) -> Json:
     return {
-        "name": "Deployments",
-        "enable": False,
+        "name": name,
+        "enable": enabled,
         "hide": False,
-        "iconColor": colours.NEUTRAL,
+        "iconColor": colour,
         "datasource": SqlQuery.source,
-        "target": {"refId": "Deployments", "editorMode": "code", "format": "table", "rawQuery": True, "rawSql": DEPLOYMENTS},
+        "target": {"refId": name, "editorMode": "code", "format": "table", "rawQuery": True, "rawSql": sql},
     }

@@ -67,6 +67,10 @@ class Tab:
     time_from: str = "now-6h"
     filters: tuple[str, ...] = filters.STANDARD
     """Names of the filters above the tab, in the order of `filters.FILTERS`."""
+    single: tuple[str, ...] = ()
+    """Those of them, lists all, of which exactly one value is chosen: for a tab about one thing."""
+    versions_marked: bool = False
+    """Whether every graph shows from the start when versions went into service and were found to be worse."""
     choices: Callable[[Settings], tuple[Variable, ...]] = lambda _settings: ()
     """Variables of the tab's own, after its filters."""
     links: tuple[core.DashboardLink, ...] = ()
@@ -79,15 +83,19 @@ class Tab:
 
     def panels(self, settings: Settings) -> Iterator[Panel]:
         """All panels, those in collapsed rows included."""
-        return (panel for row_ in self._all_rows(settings) for panel in row_.panels)
+        return (panel for row_ in self.all_rows(settings) for panel in row_.panels)
 
     def panel_keys(self, settings: Settings) -> tuple[str, ...]:
         return tuple(f"{self.key}/{panel.name}" for panel in self.panels(settings))
 
     def dashboard(self, settings: Settings) -> Json:
         """Grafana's JSON (v1, schema 42). Raises DashboardError with everything that is wrong."""
-        rows = self._all_rows(settings)
-        known = (*variables.sources(settings), *variables.of_filters(self.filters, settings), *self.choices(settings))
+        rows = self.all_rows(settings)
+        known = (
+            *variables.sources(settings),
+            *variables.of_filters(self.filters, settings, self.single),
+            *self.choices(settings),
+        )
         if problems := self._problems(rows):
             raise DashboardError(problems)
         board = core.Dashboard(
@@ -102,13 +110,14 @@ class Tab:
             graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
             links=[NAVIGATION, *self.links],
             templating=core.Templating(list=list(known)),
-            annotations=core.Annotations(list=_marks(self.filters)),
+            annotations=core.Annotations(list=_marks(self.filters, self.versions_marked)),
             schemaVersion=SCHEMA_VERSION,
         )
         return finished_dashboard(board.to_json_data(), self._placed(rows, self.filters))
 
-    def _all_rows(self, settings: Settings) -> tuple[Row, ...]:
-        with filters.acting(self.filters):
+    def all_rows(self, settings: Settings) -> tuple[Row, ...]:
+        """Its rows, after the line that says what the tab answers."""
+        with filters.acting(self.filters, self.single):
             return (self._legend(settings), *self.rows(settings))
 
     def _legend(self, settings: Settings) -> Row:
@@ -171,9 +180,11 @@ class Tab:
         return found
 
 
-def _marks(filters_: tuple[str, ...]) -> list[Json]:
+def _marks(filters_: tuple[str, ...], versions: bool) -> list[Json]:
     """What marks the graphs, on tabs that have the filters that choose it."""
-    return [marks.critical_alerts(), marks.deployments()] if set(filters.STANDARD).issubset(filters_) else []
+    if not set(filters.STANDARD).issubset(filters_):
+        return []
+    return [marks.critical_alerts(), marks.deployments(versions), *([marks.regressions()] if versions else [])]
 
 
 def _faults(panel: Panel) -> Iterator[str]:

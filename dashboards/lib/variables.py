@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 
 from contract.settings import Settings
 from contract.status import STATUSES
@@ -45,7 +45,8 @@ class _Chosen:
     """A list from which several values may be chosen; `chosen` are those chosen at first, all of them if there are none.
 
     All together become the pattern `.*`, so that a list of two hundred agents is not written into every query; a `bounded` list
-    is written out, for a variable that hands on what others have narrowed.
+    is written out, for a variable that hands on what others have narrowed. Of a `single` one exactly one value is chosen, the
+    first of the list until somebody chooses.
     """
 
     name: str
@@ -54,20 +55,21 @@ class _Chosen:
     description: str = ""
     bounded: bool = False
     hidden: bool = False
+    single: bool = False
 
     def _common(self, kind: str) -> Json:
-        values = list(self.chosen) or [ALL]
+        everything = {"text": list(self.chosen) or ["All"], "value": list(self.chosen) or [ALL]}
         return {
             "name": self.name,
             "label": self.label,
             "description": self.description or None,
             "type": kind,
             "hide": 2 if self.hidden else 0,
-            "multi": True,
-            "includeAll": True,
-            "allValue": None if self.bounded else ".*",
+            "multi": not self.single,
+            "includeAll": not self.single,
+            "allValue": None if self.bounded or self.single else ".*",
             "options": [],
-            "current": {"text": list(self.chosen) or ["All"], "value": values},
+            "current": {} if self.single else everything,
         }
 
 
@@ -191,8 +193,8 @@ TIERS = {
 """How long a query took, in words. Grafana parts a list at commas."""
 
 
-def of_filters(filters: tuple[str, ...], settings: Settings) -> tuple[Variable, ...]:
-    """The variables of a tab's filters, each narrowed by those before it."""
+def of_filters(filters: tuple[str, ...], settings: Settings, single: tuple[str, ...] = ()) -> tuple[Variable, ...]:
+    """The variables of a tab's filters, each narrowed by those before it; of `single` ones, lists all, one value is chosen."""
     known: dict[str, Variable] = {
         "environment": LabelVariable(
             name="environment", label="Environment", series="agent_queries_total", chosen=(settings.environments[0],),
@@ -222,7 +224,7 @@ def of_filters(filters: tuple[str, ...], settings: Settings) -> tuple[Variable, 
             name="status", label="Status", values={status: status for status in STATUSES}, description="How a query ended.",
         ),
     }  # fmt: skip
-    return tuple(known[name] for name in filters)
+    return tuple(evolve(known[name], single=True) if name in single else known[name] for name in filters)
 
 
 _DEPARTMENTS = """
