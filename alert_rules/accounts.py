@@ -83,8 +83,9 @@ def beyond(series: str, labels: Labels, of: str = "") -> Tell:
         whole = (Flow(of, about, size),) if of else ()
         matched = alert.signal.leaves[0].matches
         carried = _sorted(about, tuple((match.label, match.value) for match in matched))
-        bad, good, still = ((Flow(series, carried, limit * size * pace), *whole) for pace in (1.5, 0.5, 0.0))
-        return Story(_named(alert, about), bad, good, limit * 1.5, still=still)
+        paces = (1.5, 0.5, 0.0) if alert.comparison == ">" else (0.5, 1.5, 1.5)
+        bad, good, still = ((Flow(series, carried, limit * size * pace), *whole) for pace in paces)
+        return Story(_named(alert, about), bad, good, limit * paces[0], still=still)
 
     return tell
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from alert_rules.accounts import beyond
 from alert_rules.model import Alert, AlertGroup, MetricCheck, Severity
 from alert_rules.stories import events, level, moment, standard
 from contract.signals.sources import (
@@ -208,7 +209,7 @@ LEDGER_BEHIND = Alert(
         "Few requests left: the reader goes slower so that they last; a larger plan or a longer interval helps.",
         "Langfuse shows newer calls than the ledger: its log line in the exporter says what it was answered.",
     ),
-    scenarios=standard(level("exporter_ledger_lag_seconds", _LANGFUSE, bad=7200.0, good=30.0)),
+    scenarios=standard(beyond("exporter_ledger_lag_seconds", _LANGFUSE)),
 )
 BUDGET_LOW = Alert(
     name="RequestBudgetLow",
@@ -233,11 +234,8 @@ BUDGET_LOW = Alert(
         "Name the plan that you have in `sources.langfuse.plan`; the reader then divides its requests by itself.",
         "Lengthen `exporter.intervals.langfuse` when it comes back every period.",
     ),
-    scenarios=standard(
-        level("exporter_api_budget_remaining", (("api", "langfuse"),), bad=2.0, good=90.0, still=90.0,
-              of=("exporter_api_budget_limit", 100.0))
-    ),
-)  # fmt: skip
+    scenarios=standard(beyond("exporter_api_budget_remaining", (("api", "langfuse"),), of="exporter_api_budget_limit")),
+)
 ANSWERS_CUT = Alert(
     name="AnswersCut",
     group=GROUP,

@@ -22,7 +22,7 @@ def _budget(alert: Alert, settings: Settings) -> Story:
     """Half of the time that is too little, and half a second, so that nothing is rounded."""
     left, labels = alert.limit(settings) / 2 + 0.5, (("scope", "all"),)
     soon, late = (Flow("platform_budget_exhaustion_timestamp_seconds", labels, moment) for moment in (left, 1e9))
-    return Story(labels, (soon,), (late,), lambda _, last: left - last, still=(late,))
+    return Story(labels, (soon,), (late,), lambda _, last: max(left - last, 0.0), still=(late,))
 
 
 def _storage(alert: Alert, settings: Settings) -> Story:
@@ -33,7 +33,7 @@ def _storage(alert: Alert, settings: Settings) -> Story:
     table = (("table", "public.messages"),)
     grows = Flow("platform_table_size_bytes", table, 0.9 * room, slope=0.1 * room / left * MINUTE)
     stands = Flow("platform_table_size_bytes", table, 1e6)
-    return Story((), (grows,), (stands,), lambda _, last: left - last, begins=begins, still=(stands,), step=MINUTE)
+    return Story((), (grows,), (stands,), lambda _, last: max(left - last, 0.0), begins=begins, still=(stands,), step=MINUTE)
 
 
 def _capacity(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:

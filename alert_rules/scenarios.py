@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from decimal import Decimal
+from itertools import accumulate, repeat
 from typing import Any
 
 from alert_rules import wording
@@ -75,13 +78,16 @@ def _values(series: _Series, phases: tuple[Phase, ...], step: float) -> str:
         flows = [flow for flow in phase.flows if (flow.series, flow.labels) == series]
         amount = sum(flow.amount for flow in flows)
         clock = any(flow.clock for flow in flows)
-        growth = (amount if counts else 60 * clock + sum(flow.slope for flow in flows)) * step / 60
+        growth = round((amount if counts else 60 * clock + sum(flow.slope for flow in flows)) * step / 60, 9)
         start = (_BASE if value is None else value + growth) if counts else first - amount if clock else amount
-        parts.append(
-            f"{wording.decimal(start)}{wording.decimal(growth) if growth < 0 else '+' + wording.decimal(growth)}x{count - 1}"
-        )
-        value = start + growth * (count - 1)
+        parts.append(f"{_exact(start)}{'' if growth < 0 else '+'}{_exact(growth)}x{count - 1}")
+        # Added up as promtool does it: were the next phase to begin a trifle lower, that would be a counter that starts anew.
+        (value,) = deque(accumulate(repeat(growth, count - 1), initial=start), maxlen=1)
     return " ".join(parts)
+
+
+def _exact(number: float) -> str:
+    return f"{Decimal(repr(number)).normalize():f}"
 
 
 def _up(phases: tuple[Phase, ...], step: float) -> str:

@@ -95,6 +95,11 @@ def _some(settings: Settings) -> bool:
     return bool(settings.slo)
 
 
+def _counts(settings: Settings) -> bool:
+    """Whether anything is counted that can stop: time goes on."""
+    return any(slo.sli != "availability" for slo in settings.slo)
+
+
 _CHECKS = (_BURNS, _LEFT, _TRAFFIC, _AGENTS, _SLOW, _FIRST, _HTTP, _ERRORS)
 _STEPS = (
     "`queries-answered` or another level of kind `errors`: the table of errors names agent and version; follow "
@@ -214,7 +219,7 @@ STOPPED = Alert(
     ),
     scenarios=standard(stopped),
     also=(Also(counted("5m"), "5m", "<", 1.0),),
-    needed=_some,
+    needed=_counts,
 )
 UNMEASURED = replace(
     STOPPED,
@@ -238,6 +243,7 @@ UNMEASURED = replace(
     ),
     scenarios=unmeasured,
     also=(),
+    needed=_some,
 )
 
 BURNS = (HOUR, SIX_HOURS, DAY, THREE_DAYS)

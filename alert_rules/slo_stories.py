@@ -11,6 +11,7 @@ from alert_rules.stories import MINUTE, SOURCE_HOLD_SECONDS, Story, durations, s
 from contract.catalogue import metric
 from contract.settings import Settings
 from contract.slo import TIMED, Slo
+from contract.values import duration_seconds
 
 _LAST = ("cost", "availability")
 """What stories are about only where a site has nothing else: they are not counted in events."""
@@ -66,9 +67,12 @@ def flows(slo: Slo, environment: str, wrong: float, per_minute: float) -> tuple[
             ends = (("achieved", 1 - wrong), ("missed", wrong))
             return tuple(flow("platform_conversations_ended_total", share, agent=agent, goal=goal) for goal, share in ends)
         case "cost":
-            pace = 60 * float(slo.budget_usd or 0) / slo.window_seconds / per_minute
-            spent = flow("gen_ai_usage_cost_usd_total", wrong * pace, agent=agent, **model)
-            return (spent, flow("gen_ai_client_operation_duration_seconds_count", 1.0, error_type="", **model))
+            pace = 60 * float(slo.budget_usd or 0) / slo.window_seconds if per_minute else 0.0
+            spent = flow("gen_ai_usage_cost_usd_total", 1.0, agent=agent, **model)
+            return (
+                replace(spent, amount=wrong * pace),
+                flow("gen_ai_client_operation_duration_seconds_count", 1.0, error_type="", **model),
+            )
         case _:
             name, target_seconds = TIMED[slo.sli], float(slo.target_seconds or 0)
             bounds = metric(name).buckets
@@ -88,15 +92,25 @@ def burning(alert: Alert, settings: Settings) -> Story:
     share = alert.limit(settings)
     slo, environment = subject(settings, share, alert.window, alert.paging) or (settings.slo[0], settings.environments[0])
     begins = float(slo.burn_factor(share, alert.window) * slo.budget)
-    wrong = 2 * begins if slo.sli == "cost" else (1 + begins) / 2
+    wrong = 4 * begins if slo.sli == "cost" else (1 + begins) / 2
     least = settings.thresholds.minimum_slo_events
     bad, good = (flows(slo, environment, part, 10.0 * least) for part in (wrong, begins / 2))
-    sparse = flows(slo, environment, wrong, least / 2 / (alert.window_seconds / 60))
     # Windows of more than two hours are looked at every five minutes, shorter ones every minute.
     window = alert.window_seconds
-    step = MINUTE if window < 86400 else 4 * MINUTE
-    first = ceil((300.0 if window > 7200 else MINUTE) / step) * step
-    return Story(_labels(alert, slo, environment), bad, good, share * wrong / begins, sparse, begins=first - step, step=step)
+    step, look = MINUTE if window < 86400 else 4 * MINUTE, MINUTE if window <= 7200 else 5 * MINUTE
+    shows = share * wrong / begins
+
+    def seen(moment: float, _last: float) -> float:
+        """A rate sees the first five minutes in part. Money shows it, for it is not divided by what happened."""
+        ages = [n * look for n in range(1, int(moment // look) + 1)]
+        parts = (1.0 if age + 1.1 * step > 300.0 else (age + step / 2) / 300.0 for age in ages)
+        return shows * sum(parts) / len(ages)
+
+    told = Story(_labels(alert, slo, environment), bad, good, seen if slo.sli == "cost" else shows, step=step)
+    if slo.sli == "availability":  # time is never scarce, does not stop, and counts from the first look on
+        return replace(told, still=flows(slo, environment, 0.0, 1.0), begins=(ceil((least + 1) / look) - 1) * look)
+    sparse = flows(slo, environment, wrong, least / 2 / (window / 60))
+    return replace(told, sparse=sparse, begins=ceil(look / step) * step - step)
 
 
 def all_kinds(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
@@ -122,7 +136,9 @@ def unmeasured(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
     slo, environment = subject(settings, 0.0, "1h", alert.paging) or (settings.slo[0], settings.environments[0])
     labels, measured = _labels(alert, slo, environment), flows(slo, environment, 0.0, 600.0)
     there, gone = Phase(10 * MINUTE, measured), Phase(alert.hold_seconds + 10 * MINUTE, None)
-    fires = there.seconds + 5 * MINUTE + alert.hold_seconds  # a rate of five minutes ends five minutes later
+    # A rate of five minutes ends five minutes later; of what is no counter, its last sample counts longer.
+    late = 0.0 if measured[0].counts else duration_seconds(settings.sources.prometheus.scrape_interval)
+    fires = there.seconds + 5 * MINUTE + alert.hold_seconds + late
     ends, after = there.seconds + gone.seconds, Phase(alert.keep_seconds + 5 * MINUTE, measured)
     long = Phase(fires + MINUTE, measured)
     forgotten = ends + after.seconds

@@ -66,18 +66,12 @@ def bucket_after(name: str, bound: float) -> tuple[float, float]:
 Tell = Callable[[Alert, Settings], Story]
 
 
-def level(
-    series: str, labels: Labels, *, bad: float, good: float, still: float = 0.0, of: tuple[str, float] | None = None
-) -> Tell:
-    """The story of a gauge that is bad, good, or stands where it does when nothing happens.
-
-    With `of` it is divided by another gauge of the same labels, which has this value.
-    """
+def level(series: str, labels: Labels, *, bad: float, good: float, still: float = 0.0) -> Tell:
+    """The story of a gauge that is bad, good, or stands where it does when nothing happens."""
 
     def tell(_alert: Alert, _settings: Settings) -> Story:
-        whole = (Flow(of[0], labels, of[1]),) if of else ()
-        flows = [(Flow(series, labels, amount), *whole) for amount in (bad, good, still)]
-        return Story(labels, flows[0], flows[1], bad / of[1] if of else bad, still=flows[2])
+        flows = [(Flow(series, labels, amount),) for amount in (bad, good, still)]
+        return Story(labels, flows[0], flows[1], bad, still=flows[2])
 
     return tell
 

@@ -194,6 +194,10 @@ class Settings(Section):
         for slo in slos:
             if teams and slo.team not in teams:
                 raise ValueError(f"team {slo.team!r} of service level {slo.name} is none of the teams {', '.join(teams)}")
+            events = info.data["thresholds"].minimum_slo_events if "thresholds" in info.data else 0
+            if slo.sli == "availability" and events >= 3600:
+                few = f"thresholds.minimum_slo_events is {events}, and an hour has 3600"
+                raise ValueError(f"service level {slo.name} counts seconds, so its page would never come: {few}")
             for environment in slo.environments:
                 if environments and environment not in environments:
                     place, known = f"environment {environment!r} of service level {slo.name}", ", ".join(environments)

@@ -16,6 +16,7 @@ from alert_rules.scenarios import promtool_files
 from contract.keys import panel_id
 from contract.settings import Settings
 from contract.signals.model import Always
+from contract.thresholds import Thresholds
 from provisioning import build
 from provisioning.check.external import proved
 from recording_rules import registry
@@ -70,11 +71,55 @@ OTHERS = Settings.model_validate(
             "postgres_deadlocks": 900,
             "empty_search_ratio": 0.7,
             "search_seconds": 0.05,
+            "sla_attainment": 0.8,
             "tickets_at_risk": 1,
             "first_response_seconds": 900,
             "minimum_tickets": 1,
             "reopen_ratio": 0.05,
             "regression_ratio": 3,
+            "minimum_queries_percentile": 3,
+            "minimum_missed": 1,
+            "minimum_retries": 1,
+            "minimum_handoffs": 300,
+            "minimum_negative_feedback": 1,
+            "store_error_ratio": 0.5,
+            "minimum_operations": 1,
+            "login_failure_ratio": 0.9,
+            "minimum_login_failures": 1,
+            "rate_limited_ratio": 0.6,
+            "minimum_model_calls": 1,
+            "minimum_model_calls_hour": 1,
+            "capacity_ratio_critical": 0.5,
+            "pool_ratio": 0.2,
+            "pool_ratio_critical": 0.99,
+            "queue_messages": 3,
+            "redis_memory_ratio": 0.1,
+            "postgres_connection_ratio": 0.1,
+            "minimum_empty_searches": 1,
+            "minimum_searches": 500,
+            "upload_failure_ratio": 0.01,
+            "tickets_overdue": 1,
+            "urgent_unassigned": 9,
+            "minimum_reopens": 1,
+            "data_age_seconds": 90,
+            "rollup_age_seconds": 3000,
+            "ledger_lag_seconds": 60,
+            "requests_left": 0.9,
+            "rule_duration_share": 0.05,
+            "samples_left": 0.95,
+            "budget_share_hour": 0.005,
+            "budget_share_6_hours": 0.5,
+            "budget_share_day": 0.02,
+            "budget_share_3_days": 0.5,
+            "minimum_slo_events": 3,
+            "regression_minimum": 1,
+            "regression_p_value": 0.2,
+            "capacity_left_seconds": 3600,
+            "storage_left_seconds": 3600,
+            "budget_left_seconds": 86400,
+            "storage_gigabytes": 5,
+            "accounted_share": 0.3,
+            "minimum_accounted": 1,
         },
         "environments": ["live", "test"],
         "notifications": {"paging_environments": ["live", "test"]},
@@ -112,6 +157,10 @@ OTHERWISE = [alert.name for alert in active(OTHERS) if expression(alert, OTHERS)
 def test_scenarios_hold_for_other_limits_too(alert: str, prometheus_tools: Any) -> None:
     assert prometheus_tools.promtool.exists()
     assert proved(f"prometheus/tests/{alert}.yml", built_for(others=True)) == []
+
+
+def test_the_other_limits_are_all_there_are() -> None:
+    assert OTHERS.thresholds.model_fields_set == set(Thresholds.model_fields)
 
 
 def test_the_scenarios_notice_a_wrong_limit(built: Any) -> None:

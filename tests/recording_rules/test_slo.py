@@ -14,6 +14,9 @@ from pydantic import ValidationError
 from alert_rules.slo import BURNS
 from contract.settings import Settings
 from contract.slo import DEFAULTS, Slo
+from provisioning.check.expressions import Inspector
+from provisioning.check.known import known_series
+from provisioning.check.rules import rule_findings
 from recording_rules import registry, slo
 
 QUERIES = {"name": "queries", "sli": "errors", "objective": "99.9", "team": "agents", "description": "Agents answer queries."}
@@ -187,3 +190,12 @@ def test_a_site_that_says_nothing_has_levels_of_its_own_environments() -> None:
     assert {level.sli for level in DEFAULTS} >= {"availability", "latency", "success", "first_token", "cost"}
     rates = [expression for name, made in _expressions(settings).items() if name.endswith(":rate5m") for expression in made]
     assert rates and all('environment="live"' in expression for expression in rates)
+
+
+def test_a_period_that_prometheus_does_not_keep_is_refused() -> None:
+    site = Settings.model_validate({"slo": [QUERIES], "sources": {"prometheus": {"retention": "20d"}}})
+    groups = registry.rule_groups(site)
+    found = rule_findings(groups, Inspector.of(site, known_series(groups)), site)
+    (refused,) = (finding for finding in found if finding.check == "promql/retention")
+    assert refused.place == "recording rule slo:sli_error:ratio_rate30d"
+    assert refused.severity == "error" and refused.message == "looks back 30d, but Prometheus keeps 20d"
