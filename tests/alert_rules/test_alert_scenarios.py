@@ -159,8 +159,10 @@ def test_scenarios_hold_for_other_limits_too(alert: str, prometheus_tools: Any) 
     assert proved(f"prometheus/tests/{alert}.yml", built_for(others=True)) == []
 
 
-def test_the_other_limits_are_all_there_are() -> None:
-    assert OTHERS.thresholds.model_fields_set == set(Thresholds.model_fields)
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_the_other_limits_are_all_that_alerts_name(alert: Any) -> None:
+    named = {alert.threshold, *(guard.least for guard in alert.guards), *(also.limit for also in alert.also)}
+    assert named & set(Thresholds.model_fields) <= OTHERS.thresholds.model_fields_set
 
 
 def test_the_scenarios_notice_a_wrong_limit(built: Any) -> None:
