@@ -19,6 +19,9 @@ import psycopg
 from benchmarks.questions import QUESTIONS, Question
 from benchmarks.raw import Answer
 from contract.buckets import AGENT
+from exporters.rollups.fresh import Fresh
+from exporters.rollups.model import SEPARATOR
+from exporters.rollups.sources import FACTS
 from exporters.windows import Window, window
 
 PERCENTILES = [question for question in QUESTIONS if not question.metric]
@@ -27,11 +30,8 @@ _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _Counts = dict[str, dict[str, list[int]]]
 """Counts by bucket, by window and agent."""
 
-_FRESH = """
-SELECT split_part(labels, E'\\x1f', 1), at, bucket, sum(n)::bigint FROM analytics.fresh
-WHERE fact = 'executions_ended' AND split_part(labels, E'\\x1f', 5) <> '' AND bucket IS NOT NULL AND at IS NOT NULL
-GROUP BY 1, 2, 3 UNION ALL SELECT NULL, NULL, NULL, n FROM analytics.folds
-"""
+_FACT = "executions_ended"
+_PLACES = tuple(list(FACTS[_FACT].labels).index(label) for label in ("agent", "outcome"))
 _TIERS = {"minute": "analytics.rollup_minute", "hour": "analytics.rollup_hour", "day": "analytics.rollup_day"}
 
 
@@ -40,6 +40,7 @@ class Percentiles:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self._fresh = Fresh([_FACT])
         self._as_of: object = None
         self._folded: _Counts = {}
 
@@ -47,20 +48,20 @@ class Percentiles:
         """By the question's name: the buckets of each agent's percentiles in the question's window as of `now`."""
         windows = [window(_length(question), now) for question in PERCENTILES]
         while True:
-            fresh = self._connection.execute(_FRESH.encode()).fetchall()
-            (folds,) = (count for agent, _, _, count in fresh if agent is None)
-            if self._as_of == (folds, windows):
+            well = self._fresh.add(self._connection.execute(self._fresh.question()).fetchall())
+            if well and self._as_of == (self._fresh.moment.folds, windows):
                 break
             # A fold between the two statements is found by the next round, which asks again.
             self._folded = {asked.name: self._read_folded(asked) for asked in windows}
-            self._as_of = (folds, windows)
+            self._as_of = (self._fresh.moment.folds, windows)
         counted: _Counts = {
             name: defaultdict(_nothing, {agent: list(counts) for agent, counts in agents.items()})
             for name, agents in self._folded.items()
         }
-        for agent, at, bucket, count in fresh:
+        for (_, labels, at, bucket), count in self._fresh.counts.items():
+            agent, outcome = (labels.split(SEPARATOR)[place] for place in _PLACES)
             for asked in windows:
-                if agent is not None and asked.start <= at < asked.end:
+                if outcome and bucket is not None and asked.start <= at < asked.end:
                     counted[asked.name][agent][bucket] += count
         return {question.name: _answer(counted[_length(question)]) for question in PERCENTILES}
 

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from exporters.database.sessions import Rows
 from exporters.journal import QueryFailed
+from exporters.rollups.fresh import Fresh
 from exporters.rollups.model import SEPARATOR
 from exporters.windows import Span, Tier, Window
 
@@ -79,19 +80,6 @@ def _within(span: Span) -> sql.Composed:
     return sql.SQL("(bucket >= {} AND bucket < {})").format(span.start, span.end)
 
 
-_FRESH = sql.SQL("""
-WITH mark AS MATERIALIZED (
-    SELECT n AS folds, (SELECT concat_ws(' ', pg_postmaster_start_time(), n, sum(counted), sum(corrections))
-                        FROM analytics.sources) AS text
-    FROM analytics.folds)
-SELECT fact, labels, at, sum(n)::bigint FROM analytics.fresh
-WHERE fact = ANY ({facts}) AND at IS NOT NULL AND (SELECT text <> {known} FROM mark) GROUP BY fact, labels, at
-UNION ALL SELECT NULL, text, NULL, folds FROM mark
-""")
-"""What was counted since the last fold, unless it is what is known; the last row is its mark: nothing is counted, nor folded,
-without its becoming another."""
-
-
 @dataclass(frozen=True)
 class _Folded:
     """What was folded, as of a number of folds, for some windows."""
@@ -107,12 +95,11 @@ class Happened:
     def __init__(self, facts: Sequence[str]) -> None:
         self._facts = tuple(facts)
         self._folded: _Folded | None = None
-        self._fresh: Rows = ()
-        self._mark = ""
+        self._fresh = Fresh(facts)
 
     def question(self) -> sql.Composed:
-        """Asks what was counted since the last fold; the rows are for `counts`."""
-        return _FRESH.format(facts=list(self._facts), known=self._mark)
+        """Asks what was counted since the last reading; the rows are for `counts`."""
+        return self._fresh.question()
 
     def counts(self, fresh: Rows, windows: tuple[Window, ...], ask: Callable[[list[sql.Composed]], list[Rows]]) -> Tallies:
         """What was counted up to now. `ask` gives the rows of several statements, each of which sees what is committed then.
@@ -120,11 +107,10 @@ class Happened:
         Raises QueryFailed when it cannot be told.
         """
         for _ in range(_MOST_TRIES):
-            *counted, (_, mark, _, folds) = fresh
-            if mark != self._mark:
-                self._fresh, self._mark = counted, mark
-            if self._folded is not None and (self._folded.folds, self._folded.windows) == (folds, windows):
-                return self._with(self._fresh, self._folded)
+            if not self._fresh.add(fresh):
+                self._folded = None
+            elif self._folded is not None and (self._folded.folds, self._folded.windows) == (self._fresh.moment.folds, windows):
+                return self._with(self._folded)
             folded, fresh = ask([question(windows, self._facts), self.question()])
             self._folded = self._tallied(folded, windows)
         raise QueryFailed("folded again and again while it was read")
@@ -140,10 +126,10 @@ class Happened:
                 tallies[fact][tuple(labels)] = dict(zip(names, counts, strict=True))
         return _Folded(folds, windows, tallies)
 
-    def _with(self, fresh: Rows, folded: _Folded) -> Tallies:
+    def _with(self, folded: _Folded) -> Tallies:
         """What was folded, and what was not folded yet."""
         found = {fact: {labels: dict(counts) for labels, counts in cells.items()} for fact, cells in folded.tallies.items()}
-        for fact, labels, at, count in fresh:
+        for (fact, labels, at, _), count in self._fresh.counts.items():
             cell = found[fact].setdefault(_labels(labels), dict.fromkeys((window.name for window in folded.windows), 0))
             for window in folded.windows:
                 cell[window.name] += count * (window.start <= at < window.end)

@@ -128,7 +128,7 @@ class RollupsCollector(DatabaseCollector):
             # Totals are read behind the commit: who writes in a transaction finds the same rows new once more in the next.
             _, counts, *found = self.seat.answers([check or _NOTHING, steps or _NOTHING], [self._totals.question(), STATES])
             self._note_states(found[1])
-            taken = {source: Step(source, *rows) for source, *rows in counts}
+            taken = {source: Step(source, *done) for source, done in planned.taken(counts).items()}
             left = {
                 name: one
                 for name, one in self._forms.items()

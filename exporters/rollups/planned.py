@@ -13,9 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporters.database.sessions import Rows
 from exporters.rollups.capture.snapshot import STAMP, newer_than
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import Form, quoted, render
+
+Counts = tuple[int, int, int]
+"""Rows that a step looked at, final rows that it corrected, and rows that are gone."""
 
 _MOST_ROWS = 10_000
 
@@ -27,8 +31,7 @@ _FEW = " AND r.{stamp} < '18446744073709551615' AND ({later})::integer = 1"
 def function(form: Form) -> str:
     """The statement that makes, or renews, the function of a source."""
     return (
-        f"CREATE OR REPLACE FUNCTION {_name(form)}()"
-        " RETURNS TABLE (rows_looked bigint, rows_corrected bigint, rows_gone bigint)"
+        f"CREATE OR REPLACE FUNCTION {_name(form)}() RETURNS bigint[]"
         f" LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS {quoted(_body(form))}"
     )
 
@@ -37,28 +40,34 @@ def is_installed(connection: Connection, form: Form) -> bool:
     """Whether the function is there and is the one that this version would make for this mapping."""
     row = connection.execute(
         "SELECT prosrc = %s FROM pg_proc WHERE pronamespace = to_regnamespace('analytics') AND proname = %s",
-        (_body(form), f"step_{form.source.name}"),
+        (_body(form), f"count_{form.source.name}"),
     ).fetchone()
     return bool(row and row[0])
 
 
-def steps(connection: Connection, forms: Iterable[Form]) -> dict[str, tuple[int, int, int]]:
+def steps(connection: Connection, forms: Iterable[Form]) -> dict[str, Counts]:
     """Takes a step of each source by its function, all in one statement: rows looked at, corrected, gone, by source.
 
     A source is missing, with nothing done, when there is much to do, or somebody else is at it. Where nothing is new nothing
     is written.
     """
     asked = question(forms)
-    return {source: counts for source, *counts in connection.execute(asked.encode())} if asked else {}
+    return taken(connection.execute(asked.encode()).fetchall()) if asked else {}
 
 
 def question(forms: Iterable[Form]) -> str:
-    """The statement of `steps`, whose rows it gives: source, and the three numbers. "" when there is no source."""
-    return " UNION ALL ".join(f"SELECT {quoted(form.source.name)}, step.* FROM {_name(form)}() AS step" for form in forms)
+    """The statement of `steps`, whose rows are for `taken`. "" when there is no source."""
+    asked = ", ".join(f"({quoted(form.source.name)}, {_name(form)}())" for form in forms)
+    return asked and f"VALUES {asked}"
+
+
+def taken(rows: Rows) -> dict[str, Counts]:
+    """Which steps were taken, from rows of source and numbers; NULL is none."""
+    return {source: (counts[0], counts[1], counts[2]) for source, counts in rows if counts is not None}
 
 
 def _name(form: Form) -> str:
-    return f"analytics.step_{form.source.name}"
+    return f"analytics.count_{form.source.name}"
 
 
 def _body(form: Form) -> str:
@@ -77,16 +86,16 @@ def _body(form: Form) -> str:
     anything = " OR ".join(f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in rows)
     return (
         "#variable_conflict use_column\n"
-        "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text;\n"
+        "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; done record;\n"
         "BEGIN\n"
         f"{state};\n"
-        "IF NOT FOUND THEN RETURN; END IF;\n"
-        f"IF NOT ({anything} OR EXISTS ({gone})) THEN\n"
-        "RETURN QUERY VALUES (0::bigint, 0::bigint, 0::bigint); RETURN; END IF;\n"
+        "IF NOT FOUND THEN RETURN NULL; END IF;\n"
+        f"IF NOT ({anything} OR EXISTS ({gone})) THEN RETURN '{{0,0,0}}'; END IF;\n"
         f"{state} FOR UPDATE SKIP LOCKED;\n"
         f"IF NOT FOUND OR (SELECT count(*) FROM ({new}) AS found) > {_MOST_ROWS}"
-        f" OR (SELECT count(*) FROM ({gone}) AS found) > {_MOST_ROWS} THEN RETURN; END IF;\n"
+        f" OR (SELECT count(*) FROM ({gone}) AS found) > {_MOST_ROWS} THEN RETURN NULL; END IF;\n"
         "PERFORM set_config('synchronous_commit', 'off', true);\n"
-        f"RETURN QUERY {render(form, touched)};\n"
+        f"{render(form, touched)} INTO done;\n"
+        "RETURN ARRAY[done.looked, done.corrected, done.gone];\n"
         "END"
     )

@@ -9,10 +9,10 @@ remembered, and the new watermark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from exporters.rollups.model import COUNTED, SUM_COLUMNS, Fact, Source, Stock, plausible
+from exporters.rollups.model import COUNTED, Fact, Source, plausible
 
 _COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
 """The columns of `analytics.fresh`."""
@@ -100,7 +100,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         *touched.further,
         *_firsts(source),
         *_last_seen(source),
-        f"changes AS MATERIALIZED ({_changes(source, touched.since)})",
+        f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, touched.since)})",
         f"amends AS ({_amends()})",
         *_written(placing),
         *_remembered(form, touched),
@@ -186,19 +186,16 @@ def _bucket(at: str, since: str | None) -> str:
 def _changes(source: Source, since: str | None) -> str:
     """The differences that the images make, by fact, bucket of time, labels and bucket of the histogram."""
     rows = [_fact(fact, since) for fact in source.facts]
-    rows += [_stock(stock) for stock in source.stocks]
+    rows += [
+        _row(STOCK + stock.name, None, stock.labels.values(), (), None, f"images WHERE {stock.when}") for stock in source.stocks
+    ]
     if (seen := source.last_seen) is not None:
         moved = (
-            "SELECT at, 1::bigint AS w FROM met WHERE (at > last_at) IS NOT FALSE"
-            " UNION ALL SELECT last_at, -1 FROM met WHERE at > last_at"
+            "(SELECT at, 1::bigint AS w FROM met WHERE (at > last_at) IS NOT FALSE"
+            " UNION ALL SELECT last_at, -1 FROM met WHERE at > last_at) AS moved"
         )
-        rows.append(_row(seen.fact, _bucket("at", since), (), {}, None, f"({moved}) AS moved"))
-    totals = ", ".join(f"analytics.total({column}) AS {column}" for column in COUNTED)
-    changed = " OR ".join(f"analytics.total({column}) <> 0" for column in COUNTED)
-    return (
-        f"SELECT fact, at, labels, bucket, {totals} FROM ({' UNION ALL '.join(rows)})"
-        f" AS parts ({', '.join(_COLUMNS)}) GROUP BY fact, at, labels, bucket HAVING {changed}"
-    )
+        rows.append(_row(seen.fact, _bucket("at", since), (), (), None, moved))
+    return " UNION ALL ".join(rows)
 
 
 def _fact(fact: Fact, since: str | None) -> str:
@@ -211,22 +208,31 @@ def _fact(fact: Fact, since: str | None) -> str:
         rows = f"images WHERE stays AND ({fact.when})"
     else:
         rows = f"first_{fact.name} WHERE (once_key IN (SELECT key FROM once_{fact.name})) IS TRUE"
-    return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums, bucket, rows)
+    return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums.values(), bucket, rows)
 
 
-def _stock(stock: Stock) -> str:
-    return _row(STOCK + stock.name, "NULL::timestamptz", stock.labels.values(), {}, None, f"images WHERE {stock.when}")
+def _row(fact: str, at: str | None, labels: Iterable[str], sums: Iterable[str], bucket: str | None, rows: str) -> str:
+    """Rows of `analytics.fresh` for the images that have part in a fact; `w` is 1 for images now, -1 for earlier ones.
 
-
-def _row(fact: str, at: str, labels: Iterable[str], sums: Mapping[str, str], bucket: str | None, rows: str) -> str:
-    """One row of `analytics.fresh` for each image that has part in a fact; `w` is 1 for images now, -1 for earlier ones."""
-    joined = " || E'\\x1f' || ".join(f"({said})" for said in labels) or "''"
-    amounts = [f"w * ({said})::bigint" for said in sums.values()]
-    amounts += ["NULL::bigint"] * (len(SUM_COLUMNS) - len(amounts))
-    return (
-        f'SELECT {quoted(fact)}::text, {at}, ({joined})::text COLLATE "C", {bucket or "NULL::integer"}, w, {", ".join(amounts)}'
-        f" FROM {rows}"
-    )
+    Labels are joined when their rows are added up: a thousand rows have few sets of them.
+    """
+    said = {f"l{number}": label for number, label in enumerate(labels)}
+    counted = {"w": "w"} | {f"a{number}": f"w * ({amount})::bigint" for number, amount in enumerate(sums)}
+    keys = ({"at": at} if at else {}) | said | ({"bucket": bucket} if bucket else {})
+    figures = [f"analytics.total({name})" for name in counted]
+    joined = " || E'\\x1f' || ".join(said) or "''"
+    columns = [
+        f"{quoted(fact)}::text AS fact",
+        ("at" if at else "NULL::timestamptz") + " AS at",
+        f'({joined})::text COLLATE "C" AS labels',
+        ("bucket" if bucket else "NULL::integer") + " AS bucket",
+        *figures,
+        *["NULL::bigint"] * (len(COUNTED) - len(figures)),
+    ]
+    named = ", ".join(f"({text}) AS {name}" for name, text in (keys | counted).items())
+    changed = " OR ".join(f"{figure} <> 0" for figure in figures)
+    grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {', '.join(columns)} FROM (SELECT {named} FROM {rows}) AS part{grouped} HAVING {changed}"
 
 
 def _amends() -> str:
@@ -250,6 +256,8 @@ def _firsts(source: Source) -> Iterator[str]:
             yield (
                 f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key, at)"
                 f" SELECT {quoted(fact.name)}, once_key, coalesce({fact.at}, now()) FROM first_{fact.name}"
+                " WHERE NOT EXISTS (SELECT FROM analytics.firsts AS known"  # dearer to be found by its insertion
+                f" WHERE known.fact = {quoted(fact.name)} AND known.key = once_key)"
                 " ORDER BY 2 ON CONFLICT DO NOTHING RETURNING key)"
             )
 

@@ -72,11 +72,9 @@ def test_functions_of_another_version_are_made_anew(platform: Connection, observ
     install(platform, settings_of())
     mapping = Mapping.of(settings_of())
     platform.execute(
-        "CREATE OR REPLACE FUNCTION analytics.step_tickets()"
-        " RETURNS TABLE (rows_looked bigint, rows_corrected bigint, rows_gone bigint)"
-        " LANGUAGE plpgsql AS 'BEGIN RETURN; END'"
+        "CREATE OR REPLACE FUNCTION analytics.count_tickets() RETURNS bigint[] LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
     )
-    platform.execute("DROP FUNCTION analytics.step_users()")
+    platform.execute("DROP FUNCTION analytics.count_users()")
     before = {state.source: state.watermark for state in states(platform)}
     assert {name for name, one in forms(platform, mapping).items() if not one.planned} == {"tickets", "users"}
 

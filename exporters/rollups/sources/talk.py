@@ -72,7 +72,7 @@ MESSAGES = Source(
         "week": text(_week("r.created_at")),
         "cohort": text(_week("u.created_at")),
     },
-    joins=(CONVERSATION, Join("users", "u", "u.id = r.user_id")),
+    joins=(CONVERSATION, Join("users", "u", f"u.id = CASE WHEN r.role = '{ASKER}' THEN r.user_id END")),
     facts=(
         Fact(
             "messages",

@@ -1,0 +1,85 @@
+"""What was counted since the last fold, read again and again at the cost of what was counted since the last reading.
+
+What is new in `analytics.fresh` is found as new rows of a source are: by the snapshot of the last answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+
+_BEFORE_ALL = "3:3:"
+"""A snapshot before every transaction of ours: all that stands in `analytics.fresh` is newer."""
+_MOMENT = -1
+"""The bucket of the row that says of which moment an answer is."""
+
+_SINCE = sql.SQL("SELECT * FROM analytics.counted_since({}, {}, {})")
+EVERYTHING = _SINCE.format(None, _BEFORE_ALL, None)
+"""Asks as `Moment.since` does, for all that stands in `analytics.fresh`."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Of which moment an answer is: where, which transactions were visible, and how often was folded before."""
+
+    place: str = ""
+    snapshot: str = _BEFORE_ALL
+    folds: int = -1
+
+    def since(self) -> sql.Composed:
+        """Asks what was counted since: fact, labels as one text, minute, bucket, and `model.COUNTED`, in the order in which it
+        was counted; and the new moment, as the last row.
+
+        Nothing but that row comes where the place, or the number of folds, is another one by now.
+        """
+        return _SINCE.format(self.place, self.snapshot, self.folds)
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Moment:
+        """The moment that a last row tells of."""
+        return cls(row[0], row[1], row[4])
+
+    def leads_to(self, later: Moment) -> bool:
+        """Whether what was known at this moment is true at a later one as well, but for what was counted since."""
+        return (self.place, self.folds) == (later.place, later.folds)
+
+
+class Fresh:
+    """How often these facts happened, of what is not folded: by fact, labels as one text, minute, and bucket of the histogram.
+
+    What has no minute is left out.
+    """
+
+    def __init__(self, facts: Sequence[str]) -> None:
+        self._facts = list(facts)
+        self.counts: Counter[tuple[str, str, datetime, int | None]] = Counter()
+        self.moment = Moment()
+
+    def question(self) -> sql.Composed:
+        """Asks what was counted since the last reading; the rows are for `add`."""
+        return sql.SQL(
+            "SELECT fact, labels, at, bucket, n FROM ({}) AS counted WHERE fact = ANY ({}) AND at IS NOT NULL OR bucket = {}"
+        ).format(self.moment.since(), self._facts, _MOMENT)
+
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> bool:
+        """Adds an answer; whether `counts` are what is not folded at its moment.
+
+        Else something was folded, or the server is another one: whatever was read of the folded is out of date, and the next
+        question asks for all that is not folded.
+        """
+        *counted, last = rows
+        moment, known = Moment.of(last), self.moment
+        if known.snapshot == _BEFORE_ALL or not known.leads_to(moment):
+            self.counts.clear()
+        if not known.leads_to(moment):
+            self.moment = replace(moment, snapshot=_BEFORE_ALL)
+            return False
+        for fact, labels, at, bucket, count in counted:
+            self.counts[fact, labels, at, bucket] += count
+        self.moment = moment
+        return True
