@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,7 +26,8 @@ def excerpt(path: str, artefacts: Mapping[str, bytes]) -> dict[str, bytes]:
     names = [str(RULES / PurePosixPath(name).name) for name in head["rule_files"]]
     files = {name: groups(artefacts[name]) for name in names if name in artefacts}
     rules = [rule for found in files.values() for group in found for rule in group["rules"]]
-    kept = _asked(rules, set(_ALERT.findall(test)))
+    alerts = set(_ALERT.findall(test))
+    kept = alerts | _read(rules, [str(rule["expr"]) for rule in rules if rule.get("alert") in alerts])
     short = {name: [_narrowed(group, kept) for group in found] for name, found in files.items()}
     return {path: artefacts[path]} | {
         name: json.dumps({"groups": found}, ensure_ascii=False).encode() for name, found in short.items()
@@ -39,9 +40,16 @@ def groups(rule_file: bytes) -> tuple[dict[str, Any], ...]:
     return tuple(yaml.safe_load(rule_file)["groups"])
 
 
-def _asked(rules: list[dict[str, Any]], alerts: set[str]) -> set[str]:
-    """Names of these alerts and of the recorded series that they read, however far down."""
-    found, waiting = set(alerts), [str(rule["expr"]) for rule in rules if rule.get("alert") in alerts]
+def read_by(expression: str, rule_groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of these groups the rules that record what an expression reads, however far down; the groups and their order stay."""
+    found = list(rule_groups)
+    names = _read([rule for group in found for rule in group["rules"]], [expression])
+    return [_narrowed(group, names) for group in found]
+
+
+def _read(rules: list[dict[str, Any]], expressions: list[str]) -> set[str]:
+    """Names of the recorded series that expressions read, however far down."""
+    found, waiting = set[str](), list(expressions)
     while waiting:
         read = set(_RECORDED.findall(waiting.pop())) - found
         found |= read
@@ -49,5 +57,5 @@ def _asked(rules: list[dict[str, Any]], alerts: set[str]) -> set[str]:
     return found
 
 
-def _narrowed(group: dict[str, Any], names: set[str]) -> dict[str, Any]:
+def _narrowed(group: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {**group, "rules": [rule for rule in group["rules"] if {rule.get("record"), rule.get("alert")} & names]}

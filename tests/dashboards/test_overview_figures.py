@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -11,12 +12,12 @@ from typing import Any
 
 import psycopg
 import pytest
-import yaml
 
 from contract.keys import panel_id
 from contract.relations import RELATIONS, SQL_TYPES
 from contract.settings import Settings
 from dashboards.overview.health import DEGRADED, DOWN, OK, UNKNOWN
+from provisioning.check.excerpts import read_by
 from recording_rules import registry
 from tests.conftest import PrometheusTools
 
@@ -68,8 +69,9 @@ def expect(
 ) -> None:
     """Fails unless a panel's query gives these figures, by `label`, an hour after the series began."""
     panel = next(panel for panel in panels if panel["id"] == panel_id(f"overview/{name}"))
-    rules = folder / "rules.yml"
-    rules.write_text(yaml.safe_dump({"groups": registry.rule_groups(Settings())}))
+    expression = panel["targets"][query]["expr"]
+    rules = read_by(expression, registry.rule_groups(Settings()))
+    (folder / "rules.yml").write_text(json.dumps({"groups": [group for group in rules if group["rules"]]}))
     labels = {key: key if key.startswith("{") else f'{{{label}="{key}"}}' if label else "{}" for key in figures}
     samples = [{"labels": labels[key], "value": value} for key, value in figures.items()]
     case = {
@@ -79,13 +81,11 @@ def expect(
             {
                 "interval": "1m",
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
-                "promql_expr_test": [
-                    {"expr": filled(panel["targets"][query]["expr"]), "eval_time": "60m", "exp_samples": samples}
-                ],
+                "promql_expr_test": [{"expr": filled(expression), "eval_time": "60m", "exp_samples": samples}],
             }
         ],
     }
-    (folder / "case.yml").write_text(yaml.safe_dump(case))
+    (folder / "case.yml").write_text(json.dumps(case))
     run = subprocess.run([tools.promtool, "test", "rules", folder / "case.yml"], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
 
