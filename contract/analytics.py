@@ -83,11 +83,12 @@ _LEDGER = (
         "observation_id trace_id conversation_id session_id user_key agent version environment model provider type level "
         "status error_type started_at ended_at latency_ms ttft_ms input_tokens output_tokens cache_read_tokens "
         "cache_write_tokens reasoning_tokens total_tokens input_cost_usd output_cost_usd total_cost_usd cost_source "
-        "prompt_name prompt_version release ingested_at",
+        "prompt_name prompt_version release ingested_at user_role department",
     ),
     _own(
         "llm_scores",
-        "score_id name source environment data_type value string_value trace_id observation_id session_id model at",
+        "score_id name source environment data_type value string_value trace_id observation_id session_id model at agent "
+        "prompt_name prompt_version",
     ),
     _own("model_prices", "model_pattern usage_type usd_per_million valid_from valid_to"),
 )

@@ -46,6 +46,7 @@ _SUCCEEDED = {"status": ("success",)}
 _PLACE = ("agent", "version", "environment")
 _ALL = (50, 75, 90, 95, 99)
 _FEW = (50, 95, 99)
+_TOKENS = ("input", "output", "cache_read", "cache_write", "reasoning")
 
 _VIEWS = (
     RollupView(
@@ -110,14 +111,46 @@ _VIEWS = (
             Measure("calls", "llm_calls"),
             Measure("failed", "llm_calls", where=_FAILED),
             Measure("unpriced", "llm_unpriced"),
-            *(
-                Measure(f"{kind}_tokens", "llm_calls", kind)
-                for kind in ("input", "output", "cache_read", "cache_write", "reasoning")
-            ),
+            *(Measure(f"{kind}_tokens", "llm_calls", kind) for kind in _TOKENS),
             Measure("cost_usd", "llm_calls", "cost_nano", NANO),
+            Measure("failed_cost_usd", "llm_calls", "cost_nano", NANO, where=_FAILED),
+            Measure("duration_seconds", "llm_durations", "duration_us", MICRO),
         ),
         "llm_durations",
         _ALL,
+    ),
+    RollupView(
+        "model_usage_hourly",
+        "hour",
+        ("model", "environment"),
+        (
+            Measure("calls", "llm_calls"),
+            Measure("failed", "llm_calls", where=_FAILED),
+            *(Measure(f"{kind}_tokens", "llm_calls", kind) for kind in _TOKENS),
+            Measure("cost_usd", "llm_calls", "cost_nano", NANO),
+        ),
+    ),
+    RollupView(
+        "first_token_daily",
+        "day",
+        ("model", "environment"),
+        (
+            Measure("streamed", "llm_first_tokens"),
+            Measure("wait_seconds", "llm_first_tokens", "duration_us", MICRO),
+        ),
+        "llm_first_tokens",
+        _FEW,
+    ),
+    RollupView(
+        "user_group_costs",
+        "day",
+        ("department", "role", "environment"),
+        (
+            Measure("calls", "llm_users"),
+            Measure("failed", "llm_users", "failed"),
+            Measure("tokens", "llm_users", "tokens"),
+            Measure("cost_usd", "llm_users", "cost_nano", NANO),
+        ),
     ),
     RollupView(
         "cost_analysis_summary",
@@ -131,6 +164,8 @@ _VIEWS = (
             Measure("conversation_cost_usd", "llm_agents", "conversation_cost_nano", NANO),
             Measure("executions", "executions_ended"),
             Measure("executions_succeeded", "executions_ended", where=_SUCCEEDED),
+            Measure("conversations", "conversations_started"),
+            Measure("goals_achieved", "conversations_ended", where={"goal": ("achieved",)}),
         ),
     ),
     RollupView(

@@ -56,3 +56,14 @@ BUDGET_EXHAUSTION = Level(
     "platform_budget_exhaustion_timestamp_seconds",
     operator="min",
 )
+BUDGET_SPENT_USD = Level(
+    "budget_spent_usd", "Spent", "Spent of the current month", "currencyUSD", "platform_budget_spent_usd", operator="max"
+)
+CACHE_SAVINGS = Level(
+    "cache_savings",
+    "Saved by caches",
+    "What prompt caches saved: tokens read from them x (input price - cache price)",
+    "currencyUSD",
+    "platform_cache_savings_usd",
+    operator="max",
+)

@@ -51,6 +51,10 @@ ROLLUP_REBUILD = Level(
     "rollup_rebuild", "Rebuild needed", "1 when a source has to be counted anew", "none", "platform_rollup_rebuild_needed",
     operator="max",
 )  # fmt: skip
+RECONCILIATION = Level(
+    "reconciliation", "Ledger against Langfuse", "The ledger / what Langfuse adds up itself for the same hour", "percentunit",
+    "exporter_reconciliation_ratio", operator="min",
+)  # fmt: skip
 LEDGER_LAG = Level(
     "ledger_lag", "Lag of the ledger", "Age of the newest row of the ledger", "s", "exporter_ledger_lag_seconds", operator="min"
 )

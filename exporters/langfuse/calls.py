@@ -71,6 +71,8 @@ class Call(NamedTuple):
     release: str | None
     changed_at: datetime
     conversation_id: str | None = None
+    user_role: str | None = None
+    department: str | None = None
 
     @property
     def counts(self) -> bool:

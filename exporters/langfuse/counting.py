@@ -23,7 +23,7 @@ from exporters.rollups.statement import STOCK
 
 CALLS, UNPRICED, DURATIONS, FIRST_TOKENS = "llm_calls", "llm_unpriced", "llm_durations", "llm_first_tokens"
 AGENTS, PROMPTS, SCORES, CORRECTIONS = "llm_agents", "llm_prompts", "llm_scores", "llm_corrections"
-TRACES = "llm_traces"
+TRACES, USERS = "llm_traces", "llm_users"
 SCORE_SUM = f"{STOCK}llm_score_sum"
 """The one thing that may fall: scores can be negative. In millionths."""
 
@@ -65,6 +65,7 @@ FACTS: dict[str, LedgerFact] = {
             ("tokens", "cost_nano", "conversation_calls", "conversation_cost_nano", "failed"),
             counter=False,
         ),
+        LedgerFact(USERS, ("department", "role", "environment"), ("tokens", "cost_nano", "failed"), counter=False),
         LedgerFact(
             PROMPTS,
             ("prompt_name", "prompt_version", "model", "environment"),
@@ -103,6 +104,8 @@ def _of_call(call: Call) -> Iterator[Contribution]:
     talked = int(call.conversation_id is not None)
     of_agent = (call.total_tokens, cost, talked, talked * cost, failed)
     yield Contribution(AGENTS, (call.agent, call.version or UNKNOWN, call.environment), of_agent)
+    group = (call.department or UNKNOWN, call.user_role or UNKNOWN, call.environment)
+    yield Contribution(USERS, group, (call.total_tokens, cost, failed))
     if call.prompt_name is not None:
         of_prompt = (*call.tokens[:2], cost, failed)
         labels = (call.prompt_name, str(call.prompt_version or UNKNOWN), *model)

@@ -22,6 +22,7 @@ from exporters.langfuse.storage import (
     SCORES,
     counted_traces,
     insert_state,
+    place_scores,
     read_state,
     stored_calls,
     stored_scores,
@@ -98,6 +99,7 @@ class Ledger:
                 for first in _new_traces(connection, changed):
                     changes.trace(first)
                 upsert_calls(connection, changed)
+                place_scores(connection, _traces(changed))
                 add_changes(connection, changes)
             write_state(connection, CALLS, after)
         return len(changed)
@@ -110,6 +112,7 @@ class Ledger:
             stored = stored_scores(connection, list(latest))
             if changed := _changed(stored, dict(sorted(latest.items()))):
                 upsert_scores(connection, changed)
+                place_scores(connection, _traces(changed))
                 add_changes(connection, _counted(stored, changed, before, now))
             write_state(connection, SCORES, after)
         return len(changed)
@@ -150,13 +153,23 @@ def _new_traces(connection: Connection, calls: Sequence[Call]) -> list[Call]:
     return [call for trace, call in first.items() if trace not in known]
 
 
+def _traces(rows: Sequence[_Row]) -> list[str]:
+    return sorted({row.trace_id for row in rows if row.trace_id is not None})
+
+
 def _settled(old: Call | None, new: Call, origins: Mapping[str, Origin]) -> Call:
     """A call with what the platform knows of it. What was known once stays, should the platform have forgotten it."""
     origin = origins.get(new.trace_id or "", Origin())
-    agent, version, conversation = origin.agent, origin.version, origin.conversation_id
-    if old is not None and conversation is None and old.conversation_id is not None:
-        agent, version, conversation = old.agent, old.version, old.conversation_id
-    return new._replace(agent=agent or new.agent, version=version or new.version, conversation_id=conversation)
+    if old is not None and origin.conversation_id is None and (old.conversation_id is not None or origin == Origin()):
+        origin = Origin(old.agent, old.version, old.conversation_id, old.user_key, old.user_role, old.department)
+    return new._replace(
+        agent=origin.agent or new.agent,
+        version=origin.version or new.version,
+        conversation_id=origin.conversation_id,
+        user_key=origin.user_key or new.user_key,
+        user_role=origin.user_role,
+        department=origin.department,
+    )
 
 
 def _take_turn(connection: Connection, source: str, before: Reading) -> None:

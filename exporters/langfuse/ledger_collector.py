@@ -97,7 +97,7 @@ class LedgerCollector:
         self.snapshot: Snapshot | None = None
         queries = (CALLS, SCORES, "prices", "counters", "windows", "reconciliation")
         self._journal = Journal(self.name, Source.LANGFUSE, queries, self.without_secrets, settings.exporter.series_limit)
-        self._ledger = Ledger(seat, Attribution(seat, mapping))
+        self._ledger = Ledger(seat, Attribution(seat, mapping, user_key))
         self._prices, self._price_list = Prices(self._langfuse.prices), PriceList()
         self._reconcile_every = client.budget.interval(METRICS, _RECONCILE_SECONDS, 1)
         self._reconciled_at = float("-inf")

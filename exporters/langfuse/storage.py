@@ -26,7 +26,7 @@ _CALL_COLUMNS = {
     "cache_read_tokens": "bigint", "cache_write_tokens": "bigint", "reasoning_tokens": "bigint", "total_tokens": "bigint",
     "input_cost_usd": "numeric", "output_cost_usd": "numeric", "total_cost_usd": "numeric", "cost_source": "text",
     "prompt_name": "text", "prompt_version": "integer", "release": "text", "changed_at": "timestamptz",
-    "conversation_id": "text",
+    "conversation_id": "text", "user_role": "text", "department": "text",
 }  # fmt: skip
 _SCORE_COLUMNS = {
     "score_id": "text", "name": "text", "source": "text", "environment": "text", "data_type": "text",
@@ -102,6 +102,20 @@ def upsert_calls(connection: Connection, calls: Sequence[Call]) -> None:
 
 def upsert_scores(connection: Connection, scores: Sequence[Score]) -> None:
     _upsert(connection, "llm_scores", _SCORE_COLUMNS, scores)
+
+
+def place_scores(connection: Connection, traces: Sequence[str]) -> None:
+    """Notes with the scores of these traces what they judge: the call that they name, else the last answer of the trace."""
+    connection.execute(
+        "UPDATE analytics.llm_scores AS s SET model = c.model, agent = c.agent, prompt_name = c.prompt_name,"
+        " prompt_version = c.prompt_version FROM (SELECT DISTINCT ON (o.score_id) o.score_id, c.model, c.agent, c.prompt_name,"
+        "  c.prompt_version FROM analytics.llm_scores AS o JOIN analytics.llm_calls AS c USING (trace_id)"
+        "  WHERE o.trace_id = ANY(%s) AND c.type = 'GENERATION'"
+        "  ORDER BY o.score_id, (c.observation_id = o.observation_id) IS TRUE DESC, c.started_at DESC, c.observation_id) AS c"
+        " WHERE s.score_id = c.score_id AND (s.model, s.agent, s.prompt_name, s.prompt_version)"
+        "  IS DISTINCT FROM (c.model, c.agent, c.prompt_name, c.prompt_version)",
+        (list(traces),),
+    )
 
 
 def _upsert(connection: Connection, table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -18,16 +18,16 @@ __all__ = ["script", "server"]
 
 @pytest.fixture
 def ledger_database(database: str) -> str:
-    """DSN of a database with schema `analytics` and the contract's tables of executions, empty."""
-    executions = RELATIONS["agent_executions"]
-    columns = [
-        f"{column.name} {SQL_TYPES.get(column.type, column.type)}{'' if column.nullable else ' NOT NULL'}"
-        for column in executions.columns
-    ]
+    """DSN of a database with schema `analytics` and the contract's tables of executions and users, empty."""
     with psycopg.connect(database, autocommit=True) as connection:
         migrate(connection)
         connection.execute(f"CREATE SCHEMA {APP_SCHEMA}".encode())
-        connection.execute(f"CREATE TABLE {executions.qualified} ({', '.join(columns)})".encode())
+        for relation in (RELATIONS["agent_executions"], RELATIONS["users"]):
+            columns = [
+                f"{column.name} {SQL_TYPES.get(column.type, column.type)}{'' if column.nullable else ' NOT NULL'}"
+                for column in relation.columns
+            ]
+            connection.execute(f"CREATE TABLE {relation.qualified} ({', '.join(columns)})".encode())
     return database
 
 

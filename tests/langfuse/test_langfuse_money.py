@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from ledger_world import NOON, World, call, world
+from ledger_world import NOON, World, call, score, world
 
 from contract.data_plane import Price
 from contract.settings import Settings
@@ -118,6 +118,69 @@ def test_where_calls_come_from(here: World) -> None:
     here.run(exporter, 6 * MINUTE)
     here.run(exporter, 6 * MINUTE)
     assert here.rows(query)[0] == ("1", "writer", "7", "42"), "what was known once stays"
+
+
+def test_which_group_of_users_a_call_is_for(here: World) -> None:
+    exporter = here.exporter()
+    here.run(exporter)
+    with psycopg.connect(here.dsn, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO app.users (id, created_at, role, status, department) VALUES"
+            " (5, '2026-01-01', 'manager', 'active', 'Sales'), (6, '2026-01-01', 'member', 'active', NULL)"
+        )
+        connection.execute(
+            "INSERT INTO app.agent_executions (execution_id, agent_id, agent_name, start_time, status, tool_count,"
+            " retry_count, user_id, trace_id, api_calls_count, environment)"
+            " SELECT gen_random_uuid(), 1, 'writer', %s, 'success', 0, 0, u, 't-' || u, 0, 'production'"
+            " FROM generate_series(5, 6) AS u",
+            (here.now[0],),
+        )
+    here.insert(*(call(str(n), here.now[0], user_id="jo@example.com") for n in (5, 6, 7)))
+    here.run(exporter)
+    query = "SELECT observation_id, department, user_role, user_key FROM analytics.llm_calls ORDER BY 1"
+    assert here.rows(query) == [
+        ("5", "Sales", "manager", "key-of-5"),
+        ("6", "unknown", "member", "key-of-6"),
+        ("7", None, None, "key-of-jo@"),
+    ]
+    counted = (
+        "SELECT labels, sum(n)::int, sum(s1)::int, sum(s2)::bigint FROM analytics.days WHERE fact = 'llm_users'"
+        " GROUP BY 1 ORDER BY 1"
+    )
+    once = [120, 750_000_000]
+    assert here.rows(counted) == [
+        (["Sales", "manager", "production"], 1, *once),
+        (["unknown", "member", "production"], 1, *once),
+        (["unknown", "unknown", "production"], 1, *once),
+    ]
+    with psycopg.connect(here.dsn, autocommit=True) as connection:
+        connection.execute("DELETE FROM app.agent_executions")
+    here.run(exporter, 6 * MINUTE)
+    here.run(exporter, 6 * MINUTE)
+    assert here.rows(query)[0] == ("5", "Sales", "manager", "key-of-5"), "what was known once stays"
+
+
+def test_which_model_a_score_judges_whichever_is_read_first(here: World) -> None:
+    exporter = here.exporter()
+    here.run(exporter)
+    at = here.now[0]
+    prompt = {"trace_id": "t-1", "prompt_name": "answer", "prompt_version": 3}
+    here.insert(call("plan", at, trace_id="t-1"), score("early", at, 0.5, trace_id="t-2"), score("s", at + MINUTE / 6, 0.9))
+    here.run(exporter)
+    query = "SELECT score_id, model, prompt_name, prompt_version FROM analytics.llm_scores ORDER BY 1"
+    assert here.rows(query) == [("early", None, None, None), ("s", "gpt-x", None, None)]
+    here.insert(
+        call("answer", at + MINUTE / 12, model="gpt-y", **prompt),
+        call("search", at + MINUTE / 10, trace_id="t-1", type="EMBEDDING", model="embed"),
+        call("late", at, trace_id="t-2"),
+        score("plan-judged", at + MINUTE / 6, 0.4, observation_id="plan"),
+    )
+    here.run(exporter)
+    assert here.rows(query) == [
+        ("early", "gpt-x", None, None),
+        ("plan-judged", "gpt-x", None, None),
+        ("s", "gpt-y", "answer", 3),
+    ]
 
 
 def test_the_ledger_is_held_against_langfuse_and_heals_itself(here: World) -> None:
