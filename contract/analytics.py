@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contract.relations import RELATIONS, Column, Relation, Shown
-from contract.rollup_views import RETENTION_COLUMNS, ROLLUP_VIEWS
+from contract.rollup_views import RETENTION_COLUMNS, ROLLUP_VIEWS, USER_WEEK_COLUMNS
 
 ANALYTICS_SCHEMA = "analytics"
 
@@ -96,6 +96,7 @@ _LEDGER = (
 _ROLLUPS = (
     *(Readable(view.name, view.columns) for view in ROLLUP_VIEWS.values()),
     Readable("retention_weekly", RETENTION_COLUMNS),
+    Readable("user_weekly", USER_WEEK_COLUMNS),
 )
 
 READABLE: dict[str, Readable] = {readable.name: readable for readable in (*_REDACTED, *_TABLES, *_LEDGER, *_ROLLUPS)}

@@ -32,6 +32,20 @@ _ALL = (
         "users of a cohort active in week n / cohort size; unfinished weeks are not shown",
         "percentunit",
     ),
+    Definition(
+        "lifecycle",
+        "Lifecycle",
+        "active users of a week: new ones joined in it, returning ones were active in the week before, resurrected ones joined "
+        "earlier and were not; gone quiet is who was active in the week before and not in this one",
+        "short",
+    ),
+    Definition(
+        "segments",
+        "Segments",
+        "power: active in each of the last four full weeks; regular: in some of them, and in the last one or since; new or back: "
+        "only since; at risk: in some of them, but neither in the last one nor since; dormant: all others",
+        "short",
+    ),
     Definition("adoption", "Feature adoption", "users of a feature / active users", "percentunit"),
     Definition(
         "sla_attainment", "SLA attainment", "served before due / (served with a due time + open past due)", "percentunit"
@@ -46,6 +60,8 @@ _ALL = (
     Definition("tokens_per_call", "Tokens per call", "tokens of model calls / model calls", "short"),
     Definition("error_ratio", "Error ratio", "agent queries that failed or timed out / agent queries", "percentunit"),
     Definition("server_error_ratio", "Server error share", "HTTP answers of the 5xx class / HTTP answers", "percentunit"),
+    Definition("feedback_response", "Response rate", "answers with feedback / answers of agents", "percentunit"),
+    Definition("login_success", "Login success", "successful attempts to log in / attempts to log in", "percentunit"),
     Definition("growth", "Growth", "new in the window / existing before it", "percentunit"),
 )
 DEFINITIONS: dict[str, Definition] = {definition.key: definition for definition in _ALL}

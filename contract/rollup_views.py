@@ -98,6 +98,7 @@ _VIEWS = (
             Measure("goals_missed", "conversations_ended", where={"goal": ("missed",)}),
             Measure("handoffs", "handoffs"),
             Measure("messages", "messages"),
+            Measure("answers", "messages", where={"role": ("assistant",)}),
             Measure("executions", "executions_ended"),
             Measure("executions_failed", "executions_ended", where=_FAILED),
             Measure("tokens", "executions_ended", "tokens"),
@@ -284,3 +285,6 @@ ROLLUP_VIEWS: dict[str, RollupView] = {view.name: view for view in _VIEWS}
 
 RETENTION_COLUMNS = ("cohort", "week", "weeks", "cohort_size", "users", "retention")
 """Of `retention_weekly`: Mondays (UTC) of joining and of activity, weeks between them, users of the cohort and active ones."""
+
+USER_WEEK_COLUMNS = ("week", "at", "user_key")
+"""Of `user_weekly`, a row for each user and week (a Monday, UTC) with an own message; `at` is the time of one of these."""

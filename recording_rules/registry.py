@@ -26,11 +26,12 @@ from recording_rules import (
     slo,
     stores,
     tools,
+    users,
     versions,
 )
 from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal, Rule, where_labels
 
-_FIXED = (http, agents, tools, models, conversations, executions, knowledge, stores, versions)
+_FIXED = (http, agents, tools, models, conversations, executions, knowledge, stores, users, versions)
 """Modules whose GROUPS every site has."""
 _CONFIGURED: tuple[Callable[[Settings], tuple[Group, ...]], ...] = (adapters.groups, forecast.groups)
 """Groups that follow from the configuration. Their series are read by name, never found by a question."""

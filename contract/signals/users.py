@@ -21,7 +21,31 @@ LOGIN_FAILURE_RATIO = Ratio(
     LOGIN_FAILURES,
     LOGINS,
 )
+LOGIN_SUCCESSES = Rate(
+    "login_successes",
+    "Logins",
+    "Attempts to log in that succeeded, per second",
+    "ops",
+    "auth_login_attempts_total",
+    (equal("result", "success"),),
+)
+LOGIN_SUCCESS_RATIO = Ratio(
+    "login_success_ratio",
+    "Login success",
+    "Attempts to log in that succeeded / attempts to log in",
+    "percentunit",
+    LOGIN_SUCCESSES,
+    LOGINS,
+)
 LOGGED_IN = Level("logged_in", "Logged in", "Logged-in sessions", "short", "auth_sessions_active")
+USERS = Level("users", "Users", "Users of all roles", "short", "platform_users")
+NEW_USERS = Level(
+    "users_new", "New users", "Users created in 30 days", "short", "platform_users_new", (equal("window", "30d"),)
+)
+ACTIVE_USERS = Level("active_users", "Active users", "Users with a message of their own", "short", "platform_users_active")
+ACTIVE_USERS_BEFORE = Level(
+    "active_users_before", "Before", "The same in the window before", "short", "platform_users_active_before"
+)
 USERS_CREATED = Rate("users_created", "New users", "Users created per second", "ops", "platform_users_created_total")
 FEATURE_USES = Rate("feature_uses", "Uses", "Uses of features per second", "ops", "platform_feature_uses_total")
 FEEDBACK = Rate("feedback", "Thumbs", "Thumbs given per second", "ops", "platform_feedback_total")

@@ -61,3 +61,12 @@ def chosen_all(**expressions: str) -> str:
     Those whose filter the tab does not have are left out; without any it is `true`.
     """
     return " AND ".join(chosen(expressions[name], name) for name in _acting.get() if name in expressions) or "true"
+
+
+def chosen_agents(agent_id: str) -> str:
+    """An SQL condition: an agent's id is that of a chosen one. Agents are few, so they are looked up once; PostgreSQL cannot
+    guess how many names a pattern finds, and would rather look at all other rows again for each of them.
+    """
+    if "agent" not in _acting.get():
+        return "true"
+    return f"{agent_id} = ANY (ARRAY(SELECT a.id FROM analytics.agents a WHERE {chosen('a.name', 'agent')}))"

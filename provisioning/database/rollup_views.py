@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from contract.rollup_views import RETENTION_COLUMNS, ROLLUP_VIEWS, Measure, RollupView
+from contract.rollup_views import RETENTION_COLUMNS, ROLLUP_VIEWS, USER_WEEK_COLUMNS, Measure, RollupView
 from exporters.langfuse.counting import FACTS as LEDGER_FACTS
 from exporters.rollups.sources import FACTS
 
@@ -44,6 +44,7 @@ def rollup_queries() -> Iterator[tuple[str, Query]]:
     for view in ROLLUP_VIEWS.values():
         yield view.name, _query(view, facts)
     yield "retention_weekly", _retention(facts)
+    yield "user_weekly", _user_weeks(facts)
 
 
 def _query(view: RollupView, facts: dict[str, _Counted]) -> Query:
@@ -120,4 +121,15 @@ def _retention(facts: dict[str, _Counted]) -> Query:
         week=active.label("week"),
         active=sql.Literal(active.name),
         created=sql.Literal("users_created"),
+    )
+
+
+def _user_weeks(facts: dict[str, _Counted]) -> Query:
+    """What remembers that a user was counted in a week: keys of the week's ten characters, a space and the user's id."""
+    return sql.SQL(
+        "SELECT {columns} FROM (SELECT left(f.key, 10)::date AS week, f.at, k.user_key FROM analytics.firsts AS f"
+        " JOIN analytics.user_keys AS k ON k.user_id = substr(f.key, 12) WHERE f.fact = {active}) AS weeks"
+    ).format(
+        columns=sql.SQL(", ").join(sql.Identifier(name) for name in USER_WEEK_COLUMNS),
+        active=sql.Literal(facts["users_active_in_week"].name),
     )

@@ -110,6 +110,15 @@ EQUAL = {
         "SELECT count(*), count(*) FILTER (WHERE status = 'failure'), sum(retry_count), sum(tool_count)"
         " FROM app.agent_executions",
     ),
+    "usage_analytics_daily": (
+        "SELECT sum(messages), sum(answers) FROM analytics.usage_analytics_daily",
+        "SELECT count(*), count(*) FILTER (WHERE role = 'assistant') FROM app.messages",
+    ),
+    "user_weekly": (
+        "SELECT week, user_key, at >= week AND at < week + 7 FROM analytics.user_weekly ORDER BY 1, 2",
+        "SELECT DISTINCT date_trunc('week', m.created_at)::date, k.user_key, true FROM app.messages m"
+        " JOIN analytics.user_keys k ON k.user_id = m.user_id::text WHERE m.role = 'user' ORDER BY 1, 2",
+    ),
     "retention_weekly": (
         "SELECT cohort, week, cohort_size, users FROM analytics.retention_weekly",
         "SELECT date_trunc('week', u.created_at)::date, date_trunc('week', m.created_at)::date, 2, count(DISTINCT u.id)"

@@ -1,0 +1,70 @@
+"""The User analytics tab: how many people use the platform, do they come back, and what do they do with it?"""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.tab import Source, Tab
+from dashboards.users import activity, groups, growth, habits, headline, logins, people, retention
+
+
+def rows(settings: Settings) -> tuple[Row, ...]:
+    return (
+        row(
+            "headline",
+            "How many use it, and do they come back?",
+            line(
+                5,
+                headline.direction(),
+                headline.users(),
+                headline.active(),
+                headline.stickiness(),
+                headline.fourth_week(),
+                headline.login_success(settings),
+            ),
+        ),
+        row(
+            "activity", "Who comes", line(8, activity.active(), activity.stickiness()), line(8, growth.users(), growth.roles())
+        ),
+        row(
+            "logins",
+            "Logins and sessions",
+            line(7, logins.by_hour(), logins.success(settings), logins.sessions()),
+        ),
+        row("retention", "Who stays", line(14, retention.cohorts()), line(8, retention.lifecycle(), groups.segments())),
+        row("groups", "Groups of users", line(9, groups.by_choice()), collapsed=True),
+        row(
+            "habits",
+            "How much they do",
+            line(8, habits.conversations(), habits.conversations_each()),
+            line(8, habits.messages(), habits.messages_each()),
+            collapsed=True,
+        ),
+        row("hours", "When they come", line(10, habits.hours()), line(7, logins.by_day()), collapsed=True),
+        row("features", "What they use", line(9, habits.adoption(), habits.features()), collapsed=True),
+        row(
+            "people",
+            "Who does most (pseudonyms)",
+            line(12, people.most_active()),
+            line(10, people.most_expensive(), people.cost_by_day()),
+            collapsed=True,
+        ),
+    )
+
+
+TAB = Tab(
+    key="users",
+    title="User analytics",
+    folder="Business",
+    description="How many people use the platform, do they come back, and what do they do with it?",
+    owner="product team",
+    sources=(
+        Source("Prometheus", "logins and sessions, scraped every 15 s; users as the exporter counts them once a minute"),
+        Source("PostgreSQL", "growth, cohorts, habits and tables of users, asked directly when the tab is refreshed"),
+        Source("Langfuse", "calls and cost of single users, from the ledger of model calls"),
+    ),
+    rows=rows,
+    refresh="1m",
+    time_from="now-30d",
+    choices=groups.choices,
+)

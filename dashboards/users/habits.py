@@ -1,0 +1,247 @@
+"""What users do: how many conversations and messages, at which hours, with which features."""
+
+from __future__ import annotations
+
+from contract.definitions import DEFINITIONS
+from dashboards.lib import colours
+from dashboards.lib.distributions import Histogram
+from dashboards.lib.field import Override, fixed, named
+from dashboards.lib.figures import BarGauge, Stat
+from dashboards.lib.filters import chosen_agents, chosen_all
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.tables import COLOURED_CELL, Table
+
+BARS = 20
+"""Bars of a distribution; the last one holds what lies beyond the 95th percentile too."""
+LATELY = "7d"
+"""Messages are many: what is asked of each is asked of a week."""
+
+_DISTRIBUTION = f"""
+, wide AS (SELECT greatest(1, ceil(percentile_cont(0.95) WITHIN GROUP (ORDER BY n) / {BARS})) AS step FROM each)
+SELECT least(ceil(n / step), {BARS}) * step - step AS "xMin", least(ceil(n / step), {BARS}) * step AS "xMax",
+       count(*)::float8 AS "{{what}}"
+FROM each, wide
+GROUP BY 1, 2
+ORDER BY 1
+LIMIT {BARS}
+""".strip()
+_MEAN = """
+SELECT avg(n)::float8 AS mean, percentile_cont(0.5) WITHIN GROUP (ORDER BY n) AS median,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY n) AS "90 % at most"
+FROM each
+HAVING count(*) > 0
+""".strip()
+
+
+def _of_users() -> str:
+    return f"""
+WITH each AS (
+  SELECT count(*)::float8 AS n FROM analytics.conversations c
+  WHERE $__timeFilter(c.created_at) AND {chosen_all(environment="c.environment")} AND {chosen_agents("c.agent_id")}
+  GROUP BY c.user_key
+)
+""".strip()
+
+
+def _of_conversations() -> str:
+    return f"""
+WITH each AS (
+  SELECT count(*)::float8 AS n FROM analytics.conversations c JOIN analytics.messages m ON m.conversation_id = c.id
+  WHERE $__timeFilter(c.created_at) AND {chosen_all(environment="c.environment")} AND {chosen_agents("c.agent_id")}
+  GROUP BY c.id
+)
+""".strip()
+
+
+def conversations() -> Panel:
+    return Histogram(
+        name="conversations_per_user",
+        title="How many conversations does a user have?",
+        description=(
+            "Users by their number of conversations that began in the range. A bar holds the numbers above its left and up to "
+            "its right edge; the last one also those beyond. A tall first bar of people who tried once and a long tail are "
+            "usual; a bump far right is a robot."
+        ),
+        targets=(SqlQuery(sql=f"{_of_users()}\n{_DISTRIBUTION.format(what='users')}"),),
+        width=17,
+        unit="locale",
+        decimals=0,
+        no_value="no conversation in range",
+        overrides=(named("users", color=fixed(colours.NEUTRAL)),),
+    )
+
+
+def conversations_each() -> Panel:
+    return _mean(
+        "conversations_mean",
+        "Conversations per user",
+        "Conversations that began in the range, of users with at least one: the mean, the median, and what nine in ten do not "
+        "exceed. A mean far above the median: a few do most.",
+        _of_users(),
+        None,
+    )
+
+
+def messages() -> Panel:
+    return Histogram(
+        name="messages_per_conversation",
+        title="How many messages has a conversation? (7 days)",
+        description=(
+            "Conversations that began within seven days, by their number of messages, the user's and the agent's. Two is a "
+            "question and its answer. Longer than usual: agents ask back, or people ask again because the answer did not help."
+        ),
+        targets=(SqlQuery(sql=f"{_of_conversations()}\n{_DISTRIBUTION.format(what='conversations')}"),),
+        width=17,
+        unit="locale",
+        decimals=0,
+        no_value="no conversation in a week",
+        always_last=LATELY,
+        overrides=(named("conversations", color=fixed(colours.NEUTRAL)),),
+    )
+
+
+def messages_each() -> Panel:
+    return _mean(
+        "messages_mean",
+        "Messages per conversation (7 days)",
+        "Messages of conversations that began within seven days: the mean, the median, and what nine in ten do not exceed. "
+        "Rising while the success rate falls: people fight for their answer.",
+        _of_conversations(),
+        LATELY,
+    )
+
+
+def _mean(name: str, title: str, description: str, each: str, always_last: str | None) -> Panel:
+    return Stat(
+        name=name,
+        title=title,
+        description=description,
+        targets=(SqlQuery(sql=f"{each}\n{_MEAN}"),),
+        unit="none",
+        decimals=1,
+        no_value="no conversation in range",
+        shown="value_and_name",
+        direction="horizontal",
+        value_size=28,
+        always_last=always_last,
+    )
+
+
+_HOURS = ",\n       ".join(f"""avg(n) FILTER (WHERE hour = {hour})::float8 AS "{hour:02}\"""" for hour in range(24))
+
+
+def _of_hours() -> str:
+    return f"""
+WITH counted AS (
+  SELECT s.hour AS at, sum(s.started) AS n FROM analytics.session_hourly s
+  WHERE $__timeFilter(s.hour) AND {chosen_all(environment="s.environment")}
+  GROUP BY s.hour
+), hours AS (
+  SELECT extract(isodow FROM h.at AT TIME ZONE 'UTC')::int AS weekday, extract(hour FROM h.at AT TIME ZONE 'UTC')::int AS hour,
+         coalesce(c.n, 0) AS n
+  FROM generate_series(date_trunc('hour', $__timeFrom()::timestamptz + interval '59 minutes 59 seconds'),
+                       $__timeTo()::timestamptz - interval '1 hour', interval '1 hour') h(at)
+  LEFT JOIN counted c ON c.at = h.at
+)
+SELECT (ARRAY['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])[weekday] AS "UTC",
+       {_HOURS}
+FROM hours
+GROUP BY weekday
+ORDER BY weekday
+LIMIT 7
+""".strip()
+
+
+HEAT = Override(
+    "byRegexp",
+    r"/^\d\d$/",
+    (
+        ("unit", "locale"),
+        ("decimals", 0),
+        ("color", {"mode": "continuous-blues"}),
+        ("custom.cellOptions", COLOURED_CELL),
+        ("custom.align", "center"),
+        ("custom.minWidth", 34),
+        ("custom.filterable", False),
+    ),
+)
+
+
+def hours() -> Panel:
+    return Table(
+        name="hours",
+        title="At which hours of which days do they come?",
+        description=(
+            "Sessions begun within an hour of the day, the mean of all such hours in the range, by weekday (UTC). Plan "
+            "releases into the lightest cells, and look at the darkest when capacity is short."
+        ),
+        targets=(SqlQuery(sql=_of_hours()),),
+        unit="locale",
+        no_value="no full hour in range",
+        overrides=(named("UTC", custom_width=56), HEAT),
+    )
+
+
+ADOPTION = """
+WITH active AS (
+  SELECT count(*)::float8 AS n FROM (
+    SELECT m.user_key FROM analytics.messages m
+    WHERE $__timeFilter(m.created_at) AND m.role = 'user' AND m.user_key IS NOT NULL GROUP BY m.user_key
+  ) u
+), used AS (
+  SELECT e.feature, e.user_key FROM analytics.feature_usage_events e WHERE $__timeFilter(e.at) GROUP BY e.feature, e.user_key
+)
+SELECT u.feature AS "Feature", count(*)::float8 / nullif((SELECT n FROM active), 0) AS "Adoption"
+FROM used u
+GROUP BY u.feature
+ORDER BY 2 DESC, 1
+LIMIT 20
+""".strip()
+
+
+def adoption() -> Panel:
+    return BarGauge(
+        name="adoption",
+        title="Which share of active users uses each feature?",
+        description=(
+            f"{DEFINITIONS['adoption'].formula}, both of the chosen range; the twenty most used. A feature that few use is "
+            "hard to find or not needed: ask before building on it."
+        ),
+        targets=(SqlQuery(sql=ADOPTION),),
+        width=10,
+        unit="percentunit",
+        decimals=0,
+        minimum=0,
+        maximum=1,
+        no_value="no feature used in range",
+        every_row=True,
+    )
+
+
+USES = """
+SELECT d.day AS "time", d.feature AS metric, d.uses::float8 AS value
+FROM analytics.feature_daily d
+WHERE $__timeFilter(d.day)
+ORDER BY 1, 2
+LIMIT 20000
+""".strip()
+
+
+def features() -> Panel:
+    return TimeSeries(
+        name="features",
+        title="Uses of features per day",
+        description=(
+            "How often each feature was used, by day (UTC); the newest day is not full yet. One falls while the others do not: "
+            "it is broken, or a release moved it."
+        ),
+        targets=(SqlQuery(sql=USES, format="time_series"),),
+        unit="locale",
+        decimals=0,
+        minimum=0,
+        no_value="no feature used in range",
+        calculations=("lastNotNull", "mean", "sum"),
+        legend_placement="right",
+    )

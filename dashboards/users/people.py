@@ -1,0 +1,123 @@
+"""Single users, by pseudonym: who does most, and whose model calls cost most."""
+
+from __future__ import annotations
+
+from dashboards.lib import colours
+from dashboards.lib.field import fixed, named
+from dashboards.lib.filters import chosen_all
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.tables import BAR_CELL, Table
+
+KEY_WIDTH = 170
+LATELY = "7d"
+"""The ledger has every single call: what is asked of each is asked of a week."""
+
+MOST_ACTIVE = """
+WITH talks AS (
+  SELECT m.user_key, m.conversation_id, count(*) AS n, max(m.created_at) AS last
+  FROM analytics.messages m
+  WHERE $__timeFilter(m.created_at) AND m.role = 'user' AND m.user_key IS NOT NULL
+  GROUP BY m.user_key, m.conversation_id
+), most AS (
+  SELECT t.user_key, count(*) AS conversations, sum(t.n) AS messages, max(t.last) AS last
+  FROM talks t GROUP BY t.user_key ORDER BY 3 DESC, 1 LIMIT 100
+)
+SELECT o.user_key AS "User", u.role AS "Role", u.department AS "Department", u.created_at AS "Joined",
+       o.conversations::float8 AS "Conversations", o.messages::float8 AS "Messages",
+       o.messages::float8 / o.conversations AS "Messages each", o.last AS "Last seen"
+FROM most o LEFT JOIN analytics.users u ON u.user_key = o.user_key
+ORDER BY o.messages DESC, o.user_key
+""".strip()
+
+
+def most_active() -> Panel:
+    return Table(
+        name="most_active",
+        title="Most active users",
+        description=(
+            "The hundred users with most messages of their own in the range. A user is a keyed hash of the id, never a name or "
+            "an address; whoever has the deployment's key can find the person. Far more than everybody else: a script; talk to "
+            "its owner before it meets a limit."
+        ),
+        targets=(SqlQuery(sql=MOST_ACTIVE),),
+        no_value="no message in range",
+        overrides=(
+            named("User", custom_width=KEY_WIDTH),
+            named("Joined", unit="dateTimeAsIso", custom_width=160),
+            named("Conversations", unit="locale", decimals=0),
+            named("Messages", unit="locale", decimals=0, custom_cellOptions=BAR_CELL, color=fixed(colours.NEUTRAL), min=0),
+            named("Messages each", unit="none", decimals=1),
+            named("Last seen", unit="dateTimeFromNow"),
+        ),
+        paged=True,
+    )
+
+
+def _calls() -> str:
+    """The chosen model calls of known users."""
+    chosen = chosen_all(environment="c.environment", agent="c.agent")
+    return f"FROM analytics.llm_calls c\nWHERE $__timeFilter(c.started_at) AND c.user_key IS NOT NULL AND {chosen}"
+
+
+def most_expensive() -> Panel:
+    asked = f"""
+SELECT c.user_key AS "User", coalesce(sum(c.total_cost_usd), 0)::float8 AS "Cost", sum(c.total_tokens)::float8 AS "Tokens",
+       count(*)::float8 AS "Calls", coalesce(sum(c.total_cost_usd), 0)::float8 / count(*) AS "Cost per call"
+{_calls()}
+GROUP BY c.user_key
+ORDER BY 2 DESC, 1
+LIMIT 50
+""".strip()
+    return Table(
+        name="most_expensive",
+        title="Whose model calls cost most? (7 days)",
+        description=(
+            "The fifty users whose model calls of seven days cost most, from the ledger; calls without a price cost nothing "
+            "here. High cost per call: long histories or documents; high cost by number: a script."
+        ),
+        targets=(SqlQuery(sql=asked),),
+        no_value="no model call of a known user in a week",
+        always_last=LATELY,
+        overrides=(
+            named("User", custom_width=KEY_WIDTH),
+            named("Cost", unit="currencyUSD", decimals=2),
+            named("Tokens", unit="short", decimals=1),
+            named("Calls", unit="locale", decimals=0),
+            named("Cost per call", unit="currencyUSD", decimals=4),
+        ),
+        paged=True,
+    )
+
+
+def cost_by_day() -> Panel:
+    asked = f"""
+WITH days AS (
+  SELECT date_trunc('day', c.started_at AT TIME ZONE 'UTC') AS day, c.user_key, sum(c.total_cost_usd) AS cost
+  {_calls()}
+  GROUP BY 1, 2
+), most AS (
+  SELECT d.user_key FROM days d WHERE d.cost IS NOT NULL GROUP BY d.user_key ORDER BY sum(d.cost) DESC, 1 LIMIT 5
+)
+SELECT d.day AT TIME ZONE 'UTC' AS "time", d.user_key AS metric, d.cost::float8 AS value
+FROM days d JOIN most o ON o.user_key = d.user_key
+WHERE d.cost IS NOT NULL
+ORDER BY 1, 2
+LIMIT 100
+""".strip()
+    return TimeSeries(
+        name="cost_by_day",
+        title="Cost per day of the five most expensive users (7 days)",
+        description=(
+            "Model cost by day (UTC) of the five users whose calls cost most in seven days, from the ledger. The first and the "
+            "newest day are not full. A step up: a new way of using the platform, or a loop."
+        ),
+        targets=(SqlQuery(sql=asked, format="time_series"),),
+        unit="currencyUSD",
+        decimals=2,
+        minimum=0,
+        no_value="no model call of a known user in a week",
+        always_last=LATELY,
+        calculations=("sum", "max"),
+    )
