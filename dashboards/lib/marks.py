@@ -49,15 +49,16 @@ def critical_alerts() -> Json:
 
 def deployments(enabled: bool = False) -> Json:
     """Versions that went into service. Off until somebody asks: a site may have many, or keep no record of them."""
-    return _rows("Deployments", DEPLOYMENTS, colours.NEUTRAL, enabled)
+    return of_rows("Deployments", DEPLOYMENTS, colours.NEUTRAL, enabled)
 
 
 def regressions() -> Json:
     """Versions that were found to be worse than the one before, unless somebody has dismissed the finding."""
-    return _rows("Regressions", REGRESSIONS, colours.DEGRADED, enabled=True)
+    return of_rows("Regressions", REGRESSIONS, colours.DEGRADED, enabled=True)
 
 
-def _rows(name: str, sql: str, colour: str, enabled: bool) -> Json:
+def of_rows(name: str, sql: str, colour: str, enabled: bool) -> Json:
+    """What an SQL query finds: columns time, text and tags, and timeend for what lasted."""
     return {
         "name": name,
         "enable": enabled,

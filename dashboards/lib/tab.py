@@ -71,6 +71,8 @@ class Tab:
     """Those of them, lists all, of which exactly one value is chosen: for a tab about one thing."""
     versions_marked: bool = False
     """Whether every graph shows from the start when versions went into service and were found to be worse."""
+    own_marks: tuple[Json, ...] = ()
+    """Marks on its graphs beside those that every tab has."""
     choices: Callable[[Settings], tuple[Variable, ...]] = lambda _settings: ()
     """Variables of the tab's own, after its filters."""
     links: tuple[core.DashboardLink, ...] = ()
@@ -110,7 +112,7 @@ class Tab:
             graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
             links=[NAVIGATION, *self.links],
             templating=core.Templating(list=list(known)),
-            annotations=core.Annotations(list=_marks(self.filters, self.versions_marked)),
+            annotations=core.Annotations(list=[*_marks(self.filters, self.versions_marked), *self.own_marks]),
             schemaVersion=SCHEMA_VERSION,
         )
         return finished_dashboard(board.to_json_data(), self._placed(rows, self.filters))

@@ -1,0 +1,118 @@
+"""The tab on performance: does the whole fleet keep its targets, and which part of it does not?"""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.requests import FILTERS
+from dashboards.lib.tab import Source, Tab
+from dashboards.performance import (
+    agents,
+    begin,
+    environments,
+    errors,
+    fleet,
+    groups,
+    latency,
+    patterns,
+    planner,
+    service_levels,
+    slow,
+    traffic,
+    versions,
+)
+from dashboards.performance.peaks import busiest_hours
+from dashboards.performance.places import KEY
+
+
+def rows(settings: Settings) -> tuple[Row, ...]:
+    promised = bool(service_levels.levels(settings))
+    burning = (service_levels.burning(settings),) if promised else ()
+    return (
+        row(
+            "fleet",
+            "The whole fleet: all agents of the chosen environments",
+            line(4, fleet.state(settings)),
+            line(
+                5,
+                fleet.percentiles(settings),
+                fleet.in_time_now(settings),
+                fleet.errors(settings),
+                fleet.throughput_now(),
+                fleet.capacity_now(settings),
+                fleet.agents_within(settings),
+            ),
+        ),
+        row("traffic", "Traffic and capacity", line(8, traffic.throughput(), traffic.utilisation(settings), agents.busiest())),
+        row("errors", "Errors", line(8, errors.by_kind(settings), *burning)),
+        row("latency", "Latency", line(9, latency.over_time(settings), latency.in_time_over_time(settings))),
+        row("agents", "Agents", line(9, agents.compared(settings), agents.slowest(settings))),
+        row("environments", "Environments", line(5, environments.parity(settings))),
+        row("failing", "Who fails, and how", line(9, errors.failing(settings)), collapsed=True),
+        row("slow", "Slow requests", line(11, slow.requests(settings)), collapsed=True),
+        row(
+            "distribution",
+            "How the times are spread",
+            line(9, latency.distribution(settings), latency.spread(settings)),
+            line(8, latency.heatmap(), latency.speeds()),
+            collapsed=True,
+        ),
+        *(_service_levels(settings) if promised else ()),
+        row(
+            "groups",
+            "Departments and intents",
+            line(7, groups.departments(settings)),
+            line(11, groups.intent_latency(), groups.intent_errors(settings)),
+            collapsed=True,
+        ),
+        row(
+            "parity",
+            "Environments in detail",
+            line(8, environments.bars(settings), environments.only_there(settings)),
+            collapsed=True,
+        ),
+        row(
+            "versions",
+            "Versions",
+            line(8, versions.gates(settings)),
+            line(8, versions.latency(), versions.errors(), versions.throughput()),
+            collapsed=True,
+        ),
+        row(
+            "capacity",
+            "Capacity planner",
+            line(9, planner.plan(settings), planner.warnings()),
+            line(7, planner.room(settings)),
+            collapsed=True,
+        ),
+        row("patterns", "Patterns of errors", line(10, patterns.areas(), patterns.unusual()), collapsed=True),
+        row("begin", "Where to begin", line(8, begin.questions()), collapsed=True),
+    )
+
+
+def _service_levels(settings: Settings) -> tuple[Row, ...]:
+    grid, budgets = service_levels.grid(settings), service_levels.budgets(settings)
+    return (row("levels", "Service levels and error budgets", line(10, grid), line(9, budgets), collapsed=True),)
+
+
+TAB = Tab(
+    key=KEY,
+    title="Performance",
+    folder="Business",
+    description="Does the whole fleet keep its targets, and which agent, version, environment or department does not?",
+    owner="platform team",
+    sources=(
+        Source("Prometheus", "metrics of the platform, scraped every 15 s; rates look back five minutes or one hour"),
+        Source("PostgreSQL", "executions, traces and versions, asked directly, and hours, counted every ten seconds"),
+    ),
+    rows=rows,
+    filters=FILTERS,
+    versions_marked=True,
+    own_marks=(busiest_hours(),),
+    choices=lambda _settings: (errors.KIND,),
+    refresh="1m",
+    time_from="now-24h",
+    empty_is_fine=frozenset(
+        f"{KEY}/{name}" for name in ("failing", "only_in_production", "capacity_alerts", "error_map", "unusual_errors")
+    ),
+)
