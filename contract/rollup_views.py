@@ -215,6 +215,24 @@ _VIEWS = (
         _FEW,
     ),
     RollupView(
+        "conversation_daily",
+        "day",
+        ("agent", "environment"),
+        (
+            Measure("ended", "conversations_ended"),
+            *(
+                Measure(column, "conversations_ended", where={"outcome": (outcome,)})
+                for column, outcome in (
+                    ("solved", "resolved"),
+                    ("handed_over", "handoff"),
+                    ("abandoned", "abandoned"),
+                    ("failed", "failed"),
+                )
+            ),
+        ),
+    ),
+    RollupView("handoff_daily", "day", ("agent", "environment", "reason"), (Measure("handoffs", "handoffs"),)),
+    RollupView(
         "ticket_daily",
         "day",
         ("priority",),

@@ -90,6 +90,7 @@ class Thresholds(Section):
     search_seconds: Amount = 1.0
     minimum_searches: Count = 20
     upload_failure_ratio: Share = 0.20
+    sla_attainment: Share = 0.90
     tickets_at_risk: Count = 20
     tickets_overdue: Count = 50
     first_response_seconds: Amount = 7200

@@ -5,11 +5,17 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from contract.settings import Settings
-from dashboards import alerts, observatory, overview, users
+from dashboards import alerts, observatory, overview, tickets, users
 from dashboards.lib.panel import Panel
 from dashboards.lib.tab import Tab
 
-TABS: tuple[Tab, ...] = (overview.TAB, users.TAB, alerts.TAB, observatory.TAB)
+TABS: tuple[Tab, ...] = (
+    overview.TAB,
+    users.TAB,
+    tickets.TAB,
+    alerts.TAB,
+    observatory.TAB,
+)
 
 
 def panel(key: str, settings: Settings) -> Panel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contract.definitions import TICKET_OPEN_STATUSES
 from contract.signals.model import Level, Quantile, Rate, Ratio, equal, like
 
 TICKETS_CREATED = Rate(
@@ -10,7 +11,15 @@ TICKETS_CREATED = Rate(
 TICKETS_RESOLVED = Rate(
     "tickets_resolved", "Tickets resolved", "Tickets resolved per second", "ops", "platform_tickets_resolved_total"
 )
+REPORTED_TICKETS = Rate(
+    "reported_tickets", "Tickets opened", "Tickets opened per second, as the platform itself counts them", "ops",
+    "tickets_created_total",
+)  # fmt: skip
 TICKETS = Level("tickets", "Tickets", "Tickets as they stand", "short", "platform_tickets")
+TICKETS_OPEN = Level(
+    "tickets_open", "Open tickets", "Tickets that are open, worked on or waiting for the customer", "short",
+    "platform_tickets", (like("status", "|".join(TICKET_OPEN_STATUSES)),),
+)  # fmt: skip
 TICKETS_UNASSIGNED = Level(
     "tickets_unassigned", "Unassigned", "Open tickets without assignee", "short", "platform_tickets_unassigned"
 )
@@ -46,6 +55,10 @@ SLA_RATIO = Ratio(
     SLA_MET,
     SLA_JUDGED,
 )
+SLA_ATTAINMENT = Level(
+    "sla_attainment", "SLA attainment", "Tickets served before due / tickets served or past due, in 30 days", "percentunit",
+    "platform_ticket_sla_attainment_ratio", (equal("window", "30d"),), operator="max",
+)  # fmt: skip
 TICKET_REOPENS = Rate(
     "ticket_reopens", "Reopened", "Times per second that resolved tickets were opened again", "ops",
     "platform_ticket_reopens_total",

@@ -6,8 +6,8 @@ from alert_rules.catalogue import active
 from alert_rules.model import Alert
 from contract.settings import Settings
 from dashboards.alerts import known
-from dashboards.alerts.panels import watched
 from dashboards.lib.field import PLAIN, Json, at_most, named
+from dashboards.lib.judged import watched
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery
 from dashboards.lib.tables import BAR_CELL, MERGED, Table, columns

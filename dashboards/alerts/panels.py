@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from math import prod
 
-from alert_rules import rules, wording
+from alert_rules import wording
 from alert_rules.model import Alert
 from contract.labels import LABELS
 from contract.settings import Settings
 from dashboards.alerts.known import SEVERITY_COLOURS
 from dashboards.lib import colours
 from dashboards.lib.field import Link, Thresholds
-from dashboards.lib.filters import filtered
 from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.judged import watched
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, ask
+from dashboards.lib.queries import PromQuery
 
 MOST = 8
 """Series that a graph shows; a legend with more is no longer read."""
@@ -23,14 +23,6 @@ _ZEROS = re.compile(r"( 0[hms])+$")
 """What a duration does not need: 7d is 7d 0h 0m 0s."""
 _UNITS = {"times": "none", "events": "short"}
 _BOUNDLESS = {"environment"}
-
-
-def watched(alert: Alert, settings: Settings) -> str:
-    """PromQL of what the alert compares with its limit, under the dashboard's filters: only where enough happened to judge."""
-    where = alert.where(settings)
-    value = ask(alert.signal, alert.by, alert.window, where)
-    guards = (rules.enough(guard, alert.by, where + filtered(guard.signal), settings) for guard in alert.guards)
-    return "(" + " and ".join((f"({value})", *guards)) + ")" if alert.guards else f"({value})"
 
 
 def rank(alert: Alert) -> int:

@@ -51,8 +51,11 @@ def chosen(expression: str, filter_: str) -> str:
     All values together are the pattern `.*`, which Grafana writes as it stands; so the values are compared as a pattern, each
     escaped by Grafana's format `regex`. That leaves quotes alone, therefore the pattern stands between dollar quotes, which no
     value can close: its dollars are escaped.
+
+    PostgreSQL takes a pattern for one that hardly any row meets, and would join what it believes to be one row by loops within
+    loops; of a CASE it expects half of the rows.
     """
-    return rf"coalesce({expression}, '') ~ $$\A(${{{filter_}:regex}})\Z$$"
+    return rf"CASE WHEN coalesce({expression}, '') ~ $$\A(${{{filter_}:regex}})\Z$$ THEN true ELSE false END"
 
 
 def chosen_all(**expressions: str) -> str:

@@ -16,7 +16,8 @@ from contract.settings import Settings
 from dashboards import catalogue
 from dashboards.alerts import TAB
 from dashboards.alerts.distance import distance, has_distance
-from dashboards.alerts.panels import MOST, watched
+from dashboards.alerts.panels import MOST
+from dashboards.lib.judged import watched
 from recording_rules.registry import query
 
 Json = dict[str, Any]

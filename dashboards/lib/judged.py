@@ -1,0 +1,65 @@
+"""States in words: what alerts watch, judged at this moment by their own questions, limits and guards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alert_rules import rules, wording
+from alert_rules.model import Alert, Severity
+from contract.settings import Settings
+from dashboards.lib import colours
+from dashboards.lib.field import Thresholds, Word, named, tab_link, words
+from dashboards.lib.figures import Stat
+from dashboards.lib.filters import filtered
+from dashboards.lib.panel import Panel
+from dashboards.lib.promql import union
+from dashboards.lib.queries import PromQuery, ask
+
+WELL, UNJUDGED, BAD = 0, 1, 2
+_COLOURS = Thresholds(colours.OK, ((UNJUDGED, colours.UNKNOWN), (BAD, colours.DEGRADED)))
+
+
+def watched(alert: Alert, settings: Settings) -> str:
+    """PromQL of what an alert compares with its limit, under the dashboard's filters: only where enough happened to judge."""
+    where = alert.where(settings)
+    value = ask(alert.signal, alert.by, alert.window, where)
+    guards = (rules.enough(guard, alert.by, where + filtered(guard.signal), settings) for guard in alert.guards)
+    return "(" + " and ".join((f"({value})", *guards)) + ")" if alert.guards else f"({value})"
+
+
+def lights(name: str, title: str, description: str, judged: Mapping[str, tuple[Alert, str]], settings: Settings) -> Panel:
+    """One tile for each alert: what it is about, and the word for it being beyond its limit."""
+    states = {about: f"max({_state(alert, settings)}) or vector({UNJUDGED})" for about, (alert, _) in judged.items()}
+    return Stat(
+        name=name,
+        title=title,
+        description=(
+            f"{description} Each is judged by an alert's own question, limit and least traffic, before the time that the alert "
+            "waits; too few: too little happened to judge."
+        ),
+        targets=(PromQuery(expr=union("about", states), legend="{{about}}", instant=True),),
+        unit="short",
+        limits=_COLOURS,
+        filled=True,
+        shown="value_and_name",
+        direction="vertical",
+        value_size=22,
+        data_links=(tab_link("SLOs & alerts", "alerts"),),
+        overrides=tuple(
+            named(
+                about,
+                mappings=words(
+                    {
+                        WELL: Word("OK", colours.OK),
+                        UNJUDGED: Word("too few", colours.UNKNOWN),
+                        BAD: Word(bad, colours.DOWN if alert.severity is Severity.CRITICAL else colours.DEGRADED),
+                    }
+                ),
+            )
+            for about, (alert, bad) in judged.items()
+        ),
+    )
+
+
+def _state(alert: Alert, settings: Settings) -> str:
+    return f"{BAD} * ({watched(alert, settings)} {alert.comparison} bool {wording.decimal(alert.limit(settings))})"

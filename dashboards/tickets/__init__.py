@@ -1,0 +1,92 @@
+"""The tab of support tickets: are promises kept, does the backlog grow, and what do agents leave to people?"""
+
+from __future__ import annotations
+
+from contract.labels import PRIORITIES
+from contract.settings import Settings
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.tab import Source, Tab
+from dashboards.lib.variables import ListVariable, SwitchVariable, Variable
+from dashboards.tickets import durations, flow, handoffs, headline, people, promises, standing
+
+
+def rows(settings: Settings) -> tuple[Row, ...]:
+    return (
+        row(
+            "headline",
+            "Is support keeping its word?",
+            line(4, headline.state(settings)),
+            line(
+                5,
+                headline.open_now(),
+                headline.balance(),
+                headline.kept(settings, "first response", "answered_in_time", "Answered in time"),
+                headline.kept(settings, "resolution", "resolved_in_time", "Resolved in time"),
+                headline.response(),
+                headline.reopened(settings),
+            ),
+        ),
+        row("traffic", "What comes and goes", line(8, flow.opened_and_resolved(), flow.creation_rate())),
+        row(
+            "promises",
+            "Service levels",
+            line(8, promises.attainment_by_day(settings), promises.late(settings)),
+        ),
+        row(
+            "latency",
+            "How long customers wait",
+            line(8, durations.response(settings), durations.resolution(), durations.grouped()),
+        ),
+        row(
+            "backlog",
+            "What is left",
+            line(8, flow.backlog(), flow.ages()),
+            line(7, standing.by_status(), standing.assignment(), standing.by_priority(), standing.by_category()),
+        ),
+        row("due", "What is due next?", line(12, promises.due_next()), collapsed=True),
+        row(
+            "detail",
+            "Times and service levels in detail",
+            line(8, promises.attainment(settings), promises.without_target(), durations.stages()),
+            line(8, durations.table(), people.twice(settings)),
+            collapsed=True,
+        ),
+        row("people", "Who opens, who answers", line(10, people.creators(), people.assignees()), collapsed=True),
+        row(
+            "handoffs",
+            "Handoffs from agents",
+            line(8, handoffs.ratio(), handoffs.reasons()),
+            line(9, handoffs.contained(), handoffs.taken()),
+            collapsed=True,
+        ),
+    )
+
+
+def choices(_: Settings) -> tuple[Variable, ...]:
+    return (
+        ListVariable(
+            name="priority", label="Priority", values={name: name for name in PRIORITIES}, description="Of the tickets.",
+        ),
+        SwitchVariable(
+            name="by", label="Times by", values={name: name for name in ("priority", "category", "status")},
+            description="What 'Time to the resolution by …' is broken down by.",
+        ),
+    )  # fmt: skip
+
+
+TAB = Tab(
+    key="tickets",
+    title="Support tickets",
+    folder="Business",
+    description="Are customers served in time, does the backlog grow, and what do agents leave to people?",
+    owner="support team",
+    sources=(
+        Source("PostgreSQL", "tickets as they stand, once a minute through the exporter; history and tables ask directly"),
+        Source("Prometheus", "tickets that the platform reports as they are opened, scraped every 15 s"),
+    ),
+    rows=rows,
+    refresh="1m",
+    time_from="now-30d",
+    choices=choices,
+    empty_is_fine=frozenset({"tickets/due_next"}),
+)
