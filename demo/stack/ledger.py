@@ -53,7 +53,9 @@ def fill(dsn: str, storage: Path, settings: Settings, until: float, progress: Pr
         with running(standin) as url:
             client = LangfuseClient(lambda: LangfuseAccess(url, _KEYS.public, _KEYS.secret), RequestBudget("self-hosted"))
             try:
-                _read(client, Ledger(seat, Attribution(seat, Mapping.of(settings))), settings, now, progress)
+                user_key = user_pseudonyms(Credentials(settings))
+                ledger = Ledger(seat, Attribution(seat, Mapping.of(settings), user_key))
+                _read(client, ledger, settings, user_key, now, progress)
             finally:
                 client.close()
     finally:
@@ -61,12 +63,18 @@ def fill(dsn: str, storage: Path, settings: Settings, until: float, progress: Pr
         store.close()
 
 
-def _read(client: LangfuseClient, ledger: Ledger, settings: Settings, now: datetime, progress: Progress) -> None:
+def _read(
+    client: LangfuseClient,
+    ledger: Ledger,
+    settings: Settings,
+    user_key: Callable[[str], str | None],
+    now: datetime,
+    progress: Progress,
+) -> None:
     langfuse = settings.sources.langfuse
     reread = timedelta(seconds=duration_seconds(langfuse.reread))
     first = now - timedelta(seconds=duration_seconds(langfuse.history))
     prices = Prices(langfuse.prices).of(client, now.timestamp())
-    user_key = user_pseudonyms(Credentials(settings))
 
     def told(write: Callable[..., int]) -> Callable[..., int]:
         def writing(rows: Sequence[Any], before: Reading, after: Reading, at: datetime) -> int:
