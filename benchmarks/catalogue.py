@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks import answers, backfill, cycle, exactness, footprint, render, replicas, rules, scrape, writers
+from benchmarks import answers, backfill, cycle, exactness, footprint, render, replicas, rules, scrape, tabs, writers
 from benchmarks.measure import Measure
 from benchmarks.run import Run
 
@@ -27,4 +27,5 @@ BENCHMARKS = {
     "footprint": Benchmark("The exporter while it lives", footprint.measure),
     "scrape": Benchmark("Scraping", scrape.measure),
     "rules": Benchmark("Evaluating the rules, 200 agents x 3 environments x 4 versions, one core", rules.measure),
+    "tabs": Benchmark("Opening a tab, 200 agents, a million calls", tabs.measure),
 }

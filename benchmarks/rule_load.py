@@ -1,4 +1,4 @@
-"""An hour of a large platform's samples, as one Prometheus would have scraped them: 200 agents, 3 environments, 4 versions.
+"""A large platform's samples as one Prometheus would have scraped them: an hour of 200 agents in 3 environments and 4 versions.
 
 Every metric that rules read is there. Agents have all their versions in all environments where the metric names versions; of
 other labels a few values each, so that the size is that of the agents. The duration of queries knows two ends only, success
@@ -30,12 +30,16 @@ _AT_ONCE = 500
 
 
 class Load:
-    """What is written for `agents` agents around a moment `now` (seconds since the epoch)."""
+    """What is written for `agents` agents around a moment `now` (seconds since the epoch), from `back` to `ahead` seconds.
 
-    def __init__(self, agents: int, now: float) -> None:
+    A `lean` platform has one environment, one version, and one value of each other label of an agent.
+    """
+
+    def __init__(self, agents: int, now: float, back: int = BACK, ahead: int = AHEAD, *, lean: bool = False) -> None:
         self._agents = tuple(f"agent-{number:03}" for number in range(agents))
-        begin = (now - BACK) // STEP * STEP
-        self._times = [begin + STEP * number for number in range((BACK + AHEAD) // STEP + 1)]
+        self._lean = lean
+        begin = (now - back) // STEP * STEP
+        self._times = [begin + STEP * number for number in range((back + ahead) // STEP + 1)]
         self.series = 0
 
     @property
@@ -77,10 +81,13 @@ class Load:
 
     def _values(self, declared: Metric, label: str, labels: int) -> tuple[str, ...]:
         if label in ("agent", "environment", "version"):
-            return {"agent": self._agents, "environment": ENVIRONMENTS, "version": VERSIONS}[label]
+            known = {"agent": self._agents, "environment": ENVIRONMENTS, "version": VERSIONS}[label]
+            return known[:1] if self._lean and label != "agent" else known
         if label == "status" and declared.name in _STATUS:
             return _STATUS[declared.name]
         wanted = 2 if "agent" in declared.labels or labels > 3 else 5
+        if self._lean and "agent" in declared.labels:
+            wanted = 1
         return LABELS[label].values[:wanted] or tuple(f"{label}-{number}" for number in range(wanted))
 
     @cache  # noqa: B019  a load lives as long as its benchmark

@@ -38,6 +38,10 @@ class Scale:
     minutes: float = 2.0
     agents: int = 200
     evaluated_every: float = 30.0
+    world: float = 2.0
+    people: int = 50_000
+    scraped_hours: int = 24
+    recorded_days: int = 35
 
     @property
     def small(self) -> int:
@@ -49,7 +53,7 @@ class Scale:
 
 TINY = Scale(
     rows=10_000, arrivals=100, cycles=3, repeat=2, series=(1_000,), scrapes=20, seconds=2.0, longest=1.0, writers=4, kills=3,
-    runs=1, minutes=0.1, agents=3, evaluated_every=4.0,
+    runs=1, minutes=0.1, agents=3, evaluated_every=4.0, world=0.02, people=100, scraped_hours=1, recorded_days=1,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from demo.database.load import load
 from demo.history import active
 from demo.history.blocks import HistoryError
 from demo.history.fill import DAYS, Instances, fill
+from demo.history.openmetrics import FINE_SPAN_SECONDS
 from demo.langfuse.store import Store
 from demo.stack import counting, ledger
 from demo.stack.failure import StackError
@@ -44,14 +45,16 @@ _LONGEST_GAP = DAYS * _DAY
 class Wanted:
     """The world that a person asked for; None is what is there already, or the default.
 
-    `history` is how many days of metrics Prometheus starts with; `whole` gives it every series of the platform.
+    `history` is how many days of metrics Prometheus starts with, 0 for none, the last `fine` seconds of them with a sample for
+    every scrape; `whole` gives it every series of the platform.
     """
 
     seed: int | None = None
     scale: float | None = None
     days: int | None = None
     fresh: bool = False
-    history: int = DAYS
+    history: float = DAYS
+    fine: float = FINE_SPAN_SECONDS
     whole: bool = False
 
     def new(self, now: float) -> WorldSpec:
@@ -65,7 +68,7 @@ class Wanted:
         """The options of `prepare` that say the same."""
         given = (("--seed", self.seed), ("--scale", self.scale), ("--days", self.days))
         options = tuple(word for name, value in given if value is not None for word in (name, str(value)))
-        return (*options, *(["--fresh"] if self.fresh else []), "--history", str(self.history))
+        return (*options, *(["--fresh"] if self.fresh else []), "--history", f"{self.history:g}")
 
     def refuse_other(self, spec: WorldSpec, var: Path) -> None:
         """Raises StackError when the world that is there is not the one that was asked for."""
@@ -104,12 +107,14 @@ def prepare(
     else:
         until = _catch_up(var, dsn, spec, now, with_standin, progress)
     _count(var, dsn, settings, until, with_standin, progress)
+    if not wanted.history:
+        return True
     prometheus, promtool = tools.find("prometheus"), tools.find("promtool")
     if prometheus is None or promtool is None:
         return False
     instances = Instances(settings.scrape.platform[0].address, settings.scrape.exporter[0])
-    programs, days, whole = _Tools(prometheus, promtool), wanted.history, wanted.whole
-    fill(var, dsn, World(spec), settings, programs, instances, until, progress, days, whole)
+    programs, world = _Tools(prometheus, promtool), World(spec)
+    fill(var, dsn, world, settings, programs, instances, until, progress, wanted.history, wanted.whole, wanted.fine)
     return True
 
 

@@ -70,8 +70,8 @@ class Asker:
         began = time.monotonic()
         text = query.text
         try:
-            text = self._filled(query, span, choices)
-            rows = self._rows(query, text, span)
+            text = self.filled(query, span, choices)
+            rows = self.rows(query, text, span)
             took = _since(began)
             reason = Reason("") if rows else self._why(query, text, span)
         except Unreachable as problem:
@@ -85,7 +85,7 @@ class Asker:
         if self._source(query) in self.down:
             return []
         try:
-            text = self._filled(query, span, choices)
+            text = self.filled(query, span, choices)
             if query.language == "sql":
                 return sorted(self.postgres.first_column(text))
             expression, label = variable_expression(text)
@@ -96,7 +96,7 @@ class Asker:
     def _source(self, query: Query) -> str:
         return {"promql": "Prometheus", "sql": self.postgres.name}.get(query.language, "")
 
-    def _filled(self, query: Query, span: Span, choices: Choices) -> str:
+    def filled(self, query: Query, span: Span, choices: Choices) -> str:
         """The text that Grafana would send."""
         own = builtins(span, duration_seconds(self.settings.sources.prometheus.scrape_interval))
 
@@ -108,7 +108,8 @@ class Asker:
         text = substitute(query.text, value)
         return sql_macros(text, span) if query.language == "sql" else text
 
-    def _rows(self, query: Query, text: str, span: Span) -> int:
+    def rows(self, query: Query, text: str, span: Span) -> int:
+        """How many series or rows a filled query gives. Raises Unreachable, QueryError, SqlError."""
         if query.language == "sql":
             return self.postgres.rows(text)
         expression, label = variable_expression(text)
