@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from math import ceil
 
 from alert_rules.model import Alert, Flow, Labels
-from alert_rules.stories import MINUTE, Story, Tell, bucket_after, durations
+from alert_rules.stories import MINUTE, Story, Tell, bucket_after, durations, uneven
 from contract.catalogue import metric
 from contract.settings import Settings
 from contract.signals.model import Change, Decline, Quantile, Rate
@@ -109,9 +110,9 @@ def changed(labels: Labels, what: Happening, whole: Happening | None = None, of:
         def events(per_minute: float, factor: float) -> tuple[Flow, ...]:
             return (*what(about, per_minute * factor), *(whole(about, per_minute) if whole else ()), *size)
 
-        def shows(good: float, bad: float, after: float) -> float:
-            """Prometheus takes a rate to go on for a while after its last sample; it does so for both parts of a share."""
-            covered = 1.0 if whole else (good + bad + after) / window
+        def shows(good: float, bad: float, beyond: float) -> float:
+            """Of a share, both parts reach as far."""
+            covered = 1.0 if whole else (good + bad + beyond) / window
             return unit * (good + pace * bad) / (good + bad) * covered
 
         sparse, past = (events(seldom, pace), events(seldom, 1.0)) if alert.guards else ((), ())
@@ -136,7 +137,7 @@ def slower(labels: Labels, *also: Happening) -> Tell:
         def events(per_minute: float, seconds: float) -> tuple[Flow, ...]:
             return together(timed(name, seconds), *also)(about, per_minute)
 
-        def shows(good: float, bad: float, _after: float) -> float:
+        def shows(good: float, bad: float, _beyond: float) -> float:
             middle = (good + bad) / 2
             (low, high), part = (before, middle / good) if middle <= good else (now, (middle - good) / bad)
             return (low + (high - low) * part) / usual
@@ -180,21 +181,23 @@ def _turned(
 ) -> Story:
     """All has been well for as long as the alert looks back, then it goes badly.
 
-    `shows` gives the value from the seconds of the window that went well, those that went badly, and those that Prometheus adds
-    after the last sample.
+    `shows` gives the value from the seconds between samples of the window that went well, those that went badly, and those by
+    which Prometheus takes a rate to reach beyond its samples.
     """
     window, signal = alert.window_seconds, alert.signal
     back = duration_seconds(signal.back) if isinstance(signal, (Change, Decline)) else 0.0
     step = duration_seconds(settings.sources.prometheus.scrape_interval)
     if back:
         step = MINUTE if window < 30 * MINUTE and bad[-1].counts else 4 * MINUTE
+    step = uneven(step, window)
     # A rate is held against a window that was counted whole: there were two samples before it.
-    lead = window + back + (2 * step if isinstance(signal, Change) and isinstance(signal.now, Rate) else 0.0)
+    lead = (ceil((window + back) / step) + 2 * (isinstance(signal, Change) and isinstance(signal.now, Rate))) * step
 
     def at(moment: float, last: float) -> float:
         moment = moment if bad[-1].counts else last  # without its gauge, an alert shows its last figure
-        gap = moment - last
-        return shows(max(lead - moment + window, 0.0), last - max(lead, moment - window), gap if gap < 1.1 * step else step / 2)
+        gap, first = moment - last, ceil((moment - window) / step) * step
+        beyond = first - (moment - window) + (gap if gap < 1.1 * step else step / 2)
+        return shows(max(lead - first, 0.0), last - max(lead, first), beyond)
 
     limit, above = alert.limit(settings), alert.comparison == ">"
     steps = next(n for n in count(1) if (at(lead + n * step, lead + n * step) > limit) == above)

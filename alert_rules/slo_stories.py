@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import ceil
 
 from alert_rules.model import Alert, Flow, Kind, Labels, Phase, Scenario
-from alert_rules.stories import MINUTE, SOURCE_HOLD_SECONDS, Story, durations, standard
+from alert_rules.stories import MINUTE, SOURCE_HOLD_SECONDS, Story, durations, standard, uneven
 from contract.catalogue import metric
 from contract.settings import Settings
 from contract.slo import TIMED, Slo
@@ -128,7 +128,10 @@ def stopped(alert: Alert, settings: Settings) -> Story:
     least = settings.thresholds.minimum_slo_events
     slo, environment = subject(settings, 0.0, "1h", alert.paging) or (settings.slo[0], settings.environments[0])
     good, bad = (flows(slo, environment, 0.0, per_minute) for per_minute in (10.0 * least, 0.0))
-    return Story(_labels(alert, slo, environment), bad, good, 300.0 * least, begins=240.0, lead=7200.0, step=MINUTE)
+    base = 5 * MINUTE
+    step = uneven(MINUTE, base)
+    lead, begins = ceil(7200.0 / step) * step, (base // step - 1) * step
+    return Story(_labels(alert, slo, environment), bad, good, 300.0 * least, begins=begins, lead=lead, step=step)
 
 
 def unmeasured(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:

@@ -45,6 +45,15 @@ class Story:
         return self.shows(moment, last) if callable(self.shows) else self.shows
 
 
+def uneven(step: float, window: float) -> float:
+    """A slightly shorter step, in whole seconds, of which a window holds no whole number.
+
+    Where a window begins at a sample, that belongs to it up to Prometheus 2, and no longer since 3: what a story that changes
+    shows would depend on that.
+    """
+    return next(float(shorter) for shorter in range(int(step) - 1, 0, -1) if window % shorter)
+
+
 def durations(name: str, labels: Labels, seconds: float, per_minute: float) -> tuple[Flow, ...]:
     """Observations of a histogram that all fall into the bucket that ends at or after `seconds`."""
     bounds = metric(name).buckets
@@ -123,12 +132,17 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
         step = story.step or duration_seconds(settings.sources.prometheus.scrape_interval)
         # A rate needs two samples; a gauge speaks at once.
         late = step if story.bad[0].counts or story.lead else 0.0
-        fires = story.lead + late + story.begins + hold
-        minute = max(step, MINUTE)
+
+        def steps(seconds: float) -> float:
+            """As long, or a little longer: what happens is seen at a step."""
+            return ceil(seconds / step) * step
+
+        fires = story.lead + late + story.begins + steps(hold)
+        minute = steps(MINUTE)
         before = (max(fires - minute, 0.0),) if hold or story.begins or story.lead else ((0.0,) if fires else ())
         bad_end = fires + 2 * minute
         forgotten = bad_end + alert.window_seconds + alert.keep_seconds + 2 * minute
-        missed = bad_end + step + max(step, SOURCE_HOLD_SECONDS)
+        missed = bad_end + step + steps(SOURCE_HOLD_SECONDS)
         bad: tuple[Phase, ...] = (Phase(bad_end - story.lead, story.bad),)
         if story.lead:
             bad = (Phase(story.lead, story.good), *bad)
