@@ -20,7 +20,7 @@ from contract.values import duration_seconds
 from recording_rules.anomaly import ANOMALY_HIGH, ANOMALY_LOW, ANOMALY_LOWER, ANOMALY_UPPER, ANOMALY_VALUE, LEAST_SHARE
 
 GROUP = AlertGroup("anomaly_alerts", "2m")
-FIGURE = ("anomaly", "environment", "scope", "source")
+FIGURE = ("anomaly", "environment", "scope", "source", "team")
 _DAY = 27.5 * 60 * MINUTE
 """How long the stories begin with all being usual, so that there is a usual."""
 _HOUR = 60 * MINUTE
@@ -106,7 +106,7 @@ def _stories(alert: Alert, settings: Settings, side: Side) -> Iterator[Scenario]
     about = (("environment", settings.environments[0]), *((label, "billing") for label in anomaly.by))
     case = _case(anomaly, side, about)
     scope = "/".join("billing" for _ in anomaly.by) or "all"
-    labels = (("anomaly", anomaly.label), about[0], ("scope", scope), ("source", anomaly.asked.source))
+    labels = (("anomaly", anomaly.label), about[0], ("scope", scope), ("source", anomaly.asked.source), ("team", anomaly.team))
     usual, odd = case.values
     tolerance = anomaly.tolerance if anomaly.traffic else max(anomaly.tolerance, anomaly.minimum / duration_seconds(WINDOW))
     margin = max(tolerance, LEAST_SHARE * usual)
@@ -141,6 +141,10 @@ def _stories(alert: Alert, settings: Settings, side: Side) -> Iterator[Scenario]
     yield replace(away, firing=((ends, shows), (lost, shows)), source_gone=(lost,))
 
 
+def _owners(side: Side) -> Callable[[Settings], tuple[str, ...]]:
+    return lambda settings: tuple(anomaly.team for anomaly in settings.anomalies if anomaly.watches(side))
+
+
 def _watched(side: Side) -> Callable[[Settings], bool]:
     return lambda settings: any(anomaly.watches(side) for anomaly in settings.anomalies)
 
@@ -164,10 +168,11 @@ HIGH = Alert(
     hold="10m",
     keep_firing_for="20m",
     severity=Severity.WARNING,
-    team="platform",
+    team="",
+    owners=_owners("high"),
     summary="A figure is far above what is usual for it.",
     description="{anomaly} ({scope}) in {environment} is {value} as far above the usual as it may be, for {hold} now. "
-    "The figures come from {source}.",
+    "The figures come from {source}; team {team} is told.",
     meaning="The figure is above the band that its own last day has drawn, and above what it was at this hour in the weeks "
     "before.",
     impact="Perhaps none: a campaign or a load test looks like this. A loop of an agent, an attack or a dear prompt does, too.",
@@ -191,7 +196,7 @@ LOW = replace(
     severity=Severity.INFO,
     summary="A figure is far below what is usual for it.",
     description="{anomaly} ({scope}) in {environment} is {value} as far below the usual as it may be, for {hold} now. "
-    "The figures come from {source}.",
+    "The figures come from {source}; team {team} is told.",
     meaning="The figure is below the band that its own last day has drawn, and below what it was at this hour in the weeks "
     "before.",
     impact="Perhaps none: a holiday looks like this. So does a client that cannot reach the platform, which shows in no error.",
@@ -210,6 +215,7 @@ LOW = replace(
         "It is known: nothing is to be done, the band follows within hours.",
     ),
     scenarios=_scenarios("low"),
+    owners=_owners("low"),
     needed=_watched("low"),
 )
 

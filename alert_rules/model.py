@@ -147,6 +147,10 @@ def _always(_: Settings) -> bool:
     return True
 
 
+def _of_service_levels(settings: Settings) -> tuple[str, ...]:
+    return tuple(slo.team for slo in settings.slo)
+
+
 @dataclass(frozen=True)
 class Alert:
     """An alert, whole.
@@ -156,9 +160,9 @@ class Alert:
     shared by an alert and its siblings: the critical one mutes the warning of the same concern. A paging alert looks at
     the settings' paging environments only. `scenarios` are functions of the settings, so that other limits stay proven.
 
-    `team` empty means that the series say whose they are, by a label `team`: the owners of service levels. `panel` empty
-    means the alert's own panel on the tab of alerts. `labels` are further fixed labels. `needed` says whether a site has the
-    alert at all.
+    `team` empty means that the series say whose they are, by a label `team`; `owners` are those whom it may name, first of all
+    the owners of service levels. `panel` empty means the alert's own panel on the tab of alerts. `labels` are further fixed
+    labels. `needed` says whether a site has the alert at all.
     """
 
     name: str
@@ -186,6 +190,7 @@ class Alert:
     paging: bool = False
     labels: Labels = ()
     needed: Callable[[Settings], bool] = _always
+    owners: Callable[[Settings], tuple[str, ...]] = _of_service_levels
 
     def limit(self, settings: Settings) -> float:
         return float(getattr(settings.thresholds, self.threshold)) if isinstance(self.threshold, str) else self.threshold
@@ -209,7 +214,7 @@ class Alert:
 
     def teams(self, settings: Settings) -> tuple[str, ...]:
         """Whom it may reach."""
-        return (self.team,) if self.team else tuple(dict.fromkeys(slo.team for slo in settings.slo))
+        return (self.team,) if self.team else tuple(dict.fromkeys(self.owners(settings)))
 
     @property
     def hold_seconds(self) -> float:

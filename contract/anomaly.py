@@ -21,6 +21,7 @@ class Anomaly(Section):
     which a few wild hours do not move. `sensitivity` is how many deviations are usual; a smaller number finds more. With less
     than `minimum` in five minutes the figure says nothing: events, tokens or USD for what is counted, and the number of
     events that a share or a quantile is made of. A figure that is `tolerance` (in its own unit) away from the usual is usual.
+    `team` is told.
     """
 
     signal: str
@@ -31,6 +32,7 @@ class Anomaly(Section):
     sensitivity: Annotated[float, Field(ge=1, le=20)] = 3.0
     minimum: Amount = 30.0
     tolerance: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    team: str = "platform"
 
     @property
     def label(self) -> str:
@@ -80,8 +82,8 @@ class Anomaly(Section):
 
 DEFAULTS = (
     Anomaly(name="traffic", signal="agent_queries", minimum=50),
-    Anomaly(name="cost", signal="llm_cost", direction="high", minimum=0.2),
-    Anomaly(name="tokens", signal="llm_tokens", direction="high", minimum=100_000),
+    Anomaly(name="cost", signal="llm_cost", direction="high", minimum=0.2, team="finance"),
+    Anomaly(name="tokens", signal="llm_tokens", direction="high", minimum=100_000, team="finance"),
     Anomaly(name="latency", signal="agent_latency_p95", strategy="robust", direction="high", sensitivity=5, tolerance=1.0),
     Anomaly(name="errors", signal="agent_error_ratio", strategy="robust", direction="high", sensitivity=5, tolerance=0.03),
 )

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
-from contract.anomaly import Anomalies
+from contract.anomaly import Anomalies, Anomaly
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
@@ -203,6 +203,15 @@ class Settings(Section):
                     place, known = f"environment {environment!r} of service level {slo.name}", ", ".join(environments)
                     raise ValueError(f"{place} is none of the environments {known}")
         return slos
+
+    @field_validator("anomalies")
+    @classmethod
+    def _somebody_is_told(cls, anomalies: tuple[Anomaly, ...], info: ValidationInfo) -> tuple[Anomaly, ...]:
+        teams = [team.name for team in info.data.get("teams", ())]
+        for anomaly in anomalies:
+            if teams and anomaly.team not in teams:
+                raise ValueError(f"team {anomaly.team!r} of anomaly {anomaly.label} is none of the teams {', '.join(teams)}")
+        return anomalies
 
     @field_validator("waivers")
     @classmethod

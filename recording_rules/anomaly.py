@@ -30,7 +30,7 @@ LEAST_SHARE = 0.05
 WEEKS = (1, 2, 3, 4)
 RULES_PER_GROUP = 20
 
-ABOUT = ("anomaly", KEPT, "scope", "source", "strategy")
+ABOUT = ("anomaly", KEPT, "scope", "source", "strategy", "team")
 """The labels of all these series. The labels of a figure's `by` come to them; `scope` holds their values as one text."""
 _VALUE, _MIDDLE, _WEEK = "anomaly:value:current", "anomaly:value:middle", "anomaly:value:week"
 _SPREAD, _SAMPLES = "anomaly:value:spread", "anomaly:value:samples"
@@ -63,7 +63,7 @@ def _value(anomaly: Anomaly, query: Query) -> Formula:
     made = query(anomaly.asked, by, WINDOW)
     if anomaly.traffic:
         made = f"({made}) and {query(anomaly.traffic, by, WINDOW)} * {duration_seconds(WINDOW):g} >= {anomaly.minimum:g}"
-    added = {"anomaly": anomaly.label, "source": anomaly.asked.source, "strategy": anomaly.strategy}
+    added = {"anomaly": anomaly.label, "source": anomaly.asked.source, "strategy": anomaly.strategy, "team": anomaly.team}
     if not anomaly.by:
         return Formula(_VALUE, made, by, tuple(sorted((added | {"scope": "all"}).items())))
     names = ", ".join(f'"{label}"' for label in anomaly.by)

@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from contract.settings import Settings
 from contract.signals.agents import AGENT_FAILURES, AGENT_QUERIES
-from contract.signals.conversations import CONVERSATIONS_ENDED
+from contract.signals.conversations import CONVERSATIONS_ENDED, CONVERSATIONS_MISSED
 from contract.signals.http import HTTP_REQUESTS, HTTP_SERVER_ERRORS
 from contract.signals.model import Match, Matches, Rate, Signal, equal, like, other, selector
 from contract.signals.models import LLM_CALLS, LLM_COST
@@ -39,8 +39,6 @@ _ERRORS, _EVENTS, _TRAFFIC = (f"slo:{what}:rate{BASE}" for what in ("sli_errors"
 _BUDGET, _OBJECTIVE, _PERIOD = "slo:error_budget:ratio", "slo:objective:ratio", "slo:period:seconds"
 _RULES_IN_A_GROUP = 18
 _SHORT_SECONDS = 7200.0
-_MISSED = Rate("conversations_missed", "Goals missed", "Conversations ended with the goal missed, per second", "ops",
-               "platform_conversations_ended_total", (equal("goal", "missed"),))  # fmt: skip
 
 
 def ratio(window: str) -> str:
@@ -130,7 +128,7 @@ def _halves(slo: Slo, rate: Callable[[Signal], str], where: Matches) -> tuple[st
         case "errors":
             return _counted(rate, AGENT_FAILURES, AGENT_QUERIES)
         case "success":
-            return _counted(rate, _MISSED, CONVERSATIONS_ENDED)
+            return _counted(rate, CONVERSATIONS_MISSED, CONVERSATIONS_ENDED)
         case "cost":
             pace = _number(Decimal(str(slo.budget_usd)) / slo.window_seconds)
             return rate(LLM_COST), f"0 * {rate(LLM_COST)} + {pace}"

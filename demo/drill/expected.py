@@ -40,7 +40,11 @@ _HANDLERS = (
 
 
 def _odd(*figures: str) -> tuple[str, ...]:
-    return tuple(f"anomaly={figure} environment=production scope=all source=platform" for figure in figures)
+    teams = {"cost": "finance"}
+    return tuple(
+        f"anomaly={figure} environment=production scope=all source=platform team={teams.get(figure, 'platform')}"
+        for figure in figures
+    )
 
 
 def _level(name: str, *scopes: str) -> tuple[str, ...]:

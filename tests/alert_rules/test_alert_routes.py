@@ -19,6 +19,7 @@ from alert_rules.catalogue import ALERTS
 from alert_rules.model import Alert, Severity
 from contract.notifications import Hours, Team
 from contract.settings import Settings
+from recording_rules import registry
 
 DEFAULTS = Settings()
 HISTORY = "http://127.0.0.1:8025/alerts"
@@ -293,3 +294,12 @@ def test_every_kind_of_matcher_is_read_as_alertmanager_reads_it(
 def test_what_is_no_matcher_is_said() -> None:
     with pytest.raises(ValueError, match="'team agents' is not a matcher"):
         matching.Matcher.parsed("team agents")
+
+
+def test_what_money_does_is_told_to_those_who_have_it() -> None:
+    groups: list[Any] = registry.rule_groups(DEFAULTS)
+    values = [rule["labels"] for group in groups for rule in group["rules"] if rule["record"] == "anomaly:value:current"]
+    told = {labels["anomaly"]: labels["team"] for labels in values}
+    assert told == {"traffic": "platform", "cost": "finance", "tokens": "finance", "latency": "platform", "errors": "platform"}
+    with pytest.raises(ValidationError, match="team 'money' of anomaly cost is none of the teams platform, agents"):
+        Settings.model_validate({"anomalies": [{"name": "cost", "signal": "llm_cost", "team": "money"}]})
