@@ -66,6 +66,9 @@ FEEDBACK_NEGATIVE_RATIO = Ratio(
     FEEDBACK,
 )
 RATINGS = Rate("ratings", "Stars", "Stars given per second", "ops", "platform_feedback_ratings_total")
+RATING = Level(
+    "rating", "Average rating", "Mean stars of a window, 1 to 5", "none", "platform_feedback_rating_average", operator="max"
+)
 NPS = Level(
     "nps", "Net promoter score", "Net promoter score of a window, -100 to 100", "none", "platform_nps_points", operator="max"
 )

@@ -31,7 +31,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Logins and sessions",
             line(7, logins.by_hour(), logins.success(settings), logins.sessions()),
         ),
-        row("retention", "Who stays", line(14, retention.cohorts()), line(8, retention.lifecycle(), groups.segments())),
+        row("retention", "Who stays", line(15, retention.cohorts()), line(8, retention.lifecycle(), groups.segments())),
         row("groups", "Groups of users", line(9, groups.by_choice()), collapsed=True),
         row(
             "habits",

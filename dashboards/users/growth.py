@@ -35,7 +35,7 @@ def users() -> Panel:
         minimum=0,
         no_value="no day of counting in range",
         style="bars",
-        calculations=("lastNotNull", "sum"),
+        calculations=("lastNotNull", "max"),
         overrides=(
             named("new users", color=fixed(colours.NEUTRAL)),
             named(

@@ -24,7 +24,7 @@ COHORTS = f"""
 SELECT to_char(r.cohort, 'YYYY-MM-DD') AS "Joined in the week of", max(r.cohort_size)::float8 AS "Users",
        {_SHARES}
 FROM analytics.retention_weekly r
-WHERE r.cohort >= date_trunc('week', {END})::date - 7 * {WEEKS} AND r.cohort <= {END}::date
+WHERE r.cohort >= date_trunc('week', {END})::date - 7 * {WEEKS} AND r.cohort + 7 <= {END}::date
 GROUP BY r.cohort
 ORDER BY r.cohort DESC
 LIMIT {WEEKS + 1}

@@ -1,0 +1,69 @@
+"""The Feedback & quality tab: are people content with the answers, and do evaluators agree?"""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.feedback import answers, comments, evaluations, headline, measured, ratings, worst
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.tab import Source, Tab
+
+
+def rows(settings: Settings) -> tuple[Row, ...]:
+    return (
+        row(
+            "headline",
+            "Are people content?",
+            line(
+                5,
+                headline.content(settings),
+                headline.rating(),
+                headline.promoters(),
+                headline.thumbs(settings),
+                headline.response(),
+                headline.evaluation(),
+            ),
+        ),
+        row("ratings", "What they say", line(8, ratings.distribution(), ratings.average()), line(8, ratings.promoters())),
+        row("answers", "How many say anything, and who is voted down", line(8, answers.rate(), answers.negative(settings))),
+        row(
+            "evaluations",
+            "What evaluators say",
+            line(8, evaluations.trend(), evaluations.by_model()),
+            line(7, evaluations.table()),
+        ),
+        row("groups", "About what are they unhappy?", line(9, worst.by_choice()), collapsed=True),
+        row("worst", "Lowest rated conversations", line(12, worst.conversations(settings)), collapsed=True),
+        row(
+            "measured",
+            "Is it speed, or money?",
+            line(9, measured.against_latency(), measured.against_cost()),
+            line(7, measured.by_model()),
+            collapsed=True,
+        ),
+        row(
+            "comments",
+            "What they write (shown when database.content is switched on)",
+            line(11, comments.terms(), comments.sentiment()),
+            line(11, comments.newest(settings)),
+            collapsed=True,
+        ),
+    )
+
+
+TAB = Tab(
+    key="feedback",
+    title="Feedback & quality",
+    folder="Business",
+    description="Are people content with the answers, and do evaluators agree?",
+    owner="product team",
+    sources=(
+        Source("PostgreSQL", "stars, thumbs, recommendations and comments, asked directly; headline figures once a minute"),
+        Source("Langfuse", "scores of evaluators, through the ledger, once a minute"),
+    ),
+    rows=rows,
+    filters=("environment", "agent", "model", "intent"),
+    choices=worst.choices,
+    refresh="5m",
+    time_from="now-30d",
+    empty_is_fine=frozenset({"feedback/comment_terms", "feedback/comment_sentiment", "feedback/comments"}),
+)

@@ -1,0 +1,83 @@
+"""How many answers of agents get any feedback, and whose are voted down."""
+
+from __future__ import annotations
+
+from contract.definitions import DEFINITIONS
+from contract.settings import Settings
+from contract.signals.users import FEEDBACK_NEGATIVE_RATIO
+from dashboards.feedback.given import CONVERSATIONS, by_day
+from dashboards.lib import colours
+from dashboards.lib.field import lines, narrowing_link, painted
+from dashboards.lib.filters import chosen_all
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery, series
+
+
+def days() -> str:
+    """A table expression `days`: answers of agents by day, and how many of them somebody judged on that day."""
+    return f"""
+WITH given AS (
+  SELECT {by_day()} AS day, count(DISTINCT f.message_id) AS rated
+  {CONVERSATIONS}
+  WHERE $__timeFilter(f.created_at) AND {chosen_all(environment="c.environment")}
+  GROUP BY 1
+), days AS (
+  SELECT u.day, sum(u.answers) AS answers, max(coalesce(g.rated, 0)) AS rated
+  FROM analytics.usage_analytics_daily u LEFT JOIN given g ON g.day = u.day
+  WHERE $__timeFilter(u.day) AND {chosen_all(environment="u.environment")}
+  GROUP BY u.day
+)
+""".strip()
+
+
+def rate() -> Panel:
+    asked = f"""
+{days()}
+SELECT d.day AS "time", d.rated::float8 / nullif(d.answers, 0) AS "Response rate"
+FROM days d
+ORDER BY 1
+LIMIT 1200
+""".strip()
+    return TimeSeries(
+        name="response_rate",
+        title="Which share of answers gets feedback?",
+        description=(
+            f"{DEFINITIONS['feedback_response'].formula}, by day (UTC); feedback counts on the day it was given. The newest "
+            "day is not full. A step down is the form, not the answers; a step up is often anger: see the stars."
+        ),
+        targets=(SqlQuery(sql=asked, format="time_series"),),
+        unit="percentunit",
+        decimals=2,
+        minimum=0,
+        no_value="no answer in range",
+        calculations=("lastNotNull", "mean", "min"),
+        overrides=painted({"Response rate": colours.NEUTRAL}),
+    )
+
+
+def negative(settings: Settings) -> Panel:
+    limit, least = settings.thresholds.negative_feedback_ratio, settings.thresholds.minimum_negative_feedback
+    asked = series(
+        FEEDBACK_NEGATIVE_RATIO, ("environment", "agent"), window="1h", legend="{{agent}} · {{environment}}", step="15m"
+    )
+    return TimeSeries(
+        name="negative",
+        title=f"Thumbs down by agent (alert above {limit:.0%}, from {least} thumbs)",
+        description=(
+            "Thumbs down / thumbs given, over one hour, as the alert asks. A single thumb in a quiet hour is 100 %, and is no "
+            "alert. Above for long: see whether this agent fails, is slow, or has a new version."
+        ),
+        targets=(asked,),
+        unit="percentunit",
+        decimals=0,
+        minimum=0,
+        maximum=1,
+        no_value="no thumb in range",
+        limits=lines((limit, colours.DOWN)),
+        drawn="dashed",
+        style="points",
+        calculations=("lastNotNull", "mean"),
+        legend_placement="right",
+        data_links=(narrowing_link("Only this agent", "feedback", "agent", "${__field.labels.agent}", ("environment",)),),
+    )

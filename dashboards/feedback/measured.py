@@ -1,0 +1,87 @@
+"""Ratings beside what was measured of the model calls behind the rated answers: latency, cost, tokens."""
+
+from __future__ import annotations
+
+from dashboards.feedback.given import given
+from dashboards.lib.distributions import XYChart
+from dashboards.lib.field import named
+from dashboards.lib.filters import chosen_all
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.tables import Table
+
+NOTHING = "no rated answer with model calls in range"
+
+
+def _rated(columns: str, grouped: str, order: str, most: int) -> str:
+    """Model calls `k` behind the rated answers, by groups."""
+    return f"""
+SELECT {columns}
+{given("JOIN analytics.llm_calls k ON k.trace_id = f.trace_id AND k.type = 'GENERATION'")}
+  AND f.rating BETWEEN 1 AND 5 AND {chosen_all(model="k.model")}
+GROUP BY {grouped}
+ORDER BY {order}
+LIMIT {most}
+""".strip()
+
+
+_POINTS = """k.model AS "Model", to_char(f.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "Day", {x},
+       avg(f.rating)::float8 AS "Stars", count(*)::float8 AS "Calls\""""
+
+
+def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: int) -> Panel:
+    return XYChart(
+        name=name,
+        title=title,
+        description=(
+            "A point is a model on a day (UTC): the mean of the calls behind rated answers against the mean stars of these "
+            "answers; hold the pointer over it for model, day and number. Falling to the right: people pay for it with their "
+            "patience. A level cloud: something else decides, see 'Which group is least content?'."
+        ),
+        targets=(SqlQuery(sql=_rated(_POINTS.format(x=f'{measured} AS "{x}"'), "k.model, 2", "2, 1", 1000)),),
+        unit="none",
+        decimals=2,
+        no_value=NOTHING,
+        x=x,
+        y="Stars",
+        overrides=(
+            named(x, unit=unit, decimals=decimals, custom_axisLabel=x),
+            named("Stars", custom_axisLabel="stars", min=1, max=5),
+            named("Calls", unit="locale", decimals=0),
+        ),
+    )
+
+
+def against_latency() -> Panel:
+    seconds = "(avg(k.latency_ms) / 1000)::float8"
+    return _against("rating_latency", "Do slow answers get fewer stars?", "Latency", seconds, "s", 1)
+
+
+def against_cost() -> Panel:
+    dollars = "avg(k.total_cost_usd)::float8"
+    return _against("rating_cost", "Do expensive answers get more stars?", "Cost per call", dollars, "currencyUSD", 4)
+
+
+def by_model() -> Panel:
+    columns = """k.model AS "Model", count(DISTINCT f.id)::float8 AS "Rated answers", avg(f.rating)::float8 AS "Stars",
+       count(DISTINCT f.id) FILTER (WHERE f.rating <= 2)::float8 / count(DISTINCT f.id) AS "1 or 2 stars",
+       (avg(k.latency_ms) / 1000)::float8 AS "Latency", avg(k.total_cost_usd)::float8 AS "Cost per call",
+       avg(k.total_tokens)::float8 AS "Tokens per call\""""
+    return Table(
+        name="rating_by_model",
+        title="Stars, speed and cost by model",
+        description=(
+            "Of rated answers whose model calls are in the ledger: their stars, and latency, cost and tokens of these calls. A "
+            "cheap model with as many stars is a saving; a fast one with fewer is not."
+        ),
+        targets=(SqlQuery(sql=_rated(columns, "k.model", "3 DESC, 1", 40)),),
+        no_value=NOTHING,
+        overrides=(
+            named("Rated answers", unit="locale", decimals=0),
+            named("Stars", unit="none", decimals=2),
+            named("1 or 2 stars", unit="percentunit", decimals=1),
+            named("Latency", unit="s", decimals=2),
+            named("Cost per call", unit="currencyUSD", decimals=4),
+            named("Tokens per call", unit="locale", decimals=0),
+        ),
+    )

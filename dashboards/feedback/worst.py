@@ -1,0 +1,100 @@
+"""About what people are unhappy: by agent, intent, channel or category; and the conversations that they liked least."""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.feedback.given import NPS, given
+from dashboards.lib import colours
+from dashboards.lib.field import Link, fixed, named
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.tables import BAR_CELL, Table
+from dashboards.lib.variables import SwitchVariable, Variable
+
+GROUPS = {"agent": "Agent", "intent": "Intent", "channel": "Channel", "category": "Category"}
+AGENT = "JOIN analytics.agents a ON a.id = c.agent_id"
+
+
+def choices(_settings: Settings) -> tuple[Variable, ...]:
+    """What feedback is grouped by."""
+    return (
+        SwitchVariable(
+            name="group_by", label="Feedback by", values=GROUPS, description="What 'About what are they unhappy?' groups by."
+        ),
+    )
+
+
+def trace_link(settings: Settings) -> Link:
+    """To the trace whose id a cell holds."""
+    return Link("Open in Langfuse", f"{settings.sources.langfuse.base_url}/trace/${{__value.raw}}", new_tab=True)
+
+
+def by_choice() -> Panel:
+    asked = f"""
+SELECT coalesce(CASE ${{group_by:sqlstring}} WHEN 'intent' THEN c.intent WHEN 'channel' THEN c.channel
+                WHEN 'category' THEN f.category ELSE a.name END, 'none') AS "Group",
+       count(*)::float8 AS "Feedback", avg(f.rating)::float8 AS "Stars",
+       count(*) FILTER (WHERE f.rating <= 2)::float8 / nullif(count(f.rating), 0) AS "1 or 2 stars",
+       count(*) FILTER (WHERE f.thumbs > 0)::float8 / nullif(count(*) FILTER (WHERE f.thumbs <> 0), 0) AS "Thumbs up",
+       ({NPS})::float8 AS "NPS", count(f.nps)::float8 AS "NPS answers"
+{given(AGENT)}
+GROUP BY 1
+ORDER BY 4 DESC NULLS LAST, 2 DESC, 1
+LIMIT 200
+""".strip()
+    return Table(
+        name="groups",
+        title="Which group is least content?",
+        description=(
+            "Feedback by agent, intent, channel or category, as chosen above, the largest share of one or two stars first. "
+            "Look at groups with many answers: a share of few is chance."
+        ),
+        targets=(SqlQuery(sql=asked),),
+        no_value="no feedback in range",
+        overrides=(
+            named("Group", custom_width=200),
+            named("Feedback", unit="locale", decimals=0),
+            named("Stars", unit="none", decimals=2),
+            named(
+                "1 or 2 stars", unit="percentunit", decimals=1, min=0, max=1, color=fixed(colours.AMBER),
+                custom_cellOptions=BAR_CELL, custom_width=170,
+            ),
+            named("Thumbs up", unit="percentunit", decimals=0),
+            named("NPS", unit="none", decimals=0),
+            named("NPS answers", unit="locale", decimals=0),
+        ),
+        paged=True,
+    )  # fmt: skip
+
+
+def conversations(settings: Settings) -> Panel:
+    asked = f"""
+WITH rated AS (
+  SELECT f.conversation_id AS id, avg(f.rating) AS stars, count(*) AS answers, max(f.created_at) AS at,
+         max(f.trace_id) AS trace, max(f.category) AS category
+  {given()} AND f.rating BETWEEN 1 AND 5
+  GROUP BY f.conversation_id ORDER BY 2, 4 DESC, 1 LIMIT 100
+)
+SELECT r.at AS "Rated", r.id::text AS "Conversation", a.name AS "Agent", c.intent AS "Intent", r.category AS "About",
+       c.outcome AS "Outcome", r.stars::float8 AS "Stars", r.answers::float8 AS "Ratings", r.trace AS "Trace"
+FROM rated r JOIN analytics.conversations c ON c.id = r.id JOIN analytics.agents a ON a.id = c.agent_id
+ORDER BY r.stars, r.at DESC, r.id
+""".strip()
+    return Table(
+        name="conversations",
+        title="Lowest rated conversations",
+        description=(
+            "The hundred conversations of the range with the lowest mean rating, the newest first among equals. The trace of "
+            "the rated answer opens in Langfuse: read five of them before changing anything."
+        ),
+        targets=(SqlQuery(sql=asked),),
+        no_value="nobody gave stars in range",
+        overrides=(
+            named("Rated", unit="dateTimeFromNow", custom_width=120),
+            named("Stars", unit="none", decimals=1, custom_width=80),
+            named("Ratings", unit="locale", decimals=0, custom_width=90),
+            named("Conversation", custom_width=140),
+            named("Trace", links=[trace_link(settings).to_json_data()], custom_minWidth=150),
+        ),
+        paged=True,
+    )
