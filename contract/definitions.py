@@ -61,6 +61,12 @@ _ALL = (
     Definition("error_ratio", "Error ratio", "agent queries that failed or timed out / agent queries", "percentunit"),
     Definition("server_error_ratio", "Server error share", "HTTP answers of the 5xx class / HTTP answers", "percentunit"),
     Definition("feedback_response", "Response rate", "answers with feedback / answers of agents", "percentunit"),
+    Definition(
+        "sentiment",
+        "Sentiment",
+        "positive from four stars, negative up to two, else neutral; without stars, a thumb up or down decides",
+        "short",
+    ),
     Definition("login_success", "Login success", "successful attempts to log in / attempts to log in", "percentunit"),
     Definition("growth", "Growth", "new in the window / existing before it", "percentunit"),
 )
