@@ -124,9 +124,33 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
     return _ByFile(config, log)
 
 
+_LONG = (
+    "integration",  # mostly waits, so the others run beside it
+    "drill/test_virtual_drills.py",
+    "alert_rules/test_alert_scenarios.py",
+    "langfuse/test_faults_langfuse.py",
+    "rollups/test_standby_and_crash.py",
+    "rollups/test_odd_values.py",
+    "rollups/test_property_interleavings.py",
+    "benchmarks/test_benchmarks.py",
+    "preview/test_preview.py",
+    "exporters/test_exporter_process.py",
+    "history/test_history_backfill.py",
+    "demo/test_history.py",
+    "business/test_faults_postgres.py",
+    "rollups/test_core_steps.py",
+    "rollups/test_core_plans.py",
+    "provisioning/test_check.py",  # what was proved with the scenarios is not proved again
+    "provisioning/test_cli.py",
+)
+"""Folders and modules that take half a minute and more, the longest first: none is begun late, with nothing left beside it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The living stack first: it mostly waits, so the other tests run beside it."""
-    items.sort(key=lambda item: "integration" not in item.path.parts)
+    """What takes long first."""
+    rank = {ROOT / "tests" / name: number for number, name in enumerate(_LONG)}
+    assert all(place.exists() for place in rank), "a module of tests/conftest.py:_LONG has another name now"
+    items.sort(key=lambda item: min((rank.get(place, len(rank)) for place in (item.path, *item.path.parents))))
 
 
 @pytest.fixture
