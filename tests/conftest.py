@@ -150,7 +150,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long first."""
     rank = {ROOT / "tests" / name: number for number, name in enumerate(_LONG)}
     assert all(place.exists() for place in rank), "a module of tests/conftest.py:_LONG has another name now"
-    items.sort(key=lambda item: min((rank.get(place, len(rank)) for place in (item.path, *item.path.parents))))
+    items.sort(key=lambda item: min(rank.get(place, len(rank)) for place in (item.path, *item.path.parents)))
 
 
 @pytest.fixture
