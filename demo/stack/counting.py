@@ -16,6 +16,7 @@ from contract.relations import APP_SCHEMA
 from contract.settings import Settings
 from demo.database.load import Progress
 from demo.stack.failure import StackError
+from demo.world.catalogue import AGENTS
 from exporters.credentials import CredentialError, secret_in
 from exporters.database import migrations
 from exporters.database.installation import MappingRefused, RolesMissing
@@ -39,6 +40,7 @@ _STATEMENT_SECONDS = 120.0
 _ACTIVE_BEFORE = (
     "INSERT INTO analytics.users_active_history (window_name, at, n) VALUES (%s, to_timestamp(%s), %s) ON CONFLICT DO NOTHING"
 )
+_LIMIT = "INSERT INTO analytics.capacity_limits (scope, rps, valid_from) VALUES (%s, %s, '2020-01-01Z') ON CONFLICT DO NOTHING"
 _REFUSALS = (
     MappingError,
     MappingRefused,
@@ -60,7 +62,7 @@ def remove(dsn: str) -> None:
 
 
 def install(dsn: str, settings: Settings) -> Mapping:
-    """Installs what is missing; what the platform's tables are called. `dsn` belongs to the platform's owner.
+    """Installs what is missing, with the capacity of each agent; what the platform's tables are called. `dsn` is the owner's.
 
     Raises StackError and psycopg.Error.
     """
@@ -70,6 +72,7 @@ def install(dsn: str, settings: Settings) -> Mapping:
             installing.carry_out(connection, todo, lambda _: None)
         except _REFUSALS as error:
             raise StackError(str(error), exit_code=2) from None
+        connection.cursor().executemany(_LIMIT, [(agent.name, agent.capacity) for agent in AGENTS])
     return todo.mapping
 
 
