@@ -24,7 +24,6 @@ GROUPS = (
             RecordedSignal(HTTP_SERVER_ERROR_RATIO, "http_errors", ("job",), "5m"),
             RecordedSignal(HTTP_SERVER_ERROR_RATIO, "http_errors", ("handler",), "5m"),
             *(RecordedSignal(HTTP_LATENCY.at(q), _DURATION, ("handler",), "5m") for q in (0.5, 0.95, 0.99)),
-            RecordedSignal(HTTP_LATENCY, _DURATION, ("handler", "method"), "5m"),
         ),
         level=1,
     ),
