@@ -1,4 +1,4 @@
-"""Recorded series that are there for people, though no panel, alert or other rule need read them: name, and what they are for."""
+"""Recorded series that are there for people, though no panel, alert or rule need read them: name, and what they are for."""
 
 from __future__ import annotations
 
