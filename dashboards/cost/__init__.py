@@ -1,0 +1,110 @@
+"""The tab of money: what model calls cost, for whom and for what, whether the budget lasts, and where to save."""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.cost import budgets, course, forecast, headline, people, prices, saving, shares, unusual
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.spending import GRANULARITY
+from dashboards.lib.tab import Source, Tab
+from dashboards.lib.variables import SwitchVariable, Variable
+
+
+def rows(settings: Settings) -> tuple[Row, ...]:
+    return (
+        row(
+            "headline",
+            "What does it cost, and will the money last?",
+            line(
+                5,
+                headline.state(settings),
+                headline.spent(settings),
+                headline.month_end(settings),
+                headline.lasts(),
+            ),
+            line(
+                5,
+                headline.per_query(),
+                headline.per_conversation(),
+                headline.per_success(),
+                headline.token_efficiency(),
+                headline.unattributed(),
+            ),
+        ),
+        row("month", "This month", line(8, budgets.month(settings), forecast.course(settings))),
+        row(
+            "traffic",
+            "Tokens, spend and what they are spent on",
+            line(8, course.tokens(), course.spend()),
+            line(8, course.unit_costs(), course.volume()),
+        ),
+        row(
+            "shares",
+            "Where does the money go?",
+            line(8, shares.by_model(), shares.by_agent(), shares.by_role(), shares.by_department()),
+            line(9, shares.agents()),
+        ),
+        row("saving", "Where can money be saved?", line(9, saving.advice(settings)), collapsed=True),
+        row(
+            "efficiency",
+            "Caches, failed calls and token efficiency",
+            line(8, saving.cached_share(), saving.cache_savings(), saving.failed()),
+            line(8, course.efficiency()),
+            collapsed=True,
+        ),
+        row(
+            "unusual",
+            "Is anything unusual?",
+            line(8, unusual.cost_band(), unusual.tokens_band()),
+            line(6, unusual.firing()),
+            collapsed=True,
+        ),
+        row(
+            "forecast",
+            "How much will it be?",
+            line(9, forecast.usage(), forecast.trend()),
+            line(7, forecast.season()),
+            collapsed=True,
+        ),
+        row(
+            "people",
+            "Who uses it?",
+            line(9, people.segments(), people.queries_per_user(), people.tools()),
+            collapsed=True,
+        ),
+        row(
+            "prices",
+            "Prices, and how exact all this is",
+            line(10, prices.listed(), prices.unpriced()),
+            line(5, prices.recorded(), prices.reconciled()),
+            collapsed=True,
+        ),
+    )
+
+
+def choices(_settings: Settings) -> tuple[Variable, ...]:
+    split = {"model": "model", "agent": "agent", "department": "department", "role": "role", "environment": "environment"}
+    return (
+        GRANULARITY,
+        SwitchVariable(name="split", label="Spend by", values=split, description="What the graph of the spend is split by."),
+    )
+
+
+TAB = Tab(
+    key="cost",
+    title="Cost & usage",
+    folder="Business",
+    description="What do model calls cost, for whom and for what, does the budget last, and where can money be saved?",
+    owner="finance team",
+    sources=(
+        Source("Langfuse", "every model call with tokens and cost, read at most every five minutes into the ledger"),
+        Source("PostgreSQL", "the ledger by UTC hour and day, with agents, users and conversations; asked directly"),
+        Source("Prometheus", "budgets, forecasts and bands of the usual, once a minute"),
+    ),
+    rows=rows,
+    refresh="1m",
+    time_from="now-14d",
+    filters=("environment", "department", "agent", "model"),
+    choices=choices,
+    empty_is_fine=frozenset({"cost/unusual_firing", "cost/unpriced", "cost/advice"}),
+)

@@ -1,0 +1,210 @@
+"""What is to come: the month's spend day by day, usage of the next two weeks, and what trend and weekdays make of a day.
+
+A day to come is expected to be the median of its weekday in the last 28 whole days, as the exporter's forecast has it. How far
+days usually are from that (their standard deviation) gives the interval: 95 of 100 sums of k such days lie within
+1.96 x sqrt(k) of it, when days do not depend on each other.
+"""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.lib import colours
+from dashboards.lib.field import fixed, lines, named
+from dashboards.lib.filters import chosen_all
+from dashboards.lib.graphs import TimeSeries, Trend
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.shares import BarChart
+from dashboards.lib.spending import DAYS, FIRST_DAY, TO
+
+NO_CALLS = "no model calls in the last weeks"
+HISTORY_DAYS, AHEAD_DAYS = 28, 14
+CERTAIN = 1.96
+"""Standard deviations on each side that hold 95 of 100 normal values."""
+
+_TODAY = f"date_trunc('day', {TO}, 'UTC')"
+_BAND = (
+    named("low", color=fixed(colours.SKY), custom_lineWidth=1, custom_lineStyle={"fill": "dash", "dash": [4, 4]}),
+    named(
+        "high", color=fixed(colours.SKY), custom_lineWidth=1, custom_lineStyle={"fill": "dash", "dash": [4, 4]},
+        custom_fillBelowTo="low", custom_fillOpacity=15,
+    ),
+)  # fmt: skip
+
+
+def _usual(measure: str, filters_: str, since: str) -> str:
+    """CTEs: `daily` amounts from `since` on; `usual` by weekday; `spread`, the deviation of a day; and `rest` of today."""
+    return f"""
+daily AS (
+  SELECT day, sum({measure})::float8 AS amount FROM analytics.model_usage_statistics
+  WHERE day >= {since} AND day <= {TO} AND {filters_} GROUP BY day
+), history AS (
+  SELECT d AS day, extract(isodow FROM d AT TIME ZONE 'UTC') AS weekday, coalesce(amount, 0) AS amount
+  FROM generate_series({_TODAY} - interval '{HISTORY_DAYS} days', {_TODAY} - interval '1 day', interval '1 day') d
+  LEFT JOIN daily ON daily.day = d
+  WHERE d >= (SELECT min(day) FROM daily WHERE day >= {_TODAY} - interval '{HISTORY_DAYS} days')
+), usual AS (
+  SELECT weekday, coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY amount),
+                           (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) FROM history)) AS amount
+  FROM generate_series(1, 7) weekday LEFT JOIN history USING (weekday) GROUP BY weekday
+), spread AS (
+  SELECT coalesce(stddev_samp(history.amount - usual.amount), 0) AS deviation FROM history JOIN usual USING (weekday)
+), rest AS (
+  SELECT 1 - extract(epoch FROM {TO} - {_TODAY})::float8 / 86400 AS share
+)""".strip()
+
+
+def course(settings: Settings) -> Panel:
+    limit = next((budget.monthly_usd for budget in settings.budgets if budget.scope == "all"), None)
+    begin = f"date_trunc('month', {TO}, 'UTC')"
+    since = f"least({begin}, {_TODAY} - interval '{HISTORY_DAYS} days')"
+    sql = f"""
+WITH {_usual("cost_usd", "true", since)}, days AS (
+  SELECT d AS day, extract(day FROM d AT TIME ZONE 'UTC')::int AS number,
+         CASE WHEN d <= {TO} THEN coalesce(daily.amount, 0) END AS spent,
+         CASE WHEN d > {TO} THEN 1 WHEN d = {_TODAY} THEN rest.share ELSE 0 END AS share, usual.amount AS usual
+  FROM generate_series({begin}, {begin} + interval '1 month' - interval '1 day', interval '1 day') d
+  CROSS JOIN rest LEFT JOIN daily ON daily.day = d
+  JOIN usual ON usual.weekday = extract(isodow FROM d AT TIME ZONE 'UTC')
+), added AS (
+  SELECT day, number, sum(spent) OVER past AS spent, sum(share * usual) OVER past AS expected, sum(share) OVER past AS days
+  FROM days WINDOW past AS (ORDER BY day)
+)
+SELECT number AS day, CASE WHEN day <= {TO} THEN spent END AS spent,
+       CASE WHEN days > 0 THEN spent + expected END AS expected,
+       CASE WHEN days > 0 THEN spent + greatest(expected - {CERTAIN} * deviation * sqrt(days), 0) END AS low,
+       CASE WHEN days > 0 THEN spent + expected + {CERTAIN} * deviation * sqrt(days) END AS high
+FROM added CROSS JOIN spread
+ORDER BY day
+""".strip()
+    return Trend(
+        name="course",
+        title="Spend of this month, day by day",
+        description=(
+            "Cost since the month began, of all environments and models, to the end of each day; from today on what it is "
+            f"expected to be, between low and high in 95 of 100 months. {__doc__.split(chr(10) * 2)[1].replace(chr(10), ' ')} "
+            "The line is the budget for everything. It lies within the band: the month may end above it; below the band: "
+            "it will."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        width=12,
+        x="day",
+        unit="currencyUSD",
+        decimals=0,
+        minimum=0,
+        no_value=NO_CALLS,
+        limits=lines(*([(limit, colours.DOWN)] if limit else [])),
+        drawn="dashed" if limit else "off",
+        soft_maximum=limit,
+        axis_label="end of day of the month",
+        calculations=("lastNotNull",),
+        overrides=(
+            named("day", unit="none", decimals=0),
+            named("spent", color=fixed(colours.BLUE), custom_lineWidth=3),
+            named("expected", color=fixed(colours.BLUE), custom_lineStyle={"fill": "dash", "dash": [8, 6]}),
+            *_BAND,
+        ),
+    )
+
+
+def usage() -> Panel:
+    filters_ = chosen_all(environment="environment", model="model")
+    sql = f"""
+WITH {_usual("calls", filters_, f"{_TODAY} - interval '{HISTORY_DAYS} days'")}
+SELECT extract(day FROM d - {_TODAY})::int AS days, CASE WHEN d < {_TODAY} THEN history.amount END AS calls,
+       CASE WHEN d >= {_TODAY} THEN usual.amount END AS expected,
+       CASE WHEN d >= {_TODAY} THEN greatest(usual.amount - {CERTAIN} * deviation, 0) END AS low,
+       CASE WHEN d >= {_TODAY} THEN usual.amount + {CERTAIN} * deviation END AS high
+FROM generate_series({_TODAY} - interval '{HISTORY_DAYS} days', {_TODAY} + interval '{AHEAD_DAYS - 1} days', interval '1 day') d
+CROSS JOIN spread
+JOIN usual ON usual.weekday = extract(isodow FROM d AT TIME ZONE 'UTC')
+LEFT JOIN history ON history.day = d
+ORDER BY 1
+""".strip()
+    return Trend(
+        name="usage",
+        title="Model calls: the last four weeks, and the next two",
+        description=(
+            "Calls of each whole day (UTC), counted from today, and what the next days usually have. Low and high hold 95 "
+            "of 100 "
+            "days. Days that were above or below the band of their weekday: see 'Is anything unusual?'."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        width=12,
+        x="days",
+        unit="short",
+        decimals=1,
+        minimum=0,
+        no_value=NO_CALLS,
+        axis_label="calls a day, by days from today",
+        overrides=(
+            named("days", unit="none", decimals=0),
+            named("calls", color=fixed(colours.BLUE)),
+            named("expected", color=fixed(colours.BLUE), custom_lineStyle={"fill": "dash", "dash": [8, 6]}),
+            *_BAND,
+        ),
+    )
+
+
+def trend() -> Panel:
+    filters_ = chosen_all(environment="environment", model="model")
+    sql = f"""
+WITH daily AS (
+  SELECT day, sum(cost_usd) AS cost FROM analytics.model_usage_statistics
+  WHERE day >= {FIRST_DAY} - interval '6 days' AND day < {_TODAY} AND {filters_} GROUP BY day
+)
+SELECT day AS "time", cost AS "a day", mean AS "mean of seven days"
+FROM (SELECT day, cost, CASE WHEN count(*) OVER week = 7 THEN avg(cost) OVER week END AS mean FROM daily
+      WINDOW week AS (ORDER BY day ROWS 6 PRECEDING)) smoothed
+WHERE day >= {FIRST_DAY}
+ORDER BY 1
+""".strip()
+    return TimeSeries(
+        name="trend",
+        title="Spend by day, and its trend",
+        description=(
+            "Cost of each whole day, and the mean of it and the six before, in which every weekday counts once: the trend "
+            "without the week. It climbs slowly: growth, plan for it. It steps up: a release or a job, look for it."
+        ),
+        targets=(SqlQuery(sql=sql, format="time_series"),),
+        width=12,
+        unit="currencyUSD",
+        decimals=2,
+        minimum=0,
+        no_value="no whole day in range",
+        calculations=("lastNotNull", "mean", "max"),
+        overrides=(
+            named("a day", color=fixed(colours.SKY), custom_drawStyle="bars", custom_fillOpacity=50),
+            named("mean of seven days", color=fixed(colours.RED), custom_lineWidth=3),
+        ),
+    )
+
+
+def season() -> Panel:
+    filters_ = chosen_all(environment="environment", model="model")
+    sql = f"""
+WITH daily AS (
+  SELECT day, sum(cost_usd) AS cost FROM analytics.model_usage_statistics
+  WHERE {DAYS} AND day < {_TODAY} AND {filters_} GROUP BY day
+)
+SELECT to_char(day AT TIME ZONE 'UTC', 'Dy') AS weekday, avg(cost) / nullif((SELECT avg(cost) FROM daily), 0) AS "of a mean day"
+FROM daily
+GROUP BY 1
+ORDER BY min(extract(isodow FROM day AT TIME ZONE 'UTC'))
+""".strip()
+    return BarChart(
+        name="season",
+        title="What weekdays cost, against a mean day",
+        description=(
+            "Mean cost of each weekday (UTC) in the range / mean cost of all its whole days: the week without the trend. 100 % "
+            "is a mean day. Weekends near 100 % in a company that does not work then are jobs: do they have to run?"
+        ),
+        targets=(SqlQuery(sql=sql),),
+        x="weekday",
+        unit="percentunit",
+        decimals=0,
+        minimum=0,
+        no_value="no whole day in range",
+        with_legend=False,
+        colour=fixed(colours.BLUE),
+    )

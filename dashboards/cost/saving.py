@@ -1,0 +1,163 @@
+"""Where money can be saved: a ranked list with amounts, and the figures behind it."""
+
+from __future__ import annotations
+
+from contract.grades import LEAST_CALLS
+from contract.settings import Settings
+from contract.signals.cost import CACHE_SAVINGS
+from dashboards.lib.field import named
+from dashboards.lib.figures import BarGauge, Stat
+from dashboards.lib.filters import chosen_all
+from dashboards.lib.model_choice import tasks
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery, series
+from dashboards.lib.spending import DAYS, PER_MONTH, PRICES
+from dashboards.lib.tables import Table, columns
+
+NO_CALLS = "no model calls in range"
+LEAST_USD = 0.01
+"""Advice that saves less than a cent a month is none."""
+
+
+def advice(settings: Settings) -> Panel:
+    usage = f"{DAYS} AND {chosen_all(environment='environment', model='model')}"
+    sql = f"""
+WITH {tasks(settings)}, daily AS (
+  SELECT day, model, sum(calls) AS calls, sum(input_tokens) AS input, sum(cache_read_tokens) AS cached,
+         sum(failed) AS failed, sum(failed_cost_usd) AS failed_cost
+  FROM analytics.model_usage_statistics WHERE {usage} GROUP BY day, model
+), models AS (
+  SELECT model, sum(calls) AS calls, sum(input) AS input, sum(cached) AS cached, sum(failed) AS failed,
+         sum(failed_cost) AS failed_cost, max(cached / nullif(input, 0)) FILTER (WHERE calls >= {LEAST_CALLS}) AS best
+  FROM daily GROUP BY model
+), prices AS (
+  {PRICES}
+), versions AS (
+  SELECT prompt_name, model, prompt_version, sum(calls) AS calls, sum(cost_usd) / sum(calls) AS cost,
+         row_number() OVER (PARTITION BY prompt_name, model
+                            ORDER BY length(prompt_version) DESC, prompt_version DESC) AS age
+  FROM analytics.prompt_performance_trends WHERE {usage}
+  GROUP BY prompt_name, model, prompt_version HAVING sum(calls) >= {LEAST_CALLS}
+), found AS (
+  SELECT 'cheaper model' AS kind, task AS about, saving AS usd,
+         other_model || ' does ' || task || ' about as well as ' || model AS why,
+         'Route a tenth of the calls to ' || other_model || ', compare the scores, then all' AS next
+  FROM choice WHERE other_model IS NOT NULL
+  UNION ALL
+  SELECT 'failed calls', model, failed_cost, failed || ' calls failed and were paid for',
+         'See which kind of error leads, tab Models; retry less, or check before the call'
+  FROM models WHERE failed > 0
+  UNION ALL
+  SELECT 'prompt cache', m.model, (m.best * m.input - m.cached) * (p.input - p.cached) / 1000000,
+         to_char(100.0 * m.cached / m.input, 'FM990.0') || ' % of the input came from the cache; '
+         || to_char(100.0 * m.best, 'FM990.0') || ' % on its best day',
+         'Put what never changes at the start of the prompt; keep the order of tools and documents'
+  FROM models m JOIN prices p USING (model) WHERE m.input > 0
+  UNION ALL
+  SELECT 'longer prompt', n.prompt_name || ' ' || n.prompt_version, (n.cost - min(o.cost)) * n.calls,
+         'a call costs ' || to_char(n.cost / nullif(min(o.cost), 0), 'FM990.00') || ' times that of an earlier version',
+         'Compare the versions, tab Models; cut what the new one does not need'
+  FROM versions n JOIN versions o ON o.prompt_name = n.prompt_name AND o.model = n.model AND o.age > 1
+  WHERE n.age = 1 GROUP BY n.prompt_name, n.prompt_version, n.model, n.cost, n.calls
+)
+SELECT kind, about, usd::float8 * {PER_MONTH} AS monthly, why, next FROM found
+WHERE usd::float8 * {PER_MONTH} >= {LEAST_USD}
+ORDER BY monthly DESC, kind, about
+LIMIT 50
+""".strip()
+    headings = {
+        "monthly": "Saves in 30 days", "kind": "By", "about": "Where", "why": "Because", "next": "Next step",
+    }  # fmt: skip
+    return Table(
+        name="advice",
+        title="Saving advice",
+        description=(
+            "What would have been saved, were the range a month of 30 days; the greatest first. Cheaper model: by the rule of "
+            "'Which model would do?', tab Models. Failed calls: what they cost. Prompt cache: if every day had the cache share "
+            "of the model's best day. Longer prompt: the newest version of a prompt against the cheapest earlier one, on the "
+            "same model. They overlap, so do not add them up."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        no_value="nothing found that saves a cent",
+        transformations=columns(headings),
+        paged=True,
+        overrides=(
+            named("Saves in 30 days", unit="currencyUSD", decimals=2, custom_width=140),
+            named("By", custom_width=130),
+            named("Where", custom_width=200),
+        ),
+    )
+
+
+def cached_share() -> Panel:
+    sql = f"""
+SELECT model, sum(cache_read_tokens)::float8 / sum(input_tokens) AS share FROM analytics.model_usage_statistics
+WHERE {DAYS} AND {chosen_all(environment="environment", model="model")}
+GROUP BY model
+HAVING sum(output_tokens) > 0 AND sum(input_tokens) > 0
+ORDER BY share DESC, model
+LIMIT 12
+""".strip()
+    return BarGauge(
+        name="cached_share",
+        title="Input that came from prompt caches",
+        description=(
+            "Input tokens read from a cache / input tokens, of models that write. Nothing: the provider has no cache, or "
+            "prompts "
+            "begin with something that changes each time, such as the date."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        unit="percentunit",
+        decimals=1,
+        minimum=0,
+        maximum=1,
+        no_value=NO_CALLS,
+        every_row=True,
+    )
+
+
+def cache_savings() -> Panel:
+    return Stat(
+        name="cache_savings",
+        title="Saved by prompt caches",
+        description=(
+            "Tokens that came from a cache x (price of other input - price of cached input), of all models and "
+            "environments, in "
+            "each window. It falls while the calls do not: a release broke the beginning of a prompt."
+        ),
+        targets=(series(CACHE_SAVINGS, ("window",), step="5m"),),
+        width=8,
+        unit="currencyUSD",
+        decimals=2,
+        minimum=0,
+        no_value="nothing known of caches",
+        sparkline=True,
+        shown="value_and_name",
+        value_size=22,
+    )
+
+
+def failed() -> Panel:
+    sql = f"""
+SELECT model, sum(failed_cost_usd)::float8 AS cost FROM analytics.model_usage_statistics
+WHERE {DAYS} AND {chosen_all(environment="environment", model="model")}
+GROUP BY model
+HAVING sum(failed) > 0
+ORDER BY cost DESC, model
+LIMIT 12
+""".strip()
+    return BarGauge(
+        name="failed_cost",
+        title="Paid for calls that failed",
+        description=(
+            "Cost of calls that ended with an error. Providers charge for what was sent, whatever comes of it: a long prompt "
+            "that is refused and repeated costs twice."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        width=8,
+        unit="currencyUSD",
+        decimals=2,
+        minimum=0,
+        no_value="no call failed in range",
+        every_row=True,
+    )

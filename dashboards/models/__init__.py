@@ -1,0 +1,74 @@
+"""The tab of models: how they compare side by side, which would do for what, and how well each does now."""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.tab import Source, Tab
+from dashboards.models import choice, comparison, errors, headline, live, prompts, quality
+
+
+def rows(settings: Settings) -> tuple[Row, ...]:
+    return (
+        row(
+            "headline",
+            "How do models do?",
+            line(
+                5,
+                headline.calls(),
+                headline.errors(settings),
+                headline.latency(settings),
+                headline.first_token(settings),
+                headline.speed(),
+                headline.quality(),
+            ),
+        ),
+        row("ranking", "Side by side", line(9, comparison.ranking(settings))),
+        row("traffic", "Traffic, last hours and days", line(7, live.calls(), live.tokens())),
+        row("errors", "Errors", line(7, errors.ratio(settings), errors.kinds())),
+        row(
+            "latency",
+            "Latency",
+            line(8, live.latency(settings), live.first_chunk(settings), live.speed()),
+        ),
+        row("saturation", "Saturation", line(7, live.under_way(), errors.rate_limited(settings))),
+        row("choice", "Which model would do?", line(9, choice.recommended(settings)), collapsed=True),
+        row(
+            "repricing",
+            "What would the same work cost on another model?",
+            line(9, choice.repriced(), choice.repriced_table()),
+            collapsed=True,
+        ),
+        row(
+            "quality",
+            "How good is the work?",
+            line(8, quality.by_model(), quality.over_time()),
+            line(8, quality.evaluators(), comparison.latency_and_cost()),
+            collapsed=True,
+        ),
+        row("prompts", "Prompts, version by version", line(11, prompts.versions()), collapsed=True),
+        row(
+            "days",
+            "Day by day",
+            line(8, comparison.latency_by_day(settings), comparison.cost_by_day()),
+            collapsed=True,
+        ),
+    )
+
+
+TAB = Tab(
+    key="models",
+    title="Models",
+    folder="Business",
+    description="Which model is fast, reliable, good and cheap enough, and which other one would do?",
+    owner="agents team",
+    sources=(
+        Source("Prometheus", "calls as the platform counts them, every 15 s; rates look back five minutes"),
+        Source("Langfuse", "every model call with tokens, cost and scores, read about once a minute into the ledger"),
+        Source("PostgreSQL", "the ledger by UTC day; asked directly"),
+    ),
+    rows=rows,
+    refresh="1m",
+    time_from="now-7d",
+    filters=("environment", "agent", "model"),
+)

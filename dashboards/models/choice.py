@@ -1,0 +1,159 @@
+"""Which other model would do for each task, and what the same work would cost elsewhere."""
+
+from __future__ import annotations
+
+from contract.grades import LEAST_CALLS, LEAST_SCORES
+from contract.settings import Settings
+from dashboards.lib import colours
+from dashboards.lib.field import fixed, named
+from dashboards.lib.filters import chosen_all
+from dashboards.lib.model_choice import RULE, tasks
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.shares import BarChart
+from dashboards.lib.spending import PER_MONTH, PRICES, quality, quantiles
+from dashboards.lib.tables import Table, columns
+from dashboards.models.headline import where
+
+NO_CALLS = "no model calls in range"
+MOST = 12
+"""Bars of the graph; the table has all."""
+
+
+def recommended(settings: Settings) -> Panel:
+    sql = f"""
+WITH {tasks(settings)}
+SELECT task, model, calls, 1000 * cost AS cost, quality, p95, coalesce(other_model, '–') AS other_model,
+       1000 * other_cost AS other_cost,
+       other_quality, other_p95, least(calls, other_calls) AS sample, saving * {PER_MONTH} AS monthly,
+       CASE WHEN other_model IS NOT NULL THEN 'would do'
+            WHEN tried = 0 THEN 'keep: no other was tried enough'
+            WHEN scores < {LEAST_SCORES} THEN 'keep: too few scores to tell'
+            ELSE 'keep: no other is as good, quick and cheaper' END AS verdict
+FROM choice
+WHERE calls >= {LEAST_CALLS}
+ORDER BY saving DESC NULLS LAST, calls DESC, task
+LIMIT 100
+""".strip()
+    headings = {
+        "task": "Task", "model": "Now", "other_model": "Would do", "monthly": "Saves in 30 days", "verdict": "Verdict",
+        "cost": "1000 calls", "other_cost": "Then", "quality": "Quality", "other_quality": "Then ", "p95": "p95",
+        "other_p95": "Then  ", "sample": "Sample",
+    }  # fmt: skip
+    money = {"unit": "currencyUSD", "decimals": 2}
+    return Table(
+        name="recommended",
+        title="The cheapest model that would do, task by task",
+        description=(
+            f"{RULE} Each pair of columns is the model in use, then the other. The sample is the smaller number of calls of "
+            "the "
+            "two; the saving is that of the range, made a month of 30 days. Next step: route a tenth of the calls there, and "
+            "compare again after a week. Of all models, whichever are chosen."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        no_value="no prompt has enough calls in range",
+        transformations=columns(headings),
+        paged=True,
+        overrides=(
+            named("Task", custom_width=150),
+            named("Verdict", custom_minWidth=190),
+            *(named(column, **money) for column in ("1000 calls", "Then", "Saves in 30 days")),
+            *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Then ")),
+            *(named(column, unit="s", decimals=2) for column in ("p95", "Then  ")),
+            named("Sample", unit="locale", decimals=0),
+        ),
+    )
+
+
+_LISTED = r"regexp_replace(model_pattern, '\(\?i\)|[\\^$()]', '', 'g')"
+"""What a pattern of the price list is about, for people: most are one model's name."""
+
+_REPRICED = f"""
+worked AS (
+  SELECT model, sum(calls)::float8 AS calls,
+         sum(input_tokens - cache_read_tokens)::float8 AS plain, sum(cache_read_tokens)::float8 AS cached,
+         sum(output_tokens)::float8 AS output, sum(cost_usd) AS cost, sum(unpriced) AS unpriced
+  FROM analytics.model_usage_statistics WHERE %s GROUP BY model HAVING sum(output_tokens) > 0
+), work AS (
+  SELECT sum(plain) AS plain, sum(cached) AS cached, sum(output) AS output, sum(cost) AS cost FROM worked WHERE unpriced = 0
+), models AS (
+  SELECT model FROM worked UNION SELECT {_LISTED} FROM analytics.model_prices WHERE valid_to IS NULL
+), prices AS (
+  {PRICES}
+), repriced AS (
+  SELECT p.model, (w.plain * p.input + w.cached * coalesce(p.cached, p.input) + w.output * p.output) / 1000000 AS cost,
+         w.cost AS actual
+  FROM prices p CROSS JOIN work w WHERE p.output > 0 AND w.output > 0
+)
+""".strip()
+
+
+def repriced() -> Panel:
+    sql = f"""
+WITH {_REPRICED % where()}
+SELECT model, cost FROM (
+  SELECT 'as it is' AS model, cost FROM work WHERE output > 0
+  UNION ALL (SELECT model, cost FROM repriced ORDER BY cost, model LIMIT {MOST})
+) bars
+ORDER BY cost, model
+""".strip()
+    return BarChart(
+        name="repriced",
+        title="The range's work, priced on each model",
+        description=(
+            "All tokens of the range's calls on models with a price, at the prices in force now: as it is, and if "
+            "everything had "
+            f"run on one model; the {MOST} cheapest. Tokens are counted as they were: another model would write more or less. "
+            "Cheap does not mean that it can do the work; see the table beside, and 'Which model would do?'."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        width=10,
+        x="model",
+        direction="horizontal",
+        unit="currencyUSD",
+        decimals=2,
+        minimum=0,
+        no_value=NO_CALLS,
+        with_legend=False,
+        values_shown="always",
+        colour=fixed(colours.BLUE),
+    )
+
+
+def repriced_table() -> Panel:
+    scored = quality("model", chosen_all(environment="environment", agent="agent"))
+    sql = f"""
+WITH {_REPRICED % where()}, slow AS (
+  {quantiles("model_usage_statistics", "model", (95,), where())}
+), judged AS (
+  {scored}
+)
+SELECT r.model, r.cost, r.cost - r.actual AS more, r.cost / nullif(r.actual, 0) - 1 AS share, j.quality, s.p95,
+       coalesce(w.calls, 0) AS calls
+FROM repriced r LEFT JOIN worked w USING (model) LEFT JOIN slow s USING (model) LEFT JOIN judged j USING (model)
+ORDER BY r.cost, r.model
+LIMIT 200
+""".strip()
+    headings = {
+        "model": "All on", "cost": "Cost", "more": "Against now", "share": "Share", "quality": "Quality", "p95": "p95",
+        "calls": "Calls",
+    }  # fmt: skip
+    return Table(
+        name="repriced_models",
+        title="The same, and what is known of each model",
+        description=(
+            "The same prices, against what the work did cost; and quality, the time of 95 % and the calls of each model in the "
+            "range, as far as it was called at all. No calls: nothing is known but its price; try it on a few first."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        no_value=NO_CALLS,
+        transformations=columns(headings),
+        paged=True,
+        overrides=(
+            *(named(column, unit="currencyUSD", decimals=2) for column in ("Cost", "Against now")),
+            named("Share", unit="percentunit", decimals=0),
+            named("Quality", unit="percentunit", decimals=1),
+            named("p95", unit="s", decimals=2),
+            named("Calls", unit="locale", decimals=0),
+        ),
+    )
