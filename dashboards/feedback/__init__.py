@@ -13,17 +13,15 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "headline",
             "Are people content?",
-            line(
-                5,
-                headline.content(settings),
-                headline.rating(),
-                headline.promoters(),
-                headline.thumbs(settings),
-                headline.response(),
-                headline.evaluation(),
-            ),
+            line(4, headline.content(settings), headline.rating(), headline.promoters()),
+            line(4, headline.thumbs(settings), headline.response(), headline.evaluation()),
         ),
-        row("ratings", "What they say", line(8, ratings.distribution(), ratings.average()), line(8, ratings.promoters())),
+        row(
+            "ratings",
+            "What they say",
+            line(8, ratings.distribution(), ratings.average()),
+            line(8, ratings.promoters(), ratings.groups()),
+        ),
         row("answers", "How many say anything, and who is voted down", line(8, answers.rate(), answers.negative(settings))),
         row(
             "evaluations",
@@ -57,8 +55,9 @@ TAB = Tab(
     description="Are people content with the answers, and do evaluators agree?",
     owner="product team",
     sources=(
-        Source("PostgreSQL", "stars, thumbs, recommendations and comments, asked directly; headline figures once a minute"),
-        Source("Langfuse", "scores of evaluators, through the ledger, once a minute"),
+        Source("Prometheus", "figures of windows and thumbs, as the exporter counts them"),
+        Source("PostgreSQL", "stars, thumbs and comments, asked directly"),
+        Source("Langfuse", "scores of evaluators, through the ledger"),
     ),
     rows=rows,
     filters=("environment", "agent", "model", "intent"),

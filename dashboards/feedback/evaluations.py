@@ -86,7 +86,6 @@ LIMIT 240
         decimals=2,
         minimum=0,
         no_value=NOTHING,
-        x="Model",
         direction="vertical",
         values_shown="always",
         transformations=(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from contract.signals.model import equal
-from contract.signals.users import FEEDBACK_NEGATIVE, FEEDBACK_NEGATIVE_RATIO, NPS, NPS_ANSWERS, RATING
+from contract.signals.users import NPS, NPS_ANSWERS, RATING
 from dashboards.feedback.answers import days
 from dashboards.feedback.evaluations import MEAN, judged
+from dashboards.feedback.given import given
 from dashboards.lib import colours
 from dashboards.lib.field import Thresholds, Word, at_least, named, words
 from dashboards.lib.figures import RISE_IS_GOOD, Stat
@@ -15,9 +16,8 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
 
-HOUR = "1h"
+DAY = "24h"
 MONTH = (equal("window", "30d"),)
-AGENTS = ("environment", "agent")
 CONTENT, VOTED_DOWN = 0, 1
 STATES = {CONTENT: Word("Content", colours.OK), VOTED_DOWN: Word("Voted down", colours.DOWN)}
 STATE_COLOURS = Thresholds(colours.OK, ((VOTED_DOWN, colours.DOWN),))
@@ -25,22 +25,32 @@ STATE_COLOURS = Thresholds(colours.OK, ((VOTED_DOWN, colours.DOWN),))
 
 def content(settings: Settings) -> Panel:
     limit, least = settings.thresholds.negative_feedback_ratio, settings.thresholds.minimum_negative_feedback
-    ratio = ask(FEEDBACK_NEGATIVE_RATIO, AGENTS, HOUR)
-    enough = f"((({ask(FEEDBACK_NEGATIVE, AGENTS, HOUR)}) * 3600 >= bool {least}) or 0 * ({ratio}))"
+    asked = f"""
+WITH agents AS (
+  SELECT c.agent_id, count(*) FILTER (WHERE f.thumbs < 0) AS down, count(*) AS thumbs
+  {given()} AND f.thumbs <> 0
+  GROUP BY c.agent_id
+)
+SELECT max((d.down >= {least} AND d.down > {limit:g} * d.thumbs)::int)::float8 AS "Users"
+FROM agents d
+HAVING count(*) > 0
+""".strip()
     return Stat(
         name="content",
         title="Are they content?",
         description=(
-            f"Voted down when more than {limit:.0%} of the thumbs for some agent pointed down within an hour, and at least "
-            f"{least} did, as the alert asks. Then see which agent it is in 'Thumbs down by agent', and whether it fails."
+            f"Voted down when more than {limit:.0%} of the thumbs for some agent pointed down within a day, and at least "
+            f"{least} did; the alert asks the same of an hour. Then see which agent it is in 'Thumbs down by agent', and "
+            "whether it fails."
         ),
-        targets=(PromQuery(expr=f"max((({ratio}) > bool {limit:g}) * {enough})", legend="Users", instant=True),),
+        targets=(SqlQuery(sql=asked),),
         unit="none",
-        no_value="no thumb within an hour",
+        no_value="no thumb within a day",
         mappings=tuple(words(STATES)),
         limits=STATE_COLOURS,
         filled=True,
         value_size=24,
+        always_last=DAY,
     )
 
 
@@ -86,21 +96,25 @@ def promoters() -> Panel:
 
 def thumbs(settings: Settings) -> Panel:
     limit = 1 - settings.thresholds.negative_feedback_ratio
+    asked = f"""
+SELECT count(*) FILTER (WHERE f.thumbs > 0)::float8 / count(*) AS "Thumbs up"
+{given()} AND f.thumbs <> 0
+HAVING count(*) > 0
+""".strip()
     return Stat(
         name="thumbs_now",
-        title="Thumbs up, last hour",
+        title="Thumbs up",
         description=(
-            f"Thumbs up / thumbs given, over one hour; the alert begins below {limit:.0%} for one agent. Below: see which in "
-            "'Thumbs down by agent'."
+            f"Thumbs up / thumbs given in the range; the alert begins below {limit:.0%} for one agent within an hour. Below: "
+            "see which in 'Thumbs down by agent'."
         ),
-        targets=(PromQuery(expr=f"1 - ({ask(FEEDBACK_NEGATIVE_RATIO, (), HOUR)})", legend="Thumbs up", step="1h"),),
+        targets=(SqlQuery(sql=asked),),
         unit="percentunit",
-        decimals=0,
+        decimals=1,
         minimum=0,
         maximum=1,
-        no_value="no thumb within an hour",
+        no_value="no thumb in range",
         limits=at_least(limit),
-        sparkline=True,
         value_size=30,
     )
 

@@ -13,11 +13,19 @@ from dashboards.lib.tables import Table
 NOTHING = "no rated answer with model calls in range"
 
 
+CALLS = """
+CROSS JOIN LATERAL (
+  SELECT t.model, t.latency_ms, t.total_cost_usd, t.total_tokens
+  FROM analytics.llm_calls t WHERE t.trace_id = f.trace_id AND t.type = 'GENERATION' OFFSET 0
+) k""".strip()
+"""Model calls of a rated answer, looked up one by one as its conversation is."""
+
+
 def _rated(columns: str, grouped: str, order: str, most: int) -> str:
     """Model calls `k` behind the rated answers, by groups."""
     return f"""
 SELECT {columns}
-{given("JOIN analytics.llm_calls k ON k.trace_id = f.trace_id AND k.type = 'GENERATION'")}
+{given(CALLS)}
   AND f.rating BETWEEN 1 AND 5 AND {chosen_all(model="k.model")}
 GROUP BY {grouped}
 ORDER BY {order}

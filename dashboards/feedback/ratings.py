@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.definitions import DEFINITIONS
 from dashboards.feedback.given import NPS, by_day, given
 from dashboards.lib import colours
-from dashboards.lib.field import fixed, lines, named
+from dashboards.lib.field import fixed, lines, named, painted
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
@@ -15,7 +15,8 @@ DAYS_APART = 4 * 86400 * 1000
 WEEKS_APART = 15 * 86400 * 1000
 """Milliseconds that may lie between two points that are joined."""
 
-NOBODY = "nobody gave stars in range"
+NOBODY, NOT_ASKED = "nobody gave stars in range", "nobody was asked in range"
+_WEEK = "date_trunc('week', f.created_at AT TIME ZONE 'UTC')"
 
 
 def distribution() -> Panel:
@@ -94,48 +95,56 @@ LIMIT 1200
 
 def promoters() -> Panel:
     asked = f"""
-SELECT date_trunc('week', f.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS "time",
-       ({NPS})::float8 AS "NPS",
-       count(*) FILTER (WHERE f.nps >= 9)::float8 AS "promoters",
-       count(*) FILTER (WHERE f.nps IN (7, 8))::float8 AS "passives",
-       count(*) FILTER (WHERE f.nps <= 6)::float8 AS "detractors"
+SELECT {_WEEK} AT TIME ZONE 'UTC' AS "time", ({NPS})::float8 AS "NPS"
 {given()} AND f.nps BETWEEN 0 AND 10
 GROUP BY 1
 ORDER BY 1
 LIMIT 200
 """.strip()
-    bars = {
-        name: named(
-            name,
-            unit="locale",
-            color=fixed(colour),
-            min=0,
-            custom_drawStyle="bars",
-            custom_fillOpacity=50,
-            custom_lineWidth=0,
-            custom_axisPlacement="right",
-            custom_axisLabel="answers",
-            custom_stacking={"mode": "normal", "group": "answers"},
-        )
-        for name, colour in (("promoters", colours.SKY), ("passives", colours.GREY), ("detractors", colours.AMBER))
-    }
     return TimeSeries(
         name="nps",
-        title="Would they recommend it? Net promoter score per week",
+        title="Would they recommend it? NPS per week",
         description=(
-            f"{DEFINITIONS['nps'].formula}, by week (from Monday, UTC), and the answers it stands on; the first and the newest "
-            "week are not full. The alert compares seven days with the seven before, from enough answers. Falling: read the "
-            "comments of detractors."
+            f"{DEFINITIONS['nps'].formula}, by week (from Monday, UTC); the first and the newest week are not full. The alert "
+            "compares seven days with the seven before, from enough answers. Falling: read the comments of detractors."
         ),
         targets=(SqlQuery(sql=asked, format="time_series"),),
         unit="none",
         decimals=0,
-        no_value="nobody was asked in range",
-        soft_minimum=-20,
+        no_value=NOT_ASKED,
         soft_maximum=100,
         limits=lines((0, colours.GREY)),
         drawn="dashed",
         bridged=WEEKS_APART,
         calculations=("lastNotNull", "mean", "min"),
-        overrides=(named("NPS", color=fixed(colours.BLUE), custom_showPoints="always"), *bars.values()),
+        overrides=(named("NPS", color=fixed(colours.NEUTRAL), custom_showPoints="always", custom_pointSize=7),),
+    )
+
+
+def groups() -> Panel:
+    asked = f"""
+SELECT to_char({_WEEK}, 'DD Mon') AS "Week", count(*) FILTER (WHERE f.nps <= 6)::float8 AS detractors,
+       count(*) FILTER (WHERE f.nps IN (7, 8))::float8 AS passives, count(*) FILTER (WHERE f.nps >= 9)::float8 AS promoters
+{given()} AND f.nps BETWEEN 0 AND 10
+GROUP BY {_WEEK}
+ORDER BY {_WEEK}
+LIMIT 200
+""".strip()
+    return BarChart(
+        name="nps_groups",
+        title="Promoters, passives, detractors",
+        description=(
+            "Answers to 'would you recommend it?' by week (from Monday, UTC): 9 and 10 are promoters, 0 to 6 detractors. Few "
+            "answers in a week make its score jump."
+        ),
+        targets=(SqlQuery(sql=asked),),
+        unit="locale",
+        decimals=0,
+        minimum=0,
+        no_value=NOT_ASKED,
+        x="Week",
+        direction="vertical",
+        stacking="normal",
+        values_shown="never",
+        overrides=painted({"detractors": colours.AMBER, "passives": colours.GREY, "promoters": colours.BLUE}),
     )

@@ -52,7 +52,7 @@ LIMIT 200
         targets=(SqlQuery(sql=asked),),
         no_value="no feedback in range",
         overrides=(
-            named("Group", custom_width=200),
+            named("Group", custom_minWidth=150),
             named("Feedback", unit="locale", decimals=0),
             named("Stars", unit="none", decimals=2),
             named(
@@ -93,8 +93,11 @@ ORDER BY r.stars, r.at DESC, r.id
             named("Rated", unit="dateTimeFromNow", custom_width=120),
             named("Stars", unit="none", decimals=1, custom_width=80),
             named("Ratings", unit="locale", decimals=0, custom_width=90),
-            named("Conversation", custom_width=140),
-            named("Trace", links=[trace_link(settings).to_json_data()], custom_minWidth=150),
+            named("Conversation", custom_width=130),
+            named("Agent", custom_width=110),
+            named("About", custom_width=110),
+            named("Outcome", custom_width=100),
+            named("Trace", links=[trace_link(settings).to_json_data()]),
         ),
         paged=True,
     )

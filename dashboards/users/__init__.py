@@ -13,18 +13,11 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "headline",
             "How many use it, and do they come back?",
-            line(
-                5,
-                headline.direction(),
-                headline.users(),
-                headline.active(),
-                headline.stickiness(),
-                headline.fourth_week(),
-                headline.login_success(settings),
-            ),
+            line(4, headline.direction(), headline.users(), headline.active()),
+            line(4, headline.stickiness(), headline.fourth_week(), headline.login_success(settings)),
         ),
         row(
-            "activity", "Who comes", line(8, activity.active(), activity.stickiness()), line(8, growth.users(), growth.roles())
+            "activity", "Who comes", line(9, activity.active(), activity.stickiness()), line(8, growth.users(), growth.roles())
         ),
         row(
             "logins",
@@ -59,9 +52,9 @@ TAB = Tab(
     description="How many people use the platform, do they come back, and what do they do with it?",
     owner="product team",
     sources=(
-        Source("Prometheus", "logins and sessions, scraped every 15 s; users as the exporter counts them once a minute"),
-        Source("PostgreSQL", "growth, cohorts, habits and tables of users, asked directly when the tab is refreshed"),
-        Source("Langfuse", "calls and cost of single users, from the ledger of model calls"),
+        Source("Prometheus", "logins, sessions and numbers of users, scraped every 15 s"),
+        Source("PostgreSQL", "cohorts, habits and tables, asked directly"),
+        Source("Langfuse", "calls and cost by user, through the ledger"),
     ),
     rows=rows,
     refresh="1m",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from dashboards.lib import colours
-from dashboards.lib.field import fixed, named
+from dashboards.lib.field import Override, fixed, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
@@ -65,7 +65,7 @@ def segments() -> Panel:
         decimals=0,
         no_value="no user known",
         x="Segment",
-        direction="vertical",
+        direction="horizontal",
         values_shown="always",
         with_legend=False,
         overrides=(named("Users", color=fixed(colours.NEUTRAL)),),
@@ -91,7 +91,7 @@ LIMIT 100
 
 def by_choice() -> Panel:
     share = named(
-        "Not dormant", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL, custom_width=170,
+        "Not dormant", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL, custom_width=160,
         color=fixed(colours.NEUTRAL),
     )  # fmt: skip
     return Table(
@@ -105,6 +105,6 @@ def by_choice() -> Panel:
         unit="locale",
         decimals=0,
         no_value="no user known",
-        overrides=(share, named("Group", custom_width=180)),
+        overrides=(share, named("Group", custom_minWidth=150), Override("byType", "number", (("custom.width", 100),))),
         paged=True,
     )

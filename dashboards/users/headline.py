@@ -99,13 +99,13 @@ def active() -> Panel:
             "against the time before. A falling week with a steady month is often a holiday; both falling is people leaving."
         ),
         targets=(PromQuery(expr=union("figure", {**now, **changes}), legend="{{figure}}", instant=True),),
-        width=6,
+        width=12,
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
         shown="value_and_name",
-        value_size=18,
-        title_size=11,
+        value_size=22,
+        title_size=12,
         overrides=tuple(named(title, unit="percentunit", decimals=1) for title in changes),
     )
 

@@ -68,13 +68,12 @@ def sessions() -> Panel:
             "Sessions that are logged in, as the platform says, and those within which somebody is at work, as the database "
             "says. Many logged in with none at work in office hours: people wait for something."
         ),
-        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", step="5m"),),
+        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", instant=True),),
         width=5,
         unit="locale",
         decimals=0,
         minimum=0,
         no_value="no session known",
-        sparkline=True,
         direction="horizontal",
         shown="value_and_name",
         value_size=28,

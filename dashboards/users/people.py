@@ -10,7 +10,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.tables import BAR_CELL, Table
 
-KEY_WIDTH = 170
+KEY_WIDTH = 155
 LATELY = "7d"
 """The ledger has every single call: what is asked of each is asked of a week."""
 
@@ -26,7 +26,7 @@ WITH talks AS (
 )
 SELECT o.user_key AS "User", u.role AS "Role", u.department AS "Department", u.created_at AS "Joined",
        o.conversations::float8 AS "Conversations", o.messages::float8 AS "Messages",
-       o.messages::float8 / o.conversations AS "Messages each", o.last AS "Last seen"
+       o.messages::float8 / o.conversations AS "Each", o.last AS "Last seen"
 FROM most o LEFT JOIN analytics.users u ON u.user_key = o.user_key
 ORDER BY o.messages DESC, o.user_key
 """.strip()
@@ -45,26 +45,44 @@ def most_active() -> Panel:
         no_value="no message in range",
         overrides=(
             named("User", custom_width=KEY_WIDTH),
-            named("Joined", unit="dateTimeAsIso", custom_width=160),
-            named("Conversations", unit="locale", decimals=0),
-            named("Messages", unit="locale", decimals=0, custom_cellOptions=BAR_CELL, color=fixed(colours.NEUTRAL), min=0),
-            named("Messages each", unit="none", decimals=1),
-            named("Last seen", unit="dateTimeFromNow"),
+            named("Role", custom_width=90),
+            named("Joined", unit="dateTimeFromNow", custom_width=120),
+            named("Conversations", unit="locale", decimals=0, custom_width=120),
+            named(
+                "Messages",
+                unit="locale",
+                decimals=0,
+                custom_cellOptions=BAR_CELL,
+                color=fixed(colours.NEUTRAL),
+                min=0,
+                custom_width=140,
+            ),
+            named("Each", unit="none", decimals=1, custom_width=70),
+            named("Last seen", unit="dateTimeFromNow", custom_width=120),
         ),
         paged=True,
     )
 
 
 def _calls() -> str:
-    """The chosen model calls of known users."""
-    chosen = chosen_all(environment="c.environment", agent="c.agent")
-    return f"FROM analytics.llm_calls c\nWHERE $__timeFilter(c.started_at) AND c.user_key IS NOT NULL AND {chosen}"
+    """FROM and WHERE: the chosen model calls of known users, summed by day and user.
+
+    They are summed before they are chosen (OFFSET keeps it so): the filters' patterns are held against few rows then.
+    """
+    return f"""
+FROM (
+  SELECT date_trunc('day', t.started_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS day, t.user_key, t.environment, t.agent,
+         sum(t.total_cost_usd) AS cost, sum(t.total_tokens) AS tokens, count(*) AS calls
+  FROM analytics.llm_calls t WHERE $__timeFilter(t.started_at) AND t.user_key IS NOT NULL
+  GROUP BY 1, 2, 3, 4 OFFSET 0
+) c
+WHERE {chosen_all(environment="c.environment", agent="c.agent")}""".strip()
 
 
 def most_expensive() -> Panel:
     asked = f"""
-SELECT c.user_key AS "User", coalesce(sum(c.total_cost_usd), 0)::float8 AS "Cost", sum(c.total_tokens)::float8 AS "Tokens",
-       count(*)::float8 AS "Calls", coalesce(sum(c.total_cost_usd), 0)::float8 / count(*) AS "Cost per call"
+SELECT c.user_key AS "User", coalesce(sum(c.cost), 0)::float8 AS "Cost", sum(c.tokens)::float8 AS "Tokens",
+       sum(c.calls)::float8 AS "Calls", (coalesce(sum(c.cost), 0) / sum(c.calls))::float8 AS "Cost per call"
 {_calls()}
 GROUP BY c.user_key
 ORDER BY 2 DESC, 1
@@ -94,13 +112,13 @@ LIMIT 50
 def cost_by_day() -> Panel:
     asked = f"""
 WITH days AS (
-  SELECT date_trunc('day', c.started_at AT TIME ZONE 'UTC') AS day, c.user_key, sum(c.total_cost_usd) AS cost
+  SELECT c.day, c.user_key, sum(c.cost) AS cost
   {_calls()}
   GROUP BY 1, 2
 ), most AS (
   SELECT d.user_key FROM days d WHERE d.cost IS NOT NULL GROUP BY d.user_key ORDER BY sum(d.cost) DESC, 1 LIMIT 5
 )
-SELECT d.day AT TIME ZONE 'UTC' AS "time", d.user_key AS metric, d.cost::float8 AS value
+SELECT d.day AS "time", d.user_key AS metric, d.cost::float8 AS value
 FROM days d JOIN most o ON o.user_key = d.user_key
 WHERE d.cost IS NOT NULL
 ORDER BY 1, 2

@@ -21,7 +21,7 @@ _SHARES = ",\n       ".join(
     for week in range(WEEKS + 1)
 )
 COHORTS = f"""
-SELECT to_char(r.cohort, 'YYYY-MM-DD') AS "Joined in the week of", max(r.cohort_size)::float8 AS "Users",
+SELECT to_char(r.cohort, 'YYYY-MM-DD') AS "Joined", max(r.cohort_size)::float8 AS "Users",
        {_SHARES}
 FROM analytics.retention_weekly r
 WHERE r.cohort >= date_trunc('week', {END})::date - 7 * {WEEKS} AND r.cohort + 7 <= {END}::date
@@ -60,7 +60,7 @@ def cohorts() -> Panel:
         targets=(SqlQuery(sql=COHORTS),),
         no_value="nobody joined in the last twelve weeks",
         overrides=(
-            named("Joined in the week of", custom_width=160),
+            named("Joined", custom_width=110),
             named("Users", unit="locale", decimals=0, custom_width=70),
             HEAT,
         ),
@@ -107,7 +107,7 @@ def lifecycle() -> Panel:
             "outgrow new and resurrected together, use is shrinking; ask those who went quiet, not those who stayed."
         ),
         targets=(SqlQuery(sql=LIFECYCLE),),
-        width=14,
+        width=13,
         unit="locale",
         decimals=0,
         no_value="no full week in range",
