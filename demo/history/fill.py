@@ -76,14 +76,15 @@ def fill(
     progress: Progress,
     days: float = DAYS,
     whole: bool = False,
+    fine: float = openmetrics.FINE_SPAN_SECONDS,
 ) -> Filled:
     """Bring the data folder `var`/prometheus up to `until` (seconds since the epoch); Prometheus must not be running on it.
 
     The database, its schema `analytics` and the stand-in's storage must have lived until then. The first time the last `days`
     are written, later what is missing since; nothing happens when that is at most five minutes. `whole` writes every series of
-    the platform, and not just those that have a past. A first run that is interrupted
-    leaves no data folder, a later one can be repeated: equal samples that are there twice count once. Raises HistoryError,
-    psycopg.Error or OSError.
+    the platform, and not just those that have a past; in the last `fine` seconds samples stand as close as those of scrapes. A
+    first run that is interrupted leaves no data folder, a later one can be repeated: equal samples that are there twice count
+    once. Raises HistoryError, psycopg.Error or OSError.
     """
     begun = time.monotonic()
     until = until // openmetrics.COARSE_SECONDS * openmetrics.COARSE_SECONDS
@@ -106,7 +107,7 @@ def fill(
         target = part / "data" if checkpoint is None else data
         target.mkdir(parents=True, exist_ok=True)
         part.mkdir(exist_ok=True)
-        times = openmetrics.sample_times(since, until, until)
+        times = openmetrics.sample_times(since, until, until, fine)
         progress("what the exporter would have seen", 0.0)
         with ProcessPoolExecutor(1, get_context("spawn")) as beside:
             counted = beside.submit(_counted, settings, dsn, since, until, part)

@@ -17,7 +17,8 @@ from demo.platform.registry import LabelPairs, Number
 BLOCK_SECONDS = 7200
 FINE_SECONDS, COARSE_SECONDS = 15, 60
 FINE_SPAN_SECONDS = 86400
-"""How much of the newest past has a sample every FINE_SECONDS; what is older has one every COARSE_SECONDS."""
+"""How much of the newest past has a sample every FINE_SECONDS, unless told otherwise; what is older has one every
+COARSE_SECONDS."""
 
 
 class Column(NamedTuple):
@@ -36,9 +37,9 @@ class Table(NamedTuple):
     columns: Sequence[Column]
 
 
-def sample_times(since: float, until: float, now: float) -> list[int]:
-    """Times of samples in (since, until]: whole quarters of a minute within the last day before `now`, whole minutes before."""
-    fine_from = now - FINE_SPAN_SECONDS
+def sample_times(since: float, until: float, now: float, fine: float = FINE_SPAN_SECONDS) -> list[int]:
+    """Times of samples in (since, until]: quarters of a minute within `fine` seconds before `now`, whole minutes before."""
+    fine_from = now - fine
     first = int(since // FINE_SECONDS + 1) * FINE_SECONDS
     return [at for at in range(first, int(until) + 1, FINE_SECONDS) if at > fine_from or at % COARSE_SECONDS == 0]
 
