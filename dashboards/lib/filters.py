@@ -30,6 +30,11 @@ def acting(filters: tuple[str, ...], single: tuple[str, ...] = ()) -> Iterator[N
         _single.reset(tokens[1])
 
 
+def standing() -> tuple[str, ...]:
+    """The filters of the tab that is being built."""
+    return _acting.get()
+
+
 def filtered(signal: Signal) -> Matches:
     """Matchers for the tab's filters that can act on a signal: those that all of its metrics carry as a label.
 

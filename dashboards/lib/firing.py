@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dashboards.lib.filters import STANDARD, standing
+
 
 def alerts(state: str, *more: str) -> str:
-    """Alerts in a state (firing, pending) for the chosen environments and agents, and those that belong to none.
+    """Alerts in a state (firing, pending) for what the tab's filters choose, and those that belong to none.
 
     The signal of life is left out. `more` are further matchers.
     """
-    chosen = ('alertname!="Watchdog"', 'environment=~"($environment)|"', 'agent=~"($agent)|"')
-    matchers = ",".join((f'alertstate="{state}"', *chosen, *more))
+    chosen = (f'{name}=~"(${name})|"' for name in STANDARD if name in standing())
+    matchers = ",".join((f'alertstate="{state}"', 'alertname!="Watchdog"', *chosen, *more))
     return f"ALERTS{{{matchers}}}"
 
 

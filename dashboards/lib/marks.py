@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboards.lib import colours
 from dashboards.lib.filters import chosen
-from dashboards.lib.firing import FIRING_CRITICAL
+from dashboards.lib.firing import of_severity
 from dashboards.lib.queries import PromQuery, SqlQuery
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ def critical_alerts() -> Json:
         "hide": False,
         "iconColor": colours.DOWN,
         "datasource": PromQuery.source,
-        "expr": FIRING_CRITICAL,
+        "expr": of_severity("firing", "critical"),
         "step": "60s",
         "titleFormat": "{{alertname}}",
         "textFormat": "{{environment}} {{agent}}",

@@ -29,7 +29,7 @@ NAVIGATION = core.DashboardLink(
 )
 MOST_QUERIES = 25
 """Queries of rows that are not folded. A browser sends six at a time."""
-REFRESH_CHOICES = ["30s", "1m", "5m", "15m", "1h"]
+REFRESH_CHOICES = ["15s", "30s", "1m", "5m", "15m", "1h"]
 
 
 class DashboardError(ValueError):
@@ -112,7 +112,7 @@ class Tab:
             graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
             links=[NAVIGATION, *self.links],
             templating=core.Templating(list=list(known)),
-            annotations=core.Annotations(list=[*_marks(self.filters, self.versions_marked), *self.own_marks]),
+            annotations=core.Annotations(list=[*self._marks(), *self.own_marks]),
             schemaVersion=SCHEMA_VERSION,
         )
         return finished_dashboard(board.to_json_data(), self._placed(rows, self.filters))
@@ -131,6 +131,17 @@ class Tab:
         )
         text = Text(name="legend", title="", description="What this tab answers.", content=content)
         return row("about", "", line(3, text, trust.ages(settings, [source.name for source in self.sources])))
+
+    def _marks(self) -> list[Json]:
+        """What marks the graphs, on tabs that have the filters that choose it."""
+        found: list[Json] = []
+        if "environment" in self.filters:
+            with filters.acting(self.filters):
+                found.append(marks.critical_alerts())
+        if set(filters.STANDARD).issubset(self.filters):
+            versions = self.versions_marked
+            found += [marks.deployments(versions), *([marks.regressions()] if versions else [])]
+        return found
 
     def _placed(self, rows: tuple[Row, ...], filters: tuple[str, ...]) -> list[Json]:
         found: list[Json] = []
@@ -180,13 +191,6 @@ class Tab:
                     found.append(f"{self.key}/row/{row_.name}: {error}")
             found += [f"{self.key}/{panel.name}: {fault}" for panel in row_.panels for fault in _faults(panel)]
         return found
-
-
-def _marks(filters_: tuple[str, ...], versions: bool) -> list[Json]:
-    """What marks the graphs, on tabs that have the filters that choose it."""
-    if not set(filters.STANDARD).issubset(filters_):
-        return []
-    return [marks.critical_alerts(), marks.deployments(versions), *([marks.regressions()] if versions else [])]
 
 
 def _faults(panel: Panel) -> Iterator[str]:
