@@ -77,6 +77,7 @@ _HOUR = (
         "agent_hour_rates", "1m",
         (
             RecordedRate(AGENT_QUERIES.leaf, "queries", ("agent", "status"), "1h"),
+            RecordedRate(AGENT_ERRORS.leaf, "errors", ("agent", "error_type"), "1h"),
         ),
         level=0,
     ),

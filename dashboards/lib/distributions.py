@@ -12,12 +12,16 @@ from dashboards.lib.panel import PALETTE, TOOLTIP, Panel, legend
 
 @define(slots=False, kw_only=True)
 class Heatmap(Panel):
-    """Counts per bucket over time. With `buckets` the queries give the buckets; without, they are made of plain values."""
+    """Counts per bucket over time. With `buckets` the queries give the buckets; without, they are made of plain values.
+
+    From `strongest` on, the colour stays the same: one extreme value would make all others look alike.
+    """
 
     kind: ClassVar[str] = "heatmap"
     buckets: bool = True
     bucket_unit: str = "s"
     scheme: str = "Viridis"
+    strongest: float | None = None
 
     def options(self) -> Json:
         return {
@@ -31,6 +35,7 @@ class Heatmap(Panel):
                 "exponent": 0.5,
                 "fill": "dark-orange",
                 "reverse": False,
+                "max": self.strongest,
             },
             "exemplars": {"color": "rgba(255,0,255,0.7)"},
             "filterValues": {"le": 1e-9},

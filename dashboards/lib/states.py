@@ -14,12 +14,13 @@ from dashboards.lib.panel import TOOLTIP, Panel, legend
 class _States(Panel):
     unitless: ClassVar[bool] = True
     row_height: float = 0.8
+    with_legend: bool = True
 
     def options(self) -> Json:
         return {
             "showValue": "auto",
             "rowHeight": self.row_height,
-            "legend": legend(),
+            "legend": legend(shown=self.with_legend),
             "tooltip": TOOLTIP,
         }
 

@@ -7,11 +7,11 @@ from psycopg import sql
 from contract.buckets import AGENT
 from contract.settings import Settings
 from dashboards.lib import colours
-from dashboards.lib.field import Thresholds, Word, named, painted, words
+from dashboards.lib.field import Override, Thresholds, Word, named, painted, special, words
 from dashboards.lib.filters import acting, chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.requests import FILTERS
+from dashboards.lib.requests import FILTERS, trace_links
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import COLOURED_CELL, COLOURED_TEXT, Table, columns
 from dashboards.performance.errors import KIND_SQL
@@ -57,7 +57,8 @@ SELECT f.environment, f.p95, CASE WHEN f.environment <> {reference} THEN f.p95 /
   CASE WHEN f.environment = {reference} THEN 'reference'
     WHEN r.environment IS NULL THEN 'nothing to compare with'
     WHEN f.executions < {enough} THEN 'too few to tell'
-    WHEN abs(f.p95 / nullif(r.p95, 0) - 1) > {gap} OR abs(f.errors - r.errors) > {errors} OR abs(f.cost / nullif(r.cost, 0) - 1) > {gap}
+    WHEN abs(f.p95 / nullif(r.p95, 0) - 1) > {gap} OR abs(f.errors - r.errors) > {errors}
+      OR abs(f.cost / nullif(r.cost, 0) - 1) > {gap}
       THEN 'differs' ELSE 'alike' END AS verdict
 FROM found f LEFT JOIN found r ON r.environment = {reference}
 ORDER BY f.environment <> {reference}, f.environment
@@ -78,42 +79,49 @@ def parity(settings: Settings) -> Panel:
             errors=limits.error_ratio,
         )
     headings = {
-        "environment": "Environment", "verdict": f"Beside {name}", "p95": "p95", "p95_gap": "p95 differs", "errors": "Error share",
-        "errors_gap": "Errors differ", "cost": "Cost per execution", "cost_gap": "Cost differs", "executions": "Executions",
-        "rate": "Executions per hour",
+        "environment": "Environment", "verdict": f"Beside {name}", "p95": "p95", "p95_gap": "p95 gap", "errors": "Errors",
+        "errors_gap": "Errors gap", "cost": "Cost each", "cost_gap": "Cost gap", "executions": "Executions", "rate": "Per hour",
     }  # fmt: skip
-    apart = Thresholds(colours.DEGRADED, ((-GAP, colours.NONE), (GAP, colours.DEGRADED))).to_json_data()
-    wrong = Thresholds(
-        colours.DEGRADED, ((-limits.error_ratio, colours.NONE), (limits.error_ratio, colours.DEGRADED))
-    ).to_json_data()
     verdicts = words(
         {"alike": Word("alike", colours.OK), "differs": Word("differs", colours.DEGRADED), "reference": Word("reference")}
     )
-    gap = {"unit": "percentunit", "decimals": 0, "custom_width": 115, "custom_cellOptions": COLOURED_CELL}
     return Table(
         name="parity",
         title="Do the environments behave alike?",
         description=(
-            f"All environments of the range, whichever is chosen above, held against {name}. A difference of more than "
-            f"{GAP:.0%} (errors: {limits.error_ratio:.0%} of all executions) is coloured; below {limits.regression_minimum} "
-            "executions nothing is said. Staging is quicker than production: it has less data or less load, and tests there "
-            "prove little. It fails more: a release that should not go on."
+            f"All environments of the range, whichever is chosen above, held against {name}: p95, failed executions, and cost "
+            f"of an execution. A gap of more than {GAP:.0%} (errors: {limits.error_ratio:.0%} of all executions) is coloured; "
+            f"below {limits.regression_minimum} executions nothing is said. Staging is quicker than production: it has less "
+            "data or less load, and tests there prove little. It fails more: a release that should not go on."
         ),
         targets=(SqlQuery(sql=text),),
         no_value=NO_TRAFFIC,
         transformations=columns(headings),
         overrides=(
-            named("Environment", custom_width=130),
-            named(f"Beside {name}", custom_width=150, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
-            named("p95", unit="s", decimals=2, custom_width=80),
-            named("p95 differs", thresholds=apart, **gap),
-            named("Error share", unit="percentunit", decimals=2, custom_width=105),
-            named("Errors differ", thresholds=wrong, **{**gap, "decimals": 1}),
-            named("Cost per execution", unit="currencyUSD", decimals=4, custom_width=140),
-            named("Cost differs", thresholds=apart, **gap),
-            named("Executions", unit="locale", decimals=0, custom_width=100),
-            named("Executions per hour", unit="none", decimals=1),
+            named("Environment", custom_width=125),
+            named(f"Beside {name}", custom_width=160, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
+            named("p95", unit="s", decimals=2),
+            _gap("p95 gap", GAP, 0),
+            named("Errors", unit="percentunit", decimals=2),
+            _gap("Errors gap", limits.error_ratio, 1),
+            named("Cost each", unit="currencyUSD", decimals=4),
+            _gap("Cost gap", GAP, 0),
+            named("Executions", unit="locale", decimals=0),
+            named("Per hour", unit="none", decimals=1),
         ),
+    )
+
+
+def _gap(name: str, bearable: float, decimals: int) -> Override:
+    """A column of differences, coloured on both sides of what is bearable."""
+    sides = Thresholds(colours.DEGRADED, ((-bearable, colours.NONE), (bearable, colours.DEGRADED)))
+    return named(
+        name,
+        unit="percentunit",
+        decimals=decimals,
+        thresholds=sides.to_json_data(),
+        custom_cellOptions=COLOURED_CELL,
+        mappings=special("null", Word("–", colours.NONE)),
     )
 
 
@@ -121,7 +129,8 @@ BARS = """
 WITH x AS (
   {executions}
 )
-SELECT x.environment, {p50} AS p50, {p95} AS p95, {p99} AS p99 FROM x GROUP BY 1 ORDER BY x.environment <> {reference}, 1 LIMIT 20
+SELECT x.environment, {p50} AS p50, {p95} AS p95, {p99} AS p99
+FROM x GROUP BY 1 ORDER BY x.environment <> {reference}, 1 LIMIT 20
 """.strip()
 
 
@@ -152,7 +161,8 @@ WITH x AS (
 ), sizes AS (
   SELECT count(*) FILTER (WHERE environment <> {reference}) AS elsewhere FROM x
 )
-SELECT x.agent, x.kind, count(*)::float8 AS failed, max(x.at) AS "last", max(x.trace) AS trace, max(sizes.elsewhere)::float8 AS elsewhere
+SELECT x.agent, x.kind, count(*)::float8 AS failed, max(x.at) AS "last", max(x.trace) AS trace,
+  max(sizes.elsewhere)::float8 AS elsewhere
 FROM x CROSS JOIN sizes WHERE x.failed
 GROUP BY 1, 2
 HAVING bool_and(x.environment = {reference})
@@ -190,9 +200,10 @@ def only_there(settings: Settings) -> Panel:
         overrides=(
             named("Agent", custom_width=130),
             named("Kind of error", custom_width=120),
-            named(f"Failed in {name}", decimals=0, custom_width=150),
-            named("Executions elsewhere", unit="locale", decimals=0, custom_width=160),
-            named("Last", custom_width=170),
+            named(f"Failed in {name}", decimals=0, custom_width=170),
+            named("Executions elsewhere", unit="locale", decimals=0, custom_width=185),
+            named("Last", custom_width=155),
+            named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )

@@ -13,10 +13,10 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.requests import trace_links
-from dashboards.lib.tables import BAR_CELL, Table, columns
+from dashboards.lib.tables import Table, columns
 from dashboards.lib.variables import ListVariable
 from dashboards.performance.executions import ALL_FILTERS, HAS_FAILED, ended
-from dashboards.performance.fleet import NO_TRAFFIC, NOW
+from dashboards.performance.fleet import HOUR, NO_TRAFFIC
 from dashboards.performance.places import around, one_agent
 
 KIND = ListVariable(
@@ -32,14 +32,14 @@ _COLOURS = (colours.PURPLE, colours.AMBER, colours.BLUE, colours.SKY, colours.YE
 def by_kind(settings: Settings) -> Panel:
     limits = settings.thresholds
     with acting(("environment", "agent")):
-        errors = ask(AGENT_ERRORS, ("error_type",), NOW, (like("error_type", "$error_type"),))
-        queries = ask(AGENT_QUERIES, (), NOW)
-    painted = (named(kind, color=fixed(colour)) for kind, colour in zip(ERROR_TYPES, _COLOURS, strict=True))
+        errors = ask(AGENT_ERRORS, ("error_type",), HOUR, (like("error_type", "$error_type"),))
+        queries = ask(AGENT_QUERIES, (), HOUR)
+    painted = (named(kind, color=fixed(colour), custom_lineWidth=0) for kind, colour in zip(ERROR_TYPES, _COLOURS, strict=True))
     return TimeSeries(
         name="errors_by_kind",
         title=f"Errors per query by kind (alert above {limits.error_ratio:.0%})",
         description=(
-            "Errors of each kind / queries, over five minutes, one upon the other. The lines are where the alerts on failed "
+            "Errors of each kind / queries, over one hour, one upon the other. The lines are where the alerts on failed "
             "queries begin. One kind leads: `llm` and `rate_limit` are the model provider, `tool` a tool, `timeout` "
             "something slow, `validation` and `auth` the caller. Deployments are marked. A click asks who failed then."
         ),
@@ -50,7 +50,7 @@ def by_kind(settings: Settings) -> Panel:
         decimals=2,
         minimum=0,
         stacked=True,
-        fill=60,
+        fill=75,
         no_value=NO_TRAFFIC,
         limits=lines((limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN)),
         drawn="dashed",
@@ -86,9 +86,9 @@ def failing(settings: Settings) -> Panel:
     )
     headings = {
         "agent": "Agent", "version": "Version", "environment": "Environment", "kind": "Kind of error", "failed": "Failed",
-        "share": "Of all failures", "first": "First", "last": "Last", "trace": "Trace",
+        "share": "Share", "first": "First", "last": "Last", "trace": "Trace",
     }  # fmt: skip
-    widths = {"Agent": 150, "Version": 100, "Environment": 130, "Kind of error": 130, "Failed": 90, "First": 170, "Last": 170}
+    widths = {"Agent": 110, "Version": 90, "Environment": 120, "Kind of error": 130, "Failed": 85, "First": 155, "Last": 155}
     return Table(
         name="failing",
         title="Who fails, and how",
@@ -103,7 +103,7 @@ def failing(settings: Settings) -> Panel:
         overrides=(
             *(named(column, custom_width=width) for column, width in widths.items()),
             named("Failed", decimals=0),
-            named("Of all failures", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL),
+            named("Share", unit="percentunit", decimals=0, custom_width=85),
             named("Agent", links=[one_agent("${__value.raw}")]),
             named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),

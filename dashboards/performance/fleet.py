@@ -17,7 +17,8 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union, worst
 from dashboards.lib.queries import PromQuery, ask, series
 from dashboards.performance.places import here
-from dashboards.performance.service_levels import WELL, names
+from dashboards.performance.service_levels import WELL, levels, names
+from recording_rules.slo import LABELS
 
 BY, BY_AGENTS = ("environment",), ("environment", "agent")
 HOUR, NOW = "1h", "5m"
@@ -31,6 +32,7 @@ STATES = {
     WATCH: Word("beyond target", colours.DEGRADED),
     BAD: Word("far beyond target", colours.DOWN),
 }
+BUDGET_STATES = {**STATES, OK: Word("some left", colours.OK), BAD: Word("one is spent", colours.DOWN)}
 STATE_COLOURS = Thresholds(colours.OK, ((UNKNOWN, colours.UNKNOWN), (WATCH, colours.DEGRADED), (BAD, colours.DOWN)))
 
 
@@ -54,14 +56,15 @@ def state(settings: Settings) -> Panel:
     limits = settings.thresholds
     slow = ask(AGENT_LATENCY, BY, HOUR)
     failing, used = ask(AGENT_ERROR_RATIO, BY, HOUR), ask(CAPACITY_USED, BY_AGENTS, NOW)
-    left = ask(alerts.REMAINING, where=(like("slo", names(settings)),))
+    left = ask(alerts.REMAINING, LABELS, "", (like("slo", names(settings)),))
     states = {
         "Latency": f"max({_graded(slow, limits.response_seconds, limits.response_seconds_page)})",
         "Errors": f"max({_graded(failing, limits.error_ratio, limits.error_ratio_critical)})",
         "Capacity": f"max({_graded(used, limits.capacity_ratio, limits.capacity_ratio_critical)})",
-        "Error budgets": f"3 * (min({left}) < bool 0)",
+        **({"Error budgets": f"3 * (min({left}) < bool 0)"} if levels(settings) else {}),
     }
     known = {name: f"(({found}) or vector({UNKNOWN}))" for name, found in states.items()}
+    known = {"Overall": worst(*known.values()), **known}
     return Stat(
         name="state",
         title="Is the fleet within its targets?",
@@ -72,7 +75,7 @@ def state(settings: Settings) -> Panel:
             f"{limits.capacity_ratio:.0%} ({limits.capacity_ratio_critical:.0%}). Error budgets: whether any agent's is spent. "
             "Begin with the concern that is beyond its target; its row is below."
         ),
-        targets=(PromQuery(expr=union("concern", {"Overall": worst(*known.values()), **known}), legend="{{concern}}", instant=True),),
+        targets=(PromQuery(expr=union("concern", known), legend="{{concern}}", instant=True),),
         unit="short",
         mappings=tuple(words(STATES)),
         limits=STATE_COLOURS,
@@ -80,7 +83,7 @@ def state(settings: Settings) -> Panel:
         shown="value_and_name",
         direction="vertical",
         value_size=18,
-        overrides=(named("Error budgets", mappings=words({**STATES, OK: Word("some left", colours.OK), BAD: Word("one is spent", colours.DOWN)})),),
+        overrides=(named("Error budgets", mappings=words(BUDGET_STATES)),),
     )  # fmt: skip
 
 
@@ -94,15 +97,15 @@ def percentiles(settings: Settings) -> Panel:
     parts = {signal.title: ask(signal, BY, HOUR) for signal in PERCENTILES}
     return Stat(
         name="fleet_percentiles",
+        width=10,
         title="Response time, last hour",
         description=(
             f"Half, 95 % and 99 % of all queries were answered within these times, over one hour; red from {limit:g} s, where "
             "the alert begins. Only p99 is high: a few queries wait for something, see the slow requests; all three: every "
             "agent, or a model, is slow. A click leads to the distribution."
         ),
-        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}} · {{environment}}", step="5m"),),
+        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}} {{environment}}", step="5m"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=at_most(limit),
@@ -117,7 +120,8 @@ def in_time_now(settings: Settings) -> Panel:
     signal = in_time(settings)
     return Stat(
         name="fleet_in_time",
-        title=f"Answered within {settings.thresholds.response_seconds:g} s, last hour",
+        width=7,
+        title=f"Within {settings.thresholds.response_seconds:g} s, last hour",
         description=(
             f"{signal.description}, over one hour: the share of compliance with the limit at which the alert begins. The small "
             "figure is the change over the chosen range. Falling: see which agent's p95 rises."
@@ -139,6 +143,7 @@ def errors(settings: Settings) -> Panel:
     limits = settings.thresholds
     return Stat(
         name="fleet_errors",
+        width=7,
         title="Error ratio, last hour",
         description=(
             f"{DEFINITIONS['error_ratio'].formula}, over one hour; the alert begins at {limits.error_ratio:.0%}, the critical "
@@ -180,6 +185,7 @@ def throughput_now() -> Panel:
 
 def capacity_now(settings: Settings) -> Panel:
     limits = settings.thresholds
+    used = f"{ask(AGENT_QUERIES, BY, NOW)} / ({capacity()} > 0)"
     return Gauge(
         name="fleet_capacity",
         title="Capacity used now",
@@ -188,13 +194,13 @@ def capacity_now(settings: Settings) -> Panel:
             f"alone, from {limits.capacity_ratio:.0%} and {limits.capacity_ratio_critical:.0%}. High: see 'Capacity used by "
             "agent', then the capacity planner for when it ends."
         ),
-        targets=(PromQuery(expr=f"{ask(AGENT_QUERIES, BY, NOW)} / ({capacity()} > 0)", legend="{{environment}}", instant=True),),
+        targets=(PromQuery(expr=used, legend="{{environment}}", instant=True),),
         unit="percentunit",
         decimals=1,
         minimum=0,
         maximum=1,
         no_value="no limit configured",
-        limits=Thresholds(colours.OK, ((limits.capacity_ratio, colours.DEGRADED), (limits.capacity_ratio_critical, colours.DOWN))),
+        limits=at_most(limits.capacity_ratio, limits.capacity_ratio_critical),
     )  # fmt: skip
 
 
@@ -209,7 +215,7 @@ def agents_within(settings: Settings) -> Panel:
     within = f"(count(({quick}) and on (environment, agent) ({sound})) or 0 * {every})"
     return Stat(
         name="agents_within",
-        title="Agents within both targets, last hour",
+        title="Agents within targets, last hour",
         description=(
             f"Agents whose p95 is at most {limits.response_seconds:g} s and whose error ratio is at most "
             f"{limits.error_ratio:.0%}, among those with traffic in the last hour, each environment counted apart. The table "

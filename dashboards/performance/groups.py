@@ -8,7 +8,7 @@ from dashboards.lib.field import at_most, fixed, named, painted
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 from dashboards.performance.executions import (
     ALL_FILTERS,
     ERROR_SHARE,
@@ -26,8 +26,8 @@ DEPARTMENTS = """
 WITH x AS (
   {executions}
 )
-SELECT x.department, max(x.team) AS team, count(DISTINCT x.agent)::float8 AS agents, count(*)::float8 AS executions, {p50} AS p50,
-  {p95} AS p95, {in_time} AS within, {errors} AS errors
+SELECT x.department, max(x.team) AS team, count(DISTINCT x.agent)::float8 AS agents, count(*)::float8 AS executions,
+  {p50} AS p50, {p95} AS p95, {in_time} AS within, {errors} AS errors
 FROM x GROUP BY 1 ORDER BY p95 DESC, 1 LIMIT 50
 """.strip()
 
@@ -59,7 +59,7 @@ def departments(settings: Settings) -> Panel:
             named("Agents", decimals=0, custom_width=80),
             named("Executions", unit="locale", decimals=0, custom_width=110),
             named("p50", unit="s", decimals=2, custom_width=90),
-            named("p95", unit="s", decimals=2, min=0, custom_cellOptions=BAR_CELL,
+            named("p95", unit="s", decimals=2, custom_width=90, custom_cellOptions=COLOURED_TEXT,
                   thresholds=at_most(limits.response_seconds).to_json_data()),
             named(within, unit="percentunit", decimals=1, custom_width=110, custom_cellOptions=COLOURED_TEXT,
                   thresholds=WELL.to_json_data()),

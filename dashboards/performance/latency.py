@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from contract.buckets import AGENT
 from contract.settings import Settings
 from dashboards.lib import colours
@@ -50,6 +52,7 @@ def over_time(settings: Settings) -> Panel:
         minimum=0,
         no_value=NO_TRAFFIC,
         soft_maximum=limit * 1.2,
+        bridged=900_000,
         calculations=("lastNotNull", "mean", "max"),
         overrides=(TARGET,),
         data_links=(around("How the times of this hour are spread", "distribution"),),
@@ -85,8 +88,8 @@ WITH x AS (
   SELECT width_bucket(x.seconds::float8, {bounds}) AS bucket, x.seconds <= {limit} AS quick, count(*) AS n
   FROM x GROUP BY 1, 2
 )
-SELECT coalesce(({names})[bucket + 1], '') AS seconds, coalesce(sum(n) FILTER (WHERE quick), 0)::float8 AS within,
-  coalesce(sum(n) FILTER (WHERE NOT quick), 0)::float8 AS beyond
+SELECT coalesce(({names})[bucket + 1], '') AS seconds, sum(n) FILTER (WHERE quick)::float8 AS within,
+  sum(n) FILTER (WHERE NOT quick)::float8 AS beyond
 FROM generate_series((SELECT min(bucket) FROM counted), (SELECT max(bucket) FROM counted)) AS bucket
 LEFT JOIN counted USING (bucket)
 GROUP BY bucket ORDER BY bucket
@@ -98,7 +101,7 @@ def distribution(settings: Settings) -> Panel:
     bounds = f"ARRAY[{', '.join(f'{bound:g}' for bound in AGENT)}]::float8[]"
     edges = [
         f"to {AGENT[0]:g}",
-        *(f"{low:g}–{high:g}" for low, high in zip(AGENT, AGENT[1:], strict=False)),
+        *(f"{low:g}–{high:g}" for low, high in pairwise(AGENT)),
         f"over {AGENT[-1]:g}",
     ]
     texts = ", ".join(f"'{edge}'" for edge in edges)
@@ -131,7 +134,8 @@ SPREAD = """
 WITH x AS (
   {executions}
 )
-SELECT {p50} AS p50, {p95} AS p95, {p99} AS p99, avg(x.seconds)::float8 AS mean, {in_time} AS within, count(*)::float8 AS executions
+SELECT {p50} AS p50, {p95} AS p95, {p99} AS p99, avg(x.seconds)::float8 AS mean, {in_time} AS within,
+  count(*)::float8 AS executions
 FROM x HAVING count(*) > 0
 """.strip()
 
@@ -174,20 +178,21 @@ FROM p ORDER BY 1
 """.strip()
 
 
-def heatmap() -> Panel:
+def heatmap(settings: Settings) -> Panel:
     return Heatmap(
         name="percentile_heatmap",
         title="Percentiles over time",
         description=(
-            "A row each from p50 to p99, the colour is how long that took. A regression is a column from which all rows stay "
-            f"darker; a single dark cell on top is a few slow requests. {ALL_FILTERS}"
+            f"A row each from p50 to p99, the colour is how long that took, up to {settings.thresholds.response_seconds:g} s, "
+            "where the alert begins. A regression is a column from which all rows stay darker; a single dark cell on top is "
+            f"a few slow requests. {ALL_FILTERS}"
         ),
         targets=(SqlQuery(sql=HEATMAP.format(executions=ended(_AT, SECONDS), bucket=TIME_BUCKET), format="time_series"),),
         unit="s",
         decimals=2,
         no_value=NO_TRAFFIC,
         bucket_unit="short",
-        scheme="YlOrRd",
+        strongest=settings.thresholds.response_seconds,
     )
 
 
@@ -219,7 +224,6 @@ def speeds() -> Panel:
         no_value=NO_TRAFFIC,
         stacked=True,
         fill=70,
-        calculations=("mean",),
         overrides=tuple(
             named(tier, displayName=text, color=fixed(_TIER_COLOURS[tier])) for tier, text in TIERS.items()
         ),

@@ -62,7 +62,7 @@ def plan(settings: Settings) -> Panel:
     )
     return Trend(
         name="capacity_plan",
-        title=f"Capacity planner: {BACK} days back, {AHEAD} days ahead",
+        title=f"Where the busiest hours lead: {BACK} days back, {AHEAD} days ahead",
         description=(
             f"The busiest hour of each whole day (UTC) in executions per second, a straight line through these {BACK} days "
             "(least squares), and what is expected: the line with the usual difference of the weekday. The limit is the sum "
@@ -76,7 +76,6 @@ def plan(settings: Settings) -> Panel:
         logarithmic=True,
         soft_minimum=0.001,
         no_value="no whole day in the roll-ups",
-        axis_label="executions per second",
         overrides=(
             named("day", displayName="days from the end of the range", unit="none", decimals=0),
             named("busiest", displayName="busiest hour", color=fixed(colours.BLUE), custom_fillOpacity=20),
@@ -113,7 +112,7 @@ def room(settings: Settings) -> Panel:
         transformations=(MERGED, *columns(headings)),
         overrides=(
             named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=110),
+            named("Environment", custom_width=125),
             *(named(name, unit="reqps", decimals=3, custom_width=110) for name in ("Now", "Peak, 1 d")),
             named("Limit", unit="reqps", decimals=1, custom_width=90),
             named("Used now", unit="percentunit", decimals=1, min=0, max=1, custom_cellOptions=BAR_CELL,

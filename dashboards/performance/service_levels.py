@@ -19,7 +19,7 @@ from recording_rules import slo as recorded
 
 WELL = Thresholds(colours.DOWN, ((0.95, colours.DEGRADED), (0.99, colours.OK)))
 """Shares of compliance: from 99 % well, from 95 % to be watched, below bad."""
-WINDOWS = ("5m", "1h", "6h", "3d")
+WINDOWS = ("1h", "6h", "1d", "3d")
 MOST = 16
 NOT_MEASURED = "no service level of an agent is measured"
 BY = recorded.LABELS
@@ -84,6 +84,7 @@ def grid(settings: Settings) -> Panel:
         decimals=1,
         no_value=NOT_MEASURED,
         limits=WELL,
+        with_legend=False,
     )  # fmt: skip
 
 
@@ -91,7 +92,12 @@ def budgets(settings: Settings) -> Panel:
     where = _chosen(settings)
     objective = f"0 * {ask(alerts.PERIOD_BURN, BY, '', where)} + on (slo, team) group_left () slo:objective:ratio"
     reached = f"1 - {ask(alerts.PERIOD_BURN, BY, '', where)} * on (slo, team) group_left () slo:error_budget:ratio"
-    asked = (objective, reached, ask(alerts.REMAINING, BY, "", where), ask(alerts.burn("1d"), BY, "", where))
+    by = ", ".join(BY)
+    asked = (
+        objective,
+        reached,
+        *(f"max by ({by}) ({ask(signal, BY, '', where)})" for signal in (alerts.REMAINING, alerts.burn("1d"))),
+    )
     headings = {
         "scope": "Agent", "slo": "Service level", "environment": "Environment",
         "Value #A": "Objective", "Value #B": "Reached", "Value #C": "Budget left", "Value #D": "Burn rate, 1 d",
@@ -110,13 +116,13 @@ def budgets(settings: Settings) -> Panel:
         transformations=(MERGED, *columns(headings)),
         overrides=(
             named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=110),
-            named("Objective", unit="percentunit", decimals=1, custom_width=90),
-            named("Reached", unit="percentunit", decimals=2, custom_width=90, thresholds=WELL.to_json_data(),
+            named("Environment", custom_width=125),
+            named("Objective", unit="percentunit", decimals=1, custom_width=105),
+            named("Reached", unit="percentunit", decimals=2, custom_width=105, thresholds=WELL.to_json_data(),
                   custom_cellOptions=COLOURED_CELL),
             named("Budget left", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL,
                   thresholds=Thresholds(colours.DOWN, ((0.0, colours.DEGRADED), (0.2, colours.OK))).to_json_data()),
-            named("Burn rate, 1 d", decimals=1, custom_width=110, thresholds=pace.to_json_data(),
+            named("Burn rate, 1 d", decimals=1, custom_width=135, thresholds=pace.to_json_data(),
                   custom_cellOptions=COLOURED_TEXT),
         ),
         sorted_by="Budget left",

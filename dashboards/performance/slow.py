@@ -23,6 +23,8 @@ from dashboards.lib.tables import Table, columns
 from dashboards.performance.places import one_agent
 
 MOST = 50
+SHOWN = {phase: PHASES[phase] for phase in ("auth", "llm", "tool", "postprocess")}
+"""The parts with a column of their own; all others are the rest."""
 SLOW = """
 WITH requests AS (
   SELECT t.trace_id, a.name AS agent, t.version, t.started_at, t.latency_ms, {status} AS status
@@ -43,7 +45,13 @@ ORDER BY r.latency_ms DESC, r.started_at DESC, r.trace_id
 
 
 def requests(settings: Settings) -> Panel:
-    phases = ",\n       ".join(f"(max(p.ms) FILTER (WHERE p.phase = '{phase}') / 1000)::float8 AS {phase}" for phase in PHASES)
+    named_phases = ", ".join(f"'{phase}'" for phase in SHOWN)
+    phases = ",\n       ".join(
+        (
+            *(f"(max(p.ms) FILTER (WHERE p.phase = '{phase}') / 1000)::float8 AS {phase}" for phase in SHOWN),
+            f"((r.latency_ms - coalesce(sum(p.ms) FILTER (WHERE p.phase IN ({named_phases})), 0)) / 1000)::float8 AS rest",
+        )
+    )
     text = SLOW.format(
         status=STATUS,
         requests=REQUESTS,
@@ -56,10 +64,10 @@ def requests(settings: Settings) -> Panel:
         cause=CAUSE,
     )
     headings = {
-        "time": "Time", "agent": "Agent", "version": "Version", "seconds": "Took", "status": "Ended", **PHASES,
+        "time": "Time", "agent": "Agent", "version": "Version", "seconds": "Took", "status": "Ended", **SHOWN, "rest": "Rest",
         "cause": "Likely cause", "runbook": "Runbook", "command": "Command", "trace": "Request",
     }  # fmt: skip
-    widths = {"Took": 75, **dict.fromkeys(PHASES.values(), 85), "Preprocessing": 115, "Postprocessing": 120}
+    widths = {"Took": 75, **dict.fromkeys((*SHOWN.values(), "Rest"), 80), "Postprocessing": 140}
     return Table(
         name="slow_requests",
         title=f"The {MOST} slowest requests, and where their time went",
@@ -73,14 +81,14 @@ def requests(settings: Settings) -> Panel:
         no_value="no request of the range was kept as a trace",
         transformations=columns(headings),
         overrides=(
-            named("Time", custom_width=160),
+            named("Time", custom_width=155),
             named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
-            named("Version", custom_width=75),
+            named("Version", custom_width=90),
             status_column("Ended", 80),
             *(named(name, unit="s", decimals=2, custom_width=width) for name, width in widths.items()),
             named("Likely cause", custom_width=150),
             RUNBOOK,
-            named("Command", custom_width=120, custom_inspect=True),
+            named("Command", custom_width=130, custom_inspect=True),
             named("Request", custom_width=140, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,

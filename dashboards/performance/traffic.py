@@ -9,7 +9,7 @@ from dashboards.lib.field import fixed, lines, of_query
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, ask, series
-from dashboards.performance.fleet import BY, BY_AGENTS, NO_TRAFFIC, NOW, capacity
+from dashboards.performance.fleet import BY, BY_AGENTS, HOUR, NO_TRAFFIC, NOW, capacity
 from dashboards.performance.places import around, one_agent
 
 LIMIT_LINE = of_query("B", color=fixed(colours.RED), custom_lineStyle={"fill": "dash", "dash": [8, 4]}, custom_fillOpacity=0)
@@ -21,16 +21,16 @@ def throughput() -> Panel:
         name="throughput",
         title="Queries per second, and what the agents may take",
         description=(
-            "Queries finished per second by environment, over five minutes, and dashed the sum of the configured limits of the "
+            "Queries finished per second by environment, over one hour, and dashed the sum of the configured limits of the "
             "chosen agents, on a logarithmic scale. The shaded hour is each day's busiest. A click asks who filled the hour."
         ),
         targets=(
-            series(AGENT_QUERIES, BY, window=NOW),
+            series(AGENT_QUERIES, BY, window=HOUR, step="1m"),
             PromQuery(expr=capacity(), legend="limit · {{environment}}"),
         ),
         unit="reqps",
         logarithmic=True,
-        soft_minimum=0.001,
+        soft_minimum=0.01,
         no_value=NO_TRAFFIC,
         overrides=(LIMIT_LINE,),
         calculations=("lastNotNull", "mean", "max"),
@@ -53,7 +53,7 @@ def utilisation(settings: Settings) -> Panel:
             ),
         ),
         unit="percentunit",
-        decimals=1,
+        decimals=2,
         minimum=0,
         soft_maximum=1,
         no_value="no limit configured",

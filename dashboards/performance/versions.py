@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from dashboards.lib import colours
@@ -22,13 +24,15 @@ WITH deployed AS (
   FROM analytics.deployments d JOIN analytics.agents a ON a.id = d.agent_id
   WHERE d.deployed_at <= $__timeTo() AND {chosen_deployed} GROUP BY 1, 2, 3
 ), ranked AS (
-  SELECT d.*, row_number() OVER (PARTITION BY d.agent, d.environment ORDER BY d.since DESC, d.version DESC) AS rank FROM deployed d
+  SELECT d.*, row_number() OVER (PARTITION BY d.agent, d.environment ORDER BY d.since DESC, d.version DESC) AS rank
+  FROM deployed d
 ), pair AS (
   SELECT n.agent, n.environment, n.since, n.version, p.version AS previous
   FROM ranked n JOIN ranked p ON p.agent = n.agent AND p.environment = n.environment AND p.rank = 2 WHERE n.rank = 1
   ORDER BY n.since DESC LIMIT 50
 ), figures AS (
-  SELECT p.agent, p.environment, l.version, sum(l.n)::float8 AS n, sum(l.failed)::float8 / nullif(sum(l.n), 0)::float8 AS errors,
+  SELECT p.agent, p.environment, l.version, sum(l.n)::float8 AS n,
+    sum(l.failed)::float8 / nullif(sum(l.n), 0)::float8 AS errors,
     {p95} AS p95
   FROM pair p JOIN analytics.latency_hourly l
     ON l.agent = p.agent AND l.environment = p.environment AND l.version IN (p.version, p.previous)
@@ -42,11 +46,13 @@ SELECT p.agent, p.environment, p.version, p.previous, p.since, n.n, o.n AS n_bef
       AND r.version = p.version AND r.state <> 'dismissed') THEN 'fail: recorded as worse'
     WHEN n.n IS NULL OR o.n IS NULL OR least(n.n, o.n) < {enough} THEN 'too few to tell'
     WHEN n.p95 > {times} * o.p95 THEN 'fail: slower'
-    WHEN n.errors > {times} * greatest(o.errors, 1 / o.n) THEN 'fail: more errors'
+    WHEN n.errors > {times} * o.errors AND n.errors - o.errors > {sure} * sqrt(
+      whole.errors * (1 - whole.errors) * (1 / n.n + 1 / o.n)) THEN 'fail: more errors'
     ELSE 'pass' END AS verdict
 FROM pair p
 LEFT JOIN figures n ON n.agent = p.agent AND n.environment = p.environment AND n.version = p.version
 LEFT JOIN figures o ON o.agent = p.agent AND o.environment = p.environment AND o.version = p.previous
+CROSS JOIN LATERAL (SELECT (n.n * n.errors + o.n * o.errors) / (n.n + o.n) AS errors) AS whole
 ORDER BY p.since DESC, p.agent, p.environment
 """.strip()
 VERDICTS = {
@@ -65,34 +71,41 @@ def gates(settings: Settings) -> Panel:
         p95=MERGED_P95,
         enough=limits.regression_minimum,
         times=f"{limits.regression_ratio:g}",
+        sure=f"{NormalDist().inv_cdf(1 - limits.regression_p_value):.4f}",
     )
     headings = {
         "agent": "Agent", "environment": "Environment", "version": "New", "previous": "Before", "verdict": "Gate",
-        "p95": "p95 new", "p95_before": "p95 before", "p95_times": "Times", "errors": "Errors new", "errors_before": "Errors before",
-        "n": "Executions new", "n_before": "Executions before", "since": "Deployed",
+        "p95": "p95 new", "p95_before": "p95 before", "p95_times": "Times", "errors": "Errors new",
+        "errors_before": "Errors before", "n": "Runs new", "n_before": "Runs before", "since": "Deployed",
     }  # fmt: skip
+    seconds, shares, counts = (
+        {"p95 new": 95, "p95 before": 115},
+        {"Errors new": 115, "Errors before": 130},
+        {"Runs new": 105, "Runs before": 120},
+    )
     return Table(
         name="version_gates",
         title="May the newest version stay?",
         description=(
-            "The newest version of each agent and environment beside the one before, each within the week after and before "
-            f"the deployment. It fails with a p95 or an error share of more than {limits.regression_ratio:g} times the one "
-            f"before, from {limits.regression_minimum} executions of both, or when the exporter has recorded it as worse, "
-            "which takes chance into account. A failed gate: roll back, or read what changed in the version."
+            "The newest version of each agent and environment beside the one before, each within the week around the "
+            f"deployment. It fails with a p95 or an error share of more than {limits.regression_ratio:g} times the one before "
+            f"(errors: and more than chance explains, at {limits.regression_p_value:.0%}), from {limits.regression_minimum} "
+            "executions of both, or when the exporter has recorded it as worse. A failed gate: roll back, or read what "
+            "changed in the version."
         ),
         targets=(SqlQuery(sql=text),),
         no_value="no agent has two versions",
         transformations=columns(headings),
         overrides=(
             named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=110),
-            *(named(name, custom_width=70) for name in ("New", "Before")),
-            named("Gate", custom_width=160, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
-            *(named(name, unit="s", decimals=2, custom_width=90) for name in ("p95 new", "p95 before")),
-            named("Times", unit="none", decimals=2, custom_width=70),
-            *(named(name, unit="percentunit", decimals=2, custom_width=110) for name in ("Errors new", "Errors before")),
-            *(named(name, unit="locale", decimals=0, custom_width=125) for name in ("Executions new", "Executions before")),
-            named("Deployed", custom_width=160),
+            named("Environment", custom_width=125),
+            *(named(name, custom_width=85) for name in ("New", "Before")),
+            named("Gate", custom_width=170, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
+            *(named(name, unit="s", decimals=2, custom_width=width) for name, width in seconds.items()),
+            named("Times", unit="none", decimals=2, custom_width=80),
+            *(named(name, unit="percentunit", decimals=2, custom_width=width) for name, width in shares.items()),
+            *(named(name, unit="locale", decimals=0, custom_width=width) for name, width in counts.items()),
+            named("Deployed", custom_width=155),
         ),
         paged=True,
     )
