@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from math import ceil
 
 from alert_rules.model import Alert, Flow, Kind, Labels, Phase, Scenario
@@ -46,12 +47,12 @@ class Story:
 
 
 def uneven(step: float, window: float) -> float:
-    """A slightly shorter step, in whole seconds, of which a window holds no whole number.
+    """A slightly shorter step, in whole seconds, of which a window holds no whole number; or else a longer one.
 
     Where a window begins at a sample, that belongs to it up to Prometheus 2, and no longer since 3: what a story that changes
     shows would depend on that.
     """
-    return next(float(shorter) for shorter in range(int(step) - 1, 0, -1) if window % shorter)
+    return next(float(other) for other in chain(range(int(step) - 1, 0, -1), count(int(step) + 1)) if window % other)
 
 
 def durations(name: str, labels: Labels, seconds: float, per_minute: float) -> tuple[Flow, ...]:

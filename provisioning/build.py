@@ -28,7 +28,8 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
 
     located = config.anchored(settings, Path.cwd())
     try:
-        found = {**_grafana(located), **_prometheus(located), **_alertmanager(located), **_runbooks(located)}
+        # Alerts first: they say what is wrong with a limit that dashboards draw, too.
+        found = {**_prometheus(located), **_alertmanager(located), **_runbooks(located), **_grafana(located)}
     except AlertError as problem:
         raise ConfigError([error(finding.place, finding.message) for finding in problem.findings]) from None
     except DashboardError as problem:

@@ -13,7 +13,7 @@ STEPS = 300
 _VALUES = {
     "status": ("success", "error", "500"),
     "error_type": ("", "rate_limit", "llm"),
-    "result": ("hit", "miss"),
+    "result": ("hit", "miss", "success"),
     "goal": ("achieved", "missed", "unknown"),
     "type": ("input", "output", "cache_read"),
     "environment": ("p", "q"),
