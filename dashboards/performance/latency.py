@@ -184,7 +184,7 @@ def heatmap(settings: Settings) -> Panel:
         title="Percentiles over time",
         description=(
             f"A row each from p50 to p99, the colour is how long that took, up to {settings.thresholds.response_seconds:g} s, "
-            "where the alert begins. A regression is a column from which all rows stay darker; a single dark cell on top is "
+            "where the alert begins. A regression is a column from which all rows look stronger; a single strong cell on top is "
             f"a few slow requests. {ALL_FILTERS}"
         ),
         targets=(SqlQuery(sql=HEATMAP.format(executions=ended(_AT, SECONDS), bucket=TIME_BUCKET), format="time_series"),),

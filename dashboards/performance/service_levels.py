@@ -5,7 +5,7 @@ from __future__ import annotations
 from alert_rules import slo as alerts
 from contract.settings import Settings
 from contract.signals.model import Matches, like
-from contract.slo import BY_AGENT, Slo
+from contract.slo import Slo
 from dashboards.lib import colours
 from dashboards.lib.field import Thresholds, lines, named
 from dashboards.lib.graphs import TimeSeries
@@ -26,8 +26,8 @@ BY = recorded.LABELS
 
 
 def levels(settings: Settings) -> tuple[Slo, ...]:
-    """The service levels that are about agents; a site may have none."""
-    return tuple(slo for slo in settings.slo if slo.sli in BY_AGENT)
+    """The service levels about how quick and how reliable agents are; a site may have none."""
+    return tuple(slo for slo in settings.slo if slo.sli in ("errors", "latency"))
 
 
 def names(settings: Settings) -> str:
