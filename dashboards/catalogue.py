@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from contract.settings import Settings
-from dashboards import alerts, cost, feedback, models, observatory, overview, tickets, users
+from dashboards import alerts, cost, feedback, knowledge, models, observatory, overview, tickets, users
 from dashboards.lib.panel import Panel
 from dashboards.lib.tab import Tab
 
@@ -13,6 +13,7 @@ TABS: tuple[Tab, ...] = (
     overview.TAB,
     users.TAB,
     tickets.TAB,
+    knowledge.TAB,
     cost.TAB,
     models.TAB,
     feedback.TAB,

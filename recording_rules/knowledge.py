@@ -1,8 +1,15 @@
-"""Recorded rates of the knowledge base."""
+"""Recorded rates of the knowledge base. Few documents come in an hour, so their uploads are read over a day."""
 
 from __future__ import annotations
 
-from contract.signals.knowledge import KB_EMPTY_RATIO, KB_SEARCH_LATENCY, KB_SEARCHES, KB_SEARCHES_ANSWERED, KB_SEARCHES_EMPTY
+from contract.signals.knowledge import (
+    KB_EMPTY_RATIO,
+    KB_SEARCH_LATENCY,
+    KB_SEARCHES,
+    KB_SEARCHES_ANSWERED,
+    KB_SEARCHES_EMPTY,
+    UPLOADS,
+)
 from recording_rules.model import Group, RecordedRate, RecordedSignal
 
 _DURATION, _KB = "search_duration_seconds", "kb"
@@ -26,4 +33,5 @@ GROUPS = (
         ),
         level=1,
     ),
+    Group("knowledge_days", "2m", (RecordedRate(UPLOADS.leaf, "uploads", ("status",), "1d", _KB),), level=0),
 )  # fmt: skip

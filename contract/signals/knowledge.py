@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.signals.agents import FAILED_STATUS
 from contract.signals.model import Level, Mean, Quantile, Rate, Ratio, equal
+from contract.status import SUCCESS
 
 KB_SEARCHES = Rate("kb_searches", "Searches", "Searches in the knowledge base per second", "ops", "kb_searches_total")
 KB_SEARCH_LATENCY = Quantile(
@@ -30,6 +31,18 @@ KB_EMPTY_RATIO = Ratio(
     KB_SEARCHES_ANSWERED,
 )
 UPLOADS = Rate("uploads", "Uploads", "Documents uploaded per second", "ops", "kb_document_uploads_total")
+UPLOADS_SUCCEEDED = Rate(
+    "uploads_succeeded", "Successful uploads", "Documents that were uploaded, per second", "ops", "kb_document_uploads_total",
+    (equal("status", SUCCESS),),
+)  # fmt: skip
+UPLOAD_SUCCESS_RATIO = Ratio(
+    "upload_success_ratio",
+    "Upload success",
+    "Successful uploads / uploads",
+    "percentunit",
+    UPLOADS_SUCCEEDED,
+    UPLOADS,
+)
 UPLOAD_FAILURES = Rate(
     "upload_failures",
     "Failed uploads",
@@ -70,6 +83,9 @@ DOCUMENT_FAILURE_RATIO = Ratio(
     DOCUMENTS_PROCESSED,
 )
 DOCUMENTS = Level("documents", "Documents", "Documents as they stand", "short", "platform_documents")
+DOCUMENT_CHUNKS = Level(
+    "document_chunks", "Chunks", "Chunks of all documents", "short", "platform_document_chunks", operator="max"
+)
 STORED_SEARCHES = Rate(
     "stored_searches",
     "Searches",

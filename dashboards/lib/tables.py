@@ -13,6 +13,9 @@ from dashboards.lib.panel import Panel
 EMPTY_CELL = Override("byRegexp", "/.*/", (("noValue", "–"),))
 """What a table shows when it has no row is not what a cell shows when it has no value."""
 
+NARROW = Override("byRegexp", "/.*/", (("custom.minWidth", 60),))
+"""For tables of many columns: those without a width of their own share what there is, however little."""
+
 
 @define(slots=False, kw_only=True)
 class Table(Panel):
@@ -48,6 +51,7 @@ def columns(headings: Mapping[str, str]) -> tuple[Json, ...]:
 MERGED: Json = {"id": "merge", "options": {}}
 """Several table answers as one, rows with equal labels joined."""
 
+WRAPPED: Json = {"type": "auto", "wrapText": True}
 COLOURED_TEXT: Json = {"type": "color-text"}
 COLOURED_CELL: Json = {"type": "color-background", "mode": "basic"}
 BAR_CELL: Json = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}

@@ -10,20 +10,22 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.tickets.rows import PRIORITY
 
+HOURS = "suffix:h"
+"""For axes: their marks stand at whole hours, which those of seconds do not."""
 QUANTILES = {"median": colours.LOW, "nine in ten": colours.HIGH}
 _PLACE = "array_position(ARRAY[{}], t.priority)".format(", ".join(f"'{name}'" for name in PRIORITIES))
 
 
 def _by_day(end: str) -> str:
-    """Exact quantiles of the time from the opening of a ticket to `end`, by the day (UTC) of the latter."""
-    seconds = f"extract(epoch FROM t.{end} - t.created_at)"
+    """Exact quantiles, in hours, of the time from the opening of a ticket to `end`, by the day (UTC) of the latter."""
+    hours = f"extract(epoch FROM t.{end} - t.created_at) / 3600"
     return f"""
 SELECT date_trunc('day', t.{end}, 'UTC') AS "time",
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds}) AS median,
-       percentile_cont(0.9) WITHIN GROUP (ORDER BY {seconds}) AS "nine in ten"
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY {hours}) AS median,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY {hours}) AS "nine in ten"
 FROM analytics.tickets t
 WHERE $__timeFilter(t.{end}) AND {PRIORITY}
 GROUP BY 1
@@ -42,11 +44,11 @@ def response(settings: Settings) -> Panel:
             "nights and weekends."
         ),
         targets=(SqlQuery(sql=_by_day("first_response_at"), format="time_series"),),
-        unit="s",
+        unit=HOURS,
         decimals=1,
         minimum=0,
         no_value="none answered in range",
-        limits=lines((limit, colours.DEGRADED)),
+        limits=lines((limit / 3600, colours.DEGRADED)),
         drawn="dashed",
         calculations=("mean", "max"),
         overrides=painted(QUANTILES),
@@ -62,7 +64,7 @@ def resolution() -> Panel:
             "first response does not: tickets wait for somebody outside support."
         ),
         targets=(SqlQuery(sql=_by_day("resolved_at"), format="time_series"),),
-        unit="s",
+        unit=HOURS,
         decimals=1,
         minimum=0,
         no_value="none resolved in range",
@@ -75,9 +77,9 @@ _SECONDS = "extract(epoch FROM t.resolved_at - t.created_at)"
 _GROUPED = f"""
 SELECT CASE ${{by:sqlstring}} WHEN 'category' THEN coalesce(nullif(t.category, ''), 'no category')
                               WHEN 'status' THEN replace(t.status, '_', ' ') ELSE t.priority END AS "Of",
-       avg({_SECONDS})::float8 AS mean,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY {_SECONDS}) AS median,
-       percentile_cont(0.9) WITHIN GROUP (ORDER BY {_SECONDS}) AS "nine in ten"
+       avg({_SECONDS} / 3600)::float8 AS mean,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY {_SECONDS} / 3600) AS median,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY {_SECONDS} / 3600) AS "nine in ten"
 FROM analytics.tickets t
 WHERE $__timeFilter(t.resolved_at) AND {PRIORITY}
 GROUP BY 1
@@ -95,7 +97,7 @@ def grouped() -> Panel:
             "down by. A mean far above the median: a few tickets take for ever; see the oldest open ones."
         ),
         targets=(SqlQuery(sql=_GROUPED),),
-        unit="s",
+        unit=HOURS,
         decimals=1,
         minimum=0,
         no_value="none resolved in range",
@@ -120,7 +122,7 @@ LIMIT 50
 def table() -> Panel:
     headings = {
         "priority": "Priority", "status": "Status", "tickets": "Tickets", "mean": "Mean", "median": "Median",
-        "p90": "Nine in ten below",
+        "p90": "Nine in ten",
     }  # fmt: skip
     return Table(
         name="resolution_table",
@@ -133,20 +135,21 @@ def table() -> Panel:
         no_value="none resolved in range",
         transformations=columns(headings),
         overrides=(
+            NARROW,
             named("Tickets", unit="locale", decimals=0),
-            *(named(column, unit="s", decimals=1) for column in ("Mean", "Median", "Nine in ten below")),
+            *(named(column, unit="s", decimals=1) for column in ("Mean", "Median", "Nine in ten")),
         ),
     )
 
 
 _STAGES = f"""
 SELECT s.priority AS "Priority",
-       (sum(s.seconds) FILTER (WHERE s.status = 'open') / count(DISTINCT s.id))::float8 AS "not yet answered",
-       (sum(s.seconds) FILTER (WHERE s.status = 'in_progress') / count(DISTINCT s.id))::float8 AS "worked on",
-       (sum(s.seconds) FILTER (WHERE s.status = 'waiting') / count(DISTINCT s.id))::float8 AS "waiting for the customer"
+       (sum(s.hours) FILTER (WHERE s.status = 'open') / count(DISTINCT s.id))::float8 AS "not yet answered",
+       (sum(s.hours) FILTER (WHERE s.status = 'in_progress') / count(DISTINCT s.id))::float8 AS "worked on",
+       (sum(s.hours) FILTER (WHERE s.status = 'waiting') / count(DISTINCT s.id))::float8 AS "waiting for the customer"
 FROM (
   SELECT t.id, t.priority, e.to_status AS status,
-         extract(epoch FROM lead(e.at) OVER (PARTITION BY t.id ORDER BY e.at) - e.at) AS seconds
+         extract(epoch FROM lead(e.at) OVER (PARTITION BY t.id ORDER BY e.at) - e.at) / 3600 AS hours
   FROM analytics.tickets t
   JOIN analytics.ticket_events e ON e.ticket_id = t.id
   WHERE $__timeFilter(t.resolved_at) AND {PRIORITY}
@@ -167,7 +170,7 @@ def stages() -> Panel:
             "first answer."
         ),
         targets=(SqlQuery(sql=_STAGES),),
-        unit="s",
+        unit=HOURS,
         decimals=1,
         minimum=0,
         no_value="the platform keeps no history of tickets (relation ticket_events), or none was resolved in range",

@@ -44,7 +44,7 @@ def opened_and_resolved() -> Panel:
         unit="locale",
         decimals=0,
         no_value="no whole day in range",
-        calculations=("sum", "max"),
+        calculations=("mean", "max"),
         overrides=(
             *painted({"opened": colours.AMBER, "resolved": colours.GREEN}),
             named(NET, color=fixed(colours.PURPLE), custom_lineStyle={"fill": "dash", "dash": [6, 4]}),
@@ -67,6 +67,7 @@ def creation_rate() -> Panel:
         decimals=1,
         minimum=0,
         no_value="not counted in range",
+        style="bars",
         stacked=True,
         overrides=painted(OF_PRIORITIES),
     )
@@ -112,7 +113,7 @@ def backlog() -> Panel:
             "progress ones pile up: people hold more than they can finish."
         ),
         targets=(SqlQuery(sql=_BACKLOG, format="time_series"),),
-        width=14,
+        width=12,
         unit="locale",
         decimals=0,
         minimum=0,

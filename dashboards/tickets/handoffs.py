@@ -9,7 +9,7 @@ from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import BAR_CELL, Table, columns
+from dashboards.lib.tables import BAR_CELL, NARROW, Table, columns
 
 OF_OUTCOMES = {
     "solved by the agent": colours.GREEN, "handed over": colours.AMBER, "abandoned": colours.PURPLE, "failed": colours.RED,
@@ -37,7 +37,7 @@ ORDER BY d.day
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="percentunit",
-        decimals=0,
+        decimals=1,
         minimum=0,
         maximum=1,
         no_value="no conversation ended in range",
@@ -90,8 +90,8 @@ ORDER BY 3 DESC, 1, 2
 LIMIT 200
 """.strip()
     headings = {
-        "agent": "Agent", "reason": "Reason", "handoffs": "Handoffs", "with_ticket": "With a ticket", "median": "Median wait",
-        "p90": "Nine in ten wait", "resolved": "Median to the end",
+        "agent": "Agent", "reason": "Reason", "handoffs": "Handoffs", "with_ticket": "With ticket", "median": "Median wait",
+        "p90": "p90 wait", "resolved": "To the end",
     }  # fmt: skip
     return Table(
         name="handoffs_taken",
@@ -104,9 +104,10 @@ LIMIT 200
         no_value="no handoff in range",
         transformations=columns(headings),
         overrides=(
+            NARROW,
             named("Handoffs", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL),
-            named("With a ticket", unit="percentunit", decimals=0, custom_width=110),
-            *(named(name, unit="s", decimals=1, custom_width=130) for name in tuple(headings.values())[4:]),
+            named("With ticket", unit="percentunit", decimals=0),
+            *(named(name, unit="s", decimals=1) for name in tuple(headings.values())[4:]),
         ),
         paged=True,
     )
@@ -147,10 +148,10 @@ LIMIT 200
                     narrowing_link("Only this agent", "tickets", "agent", "${__value.text}", ("environment",)).to_json_data()
                 ],
             ),
-            named("Environment", custom_width=110),
+            named("Environment", custom_width=130),
             named("Ended", unit="locale", decimals=0, custom_width=90),
             named("Solved by the agent", unit="percentunit", decimals=1, min=0, max=1, custom_cellOptions=BAR_CELL),
-            *(named(name, unit="percentunit", decimals=1, custom_width=110) for name in ("Handed over", "Abandoned", "Failed")),
+            *(named(name, unit="percentunit", decimals=1, custom_width=130) for name in ("Handed over", "Abandoned", "Failed")),
         ),
         paged=True,
     )

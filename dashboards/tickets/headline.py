@@ -157,7 +157,7 @@ def reopened(settings: Settings) -> Panel:
     limit = settings.thresholds.reopen_ratio
     return Stat(
         name="reopened",
-        title="Opened again",
+        title=f"Opened again (alert above {limit:.0%})",
         description=(
             "Tickets that were opened again at least once / tickets resolved, in the range and in the time of equal length "
             f"before it; the alert begins at {limit:.0%} of a day's. High: the standard answer of a category does not help; "

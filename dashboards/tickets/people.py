@@ -6,7 +6,7 @@ from contract.settings import Settings
 from dashboards.lib.field import at_most, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, NARROW, Table, columns
 from dashboards.tickets.rows import OPEN, PRIORITY
 
 _CREATORS = f"""
@@ -37,8 +37,11 @@ def creators() -> Panel:
         transformations=columns(headings),
         overrides=(
             named("Tickets", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL),
-            *(named(column, unit="locale", decimals=0, custom_width=100) for column in ("Open", "Urgent", "Opened again")),
-            named("Last", custom_width=170),
+            *(
+                named(column, unit="locale", decimals=0, custom_width=width)
+                for column, width in (("Open", 80), ("Urgent", 90), ("Opened again", 130))
+            ),
+            named("Last", custom_width=160),
         ),
         paged=True,
     )
@@ -113,6 +116,7 @@ def twice(settings: Settings) -> Panel:
         no_value="none resolved in range",
         transformations=columns(headings),
         overrides=(
+            NARROW,
             named("Resolved", unit="locale", decimals=0),
             named(
                 "Opened again", unit="percentunit", decimals=1, custom_cellOptions=COLOURED_TEXT,

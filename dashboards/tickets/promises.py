@@ -11,7 +11,7 @@ from dashboards.lib.figures import Gauge, Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
-from dashboards.lib.tables import COLOURED_TEXT, MERGED, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, MERGED, NARROW, Table, columns
 from dashboards.tickets.rows import NOT_COUNTED, OF_PRIORITY, OPEN, PRIORITY, PROMISES
 
 _KINDS = {"first_response": "first response", "resolution": "resolution"}
@@ -21,7 +21,7 @@ def attainment(settings: Settings) -> Panel:
     target = settings.thresholds.sla_attainment
     return Gauge(
         name="attainment",
-        title=f"SLA attainment, last 30 days (target {target:.0%})",
+        title=f"SLA attainment, 30 d (target {target:.0%})",
         description=(
             f"{DEFINITIONS['sla_attainment'].formula}, of all priorities, in the 30 days before the end of the range, as the "
             "exporter counts it. First responses good and resolutions bad: tickets are seen, but wait for somebody else."
@@ -61,7 +61,7 @@ def attainment_by_day(settings: Settings) -> Panel:
         ),
         targets=(SqlQuery(sql=_DAILY, format="time_series"),),
         unit="percentunit",
-        decimals=0,
+        decimals=1,
         maximum=1,
         no_value="none due in range",
         limits=lines((target, colours.DOWN)),
@@ -75,7 +75,7 @@ def attainment_by_day(settings: Settings) -> Panel:
 def late(settings: Settings) -> Panel:
     limits, by = settings.thresholds, ("kind", "priority")
     asked = (ask(signal, by, "", OF_PRIORITY) for signal in (TICKETS_AT_RISK, TICKETS_OVERDUE))
-    headings = {"kind": "Promise", "priority": "Priority", "Value #A": "Due within the hour", "Value #B": "Overdue"}
+    headings = {"kind": "Promise", "priority": "Priority", "Value #A": "Soon due", "Value #B": "Overdue"}
     return Table(
         name="late",
         title="Overdue and soon due",
@@ -85,21 +85,26 @@ def late(settings: Settings) -> Panel:
             "first: a short one counts. The row 'What is due next?' names the tickets."
         ),
         targets=tuple(PromQuery(expr=expr, format="table", instant=True) for expr in asked),
-        width=8,
+        width=9,
         no_value=NOT_COUNTED,
         transformations=(MERGED, *columns(headings)),
         sorted_by="Overdue",
         overrides=(
+            NARROW,
             named("Promise", mappings=[{"type": "value", "options": {k: {"text": v, "index": 0} for k, v in _KINDS.items()}}]),
             *(
                 named(
                     column,
                     unit="locale",
                     decimals=0,
+                    custom_width=width,
                     custom_cellOptions=COLOURED_TEXT,
                     thresholds=at_most(limit + 1).to_json_data(),
                 )
-                for column, limit in (("Due within the hour", limits.tickets_at_risk), ("Overdue", limits.tickets_overdue))
+                for column, width, limit in (
+                    ("Soon due", 90, limits.tickets_at_risk),
+                    ("Overdue", 90, limits.tickets_overdue),
+                )
             ),
         ),
     )
@@ -123,7 +128,7 @@ def without_target() -> Panel:
             "time; many of them make those shares look better than support is."
         ),
         targets=(SqlQuery(sql=_WITHOUT),),
-        width=4,
+        width=6,
         unit="locale",
         decimals=0,
         minimum=0,
@@ -155,8 +160,8 @@ _URGENCY = Thresholds(colours.DOWN, ((0, colours.DEGRADED), (3600, colours.OK)))
 
 def due_next() -> Panel:
     headings = {
-        "id": "Ticket", "priority": "Priority", "category": "Category", "status": "Status", "owner": "Owner",
-        "opened": "Opened", "owed": "Owed", "left": "Time left",
+        "id": "Ticket", "left": "Time left", "priority": "Priority", "category": "Category", "status": "Status",
+        "owner": "Owner", "opened": "Opened", "owed": "Owed",
     }  # fmt: skip
     return Table(
         name="due_next",
@@ -169,7 +174,9 @@ def due_next() -> Panel:
         no_value="no open ticket",
         transformations=columns(headings),
         overrides=(
-            named("Ticket", unit="none", decimals=0, custom_width=120),
+            NARROW,
+            named("Ticket", unit="none", decimals=0, custom_width=110),
+            named("Owner", custom_width=150),
             named("Opened", custom_width=170),
             named(
                 "Time left", unit="dtdurations", decimals=0, custom_cellOptions=COLOURED_TEXT,

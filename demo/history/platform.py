@@ -23,7 +23,8 @@ EVERYWHERE = frozenset({
 PRODUCTION = EVERYWHERE | {
     "http_request_duration_seconds", "agent_query_duration_seconds", "agent_errors_total", "gen_ai_usage_cost_usd_total",
     "gen_ai_client_inference_usage_input_tokens_total", "gen_ai_client_inference_usage_output_tokens_total",
-    "tickets_created_total", "tickets_resolved_total", "kb_searches_total", "kb_document_uploads_total",
+    "tickets_created_total", "tickets_resolved_total", "kb_searches_total", "kb_search_duration_seconds", "kb_search_results",
+    "kb_document_uploads_total",
     "auth_login_attempts_total", "auth_sessions_active",
 }  # fmt: skip
 
