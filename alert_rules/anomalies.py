@@ -153,7 +153,7 @@ _CHECKS = (
     MetricCheck("Which figures are out of their band, and how far?", ANOMALY_HIGH, FIGURE),
     MetricCheck("What is the figure now?", ANOMALY_VALUE, FIGURE),
     MetricCheck("Between what was it usually? Draw all three over two days.", ANOMALY_UPPER, FIGURE),
-    MetricCheck("Do the agents have more or less to do than a day ago?", AGENT_QUERIES, ("environment", "agent"), "1h"),
+    MetricCheck("Do the agents have more or less to do than a day ago?", AGENT_QUERIES, ("environment", "agent"), "1h", "1d"),
 )
 
 HIGH = Alert(
@@ -204,13 +204,13 @@ LOW = replace(
         MetricCheck("Which figures are below their band, and how far?", ANOMALY_LOW, FIGURE),
         MetricCheck("What is missing to the usual? Draw it over two days.", ANOMALY_LOWER, FIGURE),
         *_CHECKS[1:2],
-        MetricCheck("Which agents are asked less than an hour ago?", AGENT_QUERIES, ("environment", "agent")),
+        MetricCheck("Which agents are asked less than an hour ago?", AGENT_QUERIES, ("environment", "agent"), "5m", "1h"),
         MetricCheck("What is spent on models?", LLM_COST, ("environment", "agent"), "1h"),
     ),
     next_steps=(
         "Open the product as a user would. No answer, or none of the usual pages: look at what stands in front of the "
         "platform.",
-        "All agents are asked less: look for a release of the clients, a broken login (AuthFailures), or a day off.",
+        "All agents are asked less: look for a release of the clients, a broken login (LoginFailureRatioHigh), or a day off.",
         "One agent is asked less: look whether requests are routed elsewhere since a deployment.",
         "It is known: nothing is to be done, the band follows within hours.",
     ),

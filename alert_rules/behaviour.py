@@ -125,7 +125,7 @@ BLOCKS = Alert(
     checks=(
         MetricCheck("Which guardrails step in, and how?", GUARDRAIL_DECISIONS, (*GUARDRAIL, "decision"), "1h"),
         MetricCheck("How large is the share of each?", GUARDRAIL_BLOCK_RATIO, GUARDRAIL, "15m"),
-        MetricCheck("Are there more queries than usual?", AGENT_QUERIES, AGENT, "1h"),
+        MetricCheck("Are there more queries than usual?", AGENT_QUERIES, AGENT, "1h", "1d"),
         DEPLOYMENTS,
     ),
     next_steps=(

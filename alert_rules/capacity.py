@@ -49,7 +49,7 @@ AGENT_BUSY = Alert(
     impact="None yet. Beyond the limit queries wait or are refused, and answers become slow for everybody.",
     checks=(
         _USED,
-        MetricCheck("Who has more queries than usual?", AGENT_QUERIES, AGENT, "15m"),
+        MetricCheck("Who has more queries than usual?", AGENT_QUERIES, AGENT, "15m", "1d"),
         MetricCheck("How many queries are being worked on?", QUERIES_IN_PROGRESS, AGENT),
         MetricCheck("Are its answers slower already?", AGENT_LATENCY, AGENT),
     ),

@@ -68,8 +68,8 @@ NEARLY_SPENT = Alert(
     checks=(
         MetricCheck("Which budgets, and how far gone?", BUDGET_SPENT, SCOPE),
         MetricCheck("Which models cost the most today?", MODEL_COST, ("environment", "model"), "24h"),
-        MetricCheck("Is it more calls, or more tokens a call?", MODEL_CALLS, ("environment", "model"), "24h"),
-        MetricCheck("Which kind of tokens grew?", MODEL_TOKENS, ("model", "type"), "24h"),
+        MetricCheck("Are there more calls than a week ago?", MODEL_CALLS, ("environment", "model"), "24h", "7d"),
+        MetricCheck("Which kind of tokens grew since then?", MODEL_TOKENS, ("model", "type"), "24h", "7d"),
         TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),
     ),
     next_steps=(
@@ -129,8 +129,8 @@ JUMP = replace(
         MetricCheck(
             "Which agent and model does the money go to?", LLM_COST, ("environment", "agent", "gen_ai_request_model"), "1h"
         ),
-        MetricCheck("More calls?", LLM_CALLS, ("environment", "gen_ai_request_model"), "1h"),
-        MetricCheck("Or more tokens in each?", LLM_TOKENS_PER_CALL, ("environment", "gen_ai_request_model"), "1h"),
+        MetricCheck("More calls than yesterday?", LLM_CALLS, ("environment", "gen_ai_request_model"), "5m", "1d"),
+        MetricCheck("Or more tokens in each?", LLM_TOKENS_PER_CALL, ("environment", "gen_ai_request_model"), "5m", "1d"),
         TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),
         DEPLOYMENTS,
     ),
@@ -183,7 +183,7 @@ PER_SUCCESS = replace(
     checks=(
         MetricCheck("What does a success cost, agent by agent?", COST_PER_SUCCESS, AGENT),
         MetricCheck("Do fewer conversations reach their goal?", SUCCESS_RATIO, AGENT, "1h"),
-        MetricCheck("Do calls cost more?", LLM_COST, ("environment", "agent"), "1h"),
+        MetricCheck("Is more spent on it than yesterday?", LLM_COST, ("environment", "agent"), "1h", "1d"),
         TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),
         DEPLOYMENTS,
     ),

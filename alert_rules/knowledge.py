@@ -94,7 +94,7 @@ SLOW = replace(
     checks=(
         MetricCheck("Is the vector store slow?", VECTOR_LATENCY, ("environment", "store", "operation")),
         MetricCheck("Is the database slow?", DB_LATENCY, ("environment", "operation")),
-        MetricCheck("Are there more searches than usual?", KB_SEARCHES, ENVIRONMENT, "1h"),
+        MetricCheck("Are there more searches than usual?", KB_SEARCHES, ENVIRONMENT, "1h", "1d"),
         _HOURS,
     ),
     next_steps=(

@@ -69,12 +69,16 @@ class Also:
 
 @dataclass(frozen=True)
 class MetricCheck:
-    """A question that Prometheus answers; its query comes from the signal."""
+    """A question that Prometheus answers; its query comes from the signal.
+
+    With `against` it is how many times as much there is as so long before.
+    """
 
     question: str
     signal: Signal
     by: tuple[str, ...]
     window: str = "5m"
+    against: str = ""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ RATE_LIMITED = replace(
     impact="Refused calls are made again after a wait, which makes answers slow; some are given up.",
     checks=(
         MetricCheck("Which models are refused?", LLM_RATE_LIMITED_RATIO, MODEL, "15m"),
-        MetricCheck("Has the use of tokens grown?", LLM_TOKENS, (*MODEL, "gen_ai_token_type"), "1h"),
+        MetricCheck("Has the use of tokens grown?", LLM_TOKENS, (*MODEL, "gen_ai_token_type"), "5m", "1d"),
         MetricCheck("Do agents repeat calls?", AGENT_RETRIES, ("environment", "agent", "reason"), "1h"),
         _WHO,
     ),
@@ -217,7 +217,7 @@ TOKENS_JUMP = replace(
     impact="Each answer costs and lasts a multiple. The budget of the month may go within days.",
     checks=(
         MetricCheck("How much more is it?", TOKENS_PER_CALL_CHANGE, MODEL, "1h"),
-        MetricCheck("Is it what is sent, or what is written?", LLM_TOKENS, (*MODEL, "gen_ai_token_type"), "1h"),
+        MetricCheck("Is it what is sent, or what is written?", LLM_TOKENS, (*MODEL, "gen_ai_token_type"), "5m", "1d"),
         MetricCheck("Which agent pays for it?", LLM_COST, ("environment", "agent"), "1h"),
         _WHO,
         DEPLOYMENTS,

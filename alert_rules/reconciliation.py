@@ -74,7 +74,7 @@ LOST = Alert(
         "langfuse: look for errors of the Langfuse client in the agents' logs; full queues drop traces, and a short-lived "
         "process "
         "has to flush them before it ends.",
-        "langfuse, with traces there but not here: see LedgerLagging, and whether sampling is switched on in the client.",
+        "langfuse, with traces there but not here: see LedgerBehind, and whether sampling is switched on in the client.",
         "postgres: find the agent whose executions are missing; its last transaction fails, or it writes with another status "
         "column.",
         "platform: a target is not scraped, or a process counts nothing: hold the list of targets against the running "

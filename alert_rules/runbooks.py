@@ -10,7 +10,7 @@ from alert_rules.model import Alert, Guard, MetricCheck, TableCheck
 from alert_rules.rules import expression
 from contract.keys import panel_url
 from contract.settings import Settings
-from contract.signals.model import Rate
+from contract.signals.model import Change, Rate
 from recording_rules.registry import query
 
 _SINCE = "2026-11-20 03:10+00"
@@ -18,6 +18,9 @@ _SINCE = "2026-11-20 03:10+00"
 
 def check_query(check: MetricCheck) -> str:
     """PromQL of a check: how many there were of what happens, the figure itself of everything else; the worst first."""
+    if check.against:
+        change = Change(check.signal.key, check.signal.title, check.question, "times", check.signal, check.against)
+        return f"sort_desc({query(change, check.by, check.window)})"
     if isinstance(check.signal, Rate):
         return f"sort_desc({check.signal.increase(check.by, check.window)})"
     return f"sort_desc({query(check.signal, check.by, check.window)})"

@@ -105,7 +105,7 @@ REDIS_EVICTS = replace(
     checks=(
         _MEMORY,
         _HITS,
-        MetricCheck("Are there more commands than usual?", REDIS_COMMANDS, INSTANCE, "15m"),
+        MetricCheck("Are there more commands than usual?", REDIS_COMMANDS, INSTANCE, "15m", "1d"),
     ),
     next_steps=(
         "The hit ratio holds: only stale keys go, nobody suffers; raise `thresholds.redis_evictions`.",
@@ -294,7 +294,7 @@ VECTOR_SLOW = replace(
     impact="Every answer that needs documents waits for it.",
     checks=(
         MetricCheck("Which operations are slow?", VECTOR_LATENCY, (*STORE, "operation")),
-        MetricCheck("Are there more of them than usual?", VECTOR_OPERATIONS, (*STORE, "operation"), "1h"),
+        MetricCheck("Are there more of them than usual?", VECTOR_OPERATIONS, (*STORE, "operation"), "1h", "1d"),
         _OPERATIONS,
     ),
     next_steps=(

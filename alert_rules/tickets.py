@@ -43,8 +43,8 @@ GROUP BY category, priority
 ORDER BY reopened DESC
 LIMIT 20;"""
 _OPEN = MetricCheck("How many tickets are open, in which state?", TICKETS, ("status", "priority"))
-_NEW = MetricCheck("Do more come in than are resolved?", TICKETS_CREATED, ("priority",), "24h")
-_DONE = MetricCheck("How many were resolved?", TICKETS_RESOLVED, ("priority",), "24h")
+_NEW = MetricCheck("How many came in?", TICKETS_CREATED, ("priority",), "24h")
+_DONE = MetricCheck("And how many were resolved?", TICKETS_RESOLVED, ("priority",), "24h")
 _NEXT = TableCheck("Which tickets are due next?", _DUE_SQL)
 
 AT_RISK = Alert(
@@ -164,7 +164,7 @@ REOPENED = replace(
         MetricCheck("Of which priority?", TICKET_REOPEN_RATIO, ("priority",), "24h"),
         TableCheck("In which categories?", _REOPENED_SQL),
         _DONE,
-        MetricCheck("Do agents hand over more?", HANDOFFS, ("environment", "agent", "reason"), "24h"),
+        MetricCheck("Do agents hand over more than a week ago?", HANDOFFS, ("environment", "agent", "reason"), "24h", "7d"),
     ),
     next_steps=(
         "One category: the standard answer for it does not help; read five of them and write a better one.",

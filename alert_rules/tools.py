@@ -66,7 +66,7 @@ TOOL_ERRORS = Alert(
     checks=(
         _TOOLS,
         MetricCheck("Which agents call it?", TOOL_CALLS, ("environment", "tool", "agent"), "15m"),
-        MetricCheck("Does it take longer than usual?", TOOL_LATENCY, TOOL, "15m"),
+        MetricCheck("Does it take longer than usual?", TOOL_LATENCY, TOOL, "15m", "1d"),
         _ENDS,
     ),
     next_steps=(

@@ -12,11 +12,12 @@ import psycopg
 import pytest
 
 from alert_rules.catalogue import ALERTS
-from alert_rules.model import TableCheck
+from alert_rules.model import MetricCheck, TableCheck
 from alert_rules.rules import expression
-from alert_rules.runbooks import pages
+from alert_rules.runbooks import check_query, pages
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
 from contract.settings import Settings
+from contract.signals.model import Change
 
 DEFAULTS = Settings()
 PAGES = pages(DEFAULTS)
@@ -54,6 +55,22 @@ def test_a_page_says_what_someone_needs_at_night(alert: Any) -> None:
     assert f'alertname="{alert.name}"' in silence
     for label in alert.by:
         assert f'{label}="' in silence
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_alerts_that_a_page_sends_to_exist(alert: Any) -> None:
+    said = " ".join((alert.description, alert.meaning, alert.impact, *alert.next_steps))
+    assert set(re.findall(r"\b(?:[A-Z][a-z0-9]+){2,}\b", said)) <= {one.name for one in ALERTS}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_what_is_held_against_the_past_is_asked_so(alert: Any) -> None:
+    """Who asks for more, or less, than before is answered with a factor, or told to draw it."""
+    for check in alert.checks:
+        if isinstance(check, MetricCheck) and re.search(r"\b(than|grew|grown|usual)\b", check.question):
+            drawn, banded = "Draw" in check.question, isinstance(check.signal, Change)
+            assert check.against or drawn or banded, check.question
+            assert not check.against or " offset " in check_query(check)
 
 
 def test_pages_follow_the_settings() -> None:
