@@ -66,7 +66,7 @@ def latency(settings: Settings) -> Panel:
     limit = settings.thresholds.http_seconds
     return TimeSeries(
         name="route_latency",
-        title=f"p95 by route, {MOST} slowest (alert above {limit:g} s)",
+        title=f"Slowest routes (alert above {limit:g} s)",
         description=(
             f"{P95.description}, over five minutes, of the {MOST} slowest routes at each moment, on a logarithmic scale. "
             "Routes that wait for a model are slow by nature; others that become slow wait for database or cache."
@@ -107,12 +107,13 @@ def table(settings: Settings) -> Panel:
         sorted_by="Requests",
         paged=True,
         overrides=(
-            named("Requests", unit="reqps", decimals=2, custom_cellOptions=BAR_CELL, min=0),
-            named("Failed", unit="percentunit", decimals=1, thresholds=graded, custom_cellOptions=COLOURED_TEXT),
-            named("Refused", unit="percentunit", decimals=1),
-            named("p95", unit="s", decimals=3, thresholds=at_most(limits.http_seconds).to_json_data(),
+            named("Requests", unit="reqps", decimals=2, custom_cellOptions=BAR_CELL, custom_width=190, min=0),
+            named("Failed", unit="percentunit", decimals=1, thresholds=graded, custom_width=90,
                   custom_cellOptions=COLOURED_TEXT),
-            named("p99", unit="s", decimals=3),
-            named("In progress", unit="short", decimals=0),
+            named("Refused", unit="percentunit", decimals=1, custom_width=95),
+            named("p95", unit="s", decimals=1, custom_width=95, thresholds=at_most(limits.http_seconds).to_json_data(),
+                  custom_cellOptions=COLOURED_TEXT),
+            named("p99", unit="s", decimals=1, custom_width=95),
+            named("In progress", unit="short", decimals=0, custom_width=110),
         ),
     )  # fmt: skip

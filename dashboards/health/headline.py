@@ -96,7 +96,7 @@ def response(settings: Settings) -> Panel:
     limit = settings.thresholds.http_seconds
     return Stat(
         name="response_now",
-        title="p95 of the interface",
+        title="API p95",
         description=(
             f"{HTTP_LATENCY.description}, over five minutes, and its course. The alert begins at {limit:g} s of a route: the "
             "table below says which, and whether database or caches are slow too."
@@ -159,7 +159,7 @@ def queues(settings: Settings) -> Panel:
     limit = settings.thresholds.queue_age_seconds
     return Stat(
         name="queue_now",
-        title="Oldest message",
+        title="Queue age",
         description=(
             f"{QUEUE_AGE.description}, of all queues, and its course. The alert begins at {limit / 60:g} minutes: nobody takes "
             "messages any more, or one of them fails again and again."

@@ -179,7 +179,7 @@ def deadlocks(settings: Settings) -> Panel:
     limit = settings.thresholds.postgres_deadlocks
     return TimeSeries(
         name="deadlocks",
-        title=f"Deadlocks in 15 minutes (alert above {limit:g})",
+        title=f"Deadlocks (alert above {limit:g})",
         description=f"{POSTGRES_DEADLOCK_COUNT.description}, by database. PostgreSQL ended one of two transactions each time.",
         targets=(series(POSTGRES_DEADLOCK_COUNT, ("datname",), window="15m"),),
         unit="short",

@@ -41,7 +41,7 @@ def vector_latency(settings: Settings) -> Panel:
     limit = settings.thresholds.vector_seconds
     return TimeSeries(
         name="vector_latency",
-        title=f"p95 of vector stores (alert above {limit:g} s)",
+        title=f"Vector p95 (alert above {limit:g} s)",
         description=(
             f"{VECTOR_LATENCY.description}, over five minutes. Slow searches: the index has outgrown memory, or is being "
             "rebuilt; every answer that uses the knowledge base waits for them."
@@ -61,7 +61,7 @@ def vector_errors(settings: Settings) -> Panel:
     return _failing(
         settings,
         "vector_errors",
-        "Failed operations of vector stores",
+        "Vector failures",
         f"{VECTOR_ERROR_RATIO.description}, over five minutes. Answers then lack what the knowledge base knows.",
         series(VECTOR_ERROR_RATIO, ("store",), window="5m"),
     )
@@ -97,7 +97,7 @@ def edge_errors(settings: Settings) -> Panel:
     return _failing(
         settings,
         "edge_errors",
-        "Failed calls of edge functions",
+        "Edge failures",
         f"{EDGE_ERROR_RATIO.description}, over five minutes. One function fails: its last deployment; all: their platform.",
         series(EDGE_ERROR_RATIO, ("function",), window="5m"),
     )

@@ -1,0 +1,52 @@
+"""System health: sizes and rows of tables, as PostgreSQL itself says."""
+
+from __future__ import annotations
+
+from statistics import linear_regression
+
+import pytest
+import requests
+
+from tests.integration.moment import Moment
+from tests.integration.tabs import Fault
+
+_TABLES = (
+    "SELECT CASE n.nspname WHEN 'app' THEN c.relname ELSE n.nspname || '.' || c.relname END, {figure} "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind = 'r' AND NOT c.relispartition AND n.nspname IN ('app', 'analytics')"
+)
+
+
+def sizes(moment: Moment) -> None:
+    """Tables of the platform do not change while it stands still; those of schema analytics may."""
+    known = dict(moment.sql(_TABLES.format(figure="pg_total_relation_size(c.oid)::float8")))
+    shown = {table: size for table, size in moment.panel("health/table_sizes").items() if not table.startswith("analytics.")}
+    assert shown and shown == {table: pytest.approx(known[table]) for table in shown}
+
+
+def rows(moment: Moment) -> None:
+    known = dict(moment.sql(_TABLES.format(figure="greatest(c.reltuples, 0)::float8")))
+    shown = {table: count for table, count in moment.panel("health/table_rows").items() if not table.startswith("analytics.")}
+    assert shown and shown == {table: pytest.approx(known[table], rel=0.01) for table in shown}
+
+
+def growth(moment: Moment) -> None:
+    """The line through what was scraped in the last day, by least squares."""
+    asked = {"query": "max by (table) (platform_table_size_bytes)[1d:5m]", "time": moment.at}
+    answer = requests.get(f"{moment.stack.url('prometheus')}/api/v1/query", params=asked, timeout=20).json()
+    slopes = {}
+    for series in answer["data"]["result"]:
+        times, sizes_ = zip(*((float(at), float(size)) for at, size in series["values"]), strict=True)
+        if len(times) > 1:
+            slopes[series["metric"]["table"]] = 86400 * linear_regression([at - times[0] for at in times], sizes_).slope
+    most = sorted(slopes.values(), reverse=True)[:10]
+    shown = moment.panel("health/table_growth")
+    assert shown and sorted(shown.values(), reverse=True) == pytest.approx([slope for slope in most if slope > 0], rel=1e-6)
+
+
+FIGURES = {"health/table_sizes": sizes, "health/table_rows": rows, "health/table_growth": growth}
+FAULTS = (
+    Fault("health/table_sizes", "platform_table_size_bytes", "platform_table_rows"),
+    Fault("health/table_rows", "platform_table_rows", "platform_table_size_bytes"),
+    Fault("health/table_sizes", "max without", "2 * max without"),
+)
