@@ -6,14 +6,25 @@ from dataclasses import replace
 
 from alert_rules.accounts import beyond, changed, counted
 from alert_rules.agents import AGENT
-from alert_rules.model import Alert, AlertGroup, MetricCheck, Severity, TableCheck
-from alert_rules.stories import standard
+from alert_rules.model import Alert, AlertGroup, Also, Flow, MetricCheck, Severity, TableCheck
+from alert_rules.stories import Story, standard
+from contract.settings import Settings
 from contract.signals.agents import AGENT_LATENCY, AGENT_QUERIES, CAPACITY_USED, QUERIES_IN_PROGRESS
 from contract.signals.http import HTTP_IN_PROGRESS
 from contract.signals.stores import DB_LATENCY, POOL_ACTIVE, POOL_PENDING, POOL_USED, QUEUE_AGE, QUEUE_LENGTH
 
 GROUP = AlertGroup("capacity_alerts", "30s")
 POOL, QUEUE = ("environment", "pool"), ("environment", "queue")
+
+
+def _stuck(alert: Alert, settings: Settings) -> Story:
+    """Old messages, and twice as many as may wait in peace; or just as many as may."""
+    about = (("queue", "notifications"),)
+    story = beyond("offline_queue_oldest_message_age_seconds", about)(alert, settings)
+    least = settings.thresholds.minimum_waiting
+    many, few = (Flow("offline_queue_messages", story.labels, amount) for amount in (2.0 * least, float(least)))
+    return replace(story, bad=(*story.bad, many), good=(*story.good, many), sparse=(*story.bad, few))
+
 
 _QUEUE_SQL = """\
 SELECT queue, status, attempts, count(*) AS messages, min(enqueued_at) AS oldest, max(dead_lettered_at) AS last_given_up
@@ -144,23 +155,27 @@ QUEUE_OLD = Alert(
     keep_firing_for="5m",
     severity=Severity.WARNING,
     team="platform",
+    also=(Also(QUEUE_LENGTH, "1m", ">", "minimum_waiting"),),
     summary="Messages wait too long in a queue.",
-    description="The oldest message of queue {queue} in {environment} has waited for {value}; up to {threshold} is normal.",
-    meaning="Nobody takes messages out of the queue, or one message at its head cannot be worked off.",
+    description="The oldest message of queue {queue} in {environment} has waited for {value}, and others wait behind it; up to "
+    "{threshold} is normal.",
+    meaning="Nobody takes messages out of the queue, or those at its head cannot be worked off. A few that fail each time and "
+    "hold up no others are not told.",
     impact="What the messages were to bring about comes late: notifications, changes from phones, calls of webhooks.",
     checks=(_AGES, _LENGTHS, _MESSAGES),
     next_steps=(
         "The queue is long as well: its workers stand still or are too few; look at their log, restart or add some.",
-        "The queue is short and only its oldest message is old: that one fails each time; its `attempts` grow. Set it aside.",
+        "The queue is short and does not grow: its oldest messages fail each time; their `attempts` grow. Set them aside.",
         "Messages for one receiver only: the receiver does not answer; nothing is lost, they go when it is back.",
     ),
-    scenarios=standard(beyond("offline_queue_oldest_message_age_seconds", (("queue", "notifications"),))),
+    scenarios=standard(_stuck),
 )
 QUEUE_LONG = replace(
     QUEUE_OLD,
     name="QueueTooLong",
     signal=QUEUE_LENGTH,
     threshold="queue_messages",
+    also=(),
     hold="5m",
     summary="A queue is far longer than usual.",
     description="{value} messages wait in queue {queue} in {environment}; more than {threshold} for {hold}.",

@@ -80,6 +80,7 @@ class Thresholds(Section):
     pool_ratio_critical: Share = 0.90
     pool_waiting: Count = 5
     queue_age_seconds: Amount = 900
+    minimum_waiting: Count = 5
     queue_messages: Count = 1000
     redis_memory_ratio: Share = 0.90
     redis_evictions: Amount = 10

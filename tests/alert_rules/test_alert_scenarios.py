@@ -94,6 +94,7 @@ OTHERS = Settings.model_validate(
             "pool_ratio": 0.2,
             "pool_ratio_critical": 0.99,
             "queue_messages": 3,
+            "minimum_waiting": 40,
             "redis_memory_ratio": 0.1,
             "postgres_connection_ratio": 0.1,
             "minimum_empty_searches": 1,
