@@ -56,7 +56,7 @@ WITH spent AS (
   SELECT date_trunc(replace({WIDTH}, 'hour', 'day'), day, 'UTC'),
          CASE WHEN ${{split:sqlstring}} = 'role' THEN role ELSE department END, cost_usd
   FROM analytics.user_group_costs
-  WHERE {DAYS} AND {filters_} AND ${{split:sqlstring}} IN ('department', 'role')
+  WHERE {DAYS} AND {filters_} AND calls > 0 AND ${{split:sqlstring}} IN ('department', 'role')
 ), named AS (
   SELECT name, row_number() OVER (ORDER BY sum(cost_usd) DESC, name) AS place FROM spent GROUP BY name
 )
@@ -70,7 +70,7 @@ ORDER BY 1, 2
         title="Spend by ${split}",
         description=(
             "Cost of model calls, as Langfuse recorded it, else by the price list. A colour that grows says where to look; one "
-            "bar that stands out is a job, a loop or a release: compare with 'What the spend follows'. Departments and roles "
+            "bar that stands out is a job, a loop or a release: compare with 'Queries and cost'. Departments and roles "
             "are those of the users, and by the day at least. The filter of agents acts by agent and environment, that of "
             "models by model."
         ),
@@ -81,7 +81,8 @@ ORDER BY 1, 2
         no_value=NO_CALLS,
         style="bars",
         stacked=True,
-        calculations=("sum", "lastNotNull"),
+        calculations=("sum",),
+        legend_placement="right",
         overrides=(named(OTHER, color=fixed(colours.GREY)),),
     )
 
@@ -103,7 +104,7 @@ ORDER BY 1
 """.strip()
     return TimeSeries(
         name="unit_costs",
-        title="Cost of one query, conversation and success",
+        title="Unit costs",
         description=(
             f"{DEFINITIONS['cost_per_conversation'].formula}; the others likewise: all cost / queries that ended, and cost of "
             "conversations / those that reached their goal. Conversations are counted by the day, so by hour there is only the "
@@ -128,10 +129,10 @@ ORDER BY 1
 """.strip()
     return TimeSeries(
         name="volume",
-        title="What the spend follows: queries and cost",
+        title="Queries and cost",
         description=(
             "Queries to agents that ended (left) and the cost of model calls (right). Both rise: more is asked, which is what "
-            "the money is for. Cost rises alone: each query has become dearer; see 'Cost of one' and the tokens."
+            "the money is for. Cost rises alone: each query has become dearer; see 'Unit costs' and the tokens."
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="locale",

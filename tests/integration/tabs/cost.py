@@ -1,0 +1,490 @@
+"""Cost & usage."""
+
+from __future__ import annotations
+
+import calendar
+import math
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from statistics import median, stdev
+from typing import Any
+
+import pytest
+
+from tests.integration.model_calls import Row, by, cost, ledger, midnight
+from tests.integration.moment import Moment
+from tests.integration.tabs import Fault
+
+WEEK = 7 * 86400.0
+DAY = timedelta(days=1)
+BY_DAY = {"granularity": "'day'", "split": "'model'"}
+
+
+def close(expected: Any) -> Any:
+    return pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def table(moment: Moment, name: str, seconds: float = WEEK, **choices: str) -> list[dict[str, Any]]:
+    return moment.panel_table(f"cost/{name}", seconds=seconds, **{**BY_DAY, **choices})
+
+
+def since(moment: Moment, seconds: float = WEEK) -> datetime:
+    return midnight(ledger(moment).now - timedelta(seconds=seconds))
+
+
+def budget(moment: Moment) -> float:
+    return moment.stack.value('max(platform_budget_limit_usd{scope="all"})', moment.at)
+
+
+def spent_this_month(moment: Moment) -> float:
+    first = midnight(moment.cost).replace(day=1)
+    return cost(row for row in ledger(moment).rows if row.at >= first)
+
+
+def weekdays(moment: Moment, amount: Callable[[list[Row]], float], environment: str | None) -> tuple[list[float], float]:
+    """What a day of each weekday (from Monday) usually has, and how far days are from that: of the 28 whole days before."""
+    today = midnight(ledger(moment).now)
+    rows = [row for row in ledger(moment).rows if environment in (None, row.environment)]
+    days = by([row for row in rows if row.at >= today - 28 * DAY], lambda row: row.day)
+    history = {day: amount(days.get(day, [])) for n in range(28) if (day := today - (n + 1) * DAY) >= min(days)}
+    usual = [median([value for day, value in history.items() if day.weekday() == n]) for n in range(7)]
+    return usual, stdev(value - usual[day.weekday()] for day, value in history.items())
+
+
+def expected_month(moment: Moment) -> list[tuple[int, float, float, float]]:
+    """For today and the days to come of this month: number, cost to the end of the day, and its lower and upper end."""
+    now = ledger(moment).now
+    today, (usual, deviation) = midnight(now), weekdays(moment, cost, None)
+    total, length = spent_this_month(moment), 0.0
+    spent, found = total, []
+    for number in range(today.day, calendar.monthrange(today.year, today.month)[1] + 1):
+        day = today.replace(day=number)
+        share = 1 - (now - today) / DAY if day == today else 1.0
+        total, length = total + share * usual[day.weekday()], length + share
+        margin = 1.96 * deviation * math.sqrt(length)
+        found.append((number, total, max(total - margin, spent), total + margin))
+    return found
+
+
+def state(moment: Moment) -> None:
+    limit, spent = budget(moment), spent_this_month(moment)
+    ends = expected_month(moment)[-1][1]
+    words = 3 if spent > limit else 2 if spent > 0.8 * limit else 1 if ends > limit else 0
+    assert moment.panel("cost/state") == {"all": words}
+
+
+def spent_share(moment: Moment) -> None:
+    assert moment.panel("cost/spent_share") == {"all": close(spent_this_month(moment) / budget(moment))}
+
+
+def month_end(moment: Moment) -> None:
+    shown = moment.panel("cost/month_end")
+    # The exporter's forecast is some seconds older than the moment; a day hardly changes within them.
+    assert shown == {"all, expected": pytest.approx(expected_month(moment)[-1][1], rel=1e-3), "all, budget": budget(moment)}
+
+
+def lasts(moment: Moment) -> None:
+    limit = budget(moment)
+    over = [number for number, total, _, _ in expected_month(moment) if total >= limit]
+    [shown] = moment.panel("cost/lasts").values()
+    if over:
+        assert datetime.fromtimestamp(shown / 1000, UTC).day == over[0]
+    else:
+        assert shown == 0
+
+
+def budgets(moment: Moment) -> None:
+    shown = {key[0]: value for key, value in moment.labelled("cost/budgets").items()}
+    spent, limit = spent_this_month(moment), budget(moment)
+    at = ledger(moment).now
+    minutes = (at.day - 1) * 1440 + at.hour * 60 + at.minute
+    elapsed = minutes / 1440 / calendar.monthrange(at.year, at.month)[1]
+    assert shown == {
+        "budget": limit, "spent": close(spent), "left": close(limit - spent), "share": close(spent / limit),
+        "expected": pytest.approx(expected_month(moment)[-1][1], rel=1e-3), "pace": close(spent / limit / elapsed),
+    }  # fmt: skip
+
+
+def _executions(moment: Moment, seconds: float = WEEK, days: int = 1) -> list[tuple[datetime, str]]:
+    begin = since(moment, seconds) - days * DAY
+    return moment.sql(
+        f"SELECT end_time, agent_name FROM app.agent_executions WHERE end_time >= '{begin.isoformat()}' AND end_time <= :now"
+        " AND environment = 'production' AND status <> 'in_progress'"
+    )
+
+
+def _conversations(moment: Moment, column: str, more: str = "") -> list[tuple[datetime, str]]:
+    begin = since(moment) - timedelta(seconds=WEEK) - 2 * DAY
+    return moment.sql(
+        f"SELECT c.{column}, a.name FROM app.conversations c JOIN app.agents a ON a.id = c.agent_id"
+        f" WHERE c.{column} >= '{begin.isoformat()}' AND c.{column} <= :now AND c.environment = 'production' {more}"
+    )
+
+
+def _compared(moment: Moment, name: str, part: Callable[[Row], float], wholes: list[datetime]) -> None:
+    """A figure of the week's days and its change: of days that have calls."""
+    begin, now = since(moment), ledger(moment).now
+    before = midnight(begin - (now - begin))
+    figures, days = [], []
+    for first, last in ((begin, now), (before, begin - timedelta(microseconds=1))):
+        rows = [row for row in ledger(moment).rows if first <= row.at <= last and row.environment == "production"]
+        known = {row.day for row in rows}
+        figures.append(math.fsum(map(part, rows)) / sum(first <= at <= last and midnight(at) in known for at in wholes))
+        days.append(len(known))
+    [shown] = table(moment, name)
+    assert shown["this range"] == close(figures[0])
+    assert shown["change"] == (close(figures[0] / figures[1] - 1) if days[1] >= days[0] - 1 else None)
+
+
+def per_query(moment: Moment) -> None:
+    ends = [at.astimezone(UTC) for at, _ in _executions(moment, days=10)]
+    _compared(moment, "per_query", lambda row: row.usd, ends)
+
+
+def _talked(row: Row) -> float:
+    return row.usd if row.conversation is not None else 0.0
+
+
+def per_conversation(moment: Moment) -> None:
+    _compared(moment, "per_conversation", _talked, [at.astimezone(UTC) for at, _ in _conversations(moment, "created_at")])
+
+
+def per_success(moment: Moment) -> None:
+    achieved = _conversations(moment, "ended_at", "AND c.goal_achieved")
+    _compared(moment, "per_success", _talked, [at.astimezone(UTC) for at, _ in achieved])
+
+
+def token_efficiency(moment: Moment) -> None:
+    begin, now = since(moment), ledger(moment).now
+    before = midnight(begin - (now - begin))
+
+    def efficiency(first: datetime, last: datetime) -> tuple[float, int]:
+        rows = [row for row in ledger(moment).rows if first <= row.at <= last and row.environment == "production"]
+        return sum(row.output for row in rows) / sum(row.input for row in rows), len({row.day for row in rows})
+
+    (this, days), (that, earlier) = efficiency(begin, now), efficiency(before, begin - timedelta(microseconds=1))
+    [shown] = table(moment, "token_efficiency")
+    assert shown["this range"] == close(this)
+    assert shown["change"] == (close(this / that - 1) if earlier >= days - 1 else None)
+
+
+def unattributed(moment: Moment) -> None:
+    rows = ledger(moment).days(WEEK)
+    alone = cost(rows) - math.fsum(map(_talked, rows))
+    assert table(moment, "unattributed") == [{"cost": close(alone), "share": close(alone / cost(rows))}]
+
+
+def course(moment: Moment) -> None:
+    today = midnight(ledger(moment).now)
+    days = by(ledger(moment).rows, lambda row: row.day)
+    expected, total = {number: rest for number, *rest in expected_month(moment)}, 0.0
+    shown = table(moment, "course")
+    assert [row["day"] for row in shown] == list(range(1, calendar.monthrange(today.year, today.month)[1] + 1))
+    for row in shown:
+        if row["day"] <= today.day:
+            total += cost(days.get(today.replace(day=row["day"]), []))
+            assert row["spent"] == close(total)
+        else:
+            assert row["spent"] is None
+        forecast = tuple(row[name] for name in ("expected", "low", "high"))
+        assert forecast == (close(tuple(expected[row["day"]])) if row["day"] >= today.day else (None, None, None))
+
+
+def tokens(moment: Moment) -> None:
+    days = by(ledger(moment).days(WEEK), lambda row: row.day)
+    shown = {row["time"]: (row["input"], row["output"]) for row in table(moment, "tokens")}
+    assert shown == {day: (sum(r.input for r in rows), sum(r.output for r in rows)) for day, rows in days.items()}
+    hours = by(ledger(moment).rows, lambda row: row.at.replace(minute=0, second=0, microsecond=0))
+    first = (ledger(moment).now - timedelta(seconds=86400)).replace(minute=0, second=0, microsecond=0)
+    for row in table(moment, "tokens", 86400, granularity="'hour'"):
+        calls = [call for call in hours[row["time"]] if call.environment == "production"]
+        assert row["time"] >= first and row["input"] == sum(call.input for call in calls)
+
+
+def spend(moment: Moment) -> None:
+    names: dict[str, Callable[[Row], str]] = {
+        "model": lambda row: row.model, "agent": lambda row: row.agent, "environment": lambda row: row.environment,
+        "department": lambda row: row.department, "role": lambda row: row.role,
+    }  # fmt: skip
+    for split, name in names.items():
+        groups = by(ledger(moment).days(WEEK), lambda row, name=name: (row.day, name(row)))
+        shown = {(row["time"], row["metric"]): row["value"] for row in table(moment, "spend", split=f"'{split}'")}
+        assert shown == close({key: cost(rows) for key, rows in groups.items()}), split
+
+
+def unit_costs(moment: Moment) -> None:
+    days = by(ledger(moment).days(WEEK), lambda row: row.day)
+    queries = Counter(midnight(at.astimezone(UTC)) for at, _ in _executions(moment))
+    begun = Counter(midnight(at.astimezone(UTC)) for at, _ in _conversations(moment, "created_at"))
+    goals = Counter(midnight(at.astimezone(UTC)) for at, _ in _conversations(moment, "ended_at", "AND c.goal_achieved"))
+    shown = table(moment, "unit_costs")
+    assert {row["time"] for row in shown} == days.keys()
+    for row in shown:
+        rows, talked = days[row["time"]], math.fsum(map(_talked, days[row["time"]]))
+        assert row["query"] == close(cost(rows) / queries[row["time"]])
+        assert row["conversation"] == close(talked / begun[row["time"]])
+        assert row["success"] == (close(talked / goals[row["time"]]) if goals[row["time"]] else None)
+
+
+def volume(moment: Moment) -> None:
+    days = by(ledger(moment).days(WEEK), lambda row: row.day)
+    queries = Counter(midnight(at.astimezone(UTC)) for at, _ in _executions(moment))
+    for row in table(moment, "volume"):
+        assert row["queries"] == queries[row["time"]]
+        assert row["cost"] == close(cost(days.get(row["time"], [])))
+
+
+def _shares(name: str, of: Callable[[Row], str]) -> Callable[[Moment], None]:
+    def check(moment: Moment) -> None:
+        groups = by(ledger(moment).days(WEEK), of)
+        expected = {key: spent for key, rows in groups.items() if (spent := cost(rows)) > 0}
+        shown = {row["name"]: row["cost"] for row in table(moment, name)}
+        assert shown == close(expected) and list(shown) == sorted(shown, key=lambda key: -shown[key])
+
+    return check
+
+
+def agents(moment: Moment) -> None:
+    begin = since(moment)
+    groups = by(ledger(moment).days(WEEK), lambda row: row.agent)
+    known = {(row.agent, row.day) for row in ledger(moment).days(WEEK)}
+
+    def counted(rows: list[tuple[datetime, str]]) -> Counter[str]:
+        times = ((at.astimezone(UTC), agent) for at, agent in rows)
+        return Counter(agent for at, agent in times if at >= begin and (agent, midnight(at)) in known)
+
+    queries, begun = counted(_executions(moment)), counted(_conversations(moment, "created_at"))
+    goals = counted(_conversations(moment, "ended_at", "AND c.goal_achieved"))
+    total = cost(ledger(moment).days(WEEK))
+    shown = {row["agent"]: row for row in table(moment, "agents")}
+    assert shown.keys() == groups.keys()
+    for agent, row in shown.items():
+        rows = groups[agent]
+        talked = math.fsum(map(_talked, rows))
+        expected = {
+            "queries": queries[agent], "cost": cost(rows), "query": cost(rows) / queries[agent], "share": cost(rows) / total,
+            "conversation": talked / begun[agent], "success": talked / goals[agent],
+            "tokens": sum(call.total for call in rows) / queries[agent],
+        }  # fmt: skip
+        assert {key: row[key] for key in expected} == close(expected), agent
+
+
+def advice(moment: Moment) -> None:
+    rows = ledger(moment).days(WEEK)
+    now, begin = ledger(moment).now, since(moment)
+    monthly = timedelta(days=30) / (now - begin)
+    found = {(row["kind"], row["about"]): row["monthly"] for row in table(moment, "advice")}
+    failed = {model: cost(c for c in calls if c.failed) * monthly for model, calls in by(rows, lambda r: r.model).items()}
+    shown = {about: amount for (kind, about), amount in found.items() if kind == "failed calls"}
+    assert shown == close({model: amount for model, amount in failed.items() if amount >= 0.01})
+    prices = {"claude-sonnet-4-5": (3.0, 0.3), "gpt-4.1": (2.0, 0.5), "gemini-2.5-flash": (0.3, 0.075)}
+    cached = {about: amount for (kind, about), amount in found.items() if kind == "prompt cache"}
+    for model, (plain, cheap) in prices.items():
+        calls = [row for row in rows if row.model == model]
+        days = [day for day in by(calls, lambda row: row.day).values() if len(day) >= 50]
+        best = max((sum(c.cached for c in day) / sum(c.input for c in day) for day in days), default=None)
+        if best is None:
+            assert model not in cached
+            continue
+        missed = best * sum(c.input for c in calls) - sum(c.cached for c in calls)
+        amount = missed * (plain - cheap) / 1e6 * monthly
+        assert cached.get(model, 0.0) == close(amount if amount >= 0.01 else 0.0)
+    for (kind, about), amount in found.items():
+        if kind == "longer prompt":
+            assert amount == close(_longer(rows, *about.rsplit(" ", 1)) * monthly), about
+        if kind == "cheaper model":
+            calls = [row for row in rows if row.prompt == about]
+            models = sorted(by(calls, lambda row: row.model).values(), key=len)
+            assert 0 < amount < cost(models[-1]) * monthly
+
+
+def _longer(rows: list[Row], prompt: str, version: str) -> float:
+    """What the calls with a version cost more than with the cheapest earlier one, of the model for which that is most."""
+    found = []
+    for calls in by([row for row in rows if row.prompt == prompt], lambda row: row.model).values():
+        versions = {n: some for n, some in by(calls, lambda row: row.version).items() if len(some) >= 50}
+        if int(version) in versions and len(versions) > 1:
+            this = versions.pop(int(version))
+            found.append(cost(this) - len(this) * min(cost(some) / len(some) for some in versions.values()))
+    return max(found)
+
+
+def cached_share(moment: Moment) -> None:
+    groups = by(ledger(moment).days(WEEK), lambda row: row.model)
+    shown = {row["model"]: row["share"] for row in table(moment, "cached_share")}
+    assert shown == close(
+        {
+            model: sum(r.cached for r in rows) / sum(r.input for r in rows)
+            for model, rows in groups.items()
+            if sum(r.output for r in rows)
+        }
+    )
+
+
+def cache_savings(moment: Moment) -> None:
+    saved = {"claude-sonnet-4-5": 2.7, "gpt-4.1": 1.5, "gpt-4.1-mini": 0.3, "gemini-2.5-flash": 0.225}
+    minute, hour = (moment.cost.replace(second=0, microsecond=0), moment.cost.replace(minute=0, second=0, microsecond=0))
+    begins = {
+        "24 hours": minute - DAY, "7 days": hour - 7 * DAY, "30 days": hour - 30 * DAY,
+        "this month": midnight(hour).replace(day=1),
+    }  # fmt: skip
+    expected = {
+        window: math.fsum(row.cached * saved.get(row.model, 0.0) / 1e6 for row in ledger(moment).rows if row.at >= begin)
+        for window, begin in begins.items()
+    }
+    assert moment.panel("cost/cache_savings") == close(expected)
+
+
+def failed_cost(moment: Moment) -> None:
+    groups = by([row for row in ledger(moment).days(WEEK) if row.failed], lambda row: row.model)
+    shown = {row["model"]: row["cost"] for row in table(moment, "failed_cost")}
+    assert shown == close({model: cost(rows) for model, rows in groups.items()})
+
+
+def efficiency(moment: Moment) -> None:
+    groups = by([row for row in ledger(moment).days(WEEK) if row.chat], lambda row: (row.day, row.model))
+    shown = {(row["time"], row["metric"]): row["value"] for row in table(moment, "efficiency")}
+    assert shown == close({key: sum(r.output for r in rows) / sum(r.input for r in rows) for key, rows in groups.items()})
+
+
+def usage(moment: Moment) -> None:
+    today = midnight(ledger(moment).now)
+    days = by([row for row in ledger(moment).rows if row.environment == "production"], lambda row: row.day)
+    usual, deviation = weekdays(moment, len, "production")
+    shown = {row["days"]: row for row in table(moment, "usage")}
+    assert list(shown) == list(range(-28, 14))
+    for number, row in shown.items():
+        day = today + number * DAY
+        if number < 0:
+            assert row["calls"] == len(days.get(day, ())) and row["expected"] is None
+        else:
+            middle, margin = usual[day.weekday()], 1.96 * deviation
+            figures = tuple(row[name] for name in ("expected", "low", "high"))
+            assert figures == close((middle, max(middle - margin, 0), middle + margin)) and row["calls"] is None
+
+
+def trend(moment: Moment) -> None:
+    today, begin = midnight(ledger(moment).now), since(moment)
+    days = by([row for row in ledger(moment).rows if row.environment == "production"], lambda row: row.day)
+    shown = table(moment, "trend")
+    assert [row["time"] for row in shown] == sorted(day for day in days if begin <= day < today)
+    for row in shown:
+        week = [cost(days[day]) for n in range(7) if (day := row["time"] - n * DAY) in days]
+        assert row["a day"] == close(week[0])
+        if len(week) == 7:
+            assert row["mean of seven days"] == close(math.fsum(week) / 7)
+
+
+def season(moment: Moment) -> None:
+    today = midnight(ledger(moment).now)
+    days = {d: cost(rows) for d, rows in by(ledger(moment).days(2 * WEEK), lambda row: row.day).items() if d < today}
+    mean = math.fsum(days.values()) / len(days)
+    shown = {row["weekday"]: row["of a mean day"] for row in table(moment, "season", 2 * WEEK)}
+    weekday = by(days.items(), lambda item: item[0].strftime("%a"))
+    assert shown == close({name: math.fsum(v for _, v in of) / len(of) / mean for name, of in weekday.items()})
+
+
+def segments(moment: Moment) -> None:
+    counted = {
+        user: (recent, earlier)
+        for user, recent, earlier in moment.sql(
+            "SELECT user_id, count(*) FILTER (WHERE created_at > :to - interval '28 days'), count(*) FROM app.conversations"
+            " WHERE environment = 'production' AND created_at > :to - interval '56 days' AND created_at <= :to GROUP BY 1"
+        )
+    }
+    expected = Counter({"power": 0, "regular": 0, "at risk": 0, "dormant": 0})
+    for (user,) in moment.sql("SELECT id FROM app.users WHERE created_at <= :to"):
+        recent, all_ = counted.get(user, (0, 0))
+        expected["power" if recent >= 8 else "regular" if recent else "at risk" if all_ else "dormant"] += 1
+    assert {row["segment"]: row["users"] for row in table(moment, "segments")} == expected
+
+
+def queries_per_user(moment: Moment) -> None:
+    rows = moment.sql(
+        f"SELECT count(*), sum(tokens_used) FROM app.agent_executions WHERE start_time BETWEEN '{since(moment).isoformat()}'"
+        " AND :to AND environment = 'production' AND user_id IS NOT NULL GROUP BY user_id"
+    )
+    shown = [(row["queries"], row["tokens"]) for row in table(moment, "queries_per_user")]
+    most = sorted((tuple(map(float, row)) for row in rows), reverse=True)[:100]
+    assert [queries for queries, _ in shown] == [queries for queries, _ in most]
+    assert set(shown[:10]) <= {tuple(map(float, row)) for row in rows}
+
+
+def tools(moment: Moment) -> None:
+    rows = moment.sql(
+        "SELECT t.tool_name, count(*) FROM app.tool_usage_metrics t JOIN app.agent_executions e USING (execution_id)"
+        f" WHERE t.end_time >= '{since(moment).isoformat()}' AND t.end_time <= :to AND e.environment = 'production'"
+        " AND t.status <> 'in_progress' GROUP BY 1"
+    )
+    shown = {row["tool"]: row["calls"] for row in table(moment, "tools")}
+    most = Counter(dict(rows)).most_common()[:12]
+    assert sorted(shown.values()) == sorted(float(n) for _, n in most) and shown.items() <= dict(rows).items()
+
+
+def prices(moment: Moment) -> None:
+    shown = {(row["model"], row["kind"]): row["price"] for row in table(moment, "prices")}
+    assert shown["claude-sonnet-4-5", "input"] == 3.0 and shown["claude-sonnet-4-5", "input cached tokens"] == 0.3
+    assert shown["gpt-4.1", "output"] == 8.0 and shown["gemini-2.5-flash", "output"] == 2.5
+    assert all(row["valid_to"] is None for row in table(moment, "prices"))
+
+
+def unpriced(moment: Moment) -> None:
+    groups = by([row for row in ledger(moment).days(WEEK) if row.cost is None], lambda row: row.model)
+    shown = {row["model"]: (row["calls"], row["tokens"]) for row in table(moment, "unpriced")}
+    assert shown == {model: (len(rows), sum(r.input + r.output for r in rows)) for model, rows in groups.items()}
+
+
+def priced_share(moment: Moment) -> None:
+    rows = ledger(moment).days(WEEK)
+    assert table(moment, "priced_share") == [{"calls with a price": close(sum(r.cost is not None for r in rows) / len(rows))}]
+
+
+def reconciled(moment: Moment) -> None:
+    assert moment.panel("cost/reconciled") == {"calls": 1, "tokens": 1, "cost_usd": pytest.approx(1)}
+
+
+FIGURES = {
+    "cost/state": state,
+    "cost/spent_share": spent_share,
+    "cost/month_end": month_end,
+    "cost/lasts": lasts,
+    "cost/budgets": budgets,
+    "cost/per_query": per_query,
+    "cost/per_conversation": per_conversation,
+    "cost/per_success": per_success,
+    "cost/token_efficiency": token_efficiency,
+    "cost/unattributed": unattributed,
+    "cost/course": course,
+    "cost/tokens": tokens,
+    "cost/spend": spend,
+    "cost/unit_costs": unit_costs,
+    "cost/volume": volume,
+    "cost/by_model": _shares("by_model", lambda row: row.model),
+    "cost/by_agent": _shares("by_agent", lambda row: row.agent),
+    "cost/by_role": _shares("by_role", lambda row: row.role),
+    "cost/by_department": _shares("by_department", lambda row: row.department),
+    "cost/agents": agents,
+    "cost/advice": advice,
+    "cost/cached_share": cached_share,
+    "cost/cache_savings": cache_savings,
+    "cost/failed_cost": failed_cost,
+    "cost/efficiency": efficiency,
+    "cost/usage": usage,
+    "cost/trend": trend,
+    "cost/season": season,
+    "cost/segments": segments,
+    "cost/queries_per_user": queries_per_user,
+    "cost/tools": tools,
+    "cost/prices": prices,
+    "cost/unpriced": unpriced,
+    "cost/priced_share": priced_share,
+    "cost/reconciled": reconciled,
+}
+FAULTS = (
+    Fault("cost/per_conversation", "conversation_cost_usd", "cost_usd * 1.01"),
+    Fault("cost/by_department", "department", "role"),
+    Fault("cost/tokens", "input_tokens", "cache_read_tokens"),
+    Fault("cost/course", "percentile_cont(0.5)", "percentile_cont(0.6)"),
+    Fault("cost/advice", "failed_cost_usd", "cost_usd"),
+)
