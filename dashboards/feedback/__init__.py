@@ -55,9 +55,9 @@ TAB = Tab(
     description="Are people content with the answers, and do evaluators agree?",
     owner="product team",
     sources=(
-        Source("Prometheus", "figures of windows and thumbs, as the exporter counts them"),
-        Source("PostgreSQL", "stars, thumbs and comments, asked directly"),
-        Source("Langfuse", "scores of evaluators, through the ledger"),
+        Source("Prometheus", "figures of 30 days, and thumbs"),
+        Source("PostgreSQL", "feedback, asked directly"),
+        Source("Langfuse", "scores, through the ledger"),
     ),
     rows=rows,
     filters=("environment", "agent", "model", "intent"),

@@ -77,7 +77,6 @@ def negative(settings: Settings) -> Panel:
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",
         style="points",
-        calculations=("lastNotNull", "mean"),
-        legend_placement="right",
+        calculations=("mean",),
         data_links=(narrowing_link("Only this agent", "feedback", "agent", "${__field.labels.agent}", ("environment",)),),
     )

@@ -41,14 +41,15 @@ WITH said AS (
   SELECT DISTINCT s.id, s.rating, t.term
   FROM said s CROSS JOIN LATERAL regexp_split_to_table(s.text, '[^[:alnum:]''-]+') t(term)
   WHERE length(t.term) BETWEEN 3 AND 24 AND t.term <> ALL (string_to_array('{COMMON}', ' '))
+), often AS (
+  SELECT t.term, count(*) AS comments, round(avg(t.rating), 1) AS stars
+  FROM terms t GROUP BY t.term ORDER BY 2 DESC, t.term LIMIT 15
 )
-SELECT t.term || coalesce(' (' || to_char(avg(t.rating), 'FM0.0') || ' ★)', '') AS term, count(*)::float8 AS comments,
-       CASE WHEN avg(t.rating) >= 4 THEN '{colours.GREEN}' WHEN avg(t.rating) <= 2 THEN '{colours.RED}'
-            WHEN avg(t.rating) IS NULL THEN '{colours.GREY}' ELSE '{colours.AMBER}' END AS colour
-FROM terms t
-GROUP BY t.term
-ORDER BY 2 DESC, t.term
-LIMIT 15
+SELECT o.term || coalesce(' (' || o.stars || ' ★)', '') AS term, o.comments::float8 AS comments,
+       CASE WHEN o.stars >= 4 THEN '{colours.GREEN}' WHEN o.stars <= 2 THEN '{colours.RED}'
+            WHEN o.stars IS NULL THEN '{colours.GREY}' ELSE '{colours.AMBER}' END AS colour
+FROM often o
+ORDER BY o.comments DESC, o.term
 """.strip()
     mapped = {"term": "field.name", "comments": "field.value", "colour": "color"}
     return BarGauge(

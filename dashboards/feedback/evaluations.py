@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dashboards.feedback.given import by_day
+from dashboards.feedback.given import NARROW, by_day
 from dashboards.lib.field import named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
-from dashboards.lib.panel import Panel
+from dashboards.lib.panel import PALETTE_IN_ORDER, Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import Table
@@ -88,6 +88,7 @@ LIMIT 240
         no_value=NOTHING,
         direction="vertical",
         values_shown="always",
+        colour=PALETTE_IN_ORDER,
         transformations=(
             {"id": "groupingToMatrix", "options": {"columnField": "metric", "rowField": "Model", "valueField": "value"}},
             {"id": "organize", "options": {"excludeByName": {}, "indexByName": {}, "renameByName": {r"Model\metric": "Model"}}},
@@ -116,9 +117,10 @@ LIMIT 200
         targets=(SqlQuery(sql=asked),),
         no_value=NOTHING,
         overrides=(
+            NARROW,
             named("Scores", unit="locale", decimals=0),
             *(named(column, unit="none", decimals=3) for column in ("Mean", "Lowest", "Spread")),
-            named("Newest", unit="dateTimeFromNow"),
+            named("Newest", unit="dateTimeFromNow", custom_width=120),
         ),
         paged=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.lib.field import Override
 from dashboards.lib.filters import chosen_agents, chosen_all
 
 CONVERSATIONS = """
@@ -32,3 +33,6 @@ NPS = (
     "nullif(count(*) FILTER (WHERE f.nps BETWEEN 0 AND 10), 0)"
 )
 """The net promoter score of rows of feedback, as contract.definitions says it."""
+
+NARROW = Override("byType", "number", (("custom.width", 110),))
+"""How wide columns of figures are, so that a narrow screen has room for all."""

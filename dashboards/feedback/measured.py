@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.feedback.given import given
+from dashboards.feedback.given import NARROW, given
+from dashboards.lib import colours
 from dashboards.lib.distributions import XYChart
-from dashboards.lib.field import named
+from dashboards.lib.field import fixed, named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
@@ -54,7 +55,7 @@ def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: 
         y="Stars",
         overrides=(
             named(x, unit=unit, decimals=decimals, custom_axisLabel=x),
-            named("Stars", custom_axisLabel="stars", min=1, max=5),
+            named("Stars", custom_axisLabel="stars", min=1, max=5, color=fixed(colours.NEUTRAL)),
             named("Calls", unit="locale", decimals=0),
         ),
     )
@@ -85,6 +86,7 @@ def by_model() -> Panel:
         targets=(SqlQuery(sql=_rated(columns, "k.model", "3 DESC, 1", 40)),),
         no_value=NOTHING,
         overrides=(
+            NARROW,
             named("Rated answers", unit="locale", decimals=0),
             named("Stars", unit="none", decimals=2),
             named("1 or 2 stars", unit="percentunit", decimals=1),

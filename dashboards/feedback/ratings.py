@@ -26,7 +26,7 @@ WITH counted AS (
   {given()} AND f.rating BETWEEN 1 AND 5
   GROUP BY f.rating
 )
-SELECT repeat('★', r.stars) AS "Stars", coalesce(c.n, 0)::float8 AS "Answers"
+SELECT r.stars || ' ★' AS "Stars", coalesce(c.n, 0)::float8 AS "Answers"
 FROM generate_series(1, 5) r(stars) LEFT JOIN counted c ON c.rating = r.stars
 WHERE (SELECT count(*) FROM counted) > 0
 ORDER BY r.stars

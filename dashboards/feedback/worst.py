@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from dashboards.feedback.given import NPS, given
+from dashboards.feedback.given import NARROW, NPS, given
 from dashboards.lib import colours
 from dashboards.lib.field import Link, fixed, named
 from dashboards.lib.panel import Panel
@@ -52,6 +52,7 @@ LIMIT 200
         targets=(SqlQuery(sql=asked),),
         no_value="no feedback in range",
         overrides=(
+            NARROW,
             named("Group", custom_minWidth=150),
             named("Feedback", unit="locale", decimals=0),
             named("Stars", unit="none", decimals=2),
@@ -70,13 +71,13 @@ LIMIT 200
 def conversations(settings: Settings) -> Panel:
     asked = f"""
 WITH rated AS (
-  SELECT f.conversation_id AS id, avg(f.rating) AS stars, count(*) AS answers, max(f.created_at) AS at,
+  SELECT f.conversation_id AS id, avg(f.rating) AS stars, max(f.created_at) AS at,
          max(f.trace_id) AS trace, max(f.category) AS category
   {given()} AND f.rating BETWEEN 1 AND 5
-  GROUP BY f.conversation_id ORDER BY 2, 4 DESC, 1 LIMIT 100
+  GROUP BY f.conversation_id ORDER BY 2, 3 DESC, 1 LIMIT 100
 )
 SELECT r.at AS "Rated", r.id::text AS "Conversation", a.name AS "Agent", c.intent AS "Intent", r.category AS "About",
-       c.outcome AS "Outcome", r.stars::float8 AS "Stars", r.answers::float8 AS "Ratings", r.trace AS "Trace"
+       c.outcome AS "Outcome", r.stars::float8 AS "Stars", r.trace AS "Trace"
 FROM rated r JOIN analytics.conversations c ON c.id = r.id JOIN analytics.agents a ON a.id = c.agent_id
 ORDER BY r.stars, r.at DESC, r.id
 """.strip()
@@ -92,12 +93,11 @@ ORDER BY r.stars, r.at DESC, r.id
         overrides=(
             named("Rated", unit="dateTimeFromNow", custom_width=120),
             named("Stars", unit="none", decimals=1, custom_width=80),
-            named("Ratings", unit="locale", decimals=0, custom_width=90),
             named("Conversation", custom_width=130),
             named("Agent", custom_width=110),
             named("About", custom_width=110),
             named("Outcome", custom_width=100),
-            named("Trace", links=[trace_link(settings).to_json_data()]),
+            named("Trace", links=[trace_link(settings).to_json_data()], custom_width=130),
         ),
         paged=True,
     )
