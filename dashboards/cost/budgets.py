@@ -8,7 +8,7 @@ from dashboards.lib.field import at_most, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, NARROW, Table, columns
 
 ELAPSED = "((day_of_month() - 1 + hour() / 24 + minute() / 1440) / days_in_month())"
 """How much of the month (UTC) is over, from 0 to 1."""
@@ -37,13 +37,13 @@ def month(settings: Settings) -> Panel:
             "Budgets stand in `observatory.yaml` under `budgets`."
         ),
         targets=(PromQuery(expr=union("figure", figures), format="table", instant=True),),
-        width=12,
         no_value="no budget known",
         transformations=(
             {"id": "groupingToMatrix", "options": {"columnField": "figure", "rowField": "scope", "valueField": "Value"}},
             *columns(headings),
         ),
         overrides=(
+            NARROW,
             *(named(column, unit="currencyUSD", decimals=2) for column in ("Limit", "Spent", "Left", "Month's end")),
             named(
                 "Share", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL,

@@ -96,10 +96,8 @@ ORDER BY day
         limits=lines(*([(limit, colours.DOWN)] if limit else [])),
         drawn="dashed" if limit else "off",
         soft_maximum=limit,
-        axis_label="end of day of the month",
-        calculations=("lastNotNull",),
         overrides=(
-            named("day", unit="none", decimals=0),
+            named("day", unit="none", decimals=0, min=1, custom_axisLabel="day of the month"),
             named("spent", color=fixed(colours.BLUE), custom_lineWidth=3),
             named("expected", color=fixed(colours.BLUE), custom_lineStyle={"fill": "dash", "dash": [8, 6]}),
             *_BAND,
@@ -136,9 +134,8 @@ ORDER BY 1
         decimals=1,
         minimum=0,
         no_value=NO_CALLS,
-        axis_label="calls a day, by days from today",
         overrides=(
-            named("days", unit="none", decimals=0),
+            named("days", unit="none", decimals=0, min=-HISTORY_DAYS, custom_axisLabel="days from today"),
             named("calls", color=fixed(colours.BLUE)),
             named("expected", color=fixed(colours.BLUE), custom_lineStyle={"fill": "dash", "dash": [8, 6]}),
             *_BAND,

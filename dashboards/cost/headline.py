@@ -6,7 +6,7 @@ from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from contract.signals.cost import BUDGET_EXHAUSTION, BUDGET_FORECAST, BUDGET_FORECAST_RATIO, BUDGET_LIMIT, BUDGET_SPENT
 from dashboards.lib import colours
-from dashboards.lib.field import Thresholds, Word, at_most, named, words
+from dashboards.lib.field import Thresholds, Word, named, words
 from dashboards.lib.figures import Gauge, Stat
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
@@ -73,7 +73,7 @@ def month_end(settings: Settings) -> Panel:
     limits = ", ".join(f"{budget.scope} {budget.monthly_usd:,.0f} USD" for budget in settings.budgets)
     return Stat(
         name="month_end",
-        title="Cost at the end of the month",
+        title="Month's end",
         description=(
             "What the month will have cost: spent so far, and for each day to come the median of that weekday in the last four "
             f"weeks. Budgets: {limits}. Between which figures it lies is in 'Spend of this month, day by day'."
@@ -84,7 +84,7 @@ def month_end(settings: Settings) -> Panel:
         minimum=0,
         no_value="no whole day of history yet",
         shown="value_and_name",
-        value_size=24,
+        value_size=18,
     )
 
 
@@ -135,9 +135,7 @@ def _unit_cost(part: str, whole: str) -> str:
     return _compared(part, whole, "cost_analysis_summary", chosen_all(environment="environment", agent="agent"))
 
 
-def _figure(
-    name: str, title: str, description: str, sql: str, unit: str, decimals: int, limits: Thresholds | None = None
-) -> Stat:
+def _figure(name: str, title: str, description: str, sql: str, unit: str, decimals: int, width: int) -> Stat:
     tail = " The small figure is the change against as many days before."
     return Stat(
         name=name,
@@ -147,9 +145,9 @@ def _figure(
         unit=unit,
         decimals=decimals,
         no_value=NO_CALLS,
-        **({"limits": limits} if limits else {}),
+        width=width,
         shown="value_and_name",
-        value_size=24,
+        value_size=18,
         overrides=(named(CHANGE, unit="percentunit", decimals=1, noValue="not known"),),
     )
 
@@ -160,17 +158,17 @@ def per_query() -> Panel:
         "hit less; with a release: a longer prompt or a dearer model."
     )
     sql = _unit_cost("cost_usd", "executions")
-    return _figure("per_query", "Cost per query", description, sql, "currencyUSD", 4)
+    return _figure("per_query", "Cost per query", description, sql, "currencyUSD", 4, 4)
 
 
 def per_conversation() -> Panel:
     definition = DEFINITIONS["cost_per_conversation"].formula
     description = (
         f"{definition[0].upper()}{definition[1:]}, by the days on which they began. Calls without a conversation are in "
-        "'Cost without a conversation'. More queries in each, or dearer ones? See 'Cost of one'."
+        "'Unattributed'. More queries in each, or dearer ones? See 'Unit costs'."
     )
     sql = _unit_cost("conversation_cost_usd", "conversations")
-    return _figure("per_conversation", "Cost per conversation", description, sql, "currencyUSD", 4)
+    return _figure("per_conversation", "Cost per conversation", description, sql, "currencyUSD", 4, 6)
 
 
 def per_success() -> Panel:
@@ -179,7 +177,7 @@ def per_success() -> Panel:
         "model that fails more often shows here."
     )
     sql = _unit_cost("conversation_cost_usd", "goals_achieved")
-    return _figure("per_success", "Cost per success", description, sql, "currencyUSD", 4)
+    return _figure("per_success", "Cost per success", description, sql, "currencyUSD", 4, 5)
 
 
 def token_efficiency() -> Panel:
@@ -189,7 +187,7 @@ def token_efficiency() -> Panel:
         f"{DEFINITIONS['token_efficiency'].formula[0].upper()}{DEFINITIONS['token_efficiency'].formula[1:]}. It falls when "
         "prompts and histories grow and answers do not: cut the context, or cache it."
     )
-    return _figure("token_efficiency", "Token efficiency", description, sql, "percentunit", 2)
+    return _figure("token_efficiency", "Token efficiency", description, sql, "percentunit", 2, 5)
 
 
 def unattributed() -> Panel:
@@ -202,18 +200,18 @@ HAVING count(*) > 0
 """.strip()
     return Stat(
         name="unattributed",
-        title="Cost without a conversation",
+        title="Unattributed",
         description=(
             "Cost of model calls that belong to no conversation the platform knows, and its share of all cost: jobs, tests, or "
             "traces that the platform did not record. A share that grows makes the cost per conversation look too small."
         ),
         targets=(SqlQuery(sql=sql),),
+        width=4,
         unit="currencyUSD",
         decimals=2,
         minimum=0,
         no_value=NO_CALLS,
-        limits=at_most(1e12),
         shown="value_and_name",
-        value_size=24,
+        value_size=18,
         overrides=(named("share", unit="percentunit", decimals=1),),
     )

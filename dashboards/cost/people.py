@@ -10,7 +10,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
 from dashboards.lib.spending import DAYS, FIRST_DAY, TO
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 
 RECENT_DAYS, POWER_CONVERSATIONS = 28, 8
 """Who has had so many conversations in so many days is a power user: two a week."""
@@ -35,7 +35,7 @@ ORDER BY s.place
 """.strip()
     return BarChart(
         name="segments",
-        title="Users by how much they do",
+        title="Users by activity",
         description=(
             f"Power: {POWER_CONVERSATIONS} or more conversations in the {RECENT_DAYS} days before the end of the range; "
             "regular: "
@@ -43,8 +43,9 @@ ORDER BY s.place
             "drives people away; see their feedback."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=7,
+        width=6,
         x="segment",
+        direction="vertical",
         unit="locale",
         decimals=0,
         minimum=0,
@@ -78,6 +79,7 @@ ORDER BY e.queries DESC, e.user_key
         transformations=columns(headings),
         paged=True,
         overrides=(
+            NARROW,
             named("User", custom_width=160),
             named("Queries", unit="locale", decimals=0, custom_width=90),
             named("Tokens", unit="short", decimals=1, custom_width=90),
@@ -95,13 +97,13 @@ LIMIT 12
 """.strip()
     return BarGauge(
         name="tools",
-        title="Tool calls, each followed by a model call",
+        title="Tools that lead to model calls",
         description=(
             "Calls of each tool in the range. An agent reads what a tool gave with one more model call, and pays for the whole "
             "context again: a tool that leads here is worth a shorter answer, or calls side by side."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=7,
+        width=8,
         unit="locale",
         decimals=0,
         minimum=0,

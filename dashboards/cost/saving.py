@@ -5,14 +5,16 @@ from __future__ import annotations
 from contract.grades import LEAST_CALLS
 from contract.settings import Settings
 from contract.signals.cost import CACHE_SAVINGS
+from contract.signals.model import equal
 from dashboards.lib.field import named
 from dashboards.lib.figures import BarGauge, Stat
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.model_choice import tasks
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery, series
+from dashboards.lib.promql import union
+from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.spending import DAYS, PER_MONTH, PRICES
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import WRAPPED, Table, columns
 
 NO_CALLS = "no model calls in range"
 LEAST_USD = 0.01
@@ -45,13 +47,13 @@ WITH {tasks(settings)}, daily AS (
   FROM choice WHERE other_model IS NOT NULL
   UNION ALL
   SELECT 'failed calls', model, failed_cost, failed || ' calls failed and were paid for',
-         'See which kind of error leads, tab Models; retry less, or check before the call'
+         'See which kind of error leads, tab Models; check before the call, retry less'
   FROM models WHERE failed > 0
   UNION ALL
   SELECT 'prompt cache', m.model, (m.best * m.input - m.cached) * (p.input - p.cached) / 1000000,
          to_char(100.0 * m.cached / m.input, 'FM990.0') || ' % of the input came from the cache; '
          || to_char(100.0 * m.best, 'FM990.0') || ' % on its best day',
-         'Put what never changes at the start of the prompt; keep the order of tools and documents'
+         'Begin prompts with what never changes; keep tools and documents in one order'
   FROM models m JOIN prices p USING (model) WHERE m.input > 0
   UNION ALL
   SELECT 'longer prompt', n.prompt_name || ' ' || n.prompt_version, (n.cost - min(o.cost)) * n.calls,
@@ -82,9 +84,10 @@ LIMIT 50
         transformations=columns(headings),
         paged=True,
         overrides=(
-            named("Saves in 30 days", unit="currencyUSD", decimals=2, custom_width=140),
-            named("By", custom_width=130),
-            named("Where", custom_width=200),
+            named("Saves in 30 days", unit="currencyUSD", decimals=2, custom_width=150),
+            named("By", custom_width=120),
+            named("Where", custom_width=180),
+            *(named(column, custom_cellOptions=WRAPPED) for column in ("Because", "Next step")),
         ),
     )
 
@@ -117,21 +120,21 @@ LIMIT 12
 
 
 def cache_savings() -> Panel:
+    windows = {"24 hours": "24h", "7 days": "7d", "30 days": "30d", "this month": "mtd"}
+    parts = {title: ask(CACHE_SAVINGS, (), "", (equal("window", window),)) for title, window in windows.items()}
     return Stat(
         name="cache_savings",
         title="Saved by prompt caches",
         description=(
-            "Tokens that came from a cache x (price of other input - price of cached input), of all models and "
-            "environments, in "
-            "each window. It falls while the calls do not: a release broke the beginning of a prompt."
+            "Tokens that came from a cache x (price of other input - price of cached input), of all models and environments, "
+            "in each window. It falls while the calls do not: a release broke the beginning of a prompt."
         ),
-        targets=(series(CACHE_SAVINGS, ("window",), step="5m"),),
+        targets=(PromQuery(expr=union("window", parts), legend="{{window}}", instant=True),),
         width=8,
         unit="currencyUSD",
         decimals=2,
         minimum=0,
         no_value="nothing known of caches",
-        sparkline=True,
         shown="value_and_name",
         value_size=22,
     )

@@ -10,7 +10,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import PieChart
 from dashboards.lib.spending import DAYS, DAYS_BEFORE
-from dashboards.lib.tables import BAR_CELL, Table, columns
+from dashboards.lib.tables import BAR_CELL, NARROW, Table, columns
 
 NO_CALLS = "no model calls in range"
 OTHER, UNKNOWN = "other", "unknown"
@@ -32,13 +32,12 @@ def by_model() -> Panel:
     filters_ = chosen_all(environment="environment", model="model")
     return PieChart(
         name="by_model",
-        title="Spend by model",
+        title="By model",
         description=(
             "Share of each model in the cost of the range: the six dearest, the rest together. Models without a price cost "
             "nothing here; they are listed under 'Prices'. Mostly one model: see what it would cost on another, tab Models."
         ),
         targets=(SqlQuery(sql=_greatest("model", "model_usage_statistics", filters_, 6)),),
-        width=7,
         unit="currencyUSD",
         decimals=2,
         no_value=NO_CALLS,
@@ -48,13 +47,12 @@ def by_model() -> Panel:
     )
 
 
-def _bars(name: str, title: str, description: str, sql: str, width: int) -> Panel:
+def _bars(name: str, title: str, description: str, sql: str) -> Panel:
     return BarGauge(
         name=name,
         title=title,
         description=description,
         targets=(SqlQuery(sql=sql),),
-        width=width,
         unit="currencyUSD",
         decimals=2,
         minimum=0,
@@ -68,7 +66,7 @@ def by_agent() -> Panel:
     description = (
         "Cost of the calls of each agent: the eight dearest, the rest together. What each query costs is in the table below."
     )
-    return _bars("by_agent", "Spend by agent", description, _greatest("agent", "cost_analysis_summary", filters_, 8), 6)
+    return _bars("by_agent", "By agent", description, _greatest("agent", "cost_analysis_summary", filters_, 8))
 
 
 def by_role() -> Panel:
@@ -77,7 +75,7 @@ def by_role() -> Panel:
         "to no execution, or to no user."
     )
     sql = _greatest("role", "user_group_costs", chosen_all(environment="environment"), 8)
-    return _bars("by_role", "Spend by user group", description, sql, 5)
+    return _bars("by_role", "By user group", description, sql)
 
 
 def by_department() -> Panel:
@@ -86,7 +84,7 @@ def by_department() -> Panel:
         "execution, to no user, or to one without a department."
     )
     sql = _greatest("department", "user_group_costs", chosen_all(environment="environment"), 10)
-    return _bars("by_department", "Spend by users' department", description, sql, 6)
+    return _bars("by_department", "By users' department", description, sql)
 
 
 def agents() -> Panel:
@@ -133,6 +131,7 @@ LIMIT 200
         transformations=columns(headings),
         paged=True,
         overrides=(
+            NARROW,
             named(
                 "Agent",
                 links=[narrowing_link("All about this agent", "overview", "agent", "${__value.raw}", ("environment",))],

@@ -14,7 +14,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "headline",
             "How do models do?",
             line(
-                5,
+                4,
                 headline.calls(),
                 headline.errors(settings),
                 headline.latency(settings),
@@ -24,14 +24,14 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             ),
         ),
         row("ranking", "Side by side", line(9, comparison.ranking(settings))),
-        row("traffic", "Traffic, last hours and days", line(7, live.calls(), live.tokens())),
-        row("errors", "Errors", line(7, errors.ratio(settings), errors.kinds())),
+        row("traffic", "Traffic, last 24 hours", line(7, live.calls(), live.tokens())),
+        row("errors", "Errors, last 24 hours", line(7, errors.ratio(settings), errors.kinds())),
         row(
             "latency",
-            "Latency",
+            "Latency, last 24 hours",
             line(8, live.latency(settings), live.first_chunk(settings), live.speed()),
         ),
-        row("saturation", "Saturation", line(7, live.under_way(), errors.rate_limited(settings))),
+        row("saturation", "Saturation, last 24 hours", line(7, live.under_way(), errors.rate_limited(settings))),
         row("choice", "Which model would do?", line(9, choice.recommended(settings)), collapsed=True),
         row(
             "repricing",

@@ -12,7 +12,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
 from dashboards.lib.spending import PER_MONTH, PRICES, quality, quantiles
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, WRAPPED, Table, columns
 from dashboards.models.headline import where
 
 NO_CALLS = "no model calls in range"
@@ -37,8 +37,8 @@ LIMIT 100
 """.strip()
     headings = {
         "task": "Task", "model": "Now", "other_model": "Would do", "monthly": "Saves in 30 days", "verdict": "Verdict",
-        "cost": "1000 calls", "other_cost": "Then", "quality": "Quality", "other_quality": "Then ", "p95": "p95",
-        "other_p95": "Then  ", "sample": "Sample",
+        "cost": "1000 calls", "other_cost": "There", "quality": "Quality", "other_quality": "Quality there", "p95": "p95",
+        "other_p95": "p95 there", "sample": "Sample",
     }  # fmt: skip
     money = {"unit": "currencyUSD", "decimals": 2}
     return Table(
@@ -55,11 +55,12 @@ LIMIT 100
         transformations=columns(headings),
         paged=True,
         overrides=(
-            named("Task", custom_width=150),
-            named("Verdict", custom_minWidth=190),
-            *(named(column, **money) for column in ("1000 calls", "Then", "Saves in 30 days")),
-            *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Then ")),
-            *(named(column, unit="s", decimals=2) for column in ("p95", "Then  ")),
+            NARROW,
+            named("Task", custom_minWidth=140),
+            named("Verdict", custom_minWidth=180, custom_cellOptions=WRAPPED),
+            *(named(column, **money) for column in ("1000 calls", "There", "Saves in 30 days")),
+            *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Quality there")),
+            *(named(column, unit="s", decimals=2) for column in ("p95", "p95 there")),
             named("Sample", unit="locale", decimals=0),
         ),
     )
@@ -111,7 +112,7 @@ ORDER BY cost, model
         x="model",
         direction="horizontal",
         unit="currencyUSD",
-        decimals=2,
+        decimals=0,
         minimum=0,
         no_value=NO_CALLS,
         with_legend=False,
@@ -150,6 +151,7 @@ LIMIT 200
         transformations=columns(headings),
         paged=True,
         overrides=(
+            NARROW,
             *(named(column, unit="currencyUSD", decimals=2) for column in ("Cost", "Against now")),
             named("Share", unit="percentunit", decimals=0),
             named("Quality", unit="percentunit", decimals=1),

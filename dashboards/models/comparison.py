@@ -12,7 +12,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.spending import quality, quantiles
-from dashboards.lib.tables import BAR_CELL, COLOURED_CELL, Table, columns
+from dashboards.lib.tables import COLOURED_CELL, NARROW, WRAPPED, Table, columns
 from dashboards.models.headline import where
 
 NO_CALLS = "no model calls in range"
@@ -79,9 +79,9 @@ ORDER BY calls >= {LEAST_CALLS} DESC, points DESC NULLS LAST, model
 LIMIT 100
 """.strip()
     headings = {
-        "model": "Model", "grade": "Grade", "points": "Points", "quality": "Quality", "errors": "Failed", "p50": "p50",
+        "model": "Model", "grade": "Grade", "verdict": "Verdict", "points": "Points", "quality": "Quality",
+        "errors": "Failed", "p50": "p50",
         "p95": "p95", "first95": "First token", "speed": "Tokens/s", "thousand": "1000 calls", "calls": "Calls",
-        "verdict": "Verdict",
     }  # fmt: skip
     letters = words({place: Word(letter, _COLOURS[letter]) for place, (letter, _) in enumerate(_SCALE)})
     limits = settings.thresholds
@@ -101,15 +101,17 @@ LIMIT 100
         transformations=columns(headings),
         paged=True,
         overrides=(
+            NARROW,
+            named("Model", custom_minWidth=150),
             named("Grade", mappings=letters, custom_cellOptions=COLOURED_CELL, custom_align="center", custom_width=70),
-            named("Points", unit="none", decimals=0, min=0, max=100, custom_cellOptions=BAR_CELL, custom_width=110),
+            named("Points", unit="none", decimals=0),
             named("Quality", unit="percentunit", decimals=1),
             named("Failed", unit="percentunit", decimals=2),
             *(named(column, unit="s", decimals=2) for column in ("p50", "p95", "First token")),
             named("Tokens/s", unit="none", decimals=1),
             named("1000 calls", unit="currencyUSD", decimals=2),
             named("Calls", unit="locale", decimals=0),
-            named("Verdict", custom_minWidth=200),
+            named("Verdict", custom_minWidth=180, custom_cellOptions=WRAPPED),
         ),
     )
 

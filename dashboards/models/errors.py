@@ -8,7 +8,7 @@ from dashboards.lib import colours
 from dashboards.lib.field import lines
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.models.live import NO_TRAFFIC, ONLY, asked
+from dashboards.models.live import LATELY, NO_TRAFFIC, ONLY, asked
 
 
 def ratio(settings: Settings) -> Panel:
@@ -29,6 +29,7 @@ def ratio(settings: Settings) -> Panel:
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",
         soft_maximum=limit * 1.2,
+        always_last=LATELY,
         calculations=ONLY,
     )
 
@@ -45,10 +46,12 @@ def kinds() -> Panel:
         targets=(asked(LLM_FAILURES, ("error_type",)),),
         unit="ops",
         decimals=3,
+        soft_maximum=0.01,
         minimum=0,
         no_value="no call failed in range",
         style="bars",
         stacked=True,
+        always_last=LATELY,
         calculations=ONLY,
     )
 
@@ -70,5 +73,6 @@ def rate_limited(settings: Settings) -> Panel:
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",
         soft_maximum=limit * 1.2,
+        always_last=LATELY,
         calculations=ONLY,
     )

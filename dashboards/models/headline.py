@@ -48,7 +48,7 @@ def _figure(name: str, title: str, description: str, sql: str, unit: str, decima
         no_value=NO_CALLS,
         limits=limits,
         shown="value_and_name",
-        value_size=24,
+        value_size=18,
         overrides=(named(CHANGE, unit="percentunit", decimals=1, noValue="not known", thresholds=PLAIN.to_json_data()),),
     )
 
@@ -74,7 +74,7 @@ def speed() -> Panel:
         "before: the provider is busy, or answers grew shorter."
     )
     figure = "sum(output_tokens)::float8 / nullif(sum(duration_seconds) FILTER (WHERE output_tokens > 0), 0)"
-    return _stat("output_speed", "Output tokens per second", description, figure, "short", 1)
+    return _stat("output_speed", "Output tokens/s", description, figure, "short", 1)
 
 
 def latency(settings: Settings) -> Panel:
@@ -84,7 +84,7 @@ def latency(settings: Settings) -> Panel:
         f"Half and 95 % of all model calls of the range took at most this long; {limit:g} s is where the alert begins. Only "
         "p95 rises: long answers, or one slow model; see 'Side by side'."
     )
-    return _figure("latency", "Time of a call", description, sql, "s", 2, at_most(limit))
+    return _figure("latency", "Time of a call", description, sql, "s", 1, at_most(limit))
 
 
 def first_token(settings: Settings) -> Panel:
@@ -95,7 +95,7 @@ def first_token(settings: Settings) -> Panel:
         "begins. It is "
         "what users feel: too slow means a busy provider, or a very long prompt."
     )
-    return _figure("first_token", "Time to first token", description, sql, "s", 2, at_most(limit))
+    return _figure("first_token", "Time to first token", description, sql, "s", 1, at_most(limit))
 
 
 def quality() -> Panel:
@@ -120,6 +120,6 @@ HAVING count(*) > 0
         maximum=1,
         no_value="no scores in range",
         shown="value_and_name",
-        value_size=24,
+        value_size=18,
         overrides=(named("scores", unit="locale", decimals=0, thresholds=PLAIN.to_json_data()),),
     )

@@ -8,14 +8,16 @@ from contract.signals.models import LLM_CALLS, LLM_FIRST_CHUNK, LLM_LATENCY, LLM
 from dashboards.lib import colours
 from dashboards.lib.field import lines
 from dashboards.lib.graphs import TimeSeries
-from dashboards.lib.panel import Panel
+from dashboards.lib.panel import Calculation, Panel
 from dashboards.lib.queries import PromQuery, series
 
 MODEL = "gen_ai_request_model"
 CHOSEN = (like(MODEL, "$model"),)
 """The platform's calls name the model as OpenTelemetry does, so the filter of models is written out."""
 NO_TRAFFIC = "no traffic in range"
-ONLY = ("lastNotNull", "mean", "max")
+ONLY: tuple[Calculation, ...] = ("lastNotNull", "mean", "max")
+LATELY = "24h"
+"""These graphs show how it is now, whatever range the comparison is over."""
 
 
 def asked(signal: Signal, by: tuple[str, ...] = (MODEL,)) -> PromQuery:
@@ -32,6 +34,7 @@ def _graph(signal: Signal, name: str, title: str, description: str, unit: str, *
         unit=unit,
         minimum=0,
         no_value=NO_TRAFFIC,
+        always_last=LATELY,
         calculations=ONLY,
         **more,  # type: ignore[arg-type]
     )

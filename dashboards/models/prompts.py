@@ -7,7 +7,7 @@ from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.spending import quality, quantiles
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.models.headline import where
 
 
@@ -50,6 +50,7 @@ LIMIT 200
         transformations=columns(headings),
         paged=True,
         overrides=(
+            NARROW,
             named("Prompt", custom_width=170),
             named("Version", custom_width=80),
             *(named(column, unit="locale", decimals=0) for column in ("Calls", "Scores", "Input", "Output")),
