@@ -53,6 +53,10 @@ PHASE_LATENCY = Quantile(
 PHASE_TIME = Mean(
     "phase_time", "Time in a phase", "Mean time that a query spends in one phase", "s", "agent_phase_duration_seconds"
 )
+PHASE_WORK = Rate(
+    "phase_work", "Work in a phase", "Seconds per second that queries spend in one phase", "none",
+    "agent_phase_duration_seconds", of="sum",
+)  # fmt: skip
 AGENT_RETRIES = Rate("agent_retries", "Retries", "Repeated attempts of agents per second", "ops", "agent_retries_total")
 RETRIES_PER_QUERY = Ratio(
     "retries_per_query",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.settings import Settings
-from contract.signals.model import Level, like
+from contract.signals.model import Level
 from contract.values import duration_seconds
 from dashboards.lib.field import at_most
 from dashboards.lib.figures import Stat
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, ask
+from recording_rules.slo import one_of
 
 DATA_TIME = Level(
     "data_time", "Newest figures", "Time for which the exporter's figures of a source are true", "s",
@@ -27,7 +28,7 @@ def ages(settings: Settings, sources: Sequence[str]) -> Panel:
     parts = []
     for source in sources:
         if source in _ASKED:
-            newest = ask(DATA_TIME, ("source",), where=(like("source", "|".join(_ASKED[source])),))
+            newest = ask(DATA_TIME, ("source",), where=(one_of("source", _ASKED[source]),))
             parts.append(f'label_replace(time() - min({newest}), "source", "{source}", "", "")')
         else:
             parts.append(f'label_replace({_SCRAPED}, "source", "{source}", "", "")')

@@ -195,7 +195,7 @@ TIERS = {
 
 def of_filters(filters: tuple[str, ...], settings: Settings, single: tuple[str, ...] = ()) -> tuple[Variable, ...]:
     """The variables of a tab's filters, each narrowed by those before it; of `single` ones, lists all, one value is chosen."""
-    known: dict[str, Variable] = {
+    known: dict[str, LabelVariable | SqlVariable | ListVariable] = {
         "environment": LabelVariable(
             name="environment", label="Environment", series="agent_queries_total", chosen=(settings.environments[0],),
             description="Where it runs. Acts on every panel whose figures know it; the panel's description says so.",
