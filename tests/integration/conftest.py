@@ -118,7 +118,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
                 assert process.poll() is None, output.read_text()
                 return "Ready after" in output.read_text()
 
-            eventually(ready, 180, "the stack is up")
+            eventually(ready, 300, "the stack is up")
             yield LivingStack(process, var, output.read_text())
         finally:
             if process.poll() is None:
@@ -127,7 +127,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
             subprocess.run([*COMMAND, "down", "--var", str(var)], cwd=ROOT, capture_output=True, timeout=60, check=False)
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture(scope="module")
 def moment(stack: LivingStack) -> Iterator[Moment]:
     """The platform held still (SIGSTOP), and every figure read since then. Of a shared stack one at a time."""
     with (stack.var / "still.lock").open("w") as lock:
@@ -136,6 +136,7 @@ def moment(stack: LivingStack) -> Iterator[Moment]:
 
 
 def _still(stack: LivingStack) -> Iterator[Moment]:
+    eventually(lambda: len(stack.query('up{job="platform"} == 1')) == 3, 40, "the platform is scraped")
     platform = stack.parts["platform"]["identity"][0]
     os.kill(platform, signal.SIGSTOP)
     try:

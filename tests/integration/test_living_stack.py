@@ -1,24 +1,19 @@
 """One living stack from its first minute to its end, as a user meets it.
 
-Every panel has data, and what comes from PostgreSQL or Langfuse is true; an incident pages within a minute, with working links
-and the right facts, and resolves; a browser draws the tab; Ctrl-C and `down` leave nothing behind. The tests build on each
-other in this order: the platform is held still (SIGSTOP) while figures are compared, so that both sides speak of the same
-moment, and the stack is ended at the end.
+Every panel has data; an incident pages within a minute, with working links and the right facts, and resolves; a browser draws
+the tab meanwhile; Ctrl-C and `down` leave nothing behind. The tests build on each other in this order: the stack is ended at
+the end.
 """
 
 from __future__ import annotations
 
-import calendar
 import json
 import re
 import signal
 import socket
-import statistics
 import subprocess
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,13 +22,10 @@ import pytest
 import requests
 
 from dashboards.catalogue import TABS
-from dashboards.lib.trust import OFTEN
 from demo.stack.processes import marked
 from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
-from tests.integration.moment import Moment, cost_of, model_of
 
 pytestmark = pytest.mark.integration
-BUDGET = 4000.0
 PAGE = "AgentErrorsPage"
 SECONDS = 40
 
@@ -48,15 +40,16 @@ def test_every_part_is_healthy(stack: LivingStack) -> None:
 
 
 def test_doctor_finds_data_for_every_panel_within_90_seconds(stack: LivingStack) -> None:
-    begun = time.monotonic()
+    ill: dict[str, str] = {}
 
     def well() -> Any:
         done = stack.observatory("doctor", "--config", str(stack.config), "--format", "json")
         report = json.loads(done.stdout)
+        ill.clear()
+        ill.update({item["key"]: item["why"] for item in report["items"] if item["ill"]})
         return report if done.returncode == 0 else None
 
-    report = eventually(well, 90, "doctor")
-    assert time.monotonic() - begun < 90
+    report = eventually(well, 90, "doctor", seen=ill)
     panels = {item["key"]: item["state"] for item in report["items"] if item["kind"] == "panel"}
     assert len(panels) > 100
     assert {key for key, state in panels.items() if state != "data"} <= {key for tab in TABS for key in tab.empty_is_fine}
@@ -69,156 +62,6 @@ def test_every_target_is_scraped(stack: LivingStack) -> None:
         return {labels["job"]: count for labels, count in stack.query("count by (job) (up == 1)")} == expected
 
     eventually(scraped, 40, f"the targets {expected} are up")
-
-
-class TestTheOverviewIsTrue:
-    """Figures from PostgreSQL and Langfuse, against plain SQL and against rows, while the platform stands still."""
-
-    def test_users(self, moment: Moment) -> None:
-        total = moment.number("SELECT count(*) FROM app.users WHERE created_at <= :now")
-        since = "date_trunc('hour', :now) - interval '30 days'"
-        new = moment.number(f"SELECT count(*) FROM app.users WHERE created_at <= :now AND created_at >= {since}")
-        growth = pytest.approx(new / (total - new), rel=1e-12)
-        assert moment.panel("overview/users") == {"total": total, "growth in 30 days": growth}
-
-    @staticmethod
-    def _active(moment: Moment, days: int, before: int = 0) -> float:
-        return moment.number(
-            "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user' "
-            f"AND created_at >= date_trunc('hour', :now) - interval '{days + before} days'"
-            + (f" AND created_at < date_trunc('hour', :now) - interval '{before} days'" if before else "")
-        )
-
-    def test_active_users_and_their_change(self, moment: Moment) -> None:
-        week, month = self._active(moment, 7), self._active(moment, 30)
-        changes = {"7 d change": week / self._active(moment, 7, 7) - 1, "30 d change": month / self._active(moment, 30, 30) - 1}
-        assert moment.panel("overview/active_users") == pytest.approx({"7 d": week, "30 d": month, **changes}, rel=1e-9)
-
-    def test_conversations(self, moment: Moment) -> None:
-        [(shown)] = moment.panel("overview/conversations").values()
-        assert shown == moment.number(
-            "SELECT count(*) FROM app.conversations WHERE environment = 'production' AND created_at <= :now"
-        )
-
-    def test_tickets_by_status(self, moment: Moment) -> None:
-        found = dict(moment.sql("SELECT replace(status, '_', ' '), count(*)::float8 FROM app.tickets GROUP BY 1"))
-        shown = moment.panel("overview/tickets")
-        assert {status: count for status, count in shown.items() if count} == found
-        assert set(shown) == {"open", "in progress", "waiting", "resolved", "closed"}
-
-    def test_documents_by_status(self, moment: Moment) -> None:
-        found = dict(moment.sql("SELECT status, count(*)::float8 FROM app.documents GROUP BY 1"))
-        none = {"done": 0, "processing": 0, "failed": 0}
-        assert moment.panel("overview/documents") == {"total": sum(found.values()), **none, **found}
-
-    def test_conversation_counters_behind_the_success_rate(self, moment: Moment) -> None:
-        expected = {
-            (agent, environment, goal): float(count)
-            for agent, environment, goal, count in moment.sql(
-                "SELECT a.name, c.environment, "
-                "CASE WHEN c.goal_achieved THEN 'achieved' WHEN NOT c.goal_achieved THEN 'missed' ELSE 'unknown' END, count(*) "
-                "FROM app.conversations c JOIN app.agents a ON a.id = c.agent_id "
-                "WHERE c.ended_at <= :now GROUP BY 1, 2, 3"
-            )
-        }
-        counted = {
-            (labels["agent"], labels["environment"], labels["goal"]): value
-            for labels, value in moment.stack.query("platform_conversations_ended_total", moment.at)
-            if value
-        }
-        assert counted == expected
-
-    def test_success_rate_of_the_last_hour(self, moment: Moment) -> None:
-        """The panel's hour ends at the last scrape, SQL's at the exporter's question: what ended between may differ."""
-        where = "FROM app.conversations WHERE environment = 'production' AND goal_achieved IS NOT NULL"
-        hour = "ended_at <= :now AND ended_at > :now - interval '1 hour'"
-        known = moment.number(f"SELECT count(*) {where} AND {hour}")
-        achieved = moment.number(f"SELECT count(*) {where} AND {hour} AND goal_achieved")
-        near_the_edge = moment.number(
-            f"SELECT count(*) {where} AND ended_at > :now - interval '66 minutes' AND ended_at <= :now - interval '54 minutes'"
-        )
-        [shown] = moment.panel("overview/success_now").values()
-        assert known > 0
-        assert shown == pytest.approx(achieved / known, abs=(near_the_edge + 1) / known)
-
-    def test_outcomes_per_hour(self, moment: Moment) -> None:
-        counted: Counter[tuple[datetime, str]] = Counter()
-        with moment.stack.database as database:
-            rows = database.execute(
-                "SELECT created_at, outcome FROM app.conversations "
-                "WHERE environment = 'production' AND created_at BETWEEN %s AND %s",
-                (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC)),
-            ).fetchall()
-        for created, outcome in rows:
-            counted[created.astimezone(UTC).replace(minute=0, second=0, microsecond=0), outcome or "open"] += 1
-        rows = moment.panel_sql("overview/conversation_outcomes")
-        shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in rows}
-        assert shown == counted and sum(counted.values()) > 20
-
-    def test_latest_failures(self, moment: Moment) -> None:
-        rows = moment.panel_sql("overview/latest_failures")
-        with moment.stack.database as database:
-            expected = database.execute(
-                "SELECT trace_id FROM app.agent_executions "
-                "WHERE environment = 'production' AND status IN ('failure', 'timeout') "
-                "AND start_time BETWEEN %s AND %s ORDER BY start_time DESC LIMIT %s",
-                (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC), len(rows)),
-            ).fetchall()
-        assert rows and [row[-1] for row in rows] == [trace for (trace,) in expected]
-
-    def test_model_calls_of_the_last_day(self, moment: Moment) -> None:
-        calls = [row for row in moment.last_day if row["environment"] == "production"]
-        [shown] = moment.panel("overview/model_calls").values()
-        assert shown == len(calls) > 100
-
-    def test_tokens_per_call(self, moment: Moment) -> None:
-        calls = [row for row in moment.last_day if row["environment"] == "production"]
-        tokens = sum(
-            count
-            for row in calls
-            for kind, count in (row.get("usageDetails") or {}).items()
-            if "input" in kind or "output" in kind
-        )
-        [shown] = moment.panel("overview/tokens_per_call").values()
-        assert shown == pytest.approx(tokens / len(calls), rel=1e-9)
-
-    def test_calls_by_model(self, moment: Moment) -> None:
-        calls = Counter(model_of(row) for row in moment.last_day if row["environment"] == "production")
-        best = dict(calls.most_common(6))
-        expected = {**best, **({"other": calls.total() - sum(best.values())} if len(calls) > 6 else {})}
-        shown = {model: count for model, count in moment.panel("overview/model_distribution").items() if count}
-        assert shown == expected
-
-    def test_cost_of_the_month_and_budget(self, moment: Moment) -> None:
-        spent = cost_of(moment.month)
-        assert moment.panel("overview/cost_month") == {"all": pytest.approx(spent, rel=1e-9)} and spent > 1
-        assert moment.panel("overview/budget") == {"all": pytest.approx(spent / BUDGET, rel=1e-9)}
-
-    def test_forecast_of_the_month(self, moment: Moment) -> None:
-        """Spent, plus for each remaining day (and the rest of today) the median of that weekday in the last four weeks."""
-        now = moment.cost
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        by_day: defaultdict[datetime, float] = defaultdict(float)
-        for row in moment.calls(midnight - timedelta(days=28)):
-            began = datetime.fromisoformat(row["startTime"].replace("Z", "+00:00"))
-            by_day[began.replace(hour=0, minute=0, second=0, microsecond=0)] += cost_of([row])
-
-        def usual(day: datetime) -> float:
-            weeks = [midnight - timedelta(days=n) for n in range(1, 29)]
-            return statistics.median(by_day[past] for past in weeks if past.weekday() == day.weekday())
-
-        last = calendar.monthrange(now.year, now.month)[1]
-        to_come = sum(usual(midnight + timedelta(days=n)) for n in range(1, last - now.day + 1))
-        today = usual(midnight) * (1 - (now - midnight) / timedelta(days=1))
-        expected = cost_of(moment.month) + today + to_come
-        shown = moment.panel("overview/budget_forecast")
-        assert shown == {"all, budget": BUDGET, "all, expected": pytest.approx(expected, rel=1e-6)}
-
-    def test_age_of_the_figures(self, moment: Moment) -> None:
-        shown = moment.panel("overview/data_age")
-        assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
-        assert set(shown) == {*(f"data of {name}" for name in OFTEN), "scrape of the exporter", "scrape of the platform"}
-        assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +133,22 @@ def test_its_links_lead_somewhere(stack: LivingStack, incident: float) -> None:
     eventually(opened, 120, "the dashboard's page")
 
 
+def test_a_browser_draws_every_panel(stack: LivingStack, tmp_path: Path) -> None:
+    done = stack.observatory(
+        "preview", "--config", str(stack.config), "--out", str(tmp_path), "--from", "now-6h", "--to", "now", timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    text = json.dumps(report)
+    assert '"query error"' not in text and "unsupported" not in text, (tmp_path / "summary.txt").read_text()
+    assert (tmp_path / "observatory-overview.png").stat().st_size > 100_000
+
+
+def test_a_second_up_says_that_one_runs(stack: LivingStack) -> None:
+    second = stack.observatory("up", "--var", str(stack.var), "--no-preview")
+    assert second.returncode == 2 and "already running" in second.stderr and "Traceback" not in second.stderr
+
+
 def test_it_resolves_in_slack_and_mail(stack: LivingStack, incident: float) -> None:
     eventually(lambda: _named(stack, "slack", incident, PAGE, "esolved"), SECONDS + 240, "the resolved message in Slack")
     eventually(lambda: _named(stack, "mail", incident, PAGE, "esolved"), 30, "the resolved mail")
@@ -306,22 +165,6 @@ def test_the_alert_history_keeps_both(stack: LivingStack, incident: float) -> No
         return found if found == {"firing", "resolved"} else None
 
     eventually(statuses, 60, "firing and resolved in the history")
-
-
-def test_a_browser_draws_every_panel(stack: LivingStack, tmp_path: Path) -> None:
-    done = stack.observatory(
-        "preview", "--config", str(stack.config), "--out", str(tmp_path), "--from", "now-6h", "--to", "now", timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads((tmp_path / "report.json").read_text())
-    text = json.dumps(report)
-    assert '"query error"' not in text and "unsupported" not in text, (tmp_path / "summary.txt").read_text()
-    assert (tmp_path / "observatory-overview.png").stat().st_size > 100_000
-
-
-def test_a_second_up_says_that_one_runs(stack: LivingStack) -> None:
-    second = stack.observatory("up", "--var", str(stack.var), "--no-preview")
-    assert second.returncode == 2 and "already running" in second.stderr and "Traceback" not in second.stderr
 
 
 def _open(port: int) -> bool:
