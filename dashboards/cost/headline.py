@@ -135,7 +135,7 @@ def _unit_cost(part: str, whole: str) -> str:
     return _compared(part, whole, "cost_analysis_summary", chosen_all(environment="environment", agent="agent"))
 
 
-def _figure(name: str, title: str, description: str, sql: str, unit: str, decimals: int, width: int) -> Stat:
+def _figure(name: str, title: str, description: str, sql: str, unit: str, decimals: int) -> Stat:
     tail = " The small figure is the change against as many days before."
     return Stat(
         name=name,
@@ -145,7 +145,6 @@ def _figure(name: str, title: str, description: str, sql: str, unit: str, decima
         unit=unit,
         decimals=decimals,
         no_value=NO_CALLS,
-        width=width,
         shown="value_and_name",
         value_size=18,
         overrides=(named(CHANGE, unit="percentunit", decimals=1, noValue="not known"),),
@@ -158,7 +157,7 @@ def per_query() -> Panel:
         "hit less; with a release: a longer prompt or a dearer model."
     )
     sql = _unit_cost("cost_usd", "executions")
-    return _figure("per_query", "Cost per query", description, sql, "currencyUSD", 4, 4)
+    return _figure("per_query", "Cost per query", description, sql, "currencyUSD", 4)
 
 
 def per_conversation() -> Panel:
@@ -168,7 +167,7 @@ def per_conversation() -> Panel:
         "'Unattributed'. More queries in each, or dearer ones? See 'Unit costs'."
     )
     sql = _unit_cost("conversation_cost_usd", "conversations")
-    return _figure("per_conversation", "Cost per conversation", description, sql, "currencyUSD", 4, 6)
+    return _figure("per_conversation", "Cost per conversation", description, sql, "currencyUSD", 4)
 
 
 def per_success() -> Panel:
@@ -177,7 +176,7 @@ def per_success() -> Panel:
         "model that fails more often shows here."
     )
     sql = _unit_cost("conversation_cost_usd", "goals_achieved")
-    return _figure("per_success", "Cost per success", description, sql, "currencyUSD", 4, 5)
+    return _figure("per_success", "Cost per success", description, sql, "currencyUSD", 4)
 
 
 def token_efficiency() -> Panel:
@@ -187,7 +186,7 @@ def token_efficiency() -> Panel:
         f"{DEFINITIONS['token_efficiency'].formula[0].upper()}{DEFINITIONS['token_efficiency'].formula[1:]}. It falls when "
         "prompts and histories grow and answers do not: cut the context, or cache it."
     )
-    return _figure("token_efficiency", "Token efficiency", description, sql, "percentunit", 2, 5)
+    return _figure("token_efficiency", "Token efficiency", description, sql, "percentunit", 2)
 
 
 def unattributed() -> Panel:

@@ -134,7 +134,7 @@ LIMIT 200
             NARROW,
             named(
                 "Agent",
-                links=[narrowing_link("All about this agent", "overview", "agent", "${__value.raw}", ("environment",))],
+                links=[narrowing_link("All about this agent", "one-agent", "agent", "${__value.raw}", ("environment",))],
             ),
             named("Cost", **money, decimals=2),
             named("Share", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL),

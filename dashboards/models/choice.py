@@ -56,7 +56,8 @@ LIMIT 100
         paged=True,
         overrides=(
             NARROW,
-            named("Task", custom_minWidth=140),
+            *(named(column, custom_minWidth=140) for column in ("Task", "Now", "Would do", "Saves in 30 days")),
+            *(named(column, custom_minWidth=115) for column in ("1000 calls", "Quality there", "p95 there")),
             named("Verdict", custom_minWidth=180, custom_cellOptions=WRAPPED),
             *(named(column, **money) for column in ("1000 calls", "There", "Saves in 30 days")),
             *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Quality there")),
@@ -152,6 +153,8 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
+            named("All on", custom_minWidth=140),
+            named("Against now", custom_minWidth=115),
             *(named(column, unit="currencyUSD", decimals=2) for column in ("Cost", "Against now")),
             named("Share", unit="percentunit", decimals=0),
             named("Quality", unit="percentunit", decimals=1),

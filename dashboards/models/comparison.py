@@ -103,6 +103,7 @@ LIMIT 100
         overrides=(
             NARROW,
             named("Model", custom_minWidth=150),
+            *(named(column, custom_minWidth=110) for column in ("First token", "Tokens/s", "1000 calls")),
             named("Grade", mappings=letters, custom_cellOptions=COLOURED_CELL, custom_align="center", custom_width=70),
             named("Points", unit="none", decimals=0),
             named("Quality", unit="percentunit", decimals=1),

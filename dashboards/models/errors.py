@@ -60,7 +60,7 @@ def rate_limited(settings: Settings) -> Panel:
     limit = settings.thresholds.rate_limited_ratio
     return TimeSeries(
         name="rate_limited",
-        title=f"Refused because of a rate limit (alert above {limit:.0%})",
+        title=f"Rate-limited calls (alert above {limit:.0%})",
         description=(
             "Calls that the provider refused because of a rate limit / model calls, over five minutes. Above the line: spread "
             "jobs over the day, ask for a higher limit, or send a part to another model."

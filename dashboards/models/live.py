@@ -15,7 +15,7 @@ MODEL = "gen_ai_request_model"
 CHOSEN = (like(MODEL, "$model"),)
 """The platform's calls name the model as OpenTelemetry does, so the filter of models is written out."""
 NO_TRAFFIC = "no traffic in range"
-ONLY: tuple[Calculation, ...] = ("lastNotNull", "mean", "max")
+ONLY: tuple[Calculation, ...] = ("lastNotNull", "max")
 LATELY = "24h"
 """These graphs show how it is now, whatever range the comparison is over."""
 
@@ -70,8 +70,8 @@ def first_chunk(settings: Settings) -> Panel:
 
 def _limited(signal: Quantile, name: str, title: str, limit: float, what: str) -> Panel:
     return _graph(
-        signal, name, f"{title} (alert above {limit:g} s)",
-        f"{what} The line is the alert's limit. One model of a provider: that model; all of them: the provider, or the "
+        signal, name, title,
+        f"{what} The line is the alert's limit, {limit:g} s. One model of a provider: that model; all: the provider, or the "
         "way to it.",
         "s", limits=lines((limit, colours.DOWN)), drawn="dashed",
     )  # fmt: skip
@@ -79,7 +79,7 @@ def _limited(signal: Quantile, name: str, title: str, limit: float, what: str) -
 
 def speed() -> Panel:
     return _graph(
-        LLM_OUTPUT_SPEED, "speed_now", "Output tokens per second of a call",
+        LLM_OUTPUT_SPEED, "speed_now", "Output tokens per second",
         "Output tokens / seconds spent in calls, over five minutes, the wait for the first token included. Slower with "
         "the same "
         "first chunk: the provider is busy.",

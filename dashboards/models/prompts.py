@@ -53,6 +53,8 @@ LIMIT 200
             NARROW,
             named("Prompt", custom_width=170),
             named("Version", custom_width=80),
+            named("Model", custom_minWidth=140),
+            named("1000 calls", custom_minWidth=100),
             *(named(column, unit="locale", decimals=0) for column in ("Calls", "Scores", "Input", "Output")),
             named("Quality", unit="percentunit", decimals=1),
             named("Failed", unit="percentunit", decimals=2),
