@@ -6,66 +6,17 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.integration.moment import DAY, Moment
 from tests.integration.reckoning import ends, grouped, keys, mean, midnight, percentile, utc, within, words
 from tests.integration.tabs import Fault
+from tests.integration.ticket_rows import MONTH, OPEN, TARGETS, Ticket, opened, resolved, tickets, took
 
-MONTH = 30 * DAY
-OPEN, ORDER = ("open", "in_progress", "waiting"), ("low", "normal", "high", "urgent")
+ORDER = ("low", "normal", "high", "urgent")
 ALL = {"priority": ".*", "by": "'priority'"}
-TARGETS = ("first response", "resolution")
-
-
-class Ticket(NamedTuple):
-    id: int
-    user: int
-    assignee: int | None
-    status: str
-    priority: str
-    category: str | None
-    opened: datetime
-    answered: datetime | None
-    resolved: datetime | None
-    reopened: int
-    answer_due: datetime | None
-    resolution_due: datetime | None
-
-    @property
-    def open(self) -> bool:
-        return self.status in OPEN
-
-    def promise(self, kind: str) -> tuple[datetime | None, datetime | None]:
-        """When it was kept, and when it is due."""
-        return (self.answered, self.answer_due) if kind == TARGETS[0] else (self.resolved, self.resolution_due)
-
-
-def tickets(moment: Moment) -> list[Ticket]:
-    return [
-        Ticket(*row)
-        for row in moment.sql(
-            "SELECT id, user_id, assignee_id, status, priority, category, created_at, first_response_at, resolved_at,"
-            " reopened_count, sla_first_response_due_at, sla_resolution_due_at FROM app.tickets"
-        )
-    ]
-
-
-def resolved(moment: Moment) -> list[Ticket]:
-    since, until = ends(moment, MONTH)
-    return [ticket for ticket in tickets(moment) if within(ticket.resolved, since, until)]
-
-
-def opened(moment: Moment) -> list[Ticket]:
-    since, until = ends(moment, MONTH)
-    return [ticket for ticket in tickets(moment) if within(ticket.opened, since, until)]
-
-
-def took(ticket: Ticket) -> float:
-    assert ticket.resolved
-    return (ticket.resolved - ticket.opened).total_seconds()
 
 
 def rows_of(moment: Moment, name: str, **choices: str) -> list[tuple[Any, ...]]:

@@ -1,0 +1,165 @@
+"""What holds for every tab: panels explain themselves, ask only for what there is, and are what Grafana would write."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import promql_parser as promql
+import pytest
+
+from contract.catalogue import series_catalogue
+from contract.keys import panel_id
+from contract.settings import Settings
+from dashboards.catalogue import TABS
+from dashboards.lib.tab import MOST_QUERIES, Tab
+from provisioning.check.relations import relation_findings, relation_names
+from recording_rules import registry
+
+Json = dict[str, Any]
+
+OF_PROMETHEUS = {
+    name: {"alertname", "alertstate", "environment", "agent", "severity", "job"} for name in ("ALERTS", "ALERTS_FOR_STATE")
+}
+BUILT_IN = {
+    "__rate_interval", "__range", "__range_s", "__interval", "__interval_ms", "__from", "__to", "__timeFilter", "__timeGroup",
+    "__timeFrom", "__timeTo", "__unixEpochFrom", "__unixEpochTo", "__url_time_range", "__all_variables", "__field", "__value",
+    "__data", "__series", "__all",
+}  # fmt: skip
+"""What Grafana itself puts into queries and links."""
+WITHOUT_UNIT = {"table", "state-timeline", "status-history", "logs", "traces", "nodeGraph", "text", "alertlist", "dashlist"}
+
+
+@cache
+def built() -> dict[str, Json]:
+    return {tab.key: tab.dashboard(Settings()) for tab in TABS}
+
+
+def board(tab: Tab) -> Json:
+    return built()[tab.key]
+
+
+def panels(tab: Tab) -> list[Json]:
+    """All panels but rows, those of collapsed rows included."""
+    return [panel for top in board(tab)["panels"] for panel in (top.get("panels", []) if top["type"] == "row" else [top])]
+
+
+def asked(tab: Tab, kind: str) -> list[tuple[str, str]]:
+    """Titles of panels and what they ask of Prometheus (`expr`) or of PostgreSQL (`rawSql`)."""
+    return [(panel["title"], target[kind]) for panel in panels(tab) for target in panel.get("targets", []) if kind in target]
+
+
+def plain_promql(text: str) -> str:
+    """The text with Grafana's variables as Grafana would fill them in."""
+    return re.sub(r"\$\{?(\w+)(:\w+)?\}?", lambda found: "5m" if found[1].startswith("__") else "x", text)
+
+
+def selectors(node: Any) -> Iterator[promql.VectorSelector]:
+    """Every selector of an expression."""
+    if isinstance(node, promql.VectorSelector):
+        yield node
+    elif isinstance(node, promql.MatrixSelector):
+        yield node.vector_selector
+    elif isinstance(node, promql.BinaryExpr):
+        yield from selectors(node.lhs)
+        yield from selectors(node.rhs)
+    elif isinstance(node, promql.Call):
+        for argument in node.args:
+            yield from selectors(argument)
+    elif isinstance(node, promql.ParenExpr | promql.UnaryExpr | promql.SubqueryExpr | promql.AggregateExpr):
+        yield from selectors(node.expr)
+
+
+every_tab = pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.key)
+
+
+def test_tabs_have_names_of_their_own() -> None:
+    assert len({tab.key for tab in TABS}) == len({tab.title for tab in TABS}) == len(TABS)
+
+
+@every_tab
+def test_the_frame(tab: Tab) -> None:
+    found = board(tab)
+    assert (found["title"], found["uid"], found["schemaVersion"]) == (tab.title, f"observatory-{tab.key.replace('_', '-')}", 42)
+    assert (found["refresh"], found["tags"][:2]) == (tab.refresh, ["observatory", tab.folder.lower()])
+    link = found["links"][0]
+    assert (link["type"], link["tags"], link["keepTime"], link["includeVars"]) == ("dashboards", ["observatory"], True, True)
+    assert not {"rows", "style", "version", "id", "hideControls", "sharedCrosshair", "__inputs"} & found.keys()
+
+
+@every_tab
+def test_two_builds_are_equal(tab: Tab) -> None:
+    assert json.dumps(tab.dashboard(Settings())) == json.dumps(board(tab))
+
+
+@every_tab
+def test_opening_it_asks_few_questions(tab: Tab) -> None:
+    assert sum(len(panel.get("targets", [])) for panel in board(tab)["panels"]) <= MOST_QUERIES
+
+
+@every_tab
+def test_ids_are_unique_and_come_from_keys(tab: Tab) -> None:
+    ids = [panel["id"] for panel in panels(tab)] + [panel["id"] for panel in board(tab)["panels"] if panel["type"] == "row"]
+    assert len(ids) == len(set(ids))
+    assert {panel["id"] for panel in panels(tab)} == {panel_id(key) for key in tab.panel_keys(Settings())}
+
+
+@every_tab
+def test_panels_fill_the_grid_without_overlap(tab: Tab) -> None:
+    top = board(tab)["panels"]
+    for level in (top, *(panel["panels"] for panel in top if panel.get("panels"))):
+        rectangles = [panel["gridPos"] for panel in level]
+        assert all(r["x"] >= 0 and r["x"] + r["w"] <= 24 and r["h"] > 0 for r in rectangles)
+        for a, b in combinations(rectangles, 2):
+            beside = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+            assert beside or a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"], (a, b)
+
+
+@every_tab
+def test_every_panel_explains_itself(tab: Tab) -> None:
+    for panel in panels(tab):
+        assert panel["description"], panel["title"]
+        if panel.get("targets"):
+            defaults = panel["fieldConfig"]["defaults"]
+            assert panel["title"] and defaults["noValue"], panel["id"]
+            assert panel["type"] in WITHOUT_UNIT or defaults["unit"], panel["title"]
+            reads = any(target.get("expr") != "(vector(1))" for target in panel["targets"])
+            assert bool(re.search(r"(Metrics|Tables): `", panel["description"])) == reads, panel["title"]
+
+
+@every_tab
+def test_grafana_knows_every_option(tab: Tab, unknown: Callable[[Json], set[str]]) -> None:
+    assert {panel["title"]: unknown(panel) for panel in panels(tab) if unknown(panel)} == {}
+
+
+@every_tab
+def test_every_promql_reads_the_contract(tab: Tab) -> None:
+    known: dict[str, set[str]] = {name: set(metric.all_labels) | {"le"} for name, metric in series_catalogue().items()}
+    known |= {rule.record: set(rule.all_labels) for group in registry.groups(Settings()) for rule in group.rules}
+    known |= OF_PROMETHEUS
+    for title, expression in asked(tab, "expr"):
+        for selector in selectors(promql.parse(plain_promql(expression))):
+            labels = {matcher.name for matcher in selector.matchers.matchers} - {"__name__"}
+            if selector.name:
+                assert selector.name in known, (title, selector.name)
+                assert labels <= known[selector.name], (title, selector.name, labels)
+
+
+@every_tab
+def test_sql_reads_only_what_dashboards_may_read(tab: Tab) -> None:
+    for title, sql in asked(tab, "rawSql"):
+        assert not list(relation_findings(title, sql)), title
+        assert not [name for name in relation_names(sql) if name.startswith("app.")], title
+        assert not re.search(r"\bnow\(\)", sql) or "$__time" not in sql, f"{title}: a range has an end; say $__timeTo()"
+
+
+@every_tab
+def test_every_variable_is_defined(tab: Tab) -> None:
+    variables = board(tab)["templating"]["list"]
+    texts = json.dumps([board(tab)["panels"], variables, board(tab)["annotations"]])
+    used = set(re.findall(r"(?<!\$)\$\{?([A-Za-z_]\w*)", texts.replace("$$", "")))
+    assert used <= {variable["name"] for variable in variables} | BUILT_IN
