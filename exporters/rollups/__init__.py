@@ -20,7 +20,8 @@ To read what was counted:
   creation) active in a week.
 - `users_active_history(window_name, at, n)`: users active in windows that ended at past moments.
 - `read.Totals().read(connection)` gives all counters and stocks as plain rows, and reads again only what was counted since;
-  `read.window` sums a tier; `state.states` tells how far each source is. `Fact.yields` says which metrics these are.
+  `fresh.Fresh(facts)` does so for what is not folded; `read.window` sums a tier; `state.states` tells how far each source is.
+  `Fact.yields` says which metrics these are.
 
 To count (each inside a transaction under limits, UTC, as `exporters.database.sessions` opens it):
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from psycopg import sql
 
+from exporters.rollups.model import COUNTED
+
 _BEFORE_ALL = "3:3:"
 """A snapshot before every transaction of ours: all that stands in `analytics.fresh` is newer."""
 _MOMENT = -1
@@ -21,6 +23,7 @@ _MOMENT = -1
 _SINCE = sql.SQL("SELECT * FROM analytics.counted_since({}, {}, {})")
 EVERYTHING = _SINCE.format(None, _BEFORE_ALL, None)
 """Asks as `Moment.since` does, for all that stands in `analytics.fresh`."""
+_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, ("fact", "labels", "at", "bucket", *COUNTED)))
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Moment:
     folds: int = -1
 
     def since(self) -> sql.Composed:
-        """Asks what was counted since: fact, labels as one text, minute, bucket, and `model.COUNTED`, in the order in which it
-        was counted; and the new moment, as the last row.
+        """Asks what was counted since: fact, labels as one text, minute, bucket, `model.COUNTED` and stamp; and the new moment,
+        as the last row, which has no stamp.
 
         Nothing but that row comes where the place, or the number of folds, is another one by now.
         """
@@ -47,6 +50,13 @@ class Moment:
     def leads_to(self, later: Moment) -> bool:
         """Whether what was known at this moment is true at a later one as well, but for what was counted since."""
         return (self.place, self.folds) == (later.place, later.folds)
+
+
+def in_order(asked: sql.Composed) -> sql.Composed:
+    """The answer to `Moment.since`, or `EVERYTHING`, in the order in which it was counted, without stamps."""
+    return sql.SQL('SELECT {} FROM ({}) AS counted ORDER BY stamp NULLS LAST, fact COLLATE "C", labels COLLATE "C"').format(
+        _COLUMNS, asked
+    )
 
 
 class Fresh:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from psycopg import sql
 
-from exporters.rollups.fresh import EVERYTHING, Moment
+from exporters.rollups.fresh import EVERYTHING, Moment, in_order
 from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, SEPARATOR, SUMS
 from exporters.rollups.sources import FACTS
 from exporters.rollups.state import Connection
@@ -29,7 +29,7 @@ _NO_HISTOGRAMS = ", ".join(["NULL::bigint"] * len(HISTOGRAM_COLUMNS))
 _ALL = (
     "SELECT fact, array_to_string(labels, E'\\x1f') AS labels, NULL::timestamptz AS at, NULL::integer AS bucket,"
     f" {', '.join(COUNTED)}, {_HISTOGRAMS} FROM (SELECT * FROM analytics.totals ORDER BY series) AS totals"
-    f" UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM ({EVERYTHING.as_string()}) AS fresh"
+    f" UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM ({in_order(EVERYTHING).as_string()}) AS fresh"
 )
 
 
@@ -58,7 +58,7 @@ class Totals:
 
     def question(self) -> sql.Composed:
         """Asks for what was counted since the last reading; the rows are for `added`."""
-        return self._moment.since()
+        return in_order(self._moment.since())
 
     def added(self, rows: Sequence[tuple[Any, ...]]) -> list[Cell] | None:
         """What was counted up to now, in the order in which it was first counted; None when all has to be `read` anew."""
