@@ -23,7 +23,8 @@ SCALE = 3.0
 BEGINS, LASTS, FOLLOWED = 5 * 60.0, 15 * 60.0, 45 * 60.0
 """Seconds: the incident begins so long after ANCHOR, lasts so long, and the platform is followed so long after ANCHOR."""
 
-_WANTED = Wanted(seed=13, scale=SCALE, days=2, history=1)
+_WANTED = Wanted(seed=13, scale=SCALE, days=2, history=1, fine=3600.0)
+"""Nothing looks closely at what is older than an hour."""
 _MONEY = (slo.model_copy(update={"budget_usd": slo.budget_usd * SCALE}) if slo.budget_usd else slo for slo in DEFAULTS)
 SETTINGS = Settings(budgets=(Budget(monthly_usd=Budget().monthly_usd * SCALE),), slo=tuple(_MONEY))
 """The defaults, with money for a platform of this size."""
@@ -54,9 +55,9 @@ def go_on(before: Life, var: Path, dsn: str, kind: str | None) -> Life:
         spec = spec_file.read(var / "world.json")
         incident = Incident(kind, ANCHOR + BEGINS, ANCHOR + BEGINS + LASTS)
         spec_file.write(var / "world.json", replace(spec, incidents=(incident,)))
-    _live(var, dsn, ANCHOR + FOLLOWED, whole=True)
+    _live(var, dsn, ANCHOR + FOLLOWED, replace(_WANTED, whole=True))
     return Life(var, dsn, ANCHOR + FOLLOWED)
 
 
-def _live(var: Path, dsn: str, until: float, whole: bool = False) -> None:
-    prepare(var, dsn, SETTINGS, replace(_WANTED, whole=whole), until, with_standin=True, progress=Progress(lambda _: None))
+def _live(var: Path, dsn: str, until: float, wanted: Wanted = _WANTED) -> None:
+    prepare(var, dsn, SETTINGS, wanted, until, with_standin=True, progress=Progress(lambda _: None))
