@@ -68,7 +68,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "people",
             "Who uses it?",
-            line(9, people.segments(), people.queries_per_user(), people.tools()),
+            line(9, people.queries_per_user(), people.tools()),
             collapsed=True,
         ),
         row(

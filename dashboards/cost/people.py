@@ -1,58 +1,14 @@
-"""Who uses it: how much users do, who asks most, and which tools make agents call models again."""
+"""Who uses it: who asks most, and which tools make agents call models again."""
 
 from __future__ import annotations
 
-from dashboards.lib import colours
-from dashboards.lib.field import fixed, named
+from dashboards.lib.field import named
 from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import BarChart
 from dashboards.lib.spending import DAYS, FIRST_DAY, TO
 from dashboards.lib.tables import NARROW, Table, columns
-
-RECENT_DAYS, POWER_CONVERSATIONS = 28, 8
-"""Who has had so many conversations in so many days is a power user: two a week."""
-
-
-def segments() -> Panel:
-    filters_ = chosen_all(environment="c.environment")
-    sql = f"""
-WITH begun AS (
-  SELECT c.user_key, count(*) FILTER (WHERE c.created_at > {TO} - interval '{RECENT_DAYS} days') AS recent
-  FROM analytics.conversations c
-  WHERE c.created_at > {TO} - interval '{2 * RECENT_DAYS} days' AND c.created_at <= {TO} AND {filters_}
-  GROUP BY c.user_key
-)
-SELECT segment, count(*) FILTER (WHERE u.place = s.place)::float8 AS users
-FROM (VALUES (1, 'power'), (2, 'regular'), (3, 'at risk'), (4, 'dormant')) s (place, segment)
-CROSS JOIN (SELECT CASE WHEN b.recent >= {POWER_CONVERSATIONS} THEN 1 WHEN b.recent > 0 THEN 2
-                        WHEN b.recent = 0 THEN 3 ELSE 4 END AS place
-            FROM analytics.users u LEFT JOIN begun b USING (user_key) WHERE u.created_at <= {TO}) u
-GROUP BY s.place, segment
-ORDER BY s.place
-""".strip()
-    return BarChart(
-        name="segments",
-        title="Users by activity",
-        description=(
-            f"Power: {POWER_CONVERSATIONS} or more conversations in the {RECENT_DAYS} days before the end of the range; "
-            "regular: "
-            f"fewer; at risk: none, but some in the {RECENT_DAYS} days before; dormant: none in both. At risk grows: something "
-            "drives people away; see their feedback."
-        ),
-        targets=(SqlQuery(sql=sql),),
-        width=6,
-        x="segment",
-        direction="vertical",
-        unit="locale",
-        decimals=0,
-        minimum=0,
-        no_value="no users known",
-        with_legend=False,
-        colour=fixed(colours.BLUE),
-    )
 
 
 def queries_per_user() -> Panel:
@@ -74,7 +30,6 @@ ORDER BY e.queries DESC, e.user_key
             "CSV under Inspect). Users are keyed hashes. One far ahead of all others is a script or a shared login."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=10,
         no_value="no queries in range",
         transformations=columns(headings),
         paged=True,
@@ -103,7 +58,7 @@ LIMIT 12
             "context again: a tool that leads here is worth a shorter answer, or calls side by side."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=8,
+        width=10,
         unit="locale",
         decimals=0,
         minimum=0,

@@ -14,7 +14,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.spending import DAYS, PER_MONTH, PRICES
-from dashboards.lib.tables import WRAPPED, Table, columns
+from dashboards.lib.tables import Table, columns
 
 NO_CALLS = "no model calls in range"
 LEAST_USD = 0.01
@@ -87,7 +87,7 @@ LIMIT 50
             named("Saves in 30 days", unit="currencyUSD", decimals=2, custom_width=150),
             named("By", custom_width=120),
             named("Where", custom_width=180),
-            *(named(column, custom_cellOptions=WRAPPED) for column in ("Because", "Next step")),
+            *(named(column, custom_wrapText=True) for column in ("Because", "Next step")),
         ),
     )
 

@@ -51,7 +51,6 @@ def columns(headings: Mapping[str, str]) -> tuple[Json, ...]:
 MERGED: Json = {"id": "merge", "options": {}}
 """Several table answers as one, rows with equal labels joined."""
 
-WRAPPED: Json = {"type": "auto", "wrapText": True}
 COLOURED_TEXT: Json = {"type": "color-text"}
 COLOURED_CELL: Json = {"type": "color-background", "mode": "basic"}
 BAR_CELL: Json = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}

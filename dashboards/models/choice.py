@@ -12,7 +12,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
 from dashboards.lib.spending import PER_MONTH, PRICES, quality, quantiles
-from dashboards.lib.tables import NARROW, WRAPPED, Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.models.headline import where
 
 NO_CALLS = "no model calls in range"
@@ -58,7 +58,7 @@ LIMIT 100
             NARROW,
             *(named(column, custom_minWidth=140) for column in ("Task", "Now", "Would do", "Saves in 30 days")),
             *(named(column, custom_minWidth=115) for column in ("1000 calls", "Quality there", "p95 there")),
-            named("Verdict", custom_minWidth=180, custom_cellOptions=WRAPPED),
+            named("Verdict", custom_minWidth=180, custom_wrapText=True),
             *(named(column, **money) for column in ("1000 calls", "There", "Saves in 30 days")),
             *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Quality there")),
             *(named(column, unit="s", decimals=2) for column in ("p95", "p95 there")),

@@ -12,7 +12,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.spending import quality, quantiles
-from dashboards.lib.tables import COLOURED_CELL, NARROW, WRAPPED, Table, columns
+from dashboards.lib.tables import COLOURED_CELL, NARROW, Table, columns
 from dashboards.models.headline import where
 
 NO_CALLS = "no model calls in range"
@@ -112,7 +112,7 @@ LIMIT 100
             named("Tokens/s", unit="none", decimals=1),
             named("1000 calls", unit="currencyUSD", decimals=2),
             named("Calls", unit="locale", decimals=0),
-            named("Verdict", custom_minWidth=180, custom_cellOptions=WRAPPED),
+            named("Verdict", custom_minWidth=180, custom_wrapText=True),
         ),
     )
 

@@ -71,7 +71,7 @@ def _of_one(query: Query, values: dict[str, str], inspector: Inspector) -> Itera
     elif query.language == "promql":
         expression, label = variable_expression(text)
         if expression:
-            asked = f"count by ({label}) ({expression})" if label else expression
+            asked = f"group by ({label}) ({expression})" if label else expression
             yield from inspector.findings(query.place, asked, chosen=chosen)
     else:
         yield error(query.place, "its data source is neither Prometheus nor PostgreSQL", "name the data source's type and uid")

@@ -385,21 +385,6 @@ def season(moment: Moment) -> None:
     assert shown == close({name: math.fsum(v for _, v in of) / len(of) / mean for name, of in weekday.items()})
 
 
-def segments(moment: Moment) -> None:
-    counted = {
-        user: (recent, earlier)
-        for user, recent, earlier in moment.sql(
-            "SELECT user_id, count(*) FILTER (WHERE created_at > :to - interval '28 days'), count(*) FROM app.conversations"
-            " WHERE environment = 'production' AND created_at > :to - interval '56 days' AND created_at <= :to GROUP BY 1"
-        )
-    }
-    expected = Counter({"power": 0, "regular": 0, "at risk": 0, "dormant": 0})
-    for (user,) in moment.sql("SELECT id FROM app.users WHERE created_at <= :to"):
-        recent, all_ = counted.get(user, (0, 0))
-        expected["power" if recent >= 8 else "regular" if recent else "at risk" if all_ else "dormant"] += 1
-    assert {row["segment"]: row["users"] for row in table(moment, "segments")} == expected
-
-
 def queries_per_user(moment: Moment) -> None:
     rows = moment.sql(
         f"SELECT count(*), sum(tokens_used) FROM app.agent_executions WHERE start_time BETWEEN '{since(moment).isoformat()}'"
@@ -473,7 +458,6 @@ FIGURES = {
     "cost/usage": usage,
     "cost/trend": trend,
     "cost/season": season,
-    "cost/segments": segments,
     "cost/queries_per_user": queries_per_user,
     "cost/tools": tools,
     "cost/prices": prices,
