@@ -5,6 +5,10 @@ Sources: OpenTelemetry semantic conventions (HTTP, LLM, WORKFLOW, DB, TOKENS); A
 (0.1, 0.5, 2, 5 s), with a coarse tail.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 HTTP = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0)
 AGENT = (
     0.05, 0.07, 0.1, 0.136, 0.185, 0.25, 0.35, 0.5, 0.66, 0.87, 1.15, 1.52, 2.0, 2.7, 3.7,
@@ -50,3 +54,16 @@ def bound_matcher(bound: float) -> str:
     """
     operator, value = bound_spelling(bound)
     return f'le{operator}"{value}"'
+
+
+def quantile(share: float, counts: Sequence[int], bounds: Sequence[float]) -> float:
+    """A quantile of a histogram, straight within its bucket as Prometheus takes it; the last bound for what lies beyond it.
+
+    `counts`: one a bound, not cumulative, then those beyond the last; at least one observation.
+    """
+    rank, before, lower = share * sum(counts), 0, 0.0
+    for count, upper in zip(counts, bounds, strict=False):
+        if count and before + count >= rank:
+            return lower + (upper - lower) * (rank - before) / count
+        before, lower = before + count, upper
+    return lower

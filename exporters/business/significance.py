@@ -54,19 +54,6 @@ def failure_ratio(failed: int, trials: int, failed_before: int, trials_before: i
     return ((failed + 0.5) / (trials + 1)) / ((failed_before + 0.5) / (trials_before + 1))
 
 
-def quantile(share: float, counts: Sequence[int], bounds: Sequence[float]) -> float:
-    """A quantile of a histogram, straight within its bucket; the greatest bound for what lies beyond it.
-
-    `counts`: one a bound, not cumulative, then those beyond the last; at least one observation.
-    """
-    rank, before, lower = share * sum(counts), 0, 0.0
-    for count, upper in zip(counts, bounds, strict=False):
-        if count and before + count >= rank:
-            return lower + (upper - lower) * (rank - before) / count
-        before, lower = before + count, upper
-    return lower
-
-
 def _beyond(z: float) -> float:
     """The chance that a standard normal number is above `z`."""
     return erfc(z / sqrt(2)) / 2

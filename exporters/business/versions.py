@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from contract.buckets import AGENT
+from contract.buckets import AGENT, quantile
 from contract.status import FAILED
 from contract.thresholds import Thresholds
-from exporters.business.significance import failure_ratio, longer, more_failures, quantile
+from exporters.business.significance import failure_ratio, longer, more_failures
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Connection, Rows
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SEPARATOR

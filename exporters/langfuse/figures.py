@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from itertools import accumulate
 from typing import NamedTuple
 
 from psycopg import sql
 
+from contract.buckets import quantile
 from exporters.database.sessions import Connection
 from exporters.langfuse.calls import MICRO, NANO
 from exporters.langfuse.counting import (
@@ -173,21 +173,6 @@ def window_samples(cells: Cells, window: str) -> Iterator[Figure]:
         if unpriced.get(model, 0) < calls:
             yield sample("langfuse_window_cost_usd", *labels, value=sums[len(TOKEN_TYPES)] / NANO)
     for cell in cells.get(DURATIONS, ()):
-        if (seconds := quantile(0.95, cell.buckets)) is not None:
+        if any(cell.buckets):
+            seconds = quantile(0.95, cell.buckets, BOUNDS)
             yield sample("langfuse_window_latency_seconds", *cell.labels, window, value=seconds)
-
-
-def quantile(share: float, buckets: Sequence[int], bounds: Sequence[float] = BOUNDS) -> float | None:
-    """A quantile out of the counts of buckets, by straight lines within a bucket, as Prometheus does it; None without any.
-
-    Source: Prometheus, `histogram_quantile`. What lies beyond the last bound is given as that bound.
-    """
-    cumulated = list(accumulate(buckets))
-    if not cumulated or cumulated[-1] <= 0:
-        return None
-    rank = share * cumulated[-1]
-    place = next(n for n, count in enumerate(cumulated) if count >= rank)
-    if place >= len(bounds):
-        return bounds[-1]
-    begin, below = (bounds[place - 1], cumulated[place - 1]) if place else (0.0, 0)
-    return begin + (bounds[place] - begin) * (rank - below) / (cumulated[place] - below)

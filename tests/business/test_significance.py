@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.business.significance import failure_ratio, longer, more_failures, quantile
+from contract.buckets import quantile
+from exporters.business.significance import failure_ratio, longer, more_failures
 
 NORMAL = NormalDist()
 
