@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES, CAPACITY_USED
+from dashboards.lib.executions import ALL_FILTERS, ended
 from dashboards.lib.field import Json, at_most, named
 from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import acting
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.tables import MERGED, Table, columns
-from dashboards.performance.executions import ALL_FILTERS, ended
 from dashboards.performance.fleet import BY_AGENTS, HOUR, NO_TRAFFIC, NOW
 from dashboards.performance.places import one_agent
 
@@ -30,7 +30,7 @@ def compared(settings: Settings) -> Panel:
             ask(CAPACITY_USED, BY_AGENTS, NOW),
         )
     headings = {
-        "agent": "Agent", "environment": "Environment", "Trend #A": "p95", "Trend #B": "Queries per minute",
+        "agent": "Agent", "environment": "Environment", "Trend #A": "p95", "Trend #B": "Per minute",
         "Trend #C": "Error ratio", "Trend #D": "Capacity used",
     }  # fmt: skip
     return Table(
@@ -47,12 +47,12 @@ def compared(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         transformations=(TRENDS, MERGED, *columns(headings)),
         overrides=(
-            named("Agent", custom_width=120, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=120),
-            named("p95", unit="s", decimals=2, custom_cellOptions=SPARKLINE),
-            named("Queries per minute", unit="none", decimals=2, custom_cellOptions=SPARKLINE),
-            named("Error ratio", unit="percentunit", decimals=1, custom_cellOptions=SPARKLINE),
-            named("Capacity used", unit="percentunit", decimals=2, custom_cellOptions=SPARKLINE),
+            named("Agent", custom_width=100, links=[one_agent("${__value.raw}")]),
+            named("Environment", custom_width=125),
+            named("p95", unit="s", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
+            named("Per minute", unit="none", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
+            named("Error ratio", unit="percentunit", decimals=1, custom_minWidth=100, custom_cellOptions=SPARKLINE),
+            named("Capacity used", unit="percentunit", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
         ),
         sorted_by="p95",
         paged=True,
@@ -66,10 +66,10 @@ def slowest(settings: Settings) -> Panel:
         expression = f"sort_desc(topk({MOST}, {ask(AGENT_LATENCY, BY_AGENTS, HOUR)} >= 0))"
     return BarGauge(
         name="slowest_agents",
-        title=f"p95 by agent, last hour (the {MOST} slowest)",
+        title="p95 by agent, last hour",
         description=(
-            f"95th percentile of the time from query to answer, over one hour; red from {limit:g} s, where the alert begins. "
-            "An agent without queries in the hour is not there."
+            f"95th percentile of the time from query to answer, over one hour, of the {MOST} slowest; red from {limit:g} s, "
+            "where the alert begins. An agent without queries in the hour is not there."
         ),
         targets=(PromQuery(expr=expression, legend="{{agent}} · {{environment}}", instant=True),),
         width=8,

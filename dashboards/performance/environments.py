@@ -7,6 +7,7 @@ from psycopg import sql
 from contract.buckets import AGENT
 from contract.settings import Settings
 from dashboards.lib import colours
+from dashboards.lib.executions import FAILED_ROW, SECONDS, ended, percentile
 from dashboards.lib.field import Override, Thresholds, Word, named, painted, special, words
 from dashboards.lib.filters import acting, chosen_all
 from dashboards.lib.panel import Panel
@@ -15,7 +16,6 @@ from dashboards.lib.requests import FILTERS, trace_links
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import COLOURED_CELL, COLOURED_TEXT, Table, columns
 from dashboards.performance.errors import KIND_SQL
-from dashboards.performance.executions import FAILED_ROW, SECONDS, ended, percentile
 from dashboards.performance.fleet import NO_TRAFFIC
 
 GAP = 0.2
@@ -100,14 +100,14 @@ def parity(settings: Settings) -> Panel:
         overrides=(
             named("Environment", custom_width=125),
             named(f"Beside {name}", custom_width=160, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
-            named("p95", unit="s", decimals=2),
+            named("p95", unit="s", decimals=2, custom_width=80),
             _gap("p95 gap", GAP, 0),
-            named("Errors", unit="percentunit", decimals=2),
+            named("Errors", unit="percentunit", decimals=2, custom_width=90),
             _gap("Errors gap", limits.error_ratio, 1),
-            named("Cost each", unit="currencyUSD", decimals=4),
+            named("Cost each", unit="currencyUSD", decimals=4, custom_width=105),
             _gap("Cost gap", GAP, 0),
-            named("Executions", unit="locale", decimals=0),
-            named("Per hour", unit="none", decimals=1),
+            named("Executions", unit="locale", decimals=0, custom_width=115),
+            named("Per hour", unit="none", decimals=1, custom_minWidth=90),
         ),
     )
 
@@ -119,6 +119,7 @@ def _gap(name: str, bearable: float, decimals: int) -> Override:
         name,
         unit="percentunit",
         decimals=decimals,
+        custom_width=110,
         thresholds=sides.to_json_data(),
         custom_cellOptions=COLOURED_CELL,
         mappings=special("null", Word("–", colours.NONE)),

@@ -7,6 +7,7 @@ from contract.settings import Settings
 from contract.signals.agents import AGENT_ERRORS, AGENT_QUERIES
 from contract.signals.model import like
 from dashboards.lib import colours
+from dashboards.lib.executions import ALL_FILTERS, HAS_FAILED, ended
 from dashboards.lib.field import fixed, lines, named
 from dashboards.lib.filters import acting, chosen
 from dashboards.lib.graphs import TimeSeries
@@ -15,7 +16,6 @@ from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.requests import trace_links
 from dashboards.lib.tables import Table, columns
 from dashboards.lib.variables import ListVariable
-from dashboards.performance.executions import ALL_FILTERS, HAS_FAILED, ended
 from dashboards.performance.fleet import HOUR, NO_TRAFFIC
 from dashboards.performance.places import around, one_agent
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.lib import colours
-from dashboards.lib.field import at_most, fixed, named, painted
-from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
-from dashboards.performance.executions import (
+from dashboards.lib.executions import (
     ALL_FILTERS,
     ERROR_SHARE,
     FAILED_ROW,
@@ -18,6 +13,11 @@ from dashboards.performance.executions import (
     in_time_share,
     percentile,
 )
+from dashboards.lib.field import at_most, fixed, named, painted
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.shares import BarChart
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 from dashboards.performance.fleet import NO_TRAFFIC
 from dashboards.performance.service_levels import WELL
 

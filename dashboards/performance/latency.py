@@ -8,6 +8,7 @@ from contract.buckets import AGENT
 from contract.settings import Settings
 from dashboards.lib import colours
 from dashboards.lib.distributions import Heatmap
+from dashboards.lib.executions import ALL_FILTERS, SECONDS, TIER, TIME_BUCKET, ended, in_time_share, percentile
 from dashboards.lib.field import PLAIN, at_most, fixed, lines, named, of_query
 from dashboards.lib.figures import Stat
 from dashboards.lib.graphs import TimeSeries
@@ -16,7 +17,6 @@ from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
 from dashboards.lib.shares import BarChart
 from dashboards.lib.variables import TIERS
-from dashboards.performance.executions import ALL_FILTERS, SECONDS, TIER, TIME_BUCKET, ended, in_time_share, percentile
 from dashboards.performance.fleet import BY, HOUR, NO_TRAFFIC, NOW, PERCENTILES, in_time
 from dashboards.performance.places import around, here
 from dashboards.performance.service_levels import WELL, levels
@@ -184,8 +184,8 @@ def heatmap(settings: Settings) -> Panel:
         title="Percentiles over time",
         description=(
             f"A row each from p50 to p99, the colour is how long that took, up to {settings.thresholds.response_seconds:g} s, "
-            "where the alert begins. A regression is a column from which all rows look stronger; a single strong cell on top is "
-            f"a few slow requests. {ALL_FILTERS}"
+            "where the alert begins. A regression is a column from which all rows look stronger; a single strong cell on top "
+            f"is a few slow requests. {ALL_FILTERS}"
         ),
         targets=(SqlQuery(sql=HEATMAP.format(executions=ended(_AT, SECONDS), bucket=TIME_BUCKET), format="time_series"),),
         unit="s",

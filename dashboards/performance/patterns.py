@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards.lib import colours
+from dashboards.lib.executions import ALL_FILTERS, HAS_FAILED, STATUS, TIER, ended
 from dashboards.lib.field import Word, named, words
 from dashboards.lib.filters import chosen, chosen_all
 from dashboards.lib.panel import Panel
@@ -10,7 +11,6 @@ from dashboards.lib.queries import SqlQuery
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 from dashboards.lib.traces import FlameGraph
 from dashboards.performance.errors import KIND_SQL
-from dashboards.performance.executions import ALL_FILTERS, HAS_FAILED, STATUS, TIER, ended
 from dashboards.performance.places import one_agent
 
 MAP = """
@@ -113,8 +113,9 @@ def unusual() -> Panel:
         no_value="no failed execution in range, nor in the weeks before",
         transformations=columns(headings),
         overrides=(
-            named("Agent", links=[one_agent("${__value.raw}")]),
-            named("Is it unusual?", custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
+            named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
+            named("Is it unusual?", custom_width=145, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
+            named("Kind of error", custom_width=130),
             named("Score", unit="none", decimals=1, custom_width=80),
             named("Failed", unit="locale", decimals=0, custom_width=80),
             named("Usually", unit="none", decimals=1, custom_width=90),

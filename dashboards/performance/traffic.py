@@ -19,7 +19,7 @@ MOST = 8
 def throughput() -> Panel:
     return TimeSeries(
         name="throughput",
-        title="Queries per second, and what the agents may take",
+        title="Queries per second, and the limit",
         description=(
             "Queries finished per second by environment, over one hour, and dashed the sum of the configured limits of the "
             "chosen agents, on a logarithmic scale. The shaded hour is each day's busiest. A click asks who filled the hour."
@@ -33,7 +33,7 @@ def throughput() -> Panel:
         soft_minimum=0.01,
         no_value=NO_TRAFFIC,
         overrides=(LIMIT_LINE,),
-        calculations=("lastNotNull", "mean", "max"),
+        calculations=("mean", "max"),
         data_links=(around("Who filled this hour", "agents"),),
     )
 

@@ -1,0 +1,196 @@
+"""One execution with its tools, and one session with its executions. Links or hands put their ids above the tab."""
+
+from __future__ import annotations
+
+from contract.keys import dashboard_uid
+from contract.settings import Settings
+from contract.status import sql_normalise
+from dashboards.lib.executions import ALL_FILTERS, STATUS, ended
+from dashboards.lib.field import Json, Link, named
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.requests import OFFSET, status_column, trace_links
+from dashboards.lib.shares import BarChart
+from dashboards.lib.tables import Table, columns
+from dashboards.lib.variables import TextVariable
+
+EXECUTION = TextVariable(name="execution", label="Execution", description="Id of one execution; the newest when it is empty.")
+SESSION = TextVariable(name="session", label="Session", description="Id of one session; the newest when it is empty.")
+
+
+def _link(title: str, variable: str) -> Json:
+    """To this tab with an id set, everything else kept."""
+    kept = "".join(f"&${{{name}:queryparam}}" for name in ("environment", "agent", "version", "status"))
+    address = f"/d/{dashboard_uid('executions')}?${{__url_time_range}}&var-{variable}=${{__value.raw}}{kept}"
+    return Link(title, address).to_json_data()
+
+
+EXECUTION_LINK, SESSION_LINK = _link("Its tools", "execution"), _link("What was executed in it", "session")
+_ONE_EXECUTION = """
+one AS (
+  SELECT e.* FROM analytics.agent_executions e
+  WHERE $__timeFilter(e.start_time)
+    AND (${execution:sqlstring} = '' OR e.execution_id::text = ${execution:sqlstring})
+  ORDER BY e.start_time DESC
+  LIMIT 1
+)""".strip()
+_ONE_SESSION = """
+one AS (
+  SELECT s.* FROM analytics.session_metrics s
+  WHERE $__timeFilter(s.start_time) AND (${session:sqlstring} = '' OR s.session_id::text = ${session:sqlstring})
+  ORDER BY s.start_time DESC
+  LIMIT 1
+)""".strip()
+_NOT_THERE = "not in this range; choose a wider one or another id"
+_HEADINGS = {
+    "time": "Began", "agent": "Agent", "version": "Version", "status": "Ended", "kind": "Kind of error", "seconds": "Took",
+    "tools": "Tools", "retries": "Retries", "tokens": "Tokens", "trace": "Request", "execution": "Execution",
+}  # fmt: skip
+_COLUMNS = (
+    'e.start_time AS "time"', "e.agent_name AS agent", "e.version", f"{STATUS} AS status", "e.error_type AS kind",
+    "(e.duration_ms / 1000)::float8 AS seconds", "e.tool_count::float8 AS tools", "e.retry_count::float8 AS retries",
+    "e.tokens_used::float8 AS tokens", "e.trace_id AS trace", "e.execution_id::text AS execution",
+)  # fmt: skip
+
+
+def _executions(name: str, title: str, description: str, sql: str, settings: Settings, no_value: str) -> Panel:
+    """A table of executions, each with the way to its request and to its tools."""
+    return Table(
+        name=name,
+        title=title,
+        description=description,
+        targets=(SqlQuery(sql=sql),),
+        no_value=no_value,
+        transformations=columns(_HEADINGS),
+        paged=True,
+        overrides=(
+            named("Began", custom_width=155),
+            named("Agent", custom_width=110),
+            named("Version", custom_width=80),
+            status_column("Ended", 80),
+            named("Kind of error", custom_width=115),
+            named("Took", unit="s", decimals=2, custom_width=85),
+            *(named(column, unit="none", decimals=0, custom_width=75) for column in ("Tools", "Retries")),
+            named("Tokens", unit="locale", decimals=0, custom_width=85),
+            named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
+            named("Execution", links=[EXECUTION_LINK]),
+        ),
+    )
+
+
+def latest(settings: Settings) -> Panel:
+    description = (
+        "The newest executions of the range. A click on an execution shows its tools, one on the request every step. "
+        f"{ALL_FILTERS}"
+    )
+    sql = f"{ended(*_COLUMNS)}\nORDER BY e.start_time DESC\nLIMIT 100"
+    return _executions("latest_executions", "Latest executions", description, sql, settings, "no execution in range")
+
+
+def execution() -> Panel:
+    headings = {key: heading for key, heading in _HEADINGS.items() if key != "trace"} | {
+        "intent": "Intent", "calls": "API calls", "environment": "Environment",
+    }  # fmt: skip
+    chosen = ", ".join((*_COLUMNS, "e.intent", "e.api_calls_count::float8 AS calls", "e.environment"))
+    return Table(
+        name="execution",
+        title="The execution",
+        description="The execution whose id stands above; without one the newest of the range. Its tools are below.",
+        targets=(SqlQuery(sql=f"WITH {_ONE_EXECUTION}\nSELECT {chosen} FROM one e"),),
+        no_value=_NOT_THERE,
+        transformations=columns(headings),
+        overrides=(
+            named("Began", custom_width=155),
+            status_column("Ended", 80),
+            named("Took", unit="s", decimals=2, custom_width=85),
+            *(named(column, unit="none", decimals=0, custom_width=80) for column in ("Tools", "Retries", "API calls")),
+            named("Tokens", unit="locale", decimals=0, custom_width=85),
+        ),
+    )
+
+
+def tools_of_it() -> Panel:
+    status = sql_normalise("u.status")
+    return BarChart(
+        name="tools_of_execution",
+        title="Its tools, one after the other",
+        description=(
+            "When each tool call of the execution began and how long it took. Long bars one below the other could run side by "
+            "side; a bar that ends with the execution's time limit hung."
+        ),
+        targets=(
+            SqlQuery(
+                sql=f"""
+WITH {_ONE_EXECUTION}
+SELECT row_number() OVER (ORDER BY u.start_time, u.usage_id) || '. ' || u.tool_name
+         || CASE {status} WHEN 'success' THEN '' ELSE ' (' || {status} || ')' END AS "Tool",
+       extract(epoch FROM u.start_time - e.start_time)::float8 AS "before", (u.duration_ms / 1000)::float8 AS "took"
+FROM one e JOIN analytics.tool_usage_metrics u ON u.execution_id = e.execution_id
+WHERE u.duration_ms IS NOT NULL AND u.start_time BETWEEN e.start_time AND e.start_time + interval '1 hour'
+ORDER BY u.start_time, u.usage_id
+LIMIT 50
+""".strip()
+            ),
+        ),
+        unit="s",
+        decimals=2,
+        minimum=0,
+        no_value="this execution called no tool",
+        direction="horizontal",
+        stacking="normal",
+        x="Tool",
+        values_shown="never",
+        with_legend=False,
+        overrides=(OFFSET,),
+    )
+
+
+def session() -> Panel:
+    headings = {
+        "time": "Began", "user_key": "User", "environment": "Environment", "seconds": "Lasted", "queries": "Queries",
+        "succeeded": "Succeeded", "failed": "Failed", "agents": "Agents", "response": "Mean response", "tokens": "Tokens",
+    }  # fmt: skip
+    return Table(
+        name="session",
+        title="The session",
+        description="The session whose id stands above; without one the newest of the range. What was executed in it is below.",
+        targets=(
+            SqlQuery(
+                sql=f"""
+WITH {_ONE_SESSION}
+SELECT s.start_time AS "time", s.user_key, s.environment, (s.duration_ms / 1000)::float8 AS seconds,
+       s.total_queries::float8 AS queries, s.successful_queries::float8 AS succeeded, s.failed_queries::float8 AS failed,
+       (SELECT string_agg(a.name, ', ') FROM jsonb_array_elements_text(s.agents_used) AS a (name)) AS agents,
+       (s.average_response_time_ms / 1000)::float8 AS response, s.total_tokens_used::float8 AS tokens
+FROM one s
+""".strip()
+            ),
+        ),
+        no_value=_NOT_THERE,
+        transformations=columns(headings),
+        overrides=(
+            named("Began", custom_width=155),
+            named("User", custom_width=150),
+            named("Lasted", unit="s", decimals=0, custom_width=90),
+            *(named(column, unit="none", decimals=0, custom_width=95) for column in ("Queries", "Succeeded", "Failed")),
+            named("Mean response", unit="s", decimals=2, custom_width=130),
+            named("Tokens", unit="locale", decimals=0, custom_width=90),
+        ),
+    )
+
+
+def executions_of_session(settings: Settings) -> Panel:
+    sql = f"""
+WITH {_ONE_SESSION}
+SELECT {", ".join(_COLUMNS)}
+FROM one s JOIN analytics.agent_executions e ON e.session_id = s.session_id
+WHERE e.start_time BETWEEN s.start_time AND coalesce(s.end_time, s.start_time + interval '1 day')
+ORDER BY e.start_time
+LIMIT 100
+""".strip()
+    description = (
+        "Executions of the session in their order. A click on an execution shows its tools, one on the request every step."
+    )
+    return _executions(
+        "session_executions", "What was executed in it", description, sql, settings, "nothing was executed in it"
+    )
