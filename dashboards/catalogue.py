@@ -5,20 +5,38 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from contract.settings import Settings
-from dashboards import alerts, cost, feedback, knowledge, models, observatory, one_agent, one_request, overview, tickets, users
+from dashboards import (
+    alerts,
+    cost,
+    executions,
+    feedback,
+    health,
+    knowledge,
+    models,
+    observatory,
+    one_agent,
+    one_request,
+    overview,
+    performance,
+    tickets,
+    users,
+)
 from dashboards.lib.panel import Panel
 from dashboards.lib.tab import Tab
 
 TABS: tuple[Tab, ...] = (
     overview.TAB,
+    performance.TAB,
     one_agent.TAB,
     one_request.TAB,
     users.TAB,
     tickets.TAB,
     knowledge.TAB,
+    health.TAB,
     cost.TAB,
     models.TAB,
     feedback.TAB,
+    executions.TAB,
     alerts.TAB,
     observatory.TAB,
 )
