@@ -7,7 +7,7 @@ from dashboards.lib import colours
 from dashboards.lib.distributions import XYChart
 from dashboards.lib.field import fixed, named
 from dashboards.lib.filters import chosen_all
-from dashboards.lib.panel import Panel
+from dashboards.lib.panel import PALETTE_IN_ORDER, Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.tables import Table
 
@@ -53,6 +53,7 @@ def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: 
         no_value=NOTHING,
         x=x,
         y="Stars",
+        colour=PALETTE_IN_ORDER,
         overrides=(
             named(x, unit=unit, decimals=decimals, custom_axisLabel=x),
             named("Stars", custom_axisLabel="stars", min=1, max=5, color=fixed(colours.NEUTRAL)),
