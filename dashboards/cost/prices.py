@@ -9,7 +9,7 @@ from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery, series
 from dashboards.lib.spending import DAYS, FIRST_DAY, TO
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 
 EXACT = 0.999
 
@@ -41,8 +41,11 @@ LIMIT 200
         transformations=columns(headings),
         paged=True,
         overrides=(
+            NARROW,
+            named("Tokens", custom_minWidth=150),
+            named("Model", custom_minWidth=130),
             named("USD a million", unit="currencyUSD", decimals=3, custom_width=130),
-            *(named(column, unit="dateTimeAsIso", custom_width=160) for column in ("Listed since", "Until")),
+            *(named(column, unit="dateTimeAsIso", custom_width=155) for column in ("Listed since", "Until")),
         ),
     )
 
@@ -66,9 +69,9 @@ LIMIT 100
         ),
         targets=(SqlQuery(sql=sql),),
         no_value="every call has a price",
-        transformations=columns({"model": "Model", "calls": "Calls without a price", "tokens": "Tokens"}),
+        transformations=columns({"model": "Model", "calls": "Calls", "tokens": "Tokens"}),
         overrides=(
-            named("Calls without a price", unit="locale", decimals=0),
+            named("Calls", unit="locale", decimals=0),
             named("Tokens", unit="short", decimals=1),
         ),
     )
@@ -108,4 +111,5 @@ def reconciled() -> Panel:
         sparkline=True,
         shown="value_and_name",
         value_size=24,
+        overrides=(named("cost_usd", displayName="cost"),),
     )

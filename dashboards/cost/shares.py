@@ -141,6 +141,7 @@ LIMIT 200
             named("Queries", unit="locale", decimals=0),
             *(named(column, **money, decimals=4) for column in ("Per query", "Per conversation", "Per success")),
             named("Change", unit="percentunit", decimals=1),
+            *(named(column, custom_minWidth=125) for column in ("Per conversation", "Per success", "Tokens a query")),
             named("Tokens a query", unit="locale", decimals=0),
         ),
     )

@@ -140,7 +140,10 @@ ORDER BY 1
         decimals=2,
         minimum=0,
         no_value=NO_CALLS,
-        overrides=(named("p95", unit="s", decimals=2, min=0),),
+        overrides=(
+            named("p95", unit="s", decimals=2, min=0, custom_axisLabel="p95 of a call"),
+            named("1000 calls", custom_axisLabel="cost of 1000 calls"),
+        ),
     )
 
 

@@ -15,7 +15,7 @@ MODEL = "gen_ai_request_model"
 CHOSEN = (like(MODEL, "$model"),)
 """The platform's calls name the model as OpenTelemetry does, so the filter of models is written out."""
 NO_TRAFFIC = "no traffic in range"
-ONLY: tuple[Calculation, ...] = ("lastNotNull", "max")
+ONLY: tuple[Calculation, ...] = ("max",)
 LATELY = "24h"
 """These graphs show how it is now, whatever range the comparison is over."""
 
@@ -79,7 +79,7 @@ def _limited(signal: Quantile, name: str, title: str, limit: float, what: str) -
 
 def speed() -> Panel:
     return _graph(
-        LLM_OUTPUT_SPEED, "speed_now", "Output tokens per second",
+        LLM_OUTPUT_SPEED, "speed_now", "Output tokens/s",
         "Output tokens / seconds spent in calls, over five minutes, the wait for the first token included. Slower with "
         "the same "
         "first chunk: the provider is busy.",

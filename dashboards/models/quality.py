@@ -10,7 +10,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
 from dashboards.lib.spending import FIRST_DAY, JUDGED, TO, quality
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 
 NO_SCORES = "no scores in range"
 
@@ -98,6 +98,8 @@ LIMIT 100
         no_value=NO_SCORES,
         transformations=columns(headings),
         overrides=(
+            NARROW,
+            named("Score", custom_minWidth=130),
             named("Scores", unit="locale", decimals=0),
             *(named(column, unit="none", decimals=3) for column in ("Mean", "Least", "Greatest")),
             named("Newest", unit="dateTimeFromNow"),
