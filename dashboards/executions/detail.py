@@ -14,7 +14,9 @@ from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import Table, columns
 from dashboards.lib.variables import TextVariable
 
-EXECUTION = TextVariable(name="execution", label="Execution", description="Id of one execution; the newest when it is empty.")
+EXECUTION = TextVariable(
+    name="execution", label="Execution", description="Id of one execution; the newest that called tools when it is empty."
+)
 SESSION = TextVariable(name="session", label="Session", description="Id of one session; the newest when it is empty.")
 
 
@@ -30,7 +32,7 @@ _ONE_EXECUTION = """
 one AS (
   SELECT e.* FROM analytics.agent_executions e
   WHERE $__timeFilter(e.start_time)
-    AND (${execution:sqlstring} = '' OR e.execution_id::text = ${execution:sqlstring})
+    AND (${execution:sqlstring} = '' AND e.tool_count > 0 OR e.execution_id::text = ${execution:sqlstring})
   ORDER BY e.start_time DESC
   LIMIT 1
 )""".strip()
@@ -95,7 +97,7 @@ def execution() -> Panel:
     return Table(
         name="execution",
         title="The execution",
-        description="The execution whose id stands above; without one the newest of the range. Its tools are below.",
+        description="The execution whose id stands above; without one the newest of the range that called tools.",
         targets=(SqlQuery(sql=f"WITH {_ONE_EXECUTION}\nSELECT {chosen} FROM one e"),),
         no_value=_NOT_THERE,
         transformations=columns(headings),

@@ -109,7 +109,7 @@ ORDER BY 2 DESC, 1
 """.strip(),
             ),
         ),
-        width=6,
+        width=9,
         unit="locale",
         decimals=0,
         no_value=NO_TRAFFIC,

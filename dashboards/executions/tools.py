@@ -25,7 +25,9 @@ def called(*columns_: str, where: str = "true") -> str:
     return (
         f"SELECT {', '.join(columns_)}\n  FROM analytics.tool_usage_metrics u\n"
         "  JOIN analytics.agent_executions e ON e.execution_id = u.execution_id\n"
-        f"  WHERE $__timeFilter(u.start_time) AND u.duration_ms IS NOT NULL AND {where}\n    AND {filters}"
+        f"  WHERE $__timeFilter(u.start_time) AND u.duration_ms IS NOT NULL AND {where}\n"
+        "    AND e.start_time BETWEEN $__timeFrom()::timestamptz - interval '1 hour' AND $__timeTo()::timestamptz\n"
+        f"    AND {filters}"
     )
 
 

@@ -33,8 +33,8 @@ def table(settings: Settings) -> Panel:
     target = at_least(1 - settings.thresholds.workflow_error_ratio).to_json_data()
     rows = run(
         "w.workflow_type AS type", f"{_STATUS} = '{SUCCESS}' AS well", "w.duration_ms / 1000 AS seconds",
-        "w.agent_count AS agents", "w.total_tool_calls AS tools", "w.total_tokens_used AS tokens", "w.user_satisfaction_score AS score",
-        "w.task_completion_rate AS completed",
+        "w.agent_count AS agents", "w.total_tool_calls AS tools", "w.total_tokens_used AS tokens",
+        "w.user_satisfaction_score AS score", "w.task_completion_rate AS completed",
     )  # fmt: skip
     headings = {
         "type": "Workflow", "runs": "Runs", "success": "Success", "p50": "p50", "p95": "p95", "agents": "Agents",

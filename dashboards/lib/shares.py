@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from attrs import define
 
 from dashboards.lib.field import Json
-from dashboards.lib.panel import PALETTE, PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend, reduced
+from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend, reduced
 
 
 @define(slots=False, kw_only=True)
@@ -44,7 +44,7 @@ class BarChart(Panel):
     with_legend: bool = True
 
     def default_colour(self) -> Json:
-        return PALETTE
+        return PALETTE_IN_ORDER
 
     def options(self) -> Json:
         return {
