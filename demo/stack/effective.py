@@ -80,6 +80,7 @@ def of_stack(
         "scrape": {"platform": targets, "exporter": [f"{LOOPBACK}:{ports['exporter']}"]},
         "database": {
             "user_key_file": str(kept / USER_KEY),
+            "content": True,  # nobody's words: the people of the synthetic platform do not exist
             "logins": {role.value: str(kept / password_file(role)) for role in LOGINS},
         },
         "exporter": {"listen": f"{LOOPBACK}:{ports['exporter']}"},
