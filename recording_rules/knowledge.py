@@ -18,7 +18,7 @@ GROUPS = (
     Group(
         "knowledge_rates", "1m",
         (
-            RecordedRate(KB_SEARCHES.leaf, "searches", (), "5m", _KB),
+            RecordedRate(KB_SEARCHES.leaf, "searches", (), "1h", _KB),
             RecordedRate(KB_SEARCH_LATENCY.leaf, f"{_DURATION}_bucket", ("le",), "5m", _KB),
             RecordedRate(KB_SEARCHES_EMPTY.leaf, "searches_empty", (), "1h", _KB),
             RecordedRate(KB_SEARCHES_ANSWERED.leaf, "searches_answered", (), "1h", _KB),

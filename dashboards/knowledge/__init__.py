@@ -38,7 +38,8 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "types",
             "Documents by type, and who brings them",
-            line(8, documents.by_type(settings), documents.uploaders()),
+            line(8, documents.by_type(settings)),
+            line(9, documents.uploaders()),
             collapsed=True,
         ),
         row("failed", "Latest documents that failed", line(10, documents.failed()), collapsed=True),

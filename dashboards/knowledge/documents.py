@@ -73,7 +73,7 @@ def upload_success(settings: Settings) -> Panel:
     target = 1 - settings.thresholds.upload_failure_ratio
     return TimeSeries(
         name="upload_success",
-        title=f"Upload success over a day (target {target:.0%})",
+        title=f"Upload success, 1 d (target {target:.0%})",
         description=(
             "Successful uploads / uploads, over the day before each moment, as the platform counts them. It falls slowly and "
             "rises slowly: the alert looks at single hours, where enough is uploaded."
@@ -247,7 +247,7 @@ def uploaders() -> Panel:
         no_value=NO_UPLOADS,
         transformations=columns(headings),
         overrides=(
-            named("Documents", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL),
+            named("Documents", unit="locale", decimals=0, min=0, fieldMinMax=True, custom_cellOptions=BAR_CELL),
             named("Failed", unit="locale", decimals=0, custom_width=90),
             named("Size", unit="bytes", decimals=1, custom_width=110),
             named("Last", custom_width=170),

@@ -62,7 +62,7 @@ def empty(settings: Settings) -> Panel:
     limit = settings.thresholds.empty_search_ratio
     return TimeSeries(
         name="empty_share",
-        title=f"Searches that find nothing (alert above {limit:.0%})",
+        title=f"Empty searches (alert above {limit:.0%})",
         description=(
             "Searches without a result / searches, over one hour, as the alert asks. From one hour to the next: documents or "
             "the index are gone. Over weeks: users ask about something new; tell those who write documents what is asked for."
@@ -97,7 +97,7 @@ def results() -> Panel:
 
 
 def retrieval() -> Panel:
-    by = ("environment", "agent")
+    by = ("environment", "agent", "phase")
     slowest = f"topk({_MOST_AGENTS}, {ask(PHASE_TIME, by, '5m', (equal('phase', 'retrieval'),))})"
     return TimeSeries(
         name="retrieval",

@@ -144,7 +144,7 @@ ORDER BY g.place
 def ages() -> Panel:
     return BarChart(
         name="backlog_age",
-        title="How old are the open tickets?",
+        title="Age of open tickets",
         description=(
             "Tickets that are open now, by how long ago they were opened, reckoned from the end of the range. A growing right "
             f"end is work that nobody wants: let somebody decide about each ticket that is over {_LAST} days old."

@@ -36,7 +36,7 @@ def creators() -> Panel:
         no_value="no ticket opened in range",
         transformations=columns(headings),
         overrides=(
-            named("Tickets", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL),
+            named("Tickets", unit="locale", decimals=0, min=0, fieldMinMax=True, custom_cellOptions=BAR_CELL),
             *(
                 named(column, unit="locale", decimals=0, custom_width=width)
                 for column, width in (("Open", 80), ("Urgent", 90), ("Opened again", 130))
@@ -76,7 +76,7 @@ def assignees() -> Panel:
         no_value="no ticket open or resolved in range",
         transformations=columns(headings),
         overrides=(
-            named("Open", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL),
+            named("Open", unit="locale", decimals=0, min=0, fieldMinMax=True, custom_cellOptions=BAR_CELL),
             named("Overdue", unit="locale", decimals=0, custom_width=100),
             named("Resolved", unit="locale", decimals=0, custom_width=100),
             named("Median time", unit="s", decimals=1, custom_width=120),

@@ -85,7 +85,7 @@ def late(settings: Settings) -> Panel:
             "first: a short one counts. The row 'What is due next?' names the tickets."
         ),
         targets=tuple(PromQuery(expr=expr, format="table", instant=True) for expr in asked),
-        width=9,
+        width=10,
         no_value=NOT_COUNTED,
         transformations=(MERGED, *columns(headings)),
         sorted_by="Overdue",
@@ -122,7 +122,7 @@ HAVING count(*) > 0
 def without_target() -> Panel:
     return Stat(
         name="without_target",
-        title="Tickets without a due time",
+        title="Without a due time",
         description=(
             "Tickets opened in the range for which nothing was promised. They have no part in any share of tickets served in "
             "time; many of them make those shares look better than support is."

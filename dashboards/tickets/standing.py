@@ -28,6 +28,7 @@ def by_status() -> Panel:
             "waiting: the answer lies with the customers. Resolved ones that are never closed: closing is not automatic."
         ),
         targets=(PromQuery(expr=union("status", parts), legend="{{status}}", instant=True),),
+        width=9,
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
@@ -79,7 +80,7 @@ def by_priority() -> Panel:
 
 def assignment() -> Panel:
     everything, unassigned = ask(TICKETS_OPEN, (), "", OF_PRIORITY), ask(TICKETS_UNASSIGNED, (), "", OF_PRIORITY)
-    parts = {"assigned": f"{everything} - {unassigned}", "unassigned": unassigned}
+    parts = {"owned": f"{everything} - {unassigned}", "no owner": unassigned}
     return PieChart(
         name="assignment",
         title="Who owns the open tickets?",
@@ -88,10 +89,11 @@ def assignment() -> Panel:
             "and when. Urgent ones without owner have an alert."
         ),
         targets=(PromQuery(expr=union("state", parts), legend="{{state}}", instant=True),),
+        width=8,
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
-        overrides=painted({"assigned": colours.GREEN, "unassigned": colours.AMBER}),
+        overrides=painted({"owned": colours.GREEN, "no owner": colours.AMBER}),
     )
 
 

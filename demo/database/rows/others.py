@@ -47,7 +47,7 @@ def write_moments(lines: Lines, hour: Hour, since: float, until: float) -> None:
 
 
 def write_ticket(lines: Lines, ticket: Ticket, at: float) -> None:
-    """A ticket belongs to nobody until somebody first answers it."""
+    """A ticket belongs to nobody and to no category until somebody first answers it. Questions are promised an answer only."""
     changes = [change for change in ticket.changes if change.at <= at]
     if not changes:
         return
@@ -58,11 +58,13 @@ def write_ticket(lines: Lines, ticket: Ticket, at: float) -> None:
     reopened = sum(1 for change in changes if change.from_status == "resolved" and change.to_status == "in_progress")
     conversation = NULL if ticket.conversation_id is None else ticket.conversation_id
     assignee = ticket.assignee_id if answered and ticket.assignee_id is not None else NULL
+    category = ticket.category if answered else NULL
+    resolution_due = NULL if ticket.category == "question" else moment(ticket.sla_resolution_due_at)
     lines["tickets"].append(
-        f"{ticket.ticket_id}\t{ticket.user_id}\t{conversation}\t{assignee}\t{status}\t{ticket.priority}\t{ticket.category}\t"
+        f"{ticket.ticket_id}\t{ticket.user_id}\t{conversation}\t{assignee}\t{status}\t{ticket.priority}\t{category}\t"
         f"{moment(changes[0].at)}\t{moment(changes[-1].at)}\t{by(ticket.first_response_at, at)}\t{by(resolved, at)}\t"
         f"{by(times.get('closed'), at)}\t{reopened}\t{moment(ticket.sla_first_response_due_at)}\t"
-        f"{moment(ticket.sla_resolution_due_at)}\n"
+        f"{resolution_due}\n"
     )
     lines["ticket_events"] += [
         f"{ticket.ticket_id}\t{moment(change.at)}\t{change.from_status or NULL}\t{change.to_status}\n" for change in changes

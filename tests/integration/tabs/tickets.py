@@ -228,8 +228,8 @@ def by_status(moment: Moment) -> None:
 
 
 def assignment(moment: Moment) -> None:
-    owned = Counter("unassigned" if ticket.assignee is None else "assigned" for ticket in tickets(moment) if ticket.open)
-    assert moment.panel("tickets/assignment", **ALL) == {"assigned": owned["assigned"], "unassigned": owned["unassigned"]}
+    owned = Counter("no owner" if ticket.assignee is None else "owned" for ticket in tickets(moment) if ticket.open)
+    assert moment.panel("tickets/assignment", **ALL) == {"owned": owned["owned"], "no owner": owned["no owner"]}
 
 
 def by_category(moment: Moment) -> None:
