@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
+from dashboards.lib.filters import acting
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.requests import FILTERS
 from dashboards.lib.tab import Source, Tab
@@ -28,17 +29,12 @@ from dashboards.performance.places import KEY
 def rows(settings: Settings) -> tuple[Row, ...]:
     promised = bool(service_levels.levels(settings))
     burning = (service_levels.burning(settings),) if promised else ()
+    fleet_row, latency_row = _everybody(settings)
     return (
-        row(
-            "fleet",
-            "The whole fleet: all agents of the chosen environments",
-            line(4, fleet.state(settings)),
-            line(4, fleet.percentiles(settings), fleet.in_time_now(settings), fleet.errors(settings)),
-            line(4, fleet.throughput_now(), fleet.capacity_now(settings), fleet.agents_within(settings)),
-        ),
+        fleet_row,
         row("traffic", "Traffic and capacity", line(9, traffic.throughput(), traffic.utilisation(settings), agents.busiest())),
         row("errors", "Errors", line(9, errors.by_kind(settings), *burning)),
-        row("latency", "Latency", line(9, latency.over_time(settings), latency.in_time_over_time(settings))),
+        latency_row,
         row("agents", "Agents", line(9, agents.compared(settings), agents.slowest(settings))),
         row("environments", "Environments", line(5, environments.parity(settings))),
         row("failing", "Who fails, and how", line(9, errors.failing(settings)), collapsed=True),
@@ -81,6 +77,25 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row("patterns", "Patterns of errors", line(10, patterns.areas(), patterns.unusual()), collapsed=True),
         row("begin", "Where to begin", line(8, begin.questions()), collapsed=True),
     )
+
+
+def _everybody(settings: Settings) -> tuple[Row, Row]:
+    """The rows on which only the environment acts: about all agents together, from series that are recorded for them."""
+    with acting(("environment",)):
+        return (
+            row(
+                "fleet",
+                "The whole fleet: all agents of the chosen environments",
+                line(4, fleet.state(settings)),
+                line(4, fleet.percentiles(settings), fleet.in_time_now(settings), fleet.errors(settings)),
+                line(4, fleet.throughput_now(), fleet.capacity_now(settings), fleet.agents_within(settings)),
+            ),
+            row(
+                "latency",
+                "Latency of the whole fleet",
+                line(9, latency.over_time(settings), latency.in_time_over_time(settings)),
+            ),
+        )
 
 
 def _service_levels(settings: Settings) -> tuple[Row, ...]:

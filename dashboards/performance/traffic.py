@@ -6,6 +6,7 @@ from contract.settings import Settings
 from contract.signals.agents import AGENT_QUERIES, CAPACITY_USED
 from dashboards.lib import colours
 from dashboards.lib.field import fixed, lines, of_query
+from dashboards.lib.filters import acting
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, ask, series
@@ -17,6 +18,9 @@ MOST = 8
 
 
 def throughput() -> Panel:
+    with acting(("environment", "agent")):
+        finished = series(AGENT_QUERIES, BY, window=HOUR, step="1m")
+        limit = PromQuery(expr=capacity(), legend="limit · {{environment}}")
     return TimeSeries(
         name="throughput",
         title="Queries per second, and the limit",
@@ -24,10 +28,7 @@ def throughput() -> Panel:
             "Queries finished per second by environment, over one hour, and dashed the sum of the configured limits of the "
             "chosen agents, on a logarithmic scale. The shaded hour is each day's busiest. A click asks who filled the hour."
         ),
-        targets=(
-            series(AGENT_QUERIES, BY, window=HOUR, step="1m"),
-            PromQuery(expr=capacity(), legend="limit · {{environment}}"),
-        ),
+        targets=(finished, limit),
         unit="reqps",
         logarithmic=True,
         soft_minimum=0.01,

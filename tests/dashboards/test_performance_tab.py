@@ -1,0 +1,240 @@
+"""Performance: what the tab holds, whom its fleet row is about, and formulas that stand in no other place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from contract.buckets import AGENT
+from contract.settings import Settings, Thresholds
+from dashboards.lib.queries import PromQuery, SqlQuery
+from dashboards.performance import TAB
+from dashboards.performance.fleet import BAD, OK, UNKNOWN, WATCH
+from provisioning.check.excerpts import read_by
+from provisioning.interpolation import Span, sql_macros, substitute
+from recording_rules import registry
+from tests.conftest import PrometheusTools
+
+NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
+FILTERS = ("environment", "agent", "version", "intent", "tier", "status", "error_type")
+CONTENTS = {
+    "fleet": [
+        "state", "fleet_percentiles", "fleet_in_time", "fleet_errors", "fleet_throughput", "fleet_capacity", "agents_within",
+    ],
+    "traffic": ["throughput", "utilisation", "busiest_agents"],
+    "errors": ["errors_by_kind", "budget_burn"],
+    "latency": ["latency", "in_time"],
+    "agents": ["agents", "slowest_agents"],
+    "environments": ["parity"],
+    "failing": ["failing"],
+    "slow": ["slow_requests"],
+    "distribution": ["distribution", "spread", "percentile_heatmap", "speeds"],
+    "levels": ["slo_grid", "slo_budgets"],
+    "groups": ["departments", "intent_latency", "intent_errors"],
+    "parity": ["parity_latency", "only_in_production"],
+    "versions": ["version_gates", "version_latency", "version_errors", "version_executions"],
+    "capacity": ["capacity_plan", "capacity_alerts", "capacity_room"],
+    "patterns": ["error_map", "unusual_errors"],
+    "begin": ["questions"],
+}  # fmt: skip
+Database = psycopg.Connection[tuple[object, ...]]
+
+
+def test_the_table_of_contents() -> None:
+    assert {row.name: [panel.name for panel in row.panels] for row in TAB.rows(Settings())} == CONTENTS
+
+
+def test_a_site_without_service_levels_has_no_panels_about_them() -> None:
+    names = {panel.name for row in TAB.rows(Settings(slo=())) for panel in row.panels}
+    assert set().union(*CONTENTS.values()) - names == {"budget_burn", "slo_grid", "slo_budgets"}
+
+
+def test_the_fleet_is_everybody_of_the_environment() -> None:
+    fleet = [panel for row in TAB.all_rows(Settings()) if row.name in ("fleet", "latency") for panel in row.panels]
+    texts = [query.text for panel in fleet for query in panel.targets]
+    assert sum("$environment" in text for text in texts) == len(texts) - 1, "all but the targets"
+    assert not [text for text in texts for name in ("$version", "$agent") if name in text]
+
+
+def test_every_filter_acts_on_what_asks_executions() -> None:
+    for name in ("busiest_agents", "failing", "distribution", "spread", "percentile_heatmap", "departments", "unusual_errors"):
+        [query] = next(panel for panel in TAB.panels(Settings()) if panel.name == name).targets
+        assert not [filter_ for filter_ in FILTERS[:-1] if f"${{{filter_}:regex}}" not in query.text], name
+
+
+PLATFORM = 'job="platform",environment="production",instance="p"'
+WELL = {
+    f'agent_queries_total{{{PLATFORM},agent="a",version="1",status="success"}}': "0+58x80",
+    f'agent_queries_total{{{PLATFORM},agent="a",version="1",status="error"}}': "0+2x80",
+    f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="2.0"}}': "0+60x80",
+    f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="12.5"}}': "0+60x80",
+    f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="17.0"}}': "0+60x80",
+    f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="+Inf"}}': "0+60x80",
+    f'agent_capacity_requests_per_second{{{PLATFORM},agent="a"}}': "4x80",
+}
+IN_ORDER = {"Overall": OK, "Latency": OK, "Errors": OK, "Capacity": OK}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, IN_ORDER),
+        ({'status="error"': "0+6x80"}, IN_ORDER | {"Errors": WATCH, "Overall": WATCH}),
+        ({'status="error"': "0+30x80"}, IN_ORDER | {"Errors": BAD, "Overall": BAD}),
+        ({'le="2.0"': "0+0x80"}, IN_ORDER | {"Latency": WATCH, "Overall": WATCH}),
+        ({'le="2.0"': "0+0x80", 'le="12.5"': "0+0x80"}, IN_ORDER | {"Latency": BAD, "Overall": BAD}),
+        ({"agent_capacity": "1.1x80"}, IN_ORDER | {"Capacity": WATCH, "Overall": WATCH}),
+        ({"agent_": "_x80"}, dict.fromkeys(IN_ORDER, UNKNOWN)),
+    ],
+    ids=["in order", "errors", "many errors", "slow", "very slow", "full", "silence"],
+)
+def test_the_state_of_the_fleet(
+    prometheus_tools: PrometheusTools, tmp_path: Path, changes: Mapping[str, str], expected: Mapping[str, float]
+) -> None:
+    """A site without service levels has no word about budgets."""
+    settings = Settings(slo=())
+    [query] = next(panel for panel in TAB.panels(settings) if panel.name == "state").targets
+    assert isinstance(query, PromQuery)
+    rules = [group for group in read_by(query.expr, registry.rule_groups(settings)) if group["rules"]]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": rules}))
+    series = [
+        {"series": name, "values": next((changed for part, changed in changes.items() if part in name), values)}
+        for name, values in WELL.items()
+    ]
+    samples = [{"labels": f'{{concern="{concern}"}}', "value": value} for concern, value in expected.items()]
+    asked = {"expr": query.expr.replace("$environment", ".*"), "eval_time": "75m", "exp_samples": samples}
+    told = {"interval": "1m", "input_series": series, "promql_expr_test": [asked]}
+    file = tmp_path / "test.yml"
+    file.write_text(json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [told]}))
+    done = subprocess.run([prometheus_tools.promtool, "test", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def connection(database: str) -> Database:
+    """What panels read, as tables, and the function that merges histograms."""
+    connection = psycopg.connect(database, autocommit=True)
+    connection.execute("CREATE SCHEMA analytics")
+    quantiles = resources.files("exporters.database") / "migrations" / "0006_quantiles.sql"
+    connection.execute(quantiles.read_text().encode())
+    for table in (
+        "agents (id bigint, name text, department_id bigint)",
+        "deployments (agent_id bigint, version text, environment text, deployed_at timestamptz)",
+        "latency_hourly (hour timestamptz, agent text, version text, environment text, n bigint, failed bigint,"
+        " histogram bigint[])",
+        "regressions (agent text, version text, environment text, state text)",
+        "agent_executions (agent_name text, version text, environment text, intent text, status text, error_type text,"
+        " start_time timestamptz, duration_ms float8)",
+        "trace_metrics_hourly (hour timestamptz, agent text, version text, environment text, executions bigint)",
+        "capacity_limits (scope text, rps float8, valid_from timestamptz)",
+    ):
+        connection.execute(f"CREATE TABLE analytics.{table}".encode())
+    return connection
+
+
+def ask(connection: Database, name: str, settings: Settings | None = None, **choices: str) -> list[dict[str, object]]:
+    """What a panel asks of the day before NOW."""
+    [query] = next(panel for panel in TAB.panels(settings or Settings()) if panel.name == name).targets
+    assert isinstance(query, SqlQuery)
+    filled = substitute(query.sql, lambda variable, _: {**dict.fromkeys(FILTERS, ".*"), **choices}.get(variable))
+    text = sql_macros(filled, Span(NOW.timestamp() - 86400, NOW.timestamp(), 60))
+    with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        return cursor.execute(text.encode()).fetchall()
+
+
+def version(connection: Database, name: str, deployed: timedelta, runs: int, failed: int, seconds: float) -> None:
+    """A version of agent 1 that took `seconds` in each of `runs`, all of them in its first hour."""
+    at, bucket = NOW - deployed, next(n for n, bound in enumerate(AGENT) if seconds <= bound)
+    histogram = [runs if n == bucket else 0 for n in range(len(AGENT) + 1)]
+    connection.execute("INSERT INTO analytics.deployments VALUES (1, %s, 'production', %s)", (name, at))
+    connection.execute(
+        "INSERT INTO analytics.latency_hourly VALUES (%s, 'billing', %s, 'production', %s, %s, %s)",
+        (at, name, runs, failed, histogram),
+    )
+
+
+@pytest.mark.parametrize(
+    ("runs", "failed", "seconds", "verdict"),
+    [
+        (1000, 20, 1.0, "pass"),
+        (99, 40, 9.0, "too few to tell"),
+        (1000, 20, 2.5, "fail: slower"),
+        (1000, 60, 1.0, "fail: more errors"),
+        (200, 6, 1.0, "pass"),  # 3 % beside 2 %: more than 1.2 times, and well within chance
+    ],
+)
+def test_a_gate_of_a_version(connection: Database, runs: int, failed: int, seconds: float, verdict: str) -> None:
+    connection.execute("INSERT INTO analytics.agents VALUES (1, 'billing', 1)")
+    version(connection, "1.0", timedelta(days=3), 1000, 20, 1.0)
+    version(connection, "1.1", timedelta(days=1), runs, failed, seconds)
+    [row] = ask(connection, "version_gates")
+    assert (row["version"], row["previous"], row["verdict"]) == ("1.1", "1.0", verdict)
+    connection.execute("INSERT INTO analytics.regressions VALUES ('billing', '1.1', 'production', 'open')")
+    assert ask(connection, "version_gates")[0]["verdict"] == "fail: recorded as worse"
+    connection.execute("UPDATE analytics.regressions SET state = 'dismissed'")
+    assert ask(connection, "version_gates")[0]["verdict"] == verdict
+
+
+def test_a_gate_follows_the_configuration(connection: Database) -> None:
+    connection.execute("INSERT INTO analytics.agents VALUES (1, 'billing', 1)")
+    version(connection, "1.0", timedelta(days=3), 1000, 20, 1.0)
+    version(connection, "1.1", timedelta(days=1), 1000, 20, 2.5)
+    milder = Settings(thresholds=Thresholds(regression_ratio=4.0))
+    assert ask(connection, "version_gates", milder)[0]["verdict"] == "pass"
+    assert ask(connection, "version_gates", agent="sales") == []
+
+
+def failures(connection: Database, count: int, weeks_ago: int, kind: str = "tool") -> None:
+    at = NOW - timedelta(weeks=weeks_ago, hours=1)
+    for _ in range(count):
+        connection.execute(
+            "INSERT INTO analytics.agent_executions VALUES ('billing', '1', 'production', 'refund', 'failed', %s, %s, 900)",
+            (kind, at),
+        )
+
+
+def test_what_is_unusual_is_told_by_the_weeks_before(connection: Database) -> None:
+    for week in range(1, 5):
+        failures(connection, 4, week)
+        failures(connection, 4 if week % 2 else 36, week, "llm")
+    failures(connection, 10, 0)
+    failures(connection, 30, 0, "llm")
+    failures(connection, 1, 0, "auth")
+    found = {
+        row["kind"]: (row["seen"], row["usual"], row["score"], row["verdict"]) for row in ask(connection, "unusual_errors")
+    }
+    assert found == {
+        "tool": (10, 4, pytest.approx(3.0), "unusual"),  # four a week are spread by two
+        "auth": (1, 0, pytest.approx(1.0), "usual"),
+        "llm": (30, 20, pytest.approx(10 / 16), "usual"),  # weeks of 4 and of 36 are spread by 16
+    }
+    assert ask(connection, "unusual_errors", status="timeout") == []
+
+
+def test_the_plan_follows_line_and_weekday_into_the_future(connection: Database) -> None:
+    today = NOW.replace(hour=0)
+    for back in range(1, 29):
+        busy = 3600 * (30 - back) * (2 if back % 7 == 0 else 1)
+        for hour, executions in ((9, busy), (20, 1)):
+            at = today - timedelta(days=back) + timedelta(hours=hour)
+            connection.execute(
+                "INSERT INTO analytics.trace_metrics_hourly VALUES (%s, 'billing', '1', 'production', %s)", (at, executions)
+            )
+    for rps, since in ((40, 90), (50, 10)):
+        connection.execute(
+            "INSERT INTO analytics.capacity_limits VALUES ('billing', %s, %s)", (rps, NOW - timedelta(days=since))
+        )
+    rows = {row["day"]: row for row in ask(connection, "capacity_plan")}
+    assert (rows[-1]["busiest"], rows[-7]["busiest"], rows[0]["busiest"]) == (29, 46, None)
+    assert rows[14]["trend"] > rows[0]["trend"] > rows[-28]["trend"]
+    assert rows[7]["expected"] - rows[7]["trend"] == pytest.approx(rows[14]["expected"] - rows[14]["trend"])
+    assert rows[7]["expected"] > rows[8]["expected"] and rows[-2]["expected"] is None
+    assert (rows[0]["limit"], rows[0]["warning"]) == (50, 40)
+    assert ask(connection, "capacity_plan", agent="sales") == []
