@@ -74,7 +74,7 @@ TAB = Tab(
         Source("PostgreSQL", "records of executions, tools, workflows and sessions, asked directly"),
     ),
     rows=rows,
-    filters=("environment", "agent", "version", "status"),
+    filters=detail.FILTERS,
     choices=lambda _settings: (detail.EXECUTION, detail.SESSION),
     refresh="30s",
     time_from="now-24h",

@@ -14,6 +14,7 @@ from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import Table, columns
 from dashboards.lib.variables import TextVariable
 
+FILTERS = ("environment", "agent", "version", "status")
 EXECUTION = TextVariable(
     name="execution", label="Execution", description="Id of one execution; the newest that called tools when it is empty."
 )
@@ -22,7 +23,7 @@ SESSION = TextVariable(name="session", label="Session", description="Id of one s
 
 def _link(title: str, variable: str) -> Json:
     """To this tab with an id set, everything else kept."""
-    kept = "".join(f"&${{{name}:queryparam}}" for name in ("environment", "agent", "version", "status"))
+    kept = "".join(f"&${{{name}:queryparam}}" for name in FILTERS)
     address = f"/d/{dashboard_uid('executions')}?${{__url_time_range}}&var-{variable}=${{__value.raw}}{kept}"
     return Link(title, address).to_json_data()
 
@@ -74,7 +75,7 @@ def _executions(name: str, title: str, description: str, sql: str, settings: Set
             named("Took", unit="s", decimals=2, custom_width=85),
             *(named(column, unit="none", decimals=0, custom_width=75) for column in ("Tools", "Retries")),
             named("Tokens", unit="locale", decimals=0, custom_width=85),
-            named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
+            named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
             named("Execution", links=[EXECUTION_LINK]),
         ),
     )

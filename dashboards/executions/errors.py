@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
+from dashboards.executions.detail import FILTERS
 from dashboards.executions.runs import AGENT_LINK
 from dashboards.lib.executions import ALL_FILTERS, HAS_FAILED, ended
 from dashboards.lib.field import named
@@ -88,6 +89,6 @@ LIMIT 100
             named("Kind of error", custom_width=120),
             named("Failed", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL, custom_width=120),
             named("Last", custom_width=155),
-            named("A request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
+            named("A request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
         ),
     )

@@ -12,7 +12,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import PieChart
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 
 STATUS_COLOURS = dict(zip(STATUSES, (colours.GREEN, colours.RED, colours.AMBER, colours.GREY), strict=True))
 _SLICES = 6
@@ -159,7 +159,7 @@ LIMIT 200
         paged=True,
         overrides=(
             named("Agent", custom_width=140, links=[AGENT_LINK]),
-            named("Executions", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL),
+            named("Executions", unit="locale", decimals=0, custom_width=110),
             named("Success", unit="percentunit", decimals=1, thresholds=target, custom_cellOptions=COLOURED_TEXT,
                   custom_width=95),
             *(named(name, unit="s", decimals=2, custom_width=90) for name in ("p50", "p95", "p99")),

@@ -65,10 +65,10 @@ def status_column(name: str, width: int = 90) -> Override:
     )
 
 
-def trace_links(settings: Settings, trace: str) -> tuple[Link, ...]:
-    """From a request to its page, and to its trace in Langfuse. `trace` is Grafana text for its id."""
+def trace_links(settings: Settings, trace: str, kept: tuple[str, ...] = FILTERS) -> tuple[Link, ...]:
+    """From a request to its page, the filters `kept` as they are, and to its trace in Langfuse. `trace` is Grafana text."""
     return (
-        narrowing_link("Open this request", "one-request", "trace", trace, FILTERS),
+        narrowing_link("Open this request", "one-request", "trace", trace, kept),
         Link("Open in Langfuse", f"{settings.sources.langfuse.base_url}/trace/{trace}", new_tab=True),
     )
 
