@@ -56,9 +56,9 @@ LIMIT 100
         paged=True,
         overrides=(
             NARROW,
-            *(named(column, custom_minWidth=140) for column in ("Task", "Now", "Would do", "Saves in 30 days")),
-            *(named(column, custom_minWidth=115) for column in ("1000 calls", "Quality there", "p95 there")),
-            named("Verdict", custom_minWidth=180, custom_wrapText=True),
+            *(named(column, custom_width=145) for column in ("Task", "Now", "Would do", "Saves in 30 days")),
+            *(named(column, custom_minWidth=110) for column in ("1000 calls", "Quality there", "p95 there")),
+            named("Verdict", custom_width=180, custom_wrapText=True),
             *(named(column, **money) for column in ("1000 calls", "There", "Saves in 30 days")),
             *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Quality there")),
             *(named(column, unit="s", decimals=2) for column in ("p95", "p95 there")),

@@ -6,7 +6,7 @@ from contract.grades import LEAST_CALLS, LEAST_SCORES, LETTERS, WEIGHTS, WORDS
 from contract.settings import Settings
 from dashboards.lib import colours
 from dashboards.lib.distributions import XYChart
-from dashboards.lib.field import Word, lines, named, words
+from dashboards.lib.field import Word, fixed, lines, named, words
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
@@ -102,8 +102,8 @@ LIMIT 100
         paged=True,
         overrides=(
             NARROW,
-            named("Model", custom_minWidth=150),
-            *(named(column, custom_minWidth=110) for column in ("First token", "Tokens/s", "1000 calls")),
+            named("Model", custom_width=150),
+            *(named(column, custom_minWidth=105) for column in ("First token", "1000 calls")),
             named("Grade", mappings=letters, custom_cellOptions=COLOURED_CELL, custom_align="center", custom_width=70),
             named("Points", unit="none", decimals=0),
             named("Quality", unit="percentunit", decimals=1),
@@ -112,7 +112,7 @@ LIMIT 100
             named("Tokens/s", unit="none", decimals=1),
             named("1000 calls", unit="currencyUSD", decimals=2),
             named("Calls", unit="locale", decimals=0),
-            named("Verdict", custom_minWidth=180, custom_wrapText=True),
+            named("Verdict", custom_width=180, custom_wrapText=True),
         ),
     )
 
@@ -136,6 +136,7 @@ ORDER BY 1
         targets=(SqlQuery(sql=sql),),
         x="p95",
         y="1000 calls",
+        colour=fixed(colours.BLUE),
         unit="currencyUSD",
         decimals=2,
         minimum=0,
