@@ -208,9 +208,9 @@ def of_filters(filters: tuple[str, ...], settings: Settings, single: tuple[str, 
             name="agent", label="Agent", series='agent_queries_total{environment=~"$environment"}',
             description="Acts on figures of agents.",
         ),
-        "version": LabelVariable(
-            name="version", label="Version", series='agent_queries_total{environment=~"$environment",agent=~"$agent"}',
-            description="Of the agent. Acts on figures of versions.",
+        "version": SqlVariable(
+            name="version", label="Version", sql=_VERSIONS,
+            description="Of the agent; the newest of each agent and environment is called latest. Acts on figures of versions.",
         ),
         "model": LabelVariable(
             name="model", label="Model", series='langfuse_generations_total{environment=~"$environment"}',
@@ -238,9 +238,27 @@ SELECT DISTINCT intent FROM analytics.intent_daily WHERE day >= now() - interval
 """.strip()
 
 
+_VERSIONS = f"""
+SELECT v.version AS __value, v.version || CASE WHEN bool_or(v.latest) THEN ' (latest)' ELSE '' END AS __text
+FROM (
+  SELECT c.version, false AS latest FROM analytics.cost_analysis_summary c
+  WHERE c.day >= now() - interval '30 days' AND c.version <> ''
+    AND {chosen("c.environment", "environment")} AND {chosen("c.agent", "agent")}
+  UNION ALL
+  SELECT d.version, d.deployed_at = max(d.deployed_at) OVER (PARTITION BY d.agent_id, d.environment)
+  FROM analytics.deployments d JOIN analytics.agents a ON a.id = d.agent_id
+  WHERE {chosen("d.environment", "environment")} AND {chosen("a.name", "agent")}
+) v
+GROUP BY v.version ORDER BY bool_or(v.latest) DESC, v.version DESC LIMIT 200
+""".strip()
+
+
 def _agents_of_departments() -> SqlVariable:
-    """The agents of the chosen departments, written out, so that departments act on figures that do not know them."""
-    where = f"{chosen('a.environment', 'environment')} AND {chosen(_DEPARTMENT, 'department')}"
+    """The agents of the chosen departments, written out, so that departments act on figures that do not know them.
+
+    The environment of an agent's row is where it was registered; it may run in others too.
+    """
+    where = chosen(_DEPARTMENT, "department")
     return SqlVariable(
         name="agent", label="Agent", bounded=True, description="Acts on figures of agents.",
         sql="SELECT DISTINCT a.name FROM analytics.agents a LEFT JOIN analytics.departments d ON d.id = a.department_id\n"
