@@ -32,9 +32,9 @@ def month(settings: Settings) -> Panel:
         name="budgets",
         title="Budgets of the month",
         description=(
-            "Each budget of this calendar month (UTC). Pace is the share that is spent / the share of the month that is over: "
-            f"above 1, the money goes faster than the month. The share is amber from {warning:.0%}, where the alert begins. "
-            "Budgets stand in `observatory.yaml` under `budgets`."
+            "Each budget of this calendar month (UTC). Pace is the share that is spent / the share of the month that is "
+            f"over: above 1, the money goes faster than the month. The share is amber from {warning:.0%}, where the alert "
+            "begins. Budgets stand in `observatory.yaml` under `budgets`."
         ),
         targets=(PromQuery(expr=union("figure", figures), format="table", instant=True),),
         no_value="no budget known",

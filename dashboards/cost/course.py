@@ -28,8 +28,8 @@ ORDER BY 1
         name="tokens",
         title="Input and output tokens",
         description=(
-            "Tokens that were sent to models and received from them, cached and reasoning ones included, by the width of bars "
-            "chosen above. Input that grows faster than the queries is context that nobody cuts."
+            "Tokens that were sent to models and received from them, cached and reasoning ones included, by the width of "
+            "bars chosen above. Input that grows faster than the queries is context that nobody cuts."
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="short",
@@ -69,8 +69,8 @@ ORDER BY 1, 2
         name="spend",
         title="Spend by ${split}",
         description=(
-            "Cost of model calls, as Langfuse recorded it, else by the price list. A colour that grows says where to look; one "
-            "bar that stands out is a job, a loop or a release: compare with 'Queries and cost'. Departments and roles "
+            "Cost of model calls, as Langfuse recorded it, else by the price list. A colour that grows says where to look; "
+            "one bar that stands out is a job, a loop or a release: compare with 'Queries and cost'. Departments and roles "
             "are those of the users, and by the day at least. The filter of agents acts by agent and environment, that of "
             "models by model."
         ),
@@ -107,8 +107,8 @@ ORDER BY 1
         title="Unit costs",
         description=(
             f"{DEFINITIONS['cost_per_conversation'].formula}; the others likewise: all cost / queries that ended, and cost of "
-            "conversations / those that reached their goal. Conversations are counted by the day, so by hour there is only the "
-            "query. Success rises alone: agents fail more often at the same price."
+            "conversations / those that reached their goal. Conversations are counted by the day, so by hour there is only "
+            "the query. Success rises alone: agents fail more often at the same price."
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="currencyUSD",
@@ -131,8 +131,8 @@ ORDER BY 1
         name="volume",
         title="Queries and cost",
         description=(
-            "Queries to agents that ended (left) and the cost of model calls (right). Both rise: more is asked, which is what "
-            "the money is for. Cost rises alone: each query has become dearer; see 'Unit costs' and the tokens."
+            "Queries to agents that ended (left) and the cost of model calls (right). Both rise: more is asked, which is "
+            "what the money is for. Cost rises alone: each query has become dearer; see 'Unit costs' and the tokens."
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="locale",

@@ -82,9 +82,9 @@ ORDER BY day
         title="Spend of this month, day by day",
         description=(
             "Cost since the month began, of all environments and models, to the end of each day; from today on what it is "
-            f"expected to be, between low and high in 95 of 100 months. {__doc__.split(chr(10) * 2)[1].replace(chr(10), ' ')} "
-            "The line is the budget for everything. It lies within the band: the month may end above it; below the band: "
-            "it will."
+            "expected to be, between low and high in 95 of 100 months. A day to come is expected to be the median of its weekday "
+            "in the last 28 whole days; how far days usually are from that gives the interval. The line is the budget for "
+            "everything. It lies within the band: the month may end above it; below the band: it will."
         ),
         targets=(SqlQuery(sql=sql),),
         width=12,
@@ -123,9 +123,8 @@ ORDER BY 1
         name="usage",
         title="Model calls: the last four weeks, and the next two",
         description=(
-            "Calls of each whole day (UTC), counted from today, and what the next days usually have. Low and high hold 95 "
-            "of 100 "
-            "days. Days that were above or below the band of their weekday: see 'Is anything unusual?'."
+            "Calls of each whole day (UTC), counted from today, and what the next days usually have. Low and high hold 95 of "
+            "100 days. Days that were above or below the band of their weekday: see 'Is anything unusual?'."
         ),
         targets=(SqlQuery(sql=sql),),
         width=12,
@@ -193,8 +192,8 @@ ORDER BY min(extract(isodow FROM day AT TIME ZONE 'UTC'))
         name="season",
         title="What weekdays cost, against a mean day",
         description=(
-            "Mean cost of each weekday (UTC) in the range / mean cost of all its whole days: the week without the trend. 100 % "
-            "is a mean day. Weekends near 100 % in a company that does not work then are jobs: do they have to run?"
+            "Mean cost of each weekday (UTC) in the range / mean cost of all its whole days: the week without the trend. 100 "
+            "% is a mean day. Weekends near 100 % in a company that does not work then are jobs: do they have to run?"
         ),
         targets=(SqlQuery(sql=sql),),
         x="weekday",

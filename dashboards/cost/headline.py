@@ -35,8 +35,7 @@ def state(settings: Settings) -> Panel:
         title="Budget of the month",
         description=(
             f"Each budget in words. Nearly spent from {warning:.0%}, where the alert begins; forecast over budget when the "
-            "month "
-            "would end above it. What to do is under 'Where can money be saved?'."
+            "month would end above it. What to do is under 'Where can money be saved?'."
         ),
         targets=(PromQuery(expr=f"max by (scope) ({union('state', parts)})", legend="{{scope}}", instant=True),),
         unit="short",
@@ -75,8 +74,8 @@ def month_end(settings: Settings) -> Panel:
         name="month_end",
         title="Month's end",
         description=(
-            "What the month will have cost: spent so far, and for each day to come the median of that weekday in the last four "
-            f"weeks. Budgets: {limits}. Between which figures it lies is in 'Spend of this month, day by day'."
+            "What the month will have cost: spent so far, and for each day to come the median of that weekday in the last "
+            f"four weeks. Budgets: {limits}. Between which figures it lies is in 'Spend of this month, day by day'."
         ),
         targets=(PromQuery(expr=union("figure", parts), legend="{{scope}}, {{figure}}", instant=True),),
         unit="currencyUSD",
@@ -94,8 +93,8 @@ def lasts() -> Panel:
         name="lasts",
         title="Budget lasts until",
         description=(
-            "When the budget is used up if weekdays cost what they usually do. Before the month ends: save now, or agree on a "
-            "larger budget; every call after that day costs money that nobody agreed to."
+            "When the budget is used up if weekdays cost what they usually do. Before the month ends: save now, or agree on "
+            "a larger budget; every call after that day costs money that nobody agreed to."
         ),
         targets=(PromQuery(expr=expr, legend="{{scope}}", instant=True),),
         width=6,
@@ -153,8 +152,8 @@ def _figure(name: str, title: str, description: str, sql: str, unit: str, decima
 
 def per_query() -> Panel:
     description = (
-        "Cost of model calls / queries to agents that ended. It rises without a release: conversations grow longer, or caches "
-        "hit less; with a release: a longer prompt or a dearer model."
+        "Cost of model calls / queries to agents that ended. It rises without a release: conversations grow longer, or "
+        "caches hit less; with a release: a longer prompt or a dearer model."
     )
     sql = _unit_cost("cost_usd", "executions")
     return _figure("per_query", "Cost per query", description, sql, "currencyUSD", 4)
@@ -172,8 +171,8 @@ def per_conversation() -> Panel:
 
 def per_success() -> Panel:
     description = (
-        "Cost of model calls with a conversation / conversations that reached their goal. What a helped user costs: a cheaper "
-        "model that fails more often shows here."
+        "Cost of model calls with a conversation / conversations that reached their goal. What a helped user costs: a "
+        "cheaper model that fails more often shows here."
     )
     sql = _unit_cost("conversation_cost_usd", "goals_achieved")
     return _figure("per_success", "Cost per success", description, sql, "currencyUSD", 4)
@@ -201,8 +200,8 @@ HAVING count(*) > 0
         name="unattributed",
         title="Unattributed",
         description=(
-            "Cost of model calls that belong to no conversation the platform knows, and its share of all cost: jobs, tests, or "
-            "traces that the platform did not record. A share that grows makes the cost per conversation look too small."
+            "Cost of model calls that belong to no conversation the platform knows, and its share of all cost: jobs, tests, "
+            "or traces that the platform did not record. A share that grows makes the cost per conversation look too small."
         ),
         targets=(SqlQuery(sql=sql),),
         width=4,

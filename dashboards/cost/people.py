@@ -26,8 +26,8 @@ ORDER BY e.queries DESC, e.user_key
         name="queries_per_user",
         title="Queries by user",
         description=(
-            "The hundred users with most queries to agents in the range, for charging back (the menu of the panel gives it as "
-            "CSV under Inspect). Users are keyed hashes. One far ahead of all others is a script or a shared login."
+            "The hundred users with most queries to agents in the range, for charging back (the menu of the panel gives it "
+            "as CSV under Inspect). Users are keyed hashes. One far ahead of all others is a script or a shared login."
         ),
         targets=(SqlQuery(sql=sql),),
         no_value="no queries in range",
@@ -54,8 +54,8 @@ LIMIT 12
         name="tools",
         title="Tools that lead to model calls",
         description=(
-            "Calls of each tool in the range. An agent reads what a tool gave with one more model call, and pays for the whole "
-            "context again: a tool that leads here is worth a shorter answer, or calls side by side."
+            "Calls of each tool in the range. An agent reads what a tool gave with one more model call, and pays for the "
+            "whole context again: a tool that leads here is worth a shorter answer, or calls side by side."
         ),
         targets=(SqlQuery(sql=sql),),
         width=10,

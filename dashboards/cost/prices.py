@@ -32,8 +32,7 @@ LIMIT 200
         description=(
             "USD for a million tokens, as Langfuse listed them, with the time in which they were listed. Cost that Langfuse "
             "recorded with a call is kept; these are for calls without one. Wrong or missing: change them in Langfuse, or "
-            "under "
-            "`sources.langfuse.prices` of `observatory.yaml`."
+            "under `sources.langfuse.prices` of `observatory.yaml`."
         ),
         targets=(SqlQuery(sql=sql),),
         width=15,
@@ -101,7 +100,8 @@ def reconciled() -> Panel:
         title="Ledger against Langfuse's own sums",
         description=(
             f"Calls, tokens and cost of the ledger / what Langfuse adds up itself for the same hour. {EXACT:.1%} and more is "
-            "exact; less: calls are still being read, or were read and later removed. The tab Observatory shows how far it is."
+            "exact; less: calls are still being read, or were read and later removed. The tab Observatory shows how far it "
+            "is."
         ),
         targets=(series(RECONCILIATION, ("measure",), step="5m"),),
         unit="percentunit",

@@ -9,7 +9,7 @@ from contract.signals.model import equal
 from dashboards.lib.field import named
 from dashboards.lib.figures import BarGauge, Stat
 from dashboards.lib.filters import chosen_all
-from dashboards.lib.model_choice import tasks
+from dashboards.lib.model_choice import ENOUGH, tasks
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
@@ -74,12 +74,13 @@ LIMIT 50
         name="advice",
         title="Saving advice",
         description=(
-            "What would have been saved, were the range a month of 30 days; the greatest first. Cheaper model: by the rule of "
-            "'Which model would do?', tab Models. Failed calls: what they cost. Prompt cache: if every day had the cache share "
-            "of the model's best day. Longer prompt: the newest version of a prompt against the cheapest earlier one, on the "
-            "same model. They overlap, so do not add them up."
+            "What would have been saved in the last 30 days, whatever range is chosen; the greatest first. Cheaper model: by "
+            "the rule of 'Which model would do?', tab Models. Failed calls: what they cost. Prompt cache: if every day had "
+            "the cache share of the model's best day. Longer prompt: the newest version of a prompt against the cheapest "
+            "earlier one, on the same model. They overlap, so do not add them up."
         ),
         targets=(SqlQuery(sql=sql),),
+        always_last=ENOUGH,
         no_value="nothing found that saves a cent",
         transformations=columns(headings),
         paged=True,
@@ -106,8 +107,7 @@ LIMIT 12
         title="Input that came from prompt caches",
         description=(
             "Input tokens read from a cache / input tokens, of models that write. Nothing: the provider has no cache, or "
-            "prompts "
-            "begin with something that changes each time, such as the date."
+            "prompts begin with something that changes each time, such as the date."
         ),
         targets=(SqlQuery(sql=sql),),
         unit="percentunit",

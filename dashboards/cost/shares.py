@@ -71,8 +71,8 @@ def by_agent() -> Panel:
 
 def by_role() -> Panel:
     description = (
-        "Cost by the role of the user who asked, as the platform knew it when the call was read. `unknown`: calls that belong "
-        "to no execution, or to no user."
+        "Cost by the role of the user who asked, as the platform knew it when the call was read. `unknown`: calls that "
+        "belong to no execution, or to no user."
     )
     sql = _greatest("role", "user_group_costs", chosen_all(environment="environment"), 8)
     return _bars("by_role", "By user group", description, sql)
@@ -120,11 +120,9 @@ LIMIT 200
         name="agents",
         title="What agents cost",
         description=(
-            "One row an agent. Change is that of the cost of a query against as many days before. Dear for each success "
-            "but not "
-            "for each query: the agent fails often. Many tokens a query: its context is long. The agent's name leads to "
-            "all else "
-            "about it."
+            "One row an agent. Change is that of the cost of a query against as many days before. Dear for each success but "
+            "not for each query: the agent fails often. Many tokens a query: its context is long. The agent's name leads to "
+            "all else about it."
         ),
         targets=(SqlQuery(sql=sql),),
         no_value=NO_CALLS,

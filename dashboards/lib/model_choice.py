@@ -11,10 +11,12 @@ from contract.settings import Settings
 from dashboards.lib.filters import chosen
 from dashboards.lib.spending import DAYS, quality, quantiles
 
+ENOUGH = "30d"
+"""Advice looks back so far, whatever range is chosen: a week holds few trials of another model."""
 RULE = (
     f"Another model would do where it had at least {LEAST_CALLS} calls and {LEAST_SCORES} scores on the same prompt in the "
-    f"range, its mean score is at most {QUALITY_SLACK:g} below that of the model in use (the one with most calls), its 95th "
-    f"percentile at most {LATENCY_SLACK:g} times as long and within the alert's limit, and a call costs less."
+    f"last 30 days, its mean score is at most {QUALITY_SLACK:g} below that of the model in use (the one with most calls), "
+    f"its 95th percentile at most {LATENCY_SLACK:g} times as long and within the alert's limit, and a call costs less."
 )
 
 

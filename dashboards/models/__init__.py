@@ -43,7 +43,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "days",
             "Day by day, and cost against latency",
-            line(8, comparison.latency_by_day(settings), comparison.cost_by_day()),
+            line(9, comparison.latency_by_day(settings), comparison.cost_by_day()),
             line(8, comparison.latency_and_cost()),
             collapsed=True,
         ),

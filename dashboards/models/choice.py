@@ -7,7 +7,7 @@ from contract.settings import Settings
 from dashboards.lib import colours
 from dashboards.lib.field import fixed, named
 from dashboards.lib.filters import chosen_all
-from dashboards.lib.model_choice import RULE, tasks
+from dashboards.lib.model_choice import ENOUGH, RULE, tasks
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
@@ -43,15 +43,15 @@ LIMIT 100
     money = {"unit": "currencyUSD", "decimals": 2}
     return Table(
         name="recommended",
-        title="The cheapest model that would do, task by task",
+        title="The cheapest model that would do",
         description=(
             f"{RULE} Each pair of columns is the model in use, then the other. The sample is the smaller number of calls of "
-            "the "
-            "two; the saving is that of the range, made a month of 30 days. Next step: route a tenth of the calls there, and "
-            "compare again after a week. Of all models, whichever are chosen."
+            "the two. Next step: route a tenth of the calls there, and compare again after a week. Of all models, whichever "
+            "are chosen."
         ),
         targets=(SqlQuery(sql=sql),),
-        no_value="no prompt has enough calls in range",
+        always_last=ENOUGH,
+        no_value="no prompt had enough calls",
         transformations=columns(headings),
         paged=True,
         overrides=(
@@ -103,10 +103,9 @@ ORDER BY cost, model
         name="repriced",
         title="The range's work, priced on each model",
         description=(
-            "All tokens of the range's calls on models with a price, at the prices in force now: as it is, and if "
-            "everything had "
-            f"run on one model; the {MOST} cheapest. Tokens are counted as they were: another model would write more or less. "
-            "Cheap does not mean that it can do the work; see the table beside, and 'Which model would do?'."
+            "All tokens of the range's calls on models with a price, at the prices in force now: as it is, and if everything "
+            f"had run on one model; the {MOST} cheapest. Tokens are counted as they were: another model would write more or "
+            "less. Cheap does not mean that it can do the work; see the table beside, and 'Which model would do?'."
         ),
         targets=(SqlQuery(sql=sql),),
         width=10,
@@ -144,8 +143,8 @@ LIMIT 200
         name="repriced_models",
         title="The same, and what is known of each model",
         description=(
-            "The same prices, against what the work did cost; and quality, the time of 95 % and the calls of each model in the "
-            "range, as far as it was called at all. No calls: nothing is known but its price; try it on a few first."
+            "The same prices, against what the work did cost; and quality, the time of 95 % and the calls of each model in "
+            "the range, as far as it was called at all. No calls: nothing is known but its price; try it on a few first."
         ),
         targets=(SqlQuery(sql=sql),),
         no_value=NO_CALLS,
@@ -153,8 +152,8 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
-            named("All on", custom_minWidth=140),
-            named("Against now", custom_minWidth=115),
+            named("All on", custom_width=140),
+            named("Against now", custom_minWidth=105),
             *(named(column, unit="currencyUSD", decimals=2) for column in ("Cost", "Against now")),
             named("Share", unit="percentunit", decimals=0),
             named("Quality", unit="percentunit", decimals=1),

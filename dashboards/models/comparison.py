@@ -91,10 +91,8 @@ LIMIT 100
         description=(
             f"Every model that writes, in the days of the range. {WORDS}. Quality: 100 x mean score; errors: 0 points at "
             f"{limits.model_error_ratio:.0%}, latency: 0 points at a p95 of {limits.model_seconds:g} s, where alerts begin; "
-            "cost: "
-            "100 x cheapest / own cost of a token. What nobody knows (no scores, no price) is left out. A good grade with "
-            "a weak "
-            "part is a choice, not a fault: compare what you need."
+            "cost: 100 x cheapest / own cost of a token. What nobody knows (no scores, no price) is left out. A good grade "
+            "with a weak part is a choice, not a fault: compare what you need."
         ),
         targets=(SqlQuery(sql=sql),),
         no_value=NO_CALLS,
@@ -129,9 +127,9 @@ ORDER BY 1
         name="latency_and_cost",
         title="Cost against latency",
         description=(
-            "One point a model with a price: what a thousand calls cost, against the time that 95 % of them take. A model "
-            "is out "
-            "of the question when another lies below and to the left of it, unless its work is better; see 'Side by side'."
+            "One point a model with a price: what a thousand calls cost, against the time that 95 % of them take. A model is "
+            "out of the question when another lies below and to the left of it, unless its work is better; see 'Side by "
+            "side'."
         ),
         targets=(SqlQuery(sql=sql),),
         x="p95",
@@ -160,9 +158,8 @@ ORDER BY 1, 2
         name="latency_by_day",
         title="p95 of a call, by day",
         description=(
-            "The time that 95 % of each model's calls of a day took at most, from the ledger; the alert's limit is "
-            f"{limit:g} s. A "
-            "step that stays is a new version of the model, or longer prompts."
+            f"The time that 95 % of each model's calls of a day took at most, from the ledger; the alert's limit is {limit:g} "
+            "s. A step that stays is a new version of the model, or longer prompts."
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="s",
@@ -188,8 +185,8 @@ ORDER BY 1, 2
         name="cost_by_day",
         title="Cost of a thousand calls, by day",
         description=(
-            "What a thousand calls of each model with a price cost. It rises at the same price list: prompts and contexts have "
-            "grown, or caches hit less; see tab Cost & usage."
+            "What a thousand calls of each model with a price cost. It rises at the same price list: prompts and contexts "
+            "have grown, or caches hit less; see tab Cost & usage."
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="currencyUSD",

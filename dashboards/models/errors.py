@@ -18,8 +18,7 @@ def ratio(settings: Settings) -> Panel:
         title=f"Error ratio by model (alert above {limit:.0%})",
         description=(
             "Model calls that failed / model calls, over five minutes; the line is where the alert begins, once there are "
-            "enough "
-            "calls. One model: look at its provider's status; all: the network, or a key that ran out."
+            "enough calls. One model: look at its provider's status; all: the network, or a key that ran out."
         ),
         targets=(asked(LLM_ERROR_RATIO),),
         unit="percentunit",
@@ -40,8 +39,8 @@ def kinds() -> Panel:
         title="Failed calls by kind of error",
         description=(
             "Failed model calls per second, over five minutes, by kind. rate_limit: too many at once; timeout: a slow "
-            "provider, "
-            "or answers that are too long; validation: the prompt or the context is not what the model takes; auth: a key."
+            "provider, or answers that are too long; validation: the prompt or the context is not what the model takes; "
+            "auth: a key."
         ),
         targets=(asked(LLM_FAILURES, ("error_type",)),),
         unit="ops",
@@ -62,8 +61,8 @@ def rate_limited(settings: Settings) -> Panel:
         name="rate_limited",
         title=f"Rate-limited calls (alert above {limit:.0%})",
         description=(
-            "Calls that the provider refused because of a rate limit / model calls, over five minutes. Above the line: spread "
-            "jobs over the day, ask for a higher limit, or send a part to another model."
+            "Calls that the provider refused because of a rate limit / model calls, over five minutes. Above the line: "
+            "spread jobs over the day, ask for a higher limit, or send a part to another model."
         ),
         targets=(asked(LLM_RATE_LIMITED_RATIO),),
         unit="percentunit",

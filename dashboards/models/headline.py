@@ -91,9 +91,8 @@ def first_token(settings: Settings) -> Panel:
     limit = settings.thresholds.first_chunk_seconds
     sql = spending.quantiles("first_token_daily", "", (50, 95), where())
     description = (
-        f"Half and 95 % of streamed calls gave their first token within this time; {limit:g} s is where the alert "
-        "begins. It is "
-        "what users feel: too slow means a busy provider, or a very long prompt."
+        f"Half and 95 % of streamed calls gave their first token within this time; {limit:g} s is where the alert begins. It "
+        "is what users feel: too slow means a busy provider, or a very long prompt."
     )
     return _figure("first_token", "Time to first token", description, sql, "s", 1, at_most(limit))
 
@@ -110,8 +109,7 @@ HAVING count(*) > 0
         title="Mean score",
         description=(
             "Mean of all scores from 0 to 1 (yes and no count as 1 and 0) of the traces that models answered, and how many "
-            "there "
-            "are. Lower after a release: see 'Prompts, version by version'."
+            "there are. Lower after a release: see 'Prompts, version by version'."
         ),
         targets=(SqlQuery(sql=sql),),
         unit="percentunit",

@@ -80,8 +80,8 @@ def _limited(signal: Quantile, name: str, title: str, limit: float, what: str) -
 def speed() -> Panel:
     return _graph(
         LLM_OUTPUT_SPEED, "speed_now", "Output tokens/s",
-        "Output tokens / seconds spent in calls, over five minutes, the wait for the first token included. Slower with "
-        "the same "
+        "Output tokens / seconds spent in calls, over five minutes, the wait for the first token included. Slower with the "
+        "same "
         "first chunk: the provider is busy.",
         "short",
     )  # fmt: skip

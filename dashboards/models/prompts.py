@@ -41,9 +41,8 @@ LIMIT 200
         title="Prompt versions, the newest of each first",
         description=(
             "Calls with each version of each prompt in the range, by model: mean score, failures, the time of 95 %, tokens "
-            "of a "
-            "call, and the cost of a thousand. A new version that is dearer and not better: cut it, or go back to the one "
-            "before."
+            "of a call, and the cost of a thousand. A new version that is dearer and not better: cut it, or go back to the "
+            "one before."
         ),
         targets=(SqlQuery(sql=sql),),
         no_value="no prompt has a name in range",

@@ -30,8 +30,7 @@ LIMIT 20
         title="Mean score by model",
         description=(
             "Mean of the scores from 0 to 1 of the traces that each model answered (of its last call, where a trace has "
-            "several "
-            "models). Differences of a few hundredths mean nothing with fewer than some hundred scores."
+            "several models). Differences of a few hundredths mean nothing with fewer than some hundred scores."
         ),
         targets=(SqlQuery(sql=sql),),
         x="model",
@@ -60,8 +59,7 @@ ORDER BY 1, 2
         title="Mean score by day and evaluator",
         description=(
             "Mean of each kind of score by the day (UTC) on which it was given: the eight most frequent. All fall on one "
-            "day: a "
-            "release or a model's new version; one falls: its evaluator changed, or what it looks at."
+            "day: a release or a model's new version; one falls: its evaluator changed, or what it looks at."
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="percentunit",
