@@ -62,10 +62,12 @@ WITH spans AS (
       - least(interval '1 day', $__timeTo()::timestamptz - $__timeFrom()::timestamptz) AS begin
   FROM generate_series(0, {weeks}) AS k
 ), counted AS (
-  SELECT s.k, e.agent_name AS agent, {kind} AS kind, count(*)::float8 AS n
-  FROM spans s JOIN analytics.agent_executions e ON e.start_time BETWEEN s.begin AND s.till
-  WHERE {failed} AND {filters}
-  GROUP BY 1, 2, 3
+  SELECT s.k, f.agent, f.kind, f.n FROM spans s CROSS JOIN LATERAL (
+    SELECT e.agent_name AS agent, {kind} AS kind, count(*)::float8 AS n
+    FROM analytics.agent_executions e
+    WHERE e.start_time BETWEEN s.begin AND s.till AND {failed} AND {filters}
+    GROUP BY 1, 2
+  ) f
 ), patterns AS (
   SELECT c.agent, c.kind, coalesce(sum(c.n) FILTER (WHERE c.k = 0), 0) AS seen,
     coalesce(sum(c.n) FILTER (WHERE c.k > 0), 0) / {weeks} AS usual,
