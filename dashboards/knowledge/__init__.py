@@ -34,7 +34,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Documents",
             line(7, documents.by_status(), documents.types(), documents.processing()),
         ),
-        row("found", "What searches find", line(9, searches.found(), searches.spread()), collapsed=True),
+        row("found", "What searches find", line(10, searches.found(), searches.spread()), collapsed=True),
         row(
             "types",
             "Documents by type, and who brings them",

@@ -16,7 +16,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
 from dashboards.lib.shares import PieChart
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, NARROW, Table, columns
 
 _NAMED_TYPES = ("pdf", "docx", "txt", "md")
 
@@ -211,6 +211,7 @@ def by_type(settings: Settings) -> Panel:
         no_value=NO_UPLOADS,
         transformations=columns(headings),
         overrides=(
+            NARROW,
             *(named(column, unit="locale", decimals=0) for column in ("Uploaded", "Done", "Processing", "Failed")),
             named(
                 "Failed share", unit="percentunit", decimals=1, custom_cellOptions=COLOURED_TEXT,

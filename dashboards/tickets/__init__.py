@@ -53,7 +53,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "handoffs",
             "Handoffs from agents",
-            line(8, handoffs.ratio(), handoffs.reasons()),
+            line(9, handoffs.ratio(), handoffs.reasons()),
             line(8, handoffs.contained()),
             line(9, handoffs.taken()),
             collapsed=True,

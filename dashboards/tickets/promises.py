@@ -103,7 +103,7 @@ def late(settings: Settings) -> Panel:
                 )
                 for column, width, limit in (
                     ("Soon due", 90, limits.tickets_at_risk),
-                    ("Overdue", 90, limits.tickets_overdue),
+                    ("Overdue", 115, limits.tickets_overdue),
                 )
             ),
         ),

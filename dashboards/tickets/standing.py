@@ -122,7 +122,7 @@ def by_category() -> Panel:
         no_value="no ticket opened in range",
         x="Category",
         direction="horizontal",
-        values_shown="always",
+        values_shown="auto",
         with_legend=False,
         overrides=painted({"tickets": colours.NEUTRAL}),
     )
