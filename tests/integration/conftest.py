@@ -64,10 +64,11 @@ class LivingStack:
         return self.var / "observatory.yaml"
 
     def query(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
-        """An instant query: labels and value of each series."""
+        """An instant query: labels and value of each series. Raises ValueError when Prometheus does not understand it."""
         asked = {"query": expression, **({"time": at} if at else {})}
         answer = requests.get(f"{self.url('prometheus')}/api/v1/query", params=asked, timeout=10).json()
-        assert answer["status"] == "success", answer
+        if answer["status"] != "success":
+            raise ValueError(f"{answer['error']}: {expression}")
         return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
 
     def value(self, expression: str, at: float | None = None) -> float:

@@ -6,12 +6,10 @@ stack, which end it.
 
 from __future__ import annotations
 
-import calendar
 import os
 import signal
-import statistics
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,15 +20,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from contract import exporter_metrics
 from contract.labels import WINDOWS
 from contract.metrics import MetricType
-from dashboards.lib.trust import OFTEN
 from tests.business import plain
 from tests.integration import tabs
 from tests.integration.conftest import LivingStack, eventually
 from tests.integration.moment import Moment, cost_of, model_of
 
 pytestmark = pytest.mark.integration
-
-BUDGET = 4000.0
 
 Series = dict[tuple[str, ...], float]
 
@@ -92,156 +87,6 @@ class TestEveryTab:
     def test_a_wrong_question_is_noticed(self, moment: Moment, fault: tabs.Fault) -> None:
         with moment.faulty(*fault), pytest.raises(AssertionError):
             tabs.FIGURES[fault.panel](moment)
-
-
-class TestTheOverviewIsTrue:
-    """Figures from PostgreSQL and Langfuse, against plain SQL and against rows, while the platform stands still."""
-
-    def test_users(self, moment: Moment) -> None:
-        total = moment.number("SELECT count(*) FROM app.users WHERE created_at <= :now")
-        since = "date_trunc('hour', :now) - interval '30 days'"
-        new = moment.number(f"SELECT count(*) FROM app.users WHERE created_at <= :now AND created_at >= {since}")
-        growth = pytest.approx(new / (total - new), rel=1e-12)
-        assert moment.panel("overview/users") == {"total": total, "growth in 30 days": growth}
-
-    @staticmethod
-    def _active(moment: Moment, days: int, before: int = 0) -> float:
-        return moment.number(
-            "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user' "
-            f"AND created_at >= date_trunc('hour', :now) - interval '{days + before} days'"
-            + (f" AND created_at < date_trunc('hour', :now) - interval '{before} days'" if before else "")
-        )
-
-    def test_active_users_and_their_change(self, moment: Moment) -> None:
-        week, month = self._active(moment, 7), self._active(moment, 30)
-        changes = {"7 d change": week / self._active(moment, 7, 7) - 1, "30 d change": month / self._active(moment, 30, 30) - 1}
-        assert moment.panel("overview/active_users") == pytest.approx({"7 d": week, "30 d": month, **changes}, rel=1e-9)
-
-    def test_conversations(self, moment: Moment) -> None:
-        [(shown)] = moment.panel("overview/conversations").values()
-        assert shown == moment.number(
-            "SELECT count(*) FROM app.conversations WHERE environment = 'production' AND created_at <= :now"
-        )
-
-    def test_tickets_by_status(self, moment: Moment) -> None:
-        found = dict(moment.sql("SELECT replace(status, '_', ' '), count(*)::float8 FROM app.tickets GROUP BY 1"))
-        shown = moment.panel("overview/tickets")
-        assert {status: count for status, count in shown.items() if count} == found
-        assert set(shown) == {"open", "in progress", "waiting", "resolved", "closed"}
-
-    def test_documents_by_status(self, moment: Moment) -> None:
-        found = dict(moment.sql("SELECT status, count(*)::float8 FROM app.documents GROUP BY 1"))
-        none = {"done": 0, "processing": 0, "failed": 0}
-        assert moment.panel("overview/documents") == {"total": sum(found.values()), **none, **found}
-
-    def test_conversation_counters_behind_the_success_rate(self, moment: Moment) -> None:
-        expected = {
-            (agent, environment, goal): float(count)
-            for agent, environment, goal, count in moment.sql(
-                "SELECT a.name, c.environment, "
-                "CASE WHEN c.goal_achieved THEN 'achieved' WHEN NOT c.goal_achieved THEN 'missed' ELSE 'unknown' END, count(*) "
-                "FROM app.conversations c JOIN app.agents a ON a.id = c.agent_id "
-                "WHERE c.ended_at <= :now GROUP BY 1, 2, 3"
-            )
-        }
-        counted = {
-            (labels["agent"], labels["environment"], labels["goal"]): value
-            for labels, value in moment.stack.query("platform_conversations_ended_total", moment.at)
-            if value
-        }
-        assert counted == expected
-
-    def test_success_rate_of_the_last_hour(self, moment: Moment) -> None:
-        """The panel's hour ends at the last scrape, SQL's at the exporter's question: what ended between may differ."""
-        where = "FROM app.conversations WHERE environment = 'production' AND goal_achieved IS NOT NULL"
-        hour = "ended_at <= :now AND ended_at > :now - interval '1 hour'"
-        known = moment.number(f"SELECT count(*) {where} AND {hour}")
-        achieved = moment.number(f"SELECT count(*) {where} AND {hour} AND goal_achieved")
-        near_the_edge = moment.number(
-            f"SELECT count(*) {where} AND ended_at > :now - interval '66 minutes' AND ended_at <= :now - interval '54 minutes'"
-        )
-        [shown] = moment.panel("overview/success_now").values()
-        assert known > 0
-        assert shown == pytest.approx(achieved / known, abs=(near_the_edge + 1) / known)
-
-    def test_outcomes_per_hour(self, moment: Moment) -> None:
-        counted: Counter[tuple[datetime, str]] = Counter()
-        with moment.stack.database as database:
-            rows = database.execute(
-                "SELECT created_at, outcome FROM app.conversations "
-                "WHERE environment = 'production' AND created_at BETWEEN %s AND %s",
-                (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC)),
-            ).fetchall()
-        for created, outcome in rows:
-            counted[created.astimezone(UTC).replace(minute=0, second=0, microsecond=0), outcome or "open"] += 1
-        rows = moment.panel_sql("overview/conversation_outcomes")
-        shown = {(hour.astimezone(UTC), outcome): count for hour, outcome, count in rows}
-        assert shown == counted and sum(counted.values()) > 20
-
-    def test_latest_failures(self, moment: Moment) -> None:
-        rows = moment.panel_sql("overview/latest_failures")
-        with moment.stack.database as database:
-            expected = database.execute(
-                "SELECT trace_id FROM app.agent_executions "
-                "WHERE environment = 'production' AND status IN ('failure', 'timeout') "
-                "AND start_time BETWEEN %s AND %s ORDER BY start_time DESC LIMIT %s",
-                (datetime.fromtimestamp(moment.at - 86400, UTC), datetime.fromtimestamp(moment.at, UTC), len(rows)),
-            ).fetchall()
-        assert rows and [row[-1] for row in rows] == [trace for (trace,) in expected]
-
-    def test_model_calls_of_the_last_day(self, moment: Moment) -> None:
-        calls = [row for row in moment.last_day if row["environment"] == "production"]
-        [shown] = moment.panel("overview/model_calls").values()
-        assert shown == len(calls) > 100
-
-    def test_tokens_per_call(self, moment: Moment) -> None:
-        calls = [row for row in moment.last_day if row["environment"] == "production"]
-        tokens = sum(
-            count
-            for row in calls
-            for kind, count in (row.get("usageDetails") or {}).items()
-            if "input" in kind or "output" in kind
-        )
-        [shown] = moment.panel("overview/tokens_per_call").values()
-        assert shown == pytest.approx(tokens / len(calls), rel=1e-9)
-
-    def test_calls_by_model(self, moment: Moment) -> None:
-        calls = Counter(model_of(row) for row in moment.last_day if row["environment"] == "production")
-        best = dict(calls.most_common(6))
-        expected = {**best, **({"other": calls.total() - sum(best.values())} if len(calls) > 6 else {})}
-        shown = {model: count for model, count in moment.panel("overview/model_distribution").items() if count}
-        assert shown == expected
-
-    def test_cost_of_the_month_and_budget(self, moment: Moment) -> None:
-        spent = cost_of(moment.month)
-        assert moment.panel("overview/cost_month") == {"all": pytest.approx(spent, rel=1e-9)} and spent > 1
-        assert moment.panel("overview/budget") == {"all": pytest.approx(spent / BUDGET, rel=1e-9)}
-
-    def test_forecast_of_the_month(self, moment: Moment) -> None:
-        """Spent, plus for each remaining day (and the rest of today) the median of that weekday in the last four weeks."""
-        now = moment.cost
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        by_day: defaultdict[datetime, float] = defaultdict(float)
-        for row in moment.calls(midnight - timedelta(days=28)):
-            began = datetime.fromisoformat(row["startTime"].replace("Z", "+00:00"))
-            by_day[began.replace(hour=0, minute=0, second=0, microsecond=0)] += cost_of([row])
-
-        def usual(day: datetime) -> float:
-            weeks = [midnight - timedelta(days=n) for n in range(1, 29)]
-            return statistics.median(by_day[past] for past in weeks if past.weekday() == day.weekday())
-
-        last = calendar.monthrange(now.year, now.month)[1]
-        to_come = sum(usual(midnight + timedelta(days=n)) for n in range(1, last - now.day + 1))
-        today = usual(midnight) * (1 - (now - midnight) / timedelta(days=1))
-        expected = cost_of(moment.month) + today + to_come
-        shown = moment.panel("overview/budget_forecast")
-        assert shown == {"all, budget": BUDGET, "all, expected": pytest.approx(expected, rel=1e-6)}
-
-    def test_age_of_the_figures(self, moment: Moment) -> None:
-        shown = moment.panel("overview/data_age")
-        assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
-        assert set(shown) == {*(f"data of {name}" for name in OFTEN), "scrape of the exporter", "scrape of the platform"}
-        assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
 
 
 class TestEveryFigure:
