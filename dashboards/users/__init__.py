@@ -33,7 +33,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(8, habits.messages(), habits.messages_each()),
             collapsed=True,
         ),
-        row("hours", "When they come", line(10, habits.hours()), line(7, logins.by_day()), collapsed=True),
+        row("hours", "When they come", line(25, habits.hours()), line(7, logins.by_day()), collapsed=True),
         row("features", "What they use", line(9, habits.adoption(), habits.features()), collapsed=True),
         row(
             "people",
@@ -52,7 +52,7 @@ TAB = Tab(
     description="How many people use the platform, do they come back, and what do they do with it?",
     owner="product team",
     sources=(
-        Source("Prometheus", "logins, sessions and numbers of users, scraped every 15 s"),
+        Source("Prometheus", "logins and numbers of users"),
         Source("PostgreSQL", "cohorts, habits and tables, asked directly"),
         Source("Langfuse", "calls and cost by user, through the ledger"),
     ),

@@ -16,6 +16,9 @@ from dashboards.users.retention import END
 GROUPS = {"role": "Role", "department": "Department", "country": "Country"}
 
 
+NARROW = Override("byType", "number", (("custom.width", 110),))
+
+
 def choices(_settings: Settings) -> tuple[Variable, ...]:
     """What users are grouped by."""
     return (
@@ -91,7 +94,7 @@ LIMIT 100
 
 def by_choice() -> Panel:
     share = named(
-        "Not dormant", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL, custom_width=160,
+        "Not dormant", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL, custom_width=150,
         color=fixed(colours.NEUTRAL),
     )  # fmt: skip
     return Table(
@@ -105,6 +108,6 @@ def by_choice() -> Panel:
         unit="locale",
         decimals=0,
         no_value="no user known",
-        overrides=(share, named("Group", custom_minWidth=150), Override("byType", "number", (("custom.width", 100),))),
+        overrides=(NARROW, share, named("Group", custom_minWidth=120)),
         paged=True,
     )

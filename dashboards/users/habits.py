@@ -94,7 +94,7 @@ def conversations_each() -> Panel:
 def messages() -> Panel:
     return Histogram(
         name="messages_per_conversation",
-        title="How many messages has a conversation? (7 days)",
+        title="How many messages has a conversation?",
         description=(
             "Conversations that began within seven days, by their number of messages, the user's and the agent's. Two is a "
             "question and its answer. Longer than usual: agents ask back, or people ask again because the answer did not help."
@@ -112,7 +112,7 @@ def messages() -> Panel:
 def messages_each() -> Panel:
     return _mean(
         "messages_mean",
-        "Messages per conversation (7 days)",
+        "Messages per conversation",
         "Messages of conversations that began within seven days: the mean, the median, and what nine in ten do not exceed. "
         "Rising while the success rate falls: people fight for their answer.",
         _of_conversations(),
@@ -136,7 +136,10 @@ def _mean(name: str, title: str, description: str, each: str, always_last: str |
     )
 
 
-_HOURS = ",\n       ".join(f"""avg(n) FILTER (WHERE hour = {hour})::float8 AS "{hour:02}\"""" for hour in range(24))
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAYS = ",\n       ".join(
+    f'avg(n) FILTER (WHERE weekday = {number})::float8 AS "{day}"' for number, day in enumerate(DAYS, start=1)
+)
 
 
 def _of_hours() -> str:
@@ -152,25 +155,24 @@ WITH counted AS (
                        $__timeTo()::timestamptz - interval '1 hour', interval '1 hour') h(at)
   LEFT JOIN counted c ON c.at = h.at
 )
-SELECT (ARRAY['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])[weekday] AS "UTC",
-       {_HOURS}
+SELECT to_char(hour, 'FM00') || ':00' AS "UTC",
+       {_DAYS}
 FROM hours
-GROUP BY weekday
-ORDER BY weekday
-LIMIT 7
+GROUP BY hour
+ORDER BY hour
+LIMIT 24
 """.strip()
 
 
 HEAT = Override(
-    "byRegexp",
-    r"/^\d\d$/",
+    "byNames",
+    {"names": list(DAYS), "mode": "include"},
     (
         ("unit", "locale"),
         ("decimals", 0),
         ("color", {"mode": "continuous-blues"}),
         ("custom.cellOptions", COLOURED_CELL),
         ("custom.align", "center"),
-        ("custom.width", 37),
         ("custom.filterable", False),
     ),
 )
@@ -187,7 +189,7 @@ def hours() -> Panel:
         targets=(SqlQuery(sql=_of_hours()),),
         unit="locale",
         no_value="no full hour in range",
-        overrides=(named("UTC", custom_width=56), HEAT),
+        overrides=(named("UTC", custom_width=80, custom_filterable=False), HEAT),
     )
 
 

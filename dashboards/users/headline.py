@@ -144,7 +144,7 @@ LIMIT 20
 def fourth_week() -> Panel:
     return Stat(
         name="fourth_week",
-        title="Still here after four weeks",
+        title="Still here in week 4",
         description=(
             f"{DEFINITIONS['retention'].formula}: of the newest cohort whose fourth week is over, the line shows the cohorts "
             "of four months. Falling from cohort to cohort: the first weeks of use got worse; compare with releases of that "

@@ -47,7 +47,7 @@ def most_active() -> Panel:
             named("User", custom_width=KEY_WIDTH),
             named("Role", custom_width=90),
             named("Joined", unit="dateTimeFromNow", custom_width=120),
-            named("Conversations", unit="locale", decimals=0, custom_width=120),
+            named("Conversations", unit="locale", decimals=0, custom_width=135),
             named(
                 "Messages",
                 unit="locale",
@@ -55,7 +55,7 @@ def most_active() -> Panel:
                 custom_cellOptions=BAR_CELL,
                 color=fixed(colours.NEUTRAL),
                 min=0,
-                custom_width=140,
+                custom_width=130,
             ),
             named("Each", unit="none", decimals=1, custom_width=70),
             named("Last seen", unit="dateTimeFromNow", custom_width=120),
@@ -82,7 +82,7 @@ WHERE {chosen_all(environment="c.environment", agent="c.agent")}""".strip()
 def most_expensive() -> Panel:
     asked = f"""
 SELECT c.user_key AS "User", coalesce(sum(c.cost), 0)::float8 AS "Cost", sum(c.tokens)::float8 AS "Tokens",
-       sum(c.calls)::float8 AS "Calls", (coalesce(sum(c.cost), 0) / sum(c.calls))::float8 AS "Cost per call"
+       sum(c.calls)::float8 AS "Calls", (coalesce(sum(c.cost), 0) / sum(c.calls))::float8 AS "Each"
 {_calls()}
 GROUP BY c.user_key
 ORDER BY 2 DESC, 1
@@ -90,20 +90,20 @@ LIMIT 50
 """.strip()
     return Table(
         name="most_expensive",
-        title="Whose model calls cost most? (7 days)",
+        title="Whose model calls cost most?",
         description=(
             "The fifty users whose model calls of seven days cost most, from the ledger; calls without a price cost nothing "
-            "here. High cost per call: long histories or documents; high cost by number: a script."
+            "here. High cost per call: long histories or documents; high cost by number: a script. The last column is the cost of a call."
         ),
         targets=(SqlQuery(sql=asked),),
         no_value="no model call of a known user in a week",
         always_last=LATELY,
         overrides=(
-            named("User", custom_width=KEY_WIDTH),
-            named("Cost", unit="currencyUSD", decimals=2),
-            named("Tokens", unit="short", decimals=1),
-            named("Calls", unit="locale", decimals=0),
-            named("Cost per call", unit="currencyUSD", decimals=4),
+            named("User", custom_minWidth=130),
+            named("Cost", unit="currencyUSD", decimals=2, custom_width=80),
+            named("Tokens", unit="short", decimals=1, custom_width=90),
+            named("Calls", unit="locale", decimals=0, custom_width=80),
+            named("Each", unit="currencyUSD", decimals=4, custom_width=90),
         ),
         paged=True,
     )
@@ -126,7 +126,7 @@ LIMIT 100
 """.strip()
     return TimeSeries(
         name="cost_by_day",
-        title="Cost per day of the five most expensive users (7 days)",
+        title="Cost per day of the five most expensive",
         description=(
             "Model cost by day (UTC) of the five users whose calls cost most in seven days, from the ledger. The first and the "
             "newest day are not full. A step up: a new way of using the platform, or a loop."

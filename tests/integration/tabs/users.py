@@ -314,8 +314,8 @@ def hours(moment: Moment) -> None:
     )
     cells: dict[tuple[str, str], list[int]] = defaultdict(list)
     for hour in full_hours(moment):
-        cells[f"{hour:%a}", f"{hour:%H}"].append(begun[hour])
-    shown = {(row["UTC"], hour): value for row in rows(moment, "hours") for hour, value in row.items() if hour != "UTC"}
+        cells[f"{hour:%H:%M}", f"{hour:%a}"].append(begun[hour])
+    shown = {(row["UTC"], day): value for row in rows(moment, "hours") for day, value in row.items() if day != "UTC"}
     assert shown == {cell: close(mean(found)) for cell, found in cells.items()} and len(shown) == 7 * 24
 
 
@@ -382,7 +382,7 @@ def most_expensive(moment: Moment) -> None:
         found = by_user[row["User"]]
         assert (row["Calls"], row["Tokens"]) == (len(found), sum(call.total for call in found))
         assert row["Cost"] == pytest.approx(cost[row["User"]], abs=1e-6)
-        assert row["Cost per call"] == pytest.approx(cost[row["User"]] / len(found), abs=1e-6)
+        assert row["Each"] == pytest.approx(cost[row["User"]] / len(found), abs=1e-6)
     assert [row["Cost"] for row in shown] == pytest.approx(sorted(cost.values(), reverse=True)[: len(shown)], abs=1e-6)
     assert len(shown) == min(50, len(cost))
 
