@@ -93,7 +93,8 @@ LIMIT 50
         title="Whose model calls cost most?",
         description=(
             "The fifty users whose model calls of seven days cost most, from the ledger; calls without a price cost nothing "
-            "here. High cost per call: long histories or documents; high cost by number: a script. The last column is the cost of a call."
+            "here. High cost per call: long histories or documents; high cost by number: a script. Each: "
+            "the cost of a call."
         ),
         targets=(SqlQuery(sql=asked),),
         no_value="no model call of a known user in a week",
