@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
 from contract.buckets import bound_spelling
@@ -108,7 +109,7 @@ class Rate(Signal):
     """Events per second of a counter or of a histogram.
 
     Of a histogram, `of="sum"` asks for what it observed per second instead (seconds of work, tokens), and `at_most` for the
-    events that were not above one of its bounds.
+    events that were not above one of its bounds; all of them are at most `inf`, read from where those within a bound are.
     """
 
     metric_name: str
@@ -121,9 +122,9 @@ class Rate(Signal):
     def leaf(self) -> Leaf:
         declared = metric(self.metric_name)
         if self.at_most is not None:
-            if self.at_most not in declared.buckets:
+            if self.at_most not in (*declared.buckets, inf):
                 raise ValueError(f"signal {self.key}: {self.at_most:g} is no bound of {declared.name}")
-            bound = Match("le", *bound_spelling(self.at_most))
+            bound = Match("le", "=", "+Inf") if self.at_most == inf else Match("le", *bound_spelling(self.at_most))
             return Leaf(f"{declared.name}_bucket", (*self.matches, bound), self.offset)
         suffix = f"_{self.of}" if declared.type is MetricType.HISTOGRAM else ""
         return Leaf(declared.name + suffix, self.matches, self.offset)

@@ -53,7 +53,6 @@ SELECT f.environment, f.p95, CASE WHEN f.environment <> {reference} THEN f.p95 /
   f.errors, CASE WHEN f.environment <> {reference} THEN f.errors - r.errors END AS errors_gap,
   f.cost, CASE WHEN f.environment <> {reference} THEN f.cost / nullif(r.cost, 0) - 1 END AS cost_gap,
   f.executions,
-  f.executions * 3600 / ($__unixEpochTo() - $__unixEpochFrom()) AS rate,
   CASE WHEN f.environment = {reference} THEN 'reference'
     WHEN r.environment IS NULL THEN 'nothing to compare with'
     WHEN f.executions < {enough} THEN 'too few to tell'
@@ -80,7 +79,7 @@ def parity(settings: Settings) -> Panel:
         )
     headings = {
         "environment": "Environment", "verdict": f"Beside {name}", "p95": "p95", "p95_gap": "p95 gap", "errors": "Errors",
-        "errors_gap": "Errors gap", "cost": "Cost each", "cost_gap": "Cost gap", "executions": "Executions", "rate": "Per hour",
+        "errors_gap": "Errors gap", "cost": "Cost each", "cost_gap": "Cost gap", "executions": "Executions",
     }  # fmt: skip
     verdicts = words(
         {"alike": Word("alike", colours.OK), "differs": Word("differs", colours.DEGRADED), "reference": Word("reference")}
@@ -107,7 +106,6 @@ def parity(settings: Settings) -> Panel:
             named("Cost each", unit="currencyUSD", decimals=4, custom_width=105),
             _gap("Cost gap", GAP, 0),
             named("Executions", unit="locale", decimals=0, custom_width=115),
-            named("Per hour", unit="none", decimals=1, custom_minWidth=90),
         ),
     )
 
@@ -119,7 +117,7 @@ def _gap(name: str, bearable: float, decimals: int) -> Override:
         name,
         unit="percentunit",
         decimals=decimals,
-        custom_width=110,
+        custom_width=100,
         thresholds=sides.to_json_data(),
         custom_cellOptions=COLOURED_CELL,
         mappings=special("null", Word("–", colours.NONE)),

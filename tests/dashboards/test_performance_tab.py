@@ -74,6 +74,7 @@ WELL = {
     f'agent_queries_total{{{PLATFORM},agent="a",version="1",status="success"}}': "0+58x80",
     f'agent_queries_total{{{PLATFORM},agent="a",version="1",status="error"}}': "0+2x80",
     f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="2.0"}}': "0+60x80",
+    f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="5.0"}}': "0+60x80",
     f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="12.5"}}': "0+60x80",
     f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="17.0"}}': "0+60x80",
     f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="+Inf"}}': "0+60x80",
@@ -88,8 +89,8 @@ IN_ORDER = {"Overall": OK, "Latency": OK, "Errors": OK, "Capacity": OK}
         ({}, IN_ORDER),
         ({'status="error"': "0+6x80"}, IN_ORDER | {"Errors": WATCH, "Overall": WATCH}),
         ({'status="error"': "0+30x80"}, IN_ORDER | {"Errors": BAD, "Overall": BAD}),
-        ({'le="2.0"': "0+0x80"}, IN_ORDER | {"Latency": WATCH, "Overall": WATCH}),
-        ({'le="2.0"': "0+0x80", 'le="12.5"': "0+0x80"}, IN_ORDER | {"Latency": BAD, "Overall": BAD}),
+        ({'le="2.0"': "0+0x80", 'le="5.0"': "0+0x80"}, IN_ORDER | {"Latency": WATCH, "Overall": WATCH}),
+        ({'le="2': "0+0x80", 'le="5': "0+0x80", 'le="12': "0+0x80"}, IN_ORDER | {"Latency": BAD, "Overall": BAD}),
         ({"agent_capacity": "1.1x80"}, IN_ORDER | {"Capacity": WATCH, "Overall": WATCH}),
         ({"agent_": "_x80"}, dict.fromkeys(IN_ORDER, UNKNOWN)),
     ],
@@ -99,21 +100,49 @@ def test_the_state_of_the_fleet(
     prometheus_tools: PrometheusTools, tmp_path: Path, changes: Mapping[str, str], expected: Mapping[str, float]
 ) -> None:
     """A site without service levels has no word about budgets."""
+    expect(prometheus_tools, tmp_path, "state", "concern", changes, expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "share"),
+    [({}, 1.0), ({'le="2.0"': "0+45x80", 'le="5.0"': "0+45x80"}, 0.75), ({'le="5.0"': "0+30x80", 'le="2.0"': "0+0x80"}, 0.5)],
+    ids=["all", "three of four", "the limit itself is in time"],
+)
+def test_the_share_in_time(prometheus_tools: PrometheusTools, tmp_path: Path, changes: Mapping[str, str], share: float) -> None:
+    expect(prometheus_tools, tmp_path, "fleet_in_time", "environment", changes, {"production": share})
+
+
+@pytest.mark.parametrize(
+    ("changes", "within"),
+    [({}, 1), ({'status="error"': "0+6x80"}, 0), ({'le="2.0"': "0+0x80", 'le="5.0"': "0+0x80"}, 0)],
+    ids=["both kept", "errors", "slow"],
+)
+def test_agents_within_their_targets(
+    prometheus_tools: PrometheusTools, tmp_path: Path, changes: Mapping[str, str], within: int
+) -> None:
+    figures = {"share": within, "within": within, "with traffic": 1}
+    expect(prometheus_tools, tmp_path, "agents_within", "figure", changes, figures)
+
+
+def expect(
+    tools: PrometheusTools, folder: Path, name: str, label: str, changes: Mapping[str, str], expected: Mapping[str, float]
+) -> None:
+    """Fails unless a panel shows these figures, by `label`, of the well fleet with other values for some series."""
     settings = Settings(slo=())
-    [query] = next(panel for panel in TAB.panels(settings) if panel.name == "state").targets
+    [query] = next(panel for panel in TAB.panels(settings) if panel.name == name).targets
     assert isinstance(query, PromQuery)
     rules = [group for group in read_by(query.expr, registry.rule_groups(settings)) if group["rules"]]
-    (tmp_path / "rules.yml").write_text(json.dumps({"groups": rules}))
+    (folder / "rules.yml").write_text(json.dumps({"groups": rules}))
     series = [
         {"series": name, "values": next((changed for part, changed in changes.items() if part in name), values)}
         for name, values in WELL.items()
     ]
-    samples = [{"labels": f'{{concern="{concern}"}}', "value": value} for concern, value in expected.items()]
+    samples = [{"labels": f'{{{label}="{key}"}}', "value": value} for key, value in expected.items()]
     asked = {"expr": query.expr.replace("$environment", ".*"), "eval_time": "75m", "exp_samples": samples}
     told = {"interval": "1m", "input_series": series, "promql_expr_test": [asked]}
-    file = tmp_path / "test.yml"
+    file = folder / "test.yml"
     file.write_text(json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [told]}))
-    done = subprocess.run([prometheus_tools.promtool, "test", "rules", file], capture_output=True, text=True, check=False)
+    done = subprocess.run([tools.promtool, "test", "rules", file], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

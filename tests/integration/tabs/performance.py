@@ -5,86 +5,30 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from statistics import NormalDist, fmean, linear_regression
-from typing import Any, NamedTuple
+from statistics import fmean
 
 import pytest
 
 from tests.integration.moment import DAY, Moment
+from tests.integration.runs import (
+    BOUNDS,
+    Run,
+    day,
+    grouped,
+    hour_of,
+    in_bucket,
+    percentile,
+    runs,
+    share_failed,
+    table,
+    whole_hours,
+)
 from tests.integration.tabs import Fault
 
-BOUNDS = (
-    0.05, 0.07, 0.1, 0.136, 0.185, 0.25, 0.35, 0.5, 0.66, 0.87, 1.15, 1.52, 2.0, 2.7, 3.7,
-    5.0, 6.8, 9.2, 12.5, 17.0, 23.0, 31.0, 43.0, 60.0, 80.0, 160.0, 320.0,
-)  # fmt: skip
-LIMIT, HOUR = 5.0, 3600
+LIMIT = 5.0
 ANY_KIND = {"error_type": ".*"}
-
-
-class Run(NamedTuple):
-    """An ended execution."""
-
-    began: datetime
-    ended: datetime
-    agent: str
-    version: str
-    environment: str
-    failed: bool
-    kind: str
-    seconds: float
-    intent: str
-    trace: str
-
-
-def runs(moment: Moment, condition: str, seconds: float = DAY) -> list[Run]:
-    rows = moment.sql(
-        "SELECT start_time, end_time, agent_name, version, environment, status IN ('failure', 'timeout'), error_type,"
-        f" duration_ms / 1000, intent, trace_id FROM app.agent_executions WHERE end_time IS NOT NULL AND {condition}",
-        seconds,
-    )
-    return [Run(*row) for row in rows]
-
-
-def day(moment: Moment, condition: str = "environment = 'production'") -> list[Run]:
-    return runs(moment, f"start_time BETWEEN :from AND :to AND {condition}")
-
-
-def percentile(share: float, seconds: Iterable[float]) -> float:
-    ordered = sorted(seconds)
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
-    return ordered[low] + (ordered[min(low + 1, len(ordered) - 1)] - ordered[low]) * (place - low)
-
-
-def in_bucket(shown: float, share: float, seconds: Iterable[float]) -> bool:
-    """Whether a percentile lies in the bucket of the value that so many are not above."""
-    ordered = sorted(seconds)
-    exact = ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)]
-    place = bisect_left(BOUNDS, exact)
-    low, high = (0.0, *BOUNDS)[place], (*BOUNDS, BOUNDS[-1])[place]
-    return low - 1e-9 <= shown <= high + 1e-9
-
-
-def grouped(rows: Iterable[Run], key: Callable[[Run], Hashable]) -> dict[Any, list[Run]]:
-    found: dict[Any, list[Run]] = defaultdict(list)
-    for row in rows:
-        found[key(row)].append(row)
-    return found
-
-
-def share_failed(rows: list[Run]) -> float:
-    return sum(row.failed for row in rows) / len(rows)
-
-
-def hour_of(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def table(moment: Moment, name: str, **choices: str) -> list[dict[str, Any]]:
-    return moment.panel_table(f"performance/{name}", **choices)
 
 
 def busiest_agents(moment: Moment) -> None:
@@ -197,15 +141,8 @@ def parity_latency(moment: Moment) -> None:
     assert len(shown) > 1
 
 
-def _whole_hours(moment: Moment, seconds: float, condition: str) -> list[Run]:
-    """Executions that ended in hours which began in the range."""
-    since = datetime.fromtimestamp(moment.at - seconds, UTC)
-    found = runs(moment, f"end_time >= :from AND {condition}", seconds)
-    return [row for row in found if hour_of(row.ended) >= since]
-
-
 def parity(moment: Moment) -> None:
-    rows = grouped(_whole_hours(moment, DAY, "true"), lambda row: row.environment)
+    rows = grouped(whole_hours(moment, DAY, "true"), lambda row: row.environment)
     calls = [row for row in moment.calls(hour_of(datetime.fromtimestamp(moment.at - DAY, UTC))) if row.get("endTime")]
     since = datetime.fromtimestamp(moment.at - DAY, UTC)
     cost: Counter[str] = Counter()
@@ -219,7 +156,6 @@ def parity(moment: Moment) -> None:
         row = shown[name]
         assert (row["executions"], row["errors"]) == (len(found), pytest.approx(share_failed(found)))
         assert in_bucket(row["p95"], 0.95, [one.seconds for one in found])
-        assert row["rate"] == pytest.approx(len(found) / 24, rel=1e-3)
         assert row["cost"] == pytest.approx(cost[name] / len(found), rel=1e-6)
         if name == "production":
             assert (row["p95_gap"], row["errors_gap"], row["cost_gap"], row["verdict"]) == (None, None, None, "reference")
@@ -272,110 +208,6 @@ def slow_requests(moment: Moment) -> None:
     assert all(len(words) == 1 for words in causes.values()) and len(causes) == len(set.union(*causes.values()))
 
 
-def version_gates(moment: Moment) -> None:
-    first: dict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
-    for agent, environment, version, at in moment.sql(
-        "SELECT a.name, d.environment, d.version, min(d.deployed_at) FROM app.deployments d"
-        " JOIN app.agents a ON a.id = d.agent_id WHERE d.environment = 'production' AND d.deployed_at <= :to GROUP BY 1, 2, 3"
-    ):
-        first[agent, environment][version] = at
-    month = moment.at - 30 * DAY
-    every = grouped(
-        runs(moment, "environment = 'production' AND end_time >= :from", 31 * DAY),
-        lambda row: (row.agent, row.environment, row.version),
-    )
-    sure = NormalDist().inv_cdf(0.99)
-    shown = table(moment, "version_gates")
-    assert {(row["agent"], row["environment"]) for row in shown} == {pair for pair, found in first.items() if len(found) > 1}
-    worse = set(moment.sql("SELECT agent, environment, version FROM analytics.regressions WHERE state <> 'dismissed'"))
-    for row in shown:
-        pair = row["agent"], row["environment"]
-        (new, since), (before, _) = sorted(first[pair].items(), key=lambda item: item[1], reverse=True)[:2]
-        assert (row["version"], row["previous"], row["since"]) == (new, before, since)
-        begin, end = max(since - timedelta(days=7), datetime.fromtimestamp(month, UTC)), since + timedelta(days=7)
-        sides = [[run for run in every[*pair, version] if begin <= hour_of(run.ended) <= end] for version in (new, before)]
-        for side, suffix in zip(sides, ("", "_before"), strict=True):
-            assert (row[f"n{suffix}"] or 0) == len(side)
-            if side:
-                assert row[f"errors{suffix}"] == pytest.approx(share_failed(side))
-                assert in_bucket(row[f"p95{suffix}"], 0.95, [run.seconds for run in side])
-        verdict = "pass"
-        if (*pair, new) in worse:
-            verdict = "fail: recorded as worse"
-        elif min(map(len, sides)) < 100:
-            verdict = "too few to tell"
-        elif row["p95"] > 1.2 * row["p95_before"]:
-            verdict = "fail: slower"
-        else:
-            (now, then), (n, m) = map(share_failed, sides), map(len, sides)
-            whole = (n * now + m * then) / (n + m)
-            chance = sure * math.sqrt(whole * (1 - whole) * (1 / n + 1 / m))
-            if now > 1.2 * then and now - then > chance:
-                verdict = "fail: more errors"
-        assert row["verdict"] == verdict
-
-
-def _by_version(moment: Moment) -> dict[tuple[datetime, str], list[Run]]:
-    """A day in hours, of the eight versions with most executions."""
-    rows = grouped(_whole_hours(moment, DAY, "environment = 'production'"), lambda row: f"{row.agent} {row.version}")
-    most = dict(sorted(rows.items(), key=lambda item: (-len(item[1]), item[0]))[:8])
-    return {
-        (hour, version): found
-        for version, every in most.items()
-        for hour, found in grouped(every, lambda row: hour_of(row.ended)).items()
-    }
-
-
-def _history(moment: Moment, name: str) -> dict[tuple[datetime, str], float]:
-    return {(row["time"].astimezone(UTC), row["metric"]): float(row["value"]) for row in table(moment, name)}
-
-
-def version_latency(moment: Moment) -> None:
-    shown, expected = _history(moment, "version_latency"), _by_version(moment)
-    assert shown.keys() == expected.keys() and len(shown) > 20
-    assert all(in_bucket(shown[key], 0.95, [row.seconds for row in rows]) for key, rows in expected.items())
-
-
-def version_errors(moment: Moment) -> None:
-    expected = {key: pytest.approx(share_failed(rows)) for key, rows in _by_version(moment).items()}
-    assert _history(moment, "version_errors") == expected
-
-
-def version_executions(moment: Moment) -> None:
-    assert _history(moment, "version_executions") == {key: len(rows) for key, rows in _by_version(moment).items()}
-
-
-def capacity_plan(moment: Moment) -> None:
-    today = datetime.fromtimestamp(moment.at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = runs(moment, "environment = 'production' AND end_time >= :from", 30 * DAY)
-    hours = Counter(hour_of(row.ended) for row in rows)
-    peaks: dict[int, float] = {}
-    for hour, count in hours.items():
-        back = (hour.replace(hour=0) - today).days
-        if -28 <= back < 0:
-            peaks[back] = max(peaks.get(back, 0.0), count / HOUR)
-    slope, start = linear_regression(list(peaks), list(peaks.values()))
-    weekdays = grouped_floats((at % 7, peak - start - slope * at) for at, peak in peaks.items())
-    limit = {"support": 8, "billing": 5, "sales": 4, "research": 2, "it-helpdesk": 4}
-    assert limit == dict(moment.sql("SELECT scope, rps FROM analytics.capacity_limits"))
-    shown = {int(row["day"]): row for row in table(moment, "capacity_plan")}
-    assert sorted(shown) == list(range(-28, 15)) and len(peaks) == 28
-    for at, row in shown.items():
-        line = start + slope * at
-        assert row["busiest"] == (pytest.approx(peaks[at]) if at in peaks else None)
-        assert row["trend"] == pytest.approx(max(line, 0), abs=1e-9)
-        expected = max(line + fmean(weekdays[at % 7]), 0)
-        assert row["expected"] == (pytest.approx(expected, abs=1e-9) if at >= -1 else None)
-        assert (row["limit"], row["warning"]) == (sum(limit.values()), pytest.approx(0.8 * sum(limit.values())))
-
-
-def grouped_floats(pairs: Iterable[tuple[int, float]]) -> dict[int, list[float]]:
-    found: dict[int, list[float]] = defaultdict(list)
-    for key, value in pairs:
-        found[key].append(value)
-    return found
-
-
 def error_map(moment: Moment) -> None:
     severities = dict(moment.sql("SELECT trace_id, severity FROM app.traces"))
     counted: Counter[tuple[str, ...]] = Counter()
@@ -420,15 +252,12 @@ FIGURES = {
     f"performance/{check.__name__}": check
     for check in (
         busiest_agents, failing, distribution, spread, percentile_heatmap, speeds, departments, intent_latency, intent_errors,
-        parity_latency, parity, only_in_production, slow_requests, version_gates, version_latency, version_errors,
-        version_executions, capacity_plan, error_map, unusual_errors,
+        parity_latency, parity, only_in_production, slow_requests, error_map, unusual_errors,
     )
 }  # fmt: skip
 FAULTS = (
     Fault("performance/spread", "e.duration_ms / 1000", "e.duration_ms / 1024"),
     Fault("performance/departments", "d.id = a.department_id", "d.id = a.id % 2 + 1"),
     Fault("performance/parity", "sum(l.failed)", "sum(l.n - l.failed)"),
-    Fault("performance/version_errors", "l.hour, l.agent", "l.hour - interval '1 hour' AS hour, l.agent"),
     Fault("performance/unusual_errors", "interval '7 days'", "interval '6 days'"),
-    Fault("performance/capacity_plan", "max(h.rps)", "avg(h.rps)"),
 )
