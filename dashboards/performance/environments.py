@@ -105,7 +105,7 @@ def parity(settings: Settings) -> Panel:
             _gap("Errors gap", limits.error_ratio, 1),
             named("Cost each", unit="currencyUSD", decimals=4, custom_width=105),
             _gap("Cost gap", GAP, 0),
-            named("Executions", unit="locale", decimals=0, custom_width=115),
+            named("Executions", unit="locale", decimals=0, custom_minWidth=115),
         ),
     )
 
