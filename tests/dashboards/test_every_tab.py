@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -19,6 +19,7 @@ from dashboards.catalogue import TABS
 from dashboards.lib.tab import MOST_QUERIES, Tab
 from provisioning.check.relations import relation_findings, relation_names
 from recording_rules import registry
+from tests.dashboards.promql import plain_promql, selectors
 
 Json = dict[str, Any]
 
@@ -51,27 +52,6 @@ def panels(tab: Tab) -> list[Json]:
 def asked(tab: Tab, kind: str) -> list[tuple[str, str]]:
     """Titles of panels and what they ask of Prometheus (`expr`) or of PostgreSQL (`rawSql`)."""
     return [(panel["title"], target[kind]) for panel in panels(tab) for target in panel.get("targets", []) if kind in target]
-
-
-def plain_promql(text: str) -> str:
-    """The text with Grafana's variables as Grafana would fill them in."""
-    return re.sub(r"\$\{?(\w+)(:\w+)?\}?", lambda found: "5m" if found[1].startswith("__") else "x", text)
-
-
-def selectors(node: Any) -> Iterator[promql.VectorSelector]:
-    """Every selector of an expression."""
-    if isinstance(node, promql.VectorSelector):
-        yield node
-    elif isinstance(node, promql.MatrixSelector):
-        yield node.vector_selector
-    elif isinstance(node, promql.BinaryExpr):
-        yield from selectors(node.lhs)
-        yield from selectors(node.rhs)
-    elif isinstance(node, promql.Call):
-        for argument in node.args:
-            yield from selectors(argument)
-    elif isinstance(node, promql.ParenExpr | promql.UnaryExpr | promql.SubqueryExpr | promql.AggregateExpr):
-        yield from selectors(node.expr)
 
 
 every_tab = pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.key)
