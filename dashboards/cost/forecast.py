@@ -82,9 +82,9 @@ ORDER BY day
         title="Spend of this month, day by day",
         description=(
             "Cost since the month began, of all environments and models, to the end of each day; from today on what it is "
-            "expected to be, between low and high in 95 of 100 months. A day to come is expected to be the median of its weekday "
-            "in the last 28 whole days; how far days usually are from that gives the interval. The line is the budget for "
-            "everything. It lies within the band: the month may end above it; below the band: it will."
+            "expected to be, between low and high in 95 of 100 months. A day to come is expected to be the median of its "
+            "weekday in the last 28 whole days; how far days usually are from that gives the interval. The line is the "
+            "budget for everything. It lies within the band: the month may end above it; below the band: it will."
         ),
         targets=(SqlQuery(sql=sql),),
         width=12,
