@@ -77,6 +77,5 @@ def negative(settings: Settings) -> Panel:
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",
         style="points",
-        calculations=("mean",),
         data_links=(narrowing_link("Only this agent", "feedback", "agent", "${__field.labels.agent}", ("environment",)),),
     )

@@ -22,13 +22,13 @@ CROSS JOIN LATERAL (
 """Model calls of a rated answer, looked up one by one as its conversation is."""
 
 
-def _rated(columns: str, grouped: str, order: str, most: int) -> str:
+def _rated(columns: str, grouped: str, order: str, most: int, having: str = "") -> str:
     """Model calls `k` behind the rated answers, by groups."""
     return f"""
 SELECT {columns}
 {given(CALLS)}
   AND f.rating BETWEEN 1 AND 5 AND {chosen_all(model="k.model")}
-GROUP BY {grouped}
+GROUP BY {grouped}{f" HAVING {having}" if having else ""}
 ORDER BY {order}
 LIMIT {most}
 """.strip()
@@ -38,7 +38,11 @@ _POINTS = """k.model AS "Model", to_char(f.created_at AT TIME ZONE 'UTC', 'YYYY-
        avg(f.rating)::float8 AS "Stars", count(*)::float8 AS "Calls\""""
 
 
-def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: int) -> Panel:
+def _points(x: str, measured: str) -> str:
+    return _rated(_POINTS.format(x=f'{measured} AS "{x}"'), "k.model, 2", "2, 1", 1000, f"{measured} IS NOT NULL")
+
+
+def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: int | None) -> Panel:
     return XYChart(
         name=name,
         title=title,
@@ -47,7 +51,7 @@ def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: 
             "answers; hold the pointer over it for model, day and number. Falling to the right: people pay for it with their "
             "patience. A level cloud: something else decides, see 'Which group is least content?'."
         ),
-        targets=(SqlQuery(sql=_rated(_POINTS.format(x=f'{measured} AS "{x}"'), "k.model, 2", "2, 1", 1000)),),
+        targets=(SqlQuery(sql=_points(x, measured)),),
         unit="none",
         decimals=2,
         no_value=NOTHING,
@@ -64,7 +68,7 @@ def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: 
 
 def against_latency() -> Panel:
     seconds = "(avg(k.latency_ms) / 1000)::float8"
-    return _against("rating_latency", "Do slow answers get fewer stars?", "Latency", seconds, "s", 1)
+    return _against("rating_latency", "Do slow answers get fewer stars?", "Latency", seconds, "s", None)
 
 
 def against_cost() -> Panel:
@@ -73,26 +77,26 @@ def against_cost() -> Panel:
 
 
 def by_model() -> Panel:
-    columns = """k.model AS "Model", count(DISTINCT f.id)::float8 AS "Rated answers", avg(f.rating)::float8 AS "Stars",
+    columns = """k.model AS "Model", count(DISTINCT f.id)::float8 AS "Answers", avg(f.rating)::float8 AS "Stars",
        count(DISTINCT f.id) FILTER (WHERE f.rating <= 2)::float8 / count(DISTINCT f.id) AS "1 or 2 stars",
-       (avg(k.latency_ms) / 1000)::float8 AS "Latency", avg(k.total_cost_usd)::float8 AS "Cost per call",
-       avg(k.total_tokens)::float8 AS "Tokens per call\""""
+       (avg(k.latency_ms) / 1000)::float8 AS "Latency", avg(k.total_cost_usd)::float8 AS "Cost each",
+       avg(k.total_tokens)::float8 AS "Tokens each\""""
     return Table(
         name="rating_by_model",
         title="Stars, speed and cost by model",
         description=(
-            "Of rated answers whose model calls are in the ledger: their stars, and latency, cost and tokens of these calls. A "
-            "cheap model with as many stars is a saving; a fast one with fewer is not."
+            "Of rated answers whose model calls are in the ledger: their stars, and mean latency, cost, tokens of each call. "
+            "A cheap model with as many stars is a saving; a fast one with fewer is not."
         ),
         targets=(SqlQuery(sql=_rated(columns, "k.model", "3 DESC, 1", 40)),),
         no_value=NOTHING,
         overrides=(
             NARROW,
-            named("Rated answers", unit="locale", decimals=0),
+            named("Answers", unit="locale", decimals=0),
             named("Stars", unit="none", decimals=2),
             named("1 or 2 stars", unit="percentunit", decimals=1),
             named("Latency", unit="s", decimals=2),
-            named("Cost per call", unit="currencyUSD", decimals=4),
-            named("Tokens per call", unit="locale", decimals=0),
+            named("Cost each", unit="currencyUSD", decimals=4),
+            named("Tokens each", unit="locale", decimals=0),
         ),
     )

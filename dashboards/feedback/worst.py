@@ -36,7 +36,7 @@ SELECT coalesce(CASE ${{group_by:sqlstring}} WHEN 'intent' THEN c.intent WHEN 'c
        count(*)::float8 AS "Feedback", avg(f.rating)::float8 AS "Stars",
        count(*) FILTER (WHERE f.rating <= 2)::float8 / nullif(count(f.rating), 0) AS "1 or 2 stars",
        count(*) FILTER (WHERE f.thumbs > 0)::float8 / nullif(count(*) FILTER (WHERE f.thumbs <> 0), 0) AS "Thumbs up",
-       ({NPS})::float8 AS "NPS", count(f.nps)::float8 AS "NPS answers"
+       ({NPS})::float8 AS "NPS", count(f.nps)::float8 AS "Asked"
 {given(AGENT)}
 GROUP BY 1
 ORDER BY 4 DESC NULLS LAST, 2 DESC, 1
@@ -47,7 +47,7 @@ LIMIT 200
         title="Which group is least content?",
         description=(
             "Feedback by agent, intent, channel or category, as chosen above, the largest share of one or two stars first. "
-            "Look at groups with many answers: a share of few is chance."
+            "Look at groups with many answers: a share of few is chance. Asked: who answered the NPS question."
         ),
         targets=(SqlQuery(sql=asked),),
         no_value="no feedback in range",
@@ -62,7 +62,7 @@ LIMIT 200
             ),
             named("Thumbs up", unit="percentunit", decimals=0),
             named("NPS", unit="none", decimals=0),
-            named("NPS answers", unit="locale", decimals=0),
+            named("Asked", unit="locale", decimals=0),
         ),
         paged=True,
     )  # fmt: skip

@@ -173,6 +173,7 @@ HEAT = Override(
         ("color", {"mode": "continuous-blues"}),
         ("custom.cellOptions", COLOURED_CELL),
         ("custom.align", "center"),
+        ("custom.minWidth", 60),
         ("custom.filterable", False),
     ),
 )
