@@ -153,10 +153,16 @@ CAUSE = (
 )
 """The key of the cause: `r` is a request, `most` what `PARTS` found to be its longest part."""
 
-PARTS = """
+STEPS = """
+CROSS JOIN LATERAL (SELECT p.* FROM analytics.trace_spans p WHERE p.trace_id = r.trace_id OFFSET 0) s
+""".strip()
+"""Joins the steps `s` of each request `r`, a few hundred at most. PostgreSQL does not know how few steps a request has, and would
+read all that there are: so it is told to look them up, request by request, in the index."""
+
+PARTS = f"""
 spans AS (
   SELECT s.trace_id, s.kind, s.phase, s.dependency, s.duration_ms
-  FROM requests r JOIN analytics.trace_spans s ON s.trace_id = r.trace_id
+  FROM requests r {STEPS}
 ), phases AS (
   SELECT p.trace_id, p.phase, sum(p.duration_ms) AS ms, count(*) AS steps FROM spans p
   WHERE p.kind = 'phase' AND p.phase IS NOT NULL GROUP BY p.trace_id, p.phase

@@ -8,7 +8,7 @@ from dashboards.lib.filters import matched
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery
-from dashboards.lib.requests import BEFORE, FILTERS, OFFSET, OTHER, PHASES, REQUESTS, chosen_requests, phase_overrides
+from dashboards.lib.requests import BEFORE, FILTERS, OFFSET, OTHER, PHASES, REQUESTS, STEPS, chosen_requests, phase_overrides
 from dashboards.lib.shares import BarChart, PieChart
 from dashboards.one_agent.asking import NO_TRAFFIC, course, of_agent
 
@@ -72,7 +72,7 @@ WITH requests AS (
 ), waits AS (
   SELECT s.dependency, coalesce(s.phase, '') AS phase, sum(s.duration_ms) / 1000 / max(w.n) AS seconds,
          avg(extract(epoch FROM s.started_at - r.started_at)) AS begins
-  FROM requests r JOIN analytics.trace_spans s ON s.trace_id = r.trace_id CROSS JOIN whole w
+  FROM requests r {STEPS} CROSS JOIN whole w
   WHERE s.kind = 'dependency'
   GROUP BY s.dependency, coalesce(s.phase, '')
 ), bars AS (

@@ -15,6 +15,7 @@ from dashboards.lib.requests import (
     REQUESTS,
     RUNBOOK,
     STATUS,
+    STEPS,
     WRAPPED,
     chosen_requests,
     command,
@@ -139,7 +140,7 @@ def _calls() -> str:
 WITH {_slowest(500)}
 SELECT s.started_at AS "time", s.dependency, s.phase, s.duration_ms / 1000 AS seconds, r.latency_ms / 1000 AS whole,
        s.duration_ms / nullif(r.latency_ms, 0) AS share, s.status, r.trace_id AS trace
-FROM requests r JOIN analytics.trace_spans s ON s.trace_id = r.trace_id
+FROM requests r {STEPS}
 WHERE s.kind = 'dependency' AND (${{dependency:sqlstring}} = '' OR s.dependency = ${{dependency:sqlstring}})
 ORDER BY s.duration_ms DESC, s.started_at DESC, s.span_id LIMIT 100
 """.strip()

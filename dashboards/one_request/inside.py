@@ -6,7 +6,7 @@ from dashboards.lib import colours
 from dashboards.lib.field import fixed, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.requests import BEFORE, OFFSET, OTHER, PART, PHASES, phase_overrides, status_column
+from dashboards.lib.requests import BEFORE, OFFSET, OTHER, PART, PHASES, STEPS, phase_overrides, status_column
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import Table, columns
 from dashboards.lib.traces import FlameGraph, Traces
@@ -18,9 +18,9 @@ _STEPS = """
 steps AS (
   SELECT s.span_id, s.parent_span_id, s.name, s.kind, coalesce(s.phase, '') AS phase, s.dependency, s.started_at, s.duration_ms,
          s.status, 1000 * extract(epoch FROM s.started_at - r.started_at)::float8 AS begins, r.trace_id, r.agent, r.latency_ms
-  FROM requests r JOIN analytics.trace_spans s ON s.trace_id = r.trace_id
+  FROM requests r {joined}
   ORDER BY s.started_at, s.span_id LIMIT {most}
-)""".strip().format(most=MOST_STEPS)
+)""".strip().format(joined=STEPS, most=MOST_STEPS)
 _TREE = """
 first AS (
   SELECT s.span_id FROM steps s WHERE s.parent_span_id IS NULL ORDER BY s.started_at, s.duration_ms DESC, s.span_id LIMIT 1
@@ -127,13 +127,13 @@ def beside_the_usual() -> Panel:
     rows = ", ".join(f"('{phase}', '{title}', {place})" for place, (phase, title) in enumerate(PHASES.items()))
     text = f"""
 WITH {shown()}, {usual()}, own AS (
-  SELECT s.phase, sum(s.duration_ms) AS ms FROM requests r JOIN analytics.trace_spans s ON s.trace_id = r.trace_id
+  SELECT s.phase, sum(s.duration_ms) AS ms FROM requests r {STEPS}
   WHERE s.kind = 'phase' GROUP BY s.phase
 ), whole AS (
   SELECT count(*) AS n FROM others o
 ), mean AS (
   SELECT s.phase, sum(s.duration_ms) / max(w.n) AS ms
-  FROM others o JOIN analytics.trace_spans s ON s.trace_id = o.trace_id CROSS JOIN whole w
+  FROM others r {STEPS} CROSS JOIN whole w
   WHERE s.kind = 'phase' GROUP BY s.phase
 )
 SELECT known.words AS part, (coalesce(own.ms, 0) / 1000)::float8 AS "this request",
