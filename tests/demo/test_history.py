@@ -315,8 +315,8 @@ def test_the_past_ends_with_what_the_exporter_says(loaded: Place, first: Filled,
     # Whether something waits, a version is new, or calls began in the hour that has settled depends on when the test runs. How
     # late calls came is a matter of the reading itself, like `exporter_…`: calls of the past were read all at once.
     now_and_then = {
-        "langfuse_call_delay_seconds", "platform_queue_messages", "platform_version_sample", "platform_version_regression_ratio",
-        "platform_version_regression_p_value", "platform_regressions_open",
+        "langfuse_call_delay_seconds", "platform_queue_messages", "platform_version_sample",
+        "platform_version_regression_ratio", "platform_version_regression_p_value", "platform_regressions_open",
     }  # fmt: skip
     assert without_a_past - now_and_then == {
         *LEFT_OUT, "platform_tickets_unassigned", "platform_ticket_oldest_open_age_seconds", "platform_document_chunks",
