@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS, DOCUMENT_STATUSES, TICKET_STATUSES
 from contract.signals.model import Level, equal
+from contract.signals.users import ACTIVE_USERS, ACTIVE_USERS_BEFORE, NEW_USERS, USERS
 from dashboards.lib import colours
 from dashboards.lib.field import named, painted
 from dashboards.lib.figures import NEITHER, BarGauge, Stat
@@ -13,12 +14,6 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
 
-USERS = Level("users", "Users", "Users of all roles", "short", "platform_users")
-NEW_USERS = Level(
-    "users_new", "New users", "Users created in 30 days", "short", "platform_users_new", (equal("window", "30d"),)
-)
-ACTIVE = Level("active_users", "Active users", "Users with a message of their own", "short", "platform_users_active")
-ACTIVE_BEFORE = Level("active_users_before", "Before", "The same in the window before", "short", "platform_users_active_before")
 WINDOWS = {"7 d": (equal("window", "7d"),), "30 d": (equal("window", "30d"),)}
 CONVERSATIONS = Level("conversations", "Conversations", "Conversations, all time", "short", "platform_conversations")
 TICKETS = Level("tickets", "Tickets", "Tickets as they stand", "short", "platform_tickets")
@@ -46,9 +41,9 @@ def users() -> Panel:
 
 
 def active_users() -> Panel:
-    now = {title: ask(ACTIVE, (), "", window) for title, window in WINDOWS.items()}
+    now = {title: ask(ACTIVE_USERS, (), "", window) for title, window in WINDOWS.items()}
     change = {
-        f"{title} change": f"{ask(ACTIVE, (), '', window)} / ({ask(ACTIVE_BEFORE, (), '', window)} > 0) - 1"
+        f"{title} change": f"{ask(ACTIVE_USERS, (), '', window)} / ({ask(ACTIVE_USERS_BEFORE, (), '', window)} > 0) - 1"
         for title, window in WINDOWS.items()
     }
     return Stat(
