@@ -16,10 +16,12 @@ from contract.catalogue import series_catalogue
 from contract.keys import panel_id
 from contract.settings import Settings
 from dashboards.catalogue import TABS
+from dashboards.lib.describe import acting
 from dashboards.lib.tab import MOST_QUERIES, Tab
 from provisioning.check.relations import relation_findings, relation_names
 from recording_rules import registry
 from tests.dashboards.promql import plain_promql, selectors
+from tests.dashboards.sql_shape import bounded
 
 Json = dict[str, Any]
 
@@ -32,6 +34,8 @@ BUILT_IN = {
     "__data", "__series", "__all",
 }  # fmt: skip
 """What Grafana itself puts into queries and links."""
+OF_SOURCES = {"prometheus", "postgres"}
+"""Variables that choose among Grafana's data sources; a tab may ask one of them only."""
 WITHOUT_UNIT = {"table", "state-timeline", "status-history", "logs", "traces", "nodeGraph", "text", "alertlist", "dashlist"}
 
 
@@ -138,8 +142,39 @@ def test_sql_reads_only_what_dashboards_may_read(tab: Tab) -> None:
 
 
 @every_tab
-def test_every_variable_is_defined(tab: Tab) -> None:
+def test_sql_gives_few_rows(tab: Tab) -> None:
+    assert [title for title, sql in asked(tab, "rawSql") if not bounded(sql)] == []
+
+
+@pytest.mark.parametrize(
+    "sql, is_bounded",
+    [
+        ("SELECT m.id FROM analytics.messages m WHERE m.role IN (SELECT max(role) FROM x) -- LIMIT 5", False),
+        ("SELECT m.id FROM analytics.messages m LIMIT 5", True),
+        ("SELECT coalesce(sum(m.tokens), 0) FROM analytics.messages m", True),
+        ("SELECT count(*) FILTER (WHERE true) OVER () FROM analytics.messages", False),
+        ("WITH x AS (SELECT * FROM analytics.messages) SELECT * FROM x JOIN y USING (id)", False),
+        ("WITH x AS MATERIALIZED (SELECT * FROM m), y AS (SELECT a FROM x GROUP BY a) SELECT * FROM y", True),
+        ("SELECT * FROM (SELECT id FROM analytics.messages) x, (SELECT count(*) FROM m) n", False),
+        ("SELECT 1 FROM a LIMIT 1 UNION ALL SELECT id FROM analytics.messages", False),
+        ("SELECT day FROM generate_series(1, 3) day LEFT JOIN analytics.messages USING (day)", True),
+    ],
+)
+def test_what_few_rows_means(sql: str, is_bounded: bool) -> None:
+    assert bounded(sql) is is_bounded
+
+
+@every_tab
+def test_every_variable_is_defined_and_used(tab: Tab) -> None:
     variables = board(tab)["templating"]["list"]
     texts = json.dumps([board(tab)["panels"], variables, board(tab)["annotations"]])
     used = set(re.findall(r"(?<!\$)\$\{?([A-Za-z_]\w*)", texts.replace("$$", "")))
-    assert used <= {variable["name"] for variable in variables} | BUILT_IN
+    names = {variable["name"] for variable in variables}
+    assert used <= names | BUILT_IN
+    assert names - used - OF_SOURCES == set()
+
+
+@every_tab
+def test_every_filter_acts_on_a_panel(tab: Tab) -> None:
+    texts = [text for kind in ("expr", "rawSql") for _, text in asked(tab, kind)]
+    assert set(acting(texts, tab.filters)) == set(tab.filters)
