@@ -78,10 +78,11 @@ def test_latency_by_hour_follows_what_changes(platform: Connection) -> None:
 
 EQUAL = {
     "usage_analytics_daily": (
-        "SELECT conversations_started, conversations_ended, goals_achieved, messages, executions, executions_failed, tokens"
-        " FROM analytics.usage_analytics_daily WHERE environment = 'production'",
+        "SELECT conversations_started, conversations_ended, goals_achieved, messages, answers, executions,"
+        " executions_failed, tokens FROM analytics.usage_analytics_daily WHERE environment = 'production'",
         "SELECT (SELECT count(*) FROM app.conversations), (SELECT count(*) FROM app.conversations WHERE ended_at IS NOT NULL),"
-        " (SELECT count(*) FROM app.conversations WHERE goal_achieved), (SELECT count(*) FROM app.messages), count(*),"
+        " (SELECT count(*) FROM app.conversations WHERE goal_achieved), (SELECT count(*) FROM app.messages),"
+        " (SELECT count(*) FROM app.messages WHERE role = 'assistant'), count(*),"
         " count(*) FILTER (WHERE status = 'failure'), sum(tokens_used) FROM app.agent_executions",
     ),
     "session_hourly": (
@@ -109,10 +110,6 @@ EQUAL = {
         "SELECT sum(executions), sum(failed), sum(retries), sum(tool_calls) FROM analytics.trace_metrics_hourly",
         "SELECT count(*), count(*) FILTER (WHERE status = 'failure'), sum(retry_count), sum(tool_count)"
         " FROM app.agent_executions",
-    ),
-    "usage_analytics_daily": (
-        "SELECT sum(messages), sum(answers) FROM analytics.usage_analytics_daily",
-        "SELECT count(*), count(*) FILTER (WHERE role = 'assistant') FROM app.messages",
     ),
     "user_weekly": (
         "SELECT week, user_key, at >= week AND at < week + 7 FROM analytics.user_weekly ORDER BY 1, 2",

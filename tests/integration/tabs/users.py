@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from statistics import fmean, median
 from typing import Any
@@ -16,11 +16,10 @@ from tests.integration.model_calls import ledger
 from tests.integration.moment import DAY, Moment
 from tests.integration.reckoning import grouped, mean, midnight, percentile, utc
 from tests.integration.tabs import Fault
+from tests.integration.user_weeks import OWN, Cohorts, monday, segmented, weeks_of_users
 
 RANGE, WEEK = 30 * DAY, 7 * DAY
 SEGMENTS = ("power", "regular", "new or back", "at risk", "dormant")
-OWN = "role = 'user' AND user_id IS NOT NULL"
-"""A message of a user's own."""
 
 
 def close(expected: Any) -> Any:
@@ -29,11 +28,6 @@ def close(expected: Any) -> Any:
 
 def rows(moment: Moment, name: str, seconds: float = RANGE, **choices: str) -> list[dict[str, Any]]:
     return moment.panel_table(f"users/{name}", seconds=seconds, **({"group_by": "'role'"} | choices))
-
-
-def monday(at: datetime) -> date:
-    day = utc(at).date()
-    return day - timedelta(days=day.weekday())
 
 
 def active(moment: Moment, since: str, until: str = ":now") -> float:
@@ -106,28 +100,6 @@ def stickiness(moment: Moment) -> None:
     _sticking(moment, "stickiness")
 
 
-class Cohorts:
-    """Users by the week of joining, and those of them who wrote something in each week."""
-
-    def __init__(self, moment: Moment) -> None:
-        joined = dict(moment.sql("SELECT id, created_at FROM app.users"))
-        weeks = moment.sql(
-            f"SELECT DISTINCT date_trunc('week', created_at AT TIME ZONE 'UTC')::date, user_id FROM app.messages WHERE {OWN}"
-        )
-        self.today = datetime.fromtimestamp(moment.at, UTC).date()
-        self.size = Counter(monday(at) for at in joined.values())
-        self.users: dict[tuple[date, int], set[int]] = defaultdict(set)
-        for week, user in weeks:
-            cohort = monday(joined[user])
-            self.users[cohort, (week - cohort).days // 7].add(user)
-
-    def over(self, cohort: date, week: int) -> bool:
-        return cohort + timedelta(weeks=week + 1) <= self.today
-
-    def share(self, cohort: date, week: int) -> float | None:
-        return len(self.users[cohort, week]) / self.size[cohort] if self.over(cohort, week) else None
-
-
 def cohorts(moment: Moment) -> None:
     known = Cohorts(moment)
     newest = known.today - timedelta(days=known.today.weekday())
@@ -151,15 +123,6 @@ def fourth_week(moment: Moment) -> None:
     assert shown == expected and len(shown) > 3
 
 
-def weeks_of_users(moment: Moment) -> dict[int, set[date]]:
-    found: dict[int, set[date]] = defaultdict(set)
-    for user, week in moment.sql(
-        f"SELECT DISTINCT user_id, date_trunc('week', created_at AT TIME ZONE 'UTC')::date FROM app.messages WHERE {OWN}"
-    ):
-        found[user].add(week)
-    return found
-
-
 def lifecycle(moment: Moment) -> None:
     """New: joined in the week. Returning: active in the week before too. Resurrected: neither."""
     joined = {user: monday(at) for user, at in moment.sql("SELECT id, created_at FROM app.users")}
@@ -178,24 +141,6 @@ def lifecycle(moment: Moment) -> None:
         tuple(row[name] for name in ("new", "returning", "resurrected", "gone quiet")) for row in rows(moment, "lifecycle")
     ]
     assert shown == expected and len(shown) >= 4
-
-
-def segmented(moment: Moment) -> dict[int, str]:
-    """The segment of each user."""
-    this = monday(datetime.fromtimestamp(moment.at, UTC))
-    last_four = {this - timedelta(weeks=back) for back in (1, 2, 3, 4)}
-    lately = {this, this - timedelta(weeks=1)}
-    weeks = weeks_of_users(moment)
-
-    def segment(user: int) -> str:
-        full = weeks[user] & last_four
-        if len(full) == 4:
-            return "power"
-        if full:
-            return "regular" if weeks[user] & lately else "at risk"
-        return "new or back" if this in weeks[user] else "dormant"
-
-    return {user: segment(user) for (user,) in moment.sql("SELECT id FROM app.users WHERE created_at <= :to")}
 
 
 def segments(moment: Moment) -> None:
