@@ -22,12 +22,15 @@ EVERYWHERE = frozenset({
 
 PRODUCTION = EVERYWHERE | {
     "http_request_duration_seconds", "agent_query_duration_seconds", "agent_errors_total", "gen_ai_usage_cost_usd_total",
+    "agent_phase_duration_seconds", "agent_dependency_duration_seconds",
     "gen_ai_client_inference_usage_input_tokens_total", "gen_ai_client_inference_usage_output_tokens_total",
     "tickets_created_total", "tickets_resolved_total", "kb_searches_total", "kb_search_duration_seconds", "kb_search_results",
     "kb_document_uploads_total",
     "auth_login_attempts_total", "auth_sessions_active",
 }  # fmt: skip
 
+_SUMMED = frozenset({"agent_phase_duration_seconds", "agent_dependency_duration_seconds"})
+"""Histograms of which the past has the sums and counts alone: means over time need no more."""
 _BUSY_SHARE = 0.05
 _BUSY_HANDLERS = {flow.labels[1] for flow in FLOWS if flow.gauge and flow.weight >= _BUSY_SHARE} | {QUERY_HANDLER}
 
@@ -36,6 +39,8 @@ def has_past(environment: str, name: str, series: Series) -> bool:
     """Whether a series of the metric `name` is written into the past: see MOST_SERIES."""
     if name not in (PRODUCTION if environment == BUSINESS_ENVIRONMENT else EVERYWHERE):
         return False
+    if name in _SUMMED:
+        return not series.name.endswith("_bucket")
     return name != "http_request_duration_seconds" or dict(series.labels)["handler"] in _BUSY_HANDLERS
 
 
