@@ -156,8 +156,8 @@ CAUSE = (
 STEPS = """
 CROSS JOIN LATERAL (SELECT p.* FROM analytics.trace_spans p WHERE p.trace_id = r.trace_id OFFSET 0) s
 """.strip()
-"""Joins the steps `s` of each request `r`, a few hundred at most. PostgreSQL does not know how few steps a request has, and would
-read all that there are: so it is told to look them up, request by request, in the index."""
+"""Joins the steps `s` of each request `r`, a few hundred at most. PostgreSQL does not know how few steps a request has, and
+would read all that there are: so it is told to look them up, request by request, in the index."""
 
 PARTS = f"""
 spans AS (

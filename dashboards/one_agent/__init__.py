@@ -20,7 +20,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(4, headline.capacity(settings), *promised, headline.version()),
         ),
         row("load", "Traffic and errors", line(7, load.queries(), load.error_share(settings), load.errors_by_type())),
-        row("latency", "How long do answers take?", line(8, latency.over_time(settings), latency.heatmap())),
+        row("latency", "How long do answers take?", line(9, latency.over_time(settings), latency.heatmap())),
         row(
             "inside",
             "Where does the time go?",

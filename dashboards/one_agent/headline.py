@@ -67,8 +67,8 @@ def errors(settings: Settings) -> Panel:
         name="errors_now",
         title=f"Errors, last hour (at most {limits.error_ratio:.0%})",
         description=(
-            f"{DEFINITIONS['error_ratio'].formula}, over one hour. Above the limit: see the kinds of errors, and whether they "
-            "began with a version."
+            f"{DEFINITIONS['error_ratio'].formula}, over one hour, with its course. Above the limit: see the kinds of errors, "
+            "and whether they began with a version."
         ),
         targets=(course(AGENT_ERROR_RATIO, window="1h", step="5m"),),
         unit="percentunit",
@@ -78,7 +78,6 @@ def errors(settings: Settings) -> Panel:
         limits=at_most(limits.error_ratio, limits.error_ratio_critical),
         sparkline=True,
         value_size=_SIZE,
-        change=FALL_IS_GOOD,
     )
 
 

@@ -88,6 +88,7 @@ def in_service(settings: Settings) -> Panel:
         targets=(SqlQuery(sql=_served(settings.environments)),),
         no_value="no deployment was recorded",
         colour=PALETTE,
+        with_legend=False,
     )
 
 

@@ -24,7 +24,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Where did the time go?",
             line(12, inside.trace()),
             line(11, inside.waterfall(), inside.beside_the_usual()),
-            line(13, inside.flames()),
+            line(10, inside.flames()),
         ),
         row("models", "Which models were called?", line(6, around.model_calls())),
         row("others", "Which other requests were slow or failed?", line(10, around.others(settings))),

@@ -38,7 +38,8 @@ ORDER BY c.started_at, c.observation_id LIMIT 100
         no_value="Langfuse has no call of it, or it is older than the ledger",
         transformations=columns(headings),
         overrides=(
-            named("Began", custom_width=160),
+            named("Began", custom_width=190),
+            named("Type", custom_width=105),
             *(named(name, unit="s", decimals=2, custom_width=110) for name in ("Took", "First token")),
             *(named(name, unit="locale", decimals=0, custom_width=115) for name in ("Tokens in", "From cache", "Tokens out")),
             named("Cost", unit="currencyUSD", decimals=5, custom_width=90),

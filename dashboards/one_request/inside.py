@@ -154,7 +154,7 @@ ORDER BY known.place
         minimum=0,
         no_value=NOT_KEPT,
         x="part",
-        direction="vertical",
+        direction="horizontal",
         values_shown="never",
         overrides=(named("this request", color=fixed(colours.BLUE)), named("usual", color=fixed(colours.GREY))),
     )
