@@ -21,10 +21,13 @@ _WORSE = {
 class Thresholds(Section):
     """Limits of alerts. Names that begin with `minimum` are the least that must have happened for an alert to mean something.
 
-    `_seconds` of a percentile is a bucket bound of its histogram. `_change` is now / the time before.
+    `_seconds` of a percentile is a bucket bound of its histogram. `_change` is now / the time before. What begins with `target`
+    is aimed at and drawn; no alert watches it.
     """
 
     success_ratio: Share = 0.90
+    target_response_seconds: Amount = 2.0
+    target_conversation_usd: Amount = 0.50
     response_seconds: Amount = 5.0
     error_ratio: Share = 0.05
     error_ratio_critical: Share = 0.20

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from contract.settings import Settings
 from dashboards import (
+    agents,
     alerts,
     cost,
     executions,
@@ -26,6 +27,7 @@ from dashboards.lib.tab import Tab
 
 TABS: tuple[Tab, ...] = (
     overview.TAB,
+    agents.TAB,
     performance.TAB,
     one_agent.TAB,
     one_request.TAB,

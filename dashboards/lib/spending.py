@@ -73,16 +73,17 @@ PRICES = """
 """.strip()
 """USD for a million tokens of each model of the CTE `models`, by the list in force: of several that fit, the first name."""
 
-_BOUNDS = ", ".join(f"{bound:g}" for bound in LLM)
 
-
-def quantiles(view: str, keys: str, shares: tuple[int, ...], where: str, prefix: str = "p") -> str:
+def quantiles(
+    view: str, keys: str, shares: tuple[int, ...], where: str, prefix: str = "p", bounds: tuple[float, ...] = LLM
+) -> str:
     """A selection of the percentiles `shares` of times in seconds, of all rows of a roll-up view together, by `keys`.
 
-    Without keys it is one row, of nothing where there is nothing.
+    `bounds` are those of the view's histogram. Without keys it is one row, of nothing where there is nothing.
     """
+    listed = ", ".join(f"{bound:g}" for bound in bounds)
     asked = ", ".join(
-        f"analytics.quantile({share / 100:g}, counts, ARRAY[{_BOUNDS}]::float8[]) AS {prefix}{share}" for share in shares
+        f"analytics.quantile({share / 100:g}, counts, ARRAY[{listed}]::float8[]) AS {prefix}{share}" for share in shares
     )
     by, grouped = (f"{keys}, ", f" GROUP BY {keys}") if keys else ("", "")
     return (

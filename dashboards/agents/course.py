@@ -1,0 +1,103 @@
+"""Day by day: whether goals were reached, how quickly answers came, what a conversation cost and how many tokens it took."""
+
+from __future__ import annotations
+
+from contract.buckets import AGENT
+from contract.definitions import DEFINITIONS
+from contract.settings import Settings
+from dashboards.agents.headline import COST, NO_TRAFFIC, RESPONSE, SUCCESS, where
+from dashboards.lib import colours
+from dashboards.lib.field import Thresholds, lines, painted
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.spending import quantiles
+
+_PERCENTILES = {"p50": colours.LOW, "p95": colours.MIDDLE, "p99": colours.HIGH, "mean": colours.GREY}
+
+
+def _daily(columns: str, of: str) -> SqlQuery:
+    """Figures by day, of the days that have any of what they are about."""
+    sql = f"""
+SELECT day AS "time", {columns}
+FROM analytics.agent_daily
+WHERE {where()}
+GROUP BY day
+HAVING sum({of}) > 0
+ORDER BY day
+""".strip()
+    return SqlQuery(sql=sql, format="time_series")
+
+
+def _graph(
+    name: str, title: str, description: str, query: SqlQuery, unit: str, decimals: int, limits: Thresholds, **more: object
+) -> Panel:
+    return TimeSeries(
+        name=name,
+        title=title,
+        description=f"{description} By day (UTC); the newest one is not full yet.",
+        targets=(query,),
+        unit=unit,
+        decimals=decimals,
+        minimum=0,
+        no_value=NO_TRAFFIC,
+        limits=limits,
+        drawn="dashed",
+        calculations=("lastNotNull", "mean"),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def success(settings: Settings) -> Panel:
+    target = settings.thresholds.success_ratio
+    handed = "sum(handoffs)::float8 / nullif(sum(ended), 0)"
+    return _graph(
+        "success_by_day",
+        f"Goals reached (target {target:.0%})",
+        f"Success: {DEFINITIONS['success_ratio'].formula}. Handed over: {DEFINITIONS['handoff_ratio'].formula}. Success falls "
+        "and handoffs rise: agents lost something, see the reasons below; both fall: people leave.",
+        _daily(f'{SUCCESS} AS success, {handed} AS "handed over"', "ended"),
+        "percentunit",
+        1,
+        lines((target, colours.DOWN)),
+        maximum=1,
+        overrides=painted({"success": colours.BLUE, "handed over": colours.AMBER}),
+    )
+
+
+def response(settings: Settings) -> Panel:
+    limits = settings.thresholds
+    sql = f"""
+SELECT day AS "time", p50, p95, p99, mean
+FROM ({quantiles("agent_daily", "day", (50, 95, 99), where(), bounds=AGENT)}) quick
+JOIN (SELECT day, {RESPONSE} AS mean FROM analytics.agent_daily WHERE {where()} GROUP BY day) whole USING (day)
+WHERE p50 IS NOT NULL
+ORDER BY day
+""".strip()
+    return _graph(
+        "response_by_day",
+        f"Time to answer (alert: p95 {limits.response_seconds:g} s)",
+        "Half, 95 % and 99 % of the queries of a day took at most so long; the grey line is their mean, with "
+        f"{limits.target_response_seconds:g} s for a target. Only p99 rises: a few requests; all rise: something that all "
+        "need.",
+        SqlQuery(sql=sql, format="time_series"),
+        "s",
+        2,
+        lines((limits.target_response_seconds, colours.GREY), (limits.response_seconds, colours.DOWN)),
+        overrides=painted(_PERCENTILES),
+    )
+
+
+def cost(settings: Settings) -> Panel:
+    target = settings.thresholds.target_conversation_usd
+    return _graph(
+        "cost_by_day",
+        f"Cost of a conversation (target ${target:.2f})",
+        f"{DEFINITIONS['cost_per_conversation'].formula}. A step that stays is a prompt, a model or longer conversations: "
+        "compare with its tokens below.",
+        _daily(f"{COST} AS conversation", "conversation_cost_usd"),
+        "currencyUSD",
+        4,
+        lines((target, colours.DOWN)),
+        overrides=painted({"conversation": colours.BLUE}),
+    )
