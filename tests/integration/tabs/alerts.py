@@ -21,8 +21,10 @@ LEVEL = ("production", "all", "goals-achieved", "agents")
 OBJECTIVE, BUDGET = 0.9, 0.1
 EDGE = 600.0
 """Seconds: as far may a window's ends lie from the moment's, for it is looked at every five minutes, five minutes back."""
-UNSEEN = 0.25
-"""Share of what happened that may fall between the last sample of five minutes and the first of the next."""
+MINUTES_KEPT = 26 * 3600.0
+"""The past is written in samples of a minute for so long; before that they lie four minutes apart."""
+SEEN_CLOSELY, SEEN_FROM_AFAR = 0.75, 0.2
+"""Share of what happened that is seen five minutes at a time, between the first and the last sample of each look, at least."""
 RANKS = {"critical": "1", "warning": "2"}
 BRIEF = timedelta(minutes=5)
 
@@ -37,7 +39,7 @@ class Missed(NamedTuple):
 def _missed(moment: Moment, seconds: float) -> Missed:
     """Of conversations with a known goal that ended in the time before the moment, those that missed it.
 
-    The bound is what happened near the ends, and five deviations of a share whose sample leaves out those that nobody saw.
+    The bound is what happened near the ends, and five deviations of the share of a sample: what is seen weighs for the rest.
     """
     rows = moment.sql(
         "SELECT NOT goal_achieved, ended_at FROM app.conversations "
@@ -48,7 +50,8 @@ def _missed(moment: Moment, seconds: float) -> Missed:
     known = [missed for missed, at in rows if at.timestamp() > since]
     edge = sum(at.timestamp() < since + EDGE or at.timestamp() > moment.at - EDGE for _, at in rows)
     share = sum(known) / len(known)
-    deviation = math.sqrt(share * (1 - share) * UNSEEN / len(known))
+    seen = SEEN_CLOSELY if seconds <= MINUTES_KEPT else SEEN_FROM_AFAR
+    deviation = math.sqrt(share * (1 - share) * (1 - seen) / seen / len(known))
     return Missed(share / BUDGET, (5 * deviation + edge / len(known)) / BUDGET)
 
 
