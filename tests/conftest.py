@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 from psycopg import sql
 from xdist.scheduler import LoadFileScheduling
 
@@ -20,6 +21,10 @@ from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
 from provisioning.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,10 @@ class EmbeddedPostgres:
             check=False,
         )
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise ServerError(f"PostgreSQL's {program} failed on {self._folder}: {last}")
+            lines = done.stderr.strip().splitlines() or ["it said nothing"]
+            # What comes after the cause tells of cleaning up.
+            cause = next((line for line in lines if "error:" in line or "FATAL:" in line), lines[-1])
+            raise ServerError(f"PostgreSQL's {program} failed on {self._folder}: {cause}")
 
     def _check_version(self) -> None:
         found = (self._folder / "PG_VERSION").read_text().strip()

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -282,9 +283,16 @@ def plain_screen() -> tuple[Screen, io.StringIO]:
     return Screen(Console(file=written, width=100, force_terminal=False, highlight=False)), written
 
 
-def test_a_closed_terminal_ends_the_whole_stack(tmp_path: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Not below pytest's folder: every pytest that starts closes that to others, and under root PostgreSQL is another user."""
+    with tempfile.TemporaryDirectory(prefix="observatory-terminal-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def test_a_closed_terminal_ends_the_whole_stack(open_folder: Path) -> None:
     master, terminal = pty.openpty()
-    words = ("up", "--var", str(tmp_path), "--no-preview", "--no-grafana", "--days", "8", "--scale", "0.01")
+    words = ("up", "--var", str(open_folder), "--no-preview", "--no-grafana", "--days", "8", "--scale", "0.01")
     stack = subprocess.Popen(
         ["setsid", "--ctty", sys.executable, "-m", "demo", *words],
         cwd=Path(__file__).resolve().parents[2],
@@ -295,17 +303,17 @@ def test_a_closed_terminal_ends_the_whole_stack(tmp_path: Path) -> None:
     )
     os.close(terminal)
     try:
-        eventually(lambda: (tmp_path / "observatory.yaml").exists(), 30)
-        assert database.identity(tmp_path) is not None
+        eventually(lambda: (open_folder / "observatory.yaml").exists(), 30)
+        assert database.identity(open_folder) is not None
         os.close(master)
         assert stack.wait(30) == 130
-        assert database.identity(tmp_path) is None
-        assert not (tmp_path / "stack.json").exists()
-        assert not (tmp_path / "observatory.yaml").exists()
+        assert database.identity(open_folder) is None
+        assert not (open_folder / "stack.json").exists()
+        assert not (open_folder / "observatory.yaml").exists()
     finally:
         stack.kill()
         stack.wait()
-        clear(tmp_path)
+        clear(open_folder)
 
 
 def test_no_signal_disturbs_the_end_of_a_stack_that_failed() -> None:

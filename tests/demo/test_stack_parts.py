@@ -11,7 +11,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -286,15 +288,19 @@ def test_a_wrong_password_is_one_line(tmp_path: Path, postgres_with_password: st
 
 
 @pytest.fixture
-def postgres_with_password(tmp_path_factory: pytest.TempPathFactory) -> object:
-    folder = tmp_path_factory.mktemp("scram")
-    (folder / "password").write_text("right")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    server = EmbeddedPostgres(folder / "data", port, folder / "password")
-    yield server.start()
-    server.stop()
+def postgres_with_password() -> Iterator[str]:
+    # Not below pytest's own folder: every pytest that starts closes it to others, and under root the server is another user.
+    with tempfile.TemporaryDirectory(prefix="observatory-scram-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "password").write_text("right")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        server = EmbeddedPostgres(folder / "data", port, folder / "password")
+        try:
+            yield server.start()
+        finally:
+            server.stop()
 
 
 def test_a_schema_of_others_is_left_alone(tmp_path: Path, database: str) -> None:
