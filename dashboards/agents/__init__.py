@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from dashboards.agents import attention, compared, course, headline, models, people, tools
+from dashboards.agents import attention, compared, course, headline, inside, models, people, tools, traffic, use
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.spending import GRANULARITY
 from dashboards.lib.tab import Source, Tab
@@ -22,9 +22,9 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "course",
             "Success, speed and cost, day by day",
-            line(8, course.success(settings), course.response(settings), course.cost(settings)),
+            line(9, course.success(settings), course.response(settings), course.cost(settings)),
         ),
-        row("models", "What they ask of models", line(8, models.calls(), models.tokens(), models.cost())),
+        row("models", "What they ask of models", line(9, models.calls(), models.tokens(), models.cost())),
         row("tools", "Which tools they use", line(8, tools.calls(), tools.success(settings))),
         row(
             "people",
@@ -36,6 +36,30 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Agents side by side",
             line(9, compared.table(settings)),
             line(7, compared.success(settings), compared.cost(settings)),
+        ),
+        row(
+            "traffic",
+            "Queries of the last day: traffic, errors, response time",
+            line(8, traffic.queries(), traffic.errors(settings), traffic.retries(settings)),
+            line(9, traffic.percentiles(settings), traffic.spread()),
+            collapsed=True,
+        ),
+        row("tokens", "Tokens", line(8, course.tokens(), course.tokens_spread(), models.tokens_per_call()), collapsed=True),
+        row(
+            "use",
+            "What agents are used for, and when",
+            line(9, use.hours()),
+            line(9, use.intents()),
+            line(7, use.by_agent(), use.by_outcome(), use.by_channel()),
+            collapsed=True,
+        ),
+        row(
+            "inside",
+            "Room, refusals, tool servers and guardrails",
+            line(8, inside.in_flight(), inside.capacity(settings), inside.refused(settings)),
+            line(9, inside.protocol(settings), inside.guardrails(settings)),
+            line(7, inside.decisions()),
+            collapsed=True,
         ),
     )
 

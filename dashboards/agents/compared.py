@@ -41,7 +41,7 @@ LIMIT 200
 """.strip()
     headings = {
         "agent": "Agent", "queries": "Queries", "success": "Success", "errors": "Errors", "p95": "p95", "cost": "Cost",
-        "tokens": "Tokens", "retries": "Retries", "handoffs": "Handed over", "thumbs": "Thumbs up", "stars": "Stars",
+        "tokens": "Tokens", "retries": "Retries", "handoffs": "Handoffs", "thumbs": "Thumbs", "stars": "Stars",
     }  # fmt: skip
 
     too_many = at_most(limits.error_ratio, limits.error_ratio_critical)
@@ -73,7 +73,7 @@ LIMIT 200
             named("Cost", unit="currencyUSD", decimals=4, **painted(at_most(limits.target_conversation_usd))),
             named("Tokens", unit="locale", decimals=0),
             named("Retries", unit="none", decimals=2, **painted(at_most(limits.retries_per_query))),
-            *(named(name, unit="percentunit", decimals=1, custom_minWidth=95) for name in ("Handed over", "Thumbs up")),
+            *(named(name, unit="percentunit", decimals=0) for name in ("Handoffs", "Thumbs")),
             named("Stars", unit="none", decimals=2),
         ),
     )  # fmt: skip

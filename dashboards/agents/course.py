@@ -7,10 +7,12 @@ from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from dashboards.agents.headline import COST, NO_TRAFFIC, RESPONSE, SUCCESS, where
 from dashboards.lib import colours
-from dashboards.lib.field import Thresholds, lines, painted
+from dashboards.lib.field import PLAIN, Thresholds, lines, painted
+from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
+from dashboards.lib.shares import BarChart
 from dashboards.lib.spending import quantiles
 
 _PERCENTILES = {"p50": colours.LOW, "p95": colours.MIDDLE, "p99": colours.HIGH, "mean": colours.GREY}
@@ -100,4 +102,53 @@ def cost(settings: Settings) -> Panel:
         4,
         lines((target, colours.DOWN)),
         overrides=painted({"conversation": colours.BLUE}),
+    )
+
+
+def tokens() -> Panel:
+    return _graph(
+        "tokens_by_day",
+        "Tokens of a conversation",
+        "Tokens of model calls / conversations that began. They rise and the calls do not: prompts or histories grow.",
+        _daily("sum(tokens)::float8 / nullif(sum(conversations), 0) AS mean", "tokens"),
+        "locale",
+        0,
+        PLAIN,
+        overrides=painted({"mean": colours.BLUE}),
+    )
+
+
+def tokens_spread() -> Panel:
+    sql = f"""
+WITH talked AS (
+  SELECT sum(c.input_tokens)::float8 AS input, sum(c.output_tokens)::float8 AS output,
+         sum(c.input_tokens + c.output_tokens)::float8 AS total
+  FROM analytics.llm_calls c
+  WHERE $__timeFilter(c.started_at) AND c.conversation_id IS NOT NULL
+    AND {chosen_all(environment="c.environment", agent="c.agent", model="c.model")}
+  GROUP BY c.conversation_id
+)
+SELECT kind AS "Tokens", mean, p95
+FROM (SELECT avg(input) AS mi, percentile_cont(0.95) WITHIN GROUP (ORDER BY input) AS pi, avg(output) AS mo,
+             percentile_cont(0.95) WITHIN GROUP (ORDER BY output) AS po, avg(total) AS mt,
+             percentile_cont(0.95) WITHIN GROUP (ORDER BY total) AS pt
+      FROM talked HAVING count(*) > 0) f,
+     LATERAL (VALUES ('input', mi, pi), ('output', mo, po), ('total', mt, pt)) AS v (kind, mean, p95)
+""".strip()
+    return BarChart(
+        name="tokens_spread",
+        title="Tokens of a conversation, 24 h",
+        description=(
+            "Input, output and all tokens that the model calls of the last day took for one conversation: the mean, and what "
+            "95 % of conversations do not exceed. A p95 far above the mean: a few go on and on; sum their history up."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        unit="short",
+        decimals=1,
+        no_value="no model calls in a day",
+        x="Tokens",
+        direction="vertical",
+        values_shown="always",
+        always_last="24h",
+        overrides=painted({"mean": colours.SKY, "p95": colours.BLUE}),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from dashboards.health import caches, database, endpoints, headline, outside, stores
+from dashboards.health import availability, caches, database, endpoints, headline, outside, stores
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
 
@@ -31,6 +31,11 @@ def rows(settings: Settings) -> tuple[Row, ...]:
                 headline.hits(),
                 headline.queues(settings),
             ),
+        ),
+        row(
+            "availability",
+            "Was it there?",
+            line(4, availability.scraped(settings), availability.served(settings), availability.timeline()),
         ),
         row(
             "endpoints",
