@@ -19,7 +19,7 @@ ROOMS = {
     "dashboards": {"contract", "recording_rules", "alert_rules"},
     "provisioning": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters"},
     "demo": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "provisioning"},
-    "benchmarks": {"contract", "recording_rules", "alert_rules", "exporters", "provisioning", "demo"},
+    "benchmarks": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "provisioning", "demo"},
 }
 """Each room, and those below it. Alerts name panels as texts: the tab of alerts knows them, they know no tab."""
 
