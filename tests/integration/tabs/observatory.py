@@ -54,7 +54,7 @@ def rows_counted(moment: Moment) -> None:
     shown = moment.panel("observatory/rows_counted", __rate_interval="1h")
     assert set(shown) == _sources(moment)
     for source, table in ADDED_ONLY.items():
-        asked = {"query": f'platform_rollup_rows_total{{source="{source}"}}[1h]', "time": moment.at}
+        asked: dict[str, str | float] = {"query": f'platform_rollup_rows_total{{source="{source}"}}[1h]', "time": moment.at}
         answer = requests.get(f"{moment.stack.url('prometheus')}/api/v1/query", params=asked, timeout=20).json()
         [series] = answer["data"]["result"]
         (first, before), (last, _) = series["values"][0], series["values"][-1]
