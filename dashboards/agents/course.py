@@ -108,7 +108,7 @@ def cost(settings: Settings) -> Panel:
 def tokens() -> Panel:
     return _graph(
         "tokens_by_day",
-        "Tokens of a conversation",
+        "Per conversation, by day",
         "Tokens of model calls / conversations that began. They rise and the calls do not: prompts or histories grow.",
         _daily("sum(tokens)::float8 / nullif(sum(conversations), 0) AS mean", "tokens"),
         "locale",
@@ -137,7 +137,7 @@ FROM (SELECT avg(input) AS mi, percentile_cont(0.95) WITHIN GROUP (ORDER BY inpu
 """.strip()
     return BarChart(
         name="tokens_spread",
-        title="Tokens of a conversation, 24 h",
+        title="Per conversation",
         description=(
             "Input, output and all tokens that the model calls of the last day took for one conversation: the mean, and what "
             "95 % of conversations do not exceed. A p95 far above the mean: a few go on and on; sum their history up."

@@ -23,7 +23,7 @@ _BY = ("environment", "agent")
 def in_flight() -> Panel:
     return TimeSeries(
         name="in_flight",
-        title=f"Queries in flight ({MOST} busiest agents)",
+        title="Queries in flight",
         description=(
             f"{QUERIES_IN_PROGRESS.description}, of the {MOST} agents with most at each moment. They pile up and the rate of "
             "queries does not: answers hang, or wait for a place; see what is slow in 'Response time'."
@@ -43,7 +43,7 @@ def capacity(settings: Settings) -> Panel:
     limits = settings.thresholds
     return TimeSeries(
         name="capacity",
-        title=f"Capacity used (alert above {limits.capacity_ratio:.0%})",
+        title="Capacity used",
         description=(
             f"{CAPACITY_USED.description}, over five minutes, of the {MOST} fullest. Beyond the limit queries wait or are "
             "refused: give the agent room, or limit who asks most."
@@ -65,7 +65,7 @@ def refused(settings: Settings) -> Panel:
     limit = settings.thresholds.rate_limited_ratio
     return TimeSeries(
         name="refused",
-        title=f"Refused by providers (alert above {limit:.0%})",
+        title="Refused calls",
         description=(
             f"{LLM_RATE_LIMITED_RATIO.description}, over five minutes. Admission control from outside: ask for a higher limit, "
             "spread the load, or let another model answer."
@@ -105,7 +105,7 @@ def protocol(settings: Settings) -> Panel:
             "that queues; both slow: the tool itself."
         ),
         targets=tuple(PromQuery(expr=expr, instant=True, format="table") for expr in asked.values()),
-        width=13,
+        width=15,
         no_value=NOT_USED,
         transformations=(MERGED, *columns({_TOOL: "Tool", **values})),
         sorted_by="Calls",
@@ -114,7 +114,7 @@ def protocol(settings: Settings) -> Panel:
             named("Calls", unit="locale", decimals=0, custom_width=80),
             named("Failed", unit="percentunit", decimals=1, thresholds=at_most(limit).to_json_data(),
                   custom_cellOptions=COLOURED_TEXT, custom_width=85),
-            *(named(name, unit="s", decimals=0, custom_width=100) for name in ("Client p95", "Server p95", "Protocol")),
+            *(named(name, unit="s", decimals=0, custom_width=95) for name in ("Client p95", "Server p95", "Protocol")),
         ),
     )  # fmt: skip
 
@@ -154,6 +154,7 @@ def decisions() -> Panel:
         decimals=2,
         minimum=0,
         no_value=NOT_USED,
+        style="bars",
         stacked=True,
         always_last=LATELY,
         calculations=("lastNotNull", "max"),

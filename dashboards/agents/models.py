@@ -120,7 +120,7 @@ LIMIT 12
 """.strip()
     return BarChart(
         name="tokens_per_call",
-        title="Tokens per call by model, 24 h",
+        title="Per call, by model",
         description=(
             "Input and output tokens of a call in the last day: the mean, and what 95 % of calls do not exceed, of the twelve "
             "models with the longest. A p95 far above the mean: a few conversations carry a long history; cut or sum it up."

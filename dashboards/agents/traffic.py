@@ -28,16 +28,17 @@ ONE_AGENT = narrowing_link("This agent in detail", "one-agent", "agent", "${__fi
 def queries() -> Panel:
     return TimeSeries(
         name="query_rate",
-        title="Queries per minute by how they ended",
+        title="Queries per minute",
         description=(
-            "Queries that agents finished, per minute over five minutes. Timeouts grow: what agents wait for is slow; errors "
-            "grow: a model, a tool or a release; nothing in working hours: nobody gets through."
+            "Queries that agents finished, per minute over five minutes, by how they ended. Timeouts grow: what agents wait "
+            "for is slow; errors grow: a model, a tool or a release; nothing in working hours: nobody gets through."
         ),
         targets=(PromQuery(expr=f"60 * {ask(AGENT_QUERIES, ('status',), '5m')}", legend="{{status}}"),),
         unit="none",
         decimals=1,
         minimum=0,
         no_value=NO_TRAFFIC,
+        style="bars",
         stacked=True,
         always_last=LATELY,
         calculations=("lastNotNull", "max"),
@@ -88,7 +89,7 @@ def errors(settings: Settings) -> Panel:
     limits = settings.thresholds
     return TimeSeries(
         name="error_ratio",
-        title=f"Error ratio by agent (alert above {limits.error_ratio:.0%})",
+        title="Errors by agent",
         description=(
             f"{DEFINITIONS['error_ratio'].formula}, over an hour, of the {MOST} agents that fail most at each moment. Lines: "
             "warning and critical, at which alerts over five minutes begin. One agent: its newest version, its tools; several: "
@@ -112,7 +113,7 @@ def retries(settings: Settings) -> Panel:
     limit = settings.thresholds.retries_per_query
     return TimeSeries(
         name="retries",
-        title=f"Retries per query by agent (alert above {limit:g})",
+        title="Retries per query",
         description=(
             f"{RETRIES_PER_QUERY.description}, over five minutes, of the {MOST} agents with most at each moment. Retries hide "
             "failures and cost time and money: see what is tried again, a model or a tool."

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dashboards.lib import colours
-from dashboards.lib.field import fixed, named, painted, tab_link
+from dashboards.lib.field import Override, fixed, named, painted, tab_link
 from dashboards.lib.filters import chosen_agents, chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart, PieChart
 from dashboards.lib.spending import DAYS
-from dashboards.lib.tables import Table
-from dashboards.users.habits import HEAT
+from dashboards.lib.tables import COLOURED_CELL, Table
 
 NO_CONVERSATION = "no conversation in range"
 MOST, SLICES = 12, 6
@@ -58,6 +57,21 @@ LIMIT {MOST}
 _HOURS = ",\n       ".join(f"""count(*) FILTER (WHERE hour = {hour})::float8 AS "{hour:02}\"""" for hour in range(24))
 
 
+HEAT = Override(
+    "byRegexp",
+    r"/^\d\d$/",
+    (
+        ("unit", "locale"),
+        ("decimals", 0),
+        ("color", {"mode": "continuous-blues"}),
+        ("custom.cellOptions", COLOURED_CELL),
+        ("custom.align", "center"),
+        ("custom.width", 37),
+        ("custom.filterable", False),
+    ),
+)
+
+
 def hours() -> Panel:
     sql = f"""
 WITH began AS (
@@ -82,7 +96,7 @@ LIMIT 7
         targets=(SqlQuery(sql=sql),),
         unit="locale",
         no_value=NO_CONVERSATION,
-        overrides=(named("UTC", custom_width=56), HEAT),
+        overrides=(named("UTC", custom_width=52, custom_filterable=False), HEAT),
         links=(tab_link("User analytics", "users"),),
     )
 
