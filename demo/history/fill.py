@@ -18,7 +18,7 @@ from contract.settings import Settings
 from demo.history import blocks, openmetrics, recorded
 from demo.history.blocks import HistoryError
 from demo.history.exporter import ExporterHistory
-from demo.history.platform import Recorder
+from demo.history.platform import LAST_SECONDS, Recorder
 from demo.platform import state
 from demo.platform.metrics import PlatformMetrics
 from demo.world.world import World
@@ -82,9 +82,9 @@ def fill(
 
     The database, its schema `analytics` and the stand-in's storage must have lived until then. The first time the last `days`
     are written, later what is missing since; nothing happens when that is at most five minutes. `whole` writes every series of
-    the platform, and not just those that have a past; in the last `fine` seconds samples stand as close as those of scrapes. A
-    first run that is interrupted leaves no data folder, a later one can be repeated: equal samples that are there twice count
-    once. Raises HistoryError, psycopg.Error or OSError.
+    the platform, and not just those that have a past (in the last hour all are written anyway); in the last `fine` seconds
+    samples stand as close as those of scrapes. A first run that is interrupted leaves no data folder, a later one can be
+    repeated: equal samples that are there twice count once. Raises HistoryError, psycopg.Error or OSError.
     """
     begun = time.monotonic()
     until = until // openmetrics.COARSE_SECONDS * openmetrics.COARSE_SECONDS
@@ -112,7 +112,7 @@ def fill(
         with ProcessPoolExecutor(1, get_context("spawn")) as beside:
             counted = beside.submit(_counted, settings, dsn, since, until, part)
             exporter = ExporterHistory(dsn, (var / "langfuse.sqlite").is_file(), times, settings, instances.exporter)
-            recorder = Recorder(metrics, instances.platform, whole)
+            recorder = Recorder(metrics, instances.platform, since if whole else until - LAST_SECONDS)
             series, samples = _import(part, target, tools, recorder, exporter, times, progress)
             written = counted.result()
         _report(progress, "samples", 0.05, 0.9, 0.65)

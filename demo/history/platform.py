@@ -12,7 +12,8 @@ from demo.platform.traffic import FLOWS
 
 JOB = "platform"
 MOST_SERIES = 1000
-"""Series in the past at one time. What is beyond the Overview tab begins with the first live scrape."""
+"""Series in the past at one time; the others are there in its last hour, so that no panel waits for the platform to live."""
+LAST_SECONDS = 3600
 
 EVERYWHERE = frozenset({
     "http_requests_total", "http_requests_in_progress", "agent_queries_total", "agent_queries_in_progress",
@@ -47,11 +48,11 @@ def has_past(environment: str, name: str, series: Series) -> bool:
 class Recorder:
     """Advances the platform through a span of time and keeps what its scrapes would have shown."""
 
-    def __init__(self, metrics: PlatformMetrics, instance: str, whole: bool = False) -> None:
-        """`whole` keeps every series, and not just those that have a past."""
+    def __init__(self, metrics: PlatformMetrics, instance: str, whole_from: float) -> None:
+        """From `whole_from` on (seconds since the epoch) every series is kept, before only those that have a past."""
         self.metrics = metrics
         self._instance = instance
-        self._whole = whole
+        self._whole_from = whole_from
 
     def table(self, times: Sequence[int]) -> Table:
         """The samples at `times`, which must rise; the platform is at the last of them afterwards."""
@@ -62,18 +63,21 @@ class Recorder:
                 held.append(self.metrics.values(environment))
         columns: list[Column] = []
         for environment, registry in self.metrics.registries.items():
-            columns += self._columns(environment, registry, rows[environment])
+            columns += self._columns(environment, registry, rows[environment], sum(at < self._whole_from for at in times))
         return Table(times, columns)
 
-    def _columns(self, environment: str, registry: Registry, rows: list[list[Number]]) -> list[Column]:
+    def _columns(self, environment: str, registry: Registry, rows: list[list[Number]], partial: int) -> list[Column]:
+        """The series of one environment; in the first `partial` rows only those that have a past."""
         target = (("environment", environment), ("instance", self._instance), ("job", JOB))
         lengths = [len(row) for row in rows]
         found = []
         for (name, _), first, end in registry.spans():
             for place in range(first, end):
                 series = registry.series[place]
-                if self._whole or has_past(environment, name, series):
-                    # Rows only grow: a series that is new within the block is missing from the earlier ones.
-                    born = 0 if lengths[0] > place else next(n for n, length in enumerate(lengths) if length > place)
+                # Rows only grow: a series that is new within the block is missing from the earlier ones.
+                born = 0 if lengths[0] > place else next(n for n, length in enumerate(lengths) if length > place)
+                if not has_past(environment, name, series):
+                    born = max(born, partial)
+                if born < len(rows):
                     found.append(Column(series.name, (*series.labels, *target), [row[place] for row in rows[born:]]))
         return found

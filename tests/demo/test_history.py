@@ -28,7 +28,7 @@ from demo.history.blocks import HistoryError, Programs
 from demo.history.exporter import ExporterHistory
 from demo.history.fill import LEFT_OUT, Filled, Instances, fill
 from demo.history.openmetrics import Column, Table
-from demo.history.platform import EVERYWHERE, MOST_SERIES, PRODUCTION
+from demo.history.platform import EVERYWHERE, LAST_SECONDS, MOST_SERIES, PRODUCTION
 from demo.history.steps import Steps
 from demo.langfuse.rows import USD
 from demo.langfuse.server import running
@@ -208,17 +208,21 @@ def test_the_past_is_there_and_equals_what_was_counted(loaded: Place, first: Fil
             (item["metric"]["environment"], item["metric"]["__name__"], _labels(item["metric"])): float(item["value"][1])
             for item in _ask(url, '{job="platform", instance="127.0.0.1:9470"}', ANCHOR)
         }
-        series = _ask(url, 'count(last_over_time({job="platform"}[6h]))', ANCHOR)
-    assert 600 < float(series[0]["value"][1]) <= MOST_SERIES
+        past = _ask(url, '{job="platform", instance="127.0.0.1:9470"}', ANCHOR - LAST_SECONDS - 1)
+        before = _ask(url, 'count(last_over_time({job="platform"}[5h]))', ANCHOR - LAST_SECONDS - 1)
+        lately = _ask(url, 'count(last_over_time({job="platform"}[5m]))', ANCHOR - LAST_SECONDS + 300)
+    assert 600 < float(before[0]["value"][1]) <= MOST_SERIES
+    assert float(lately[0]["value"][1]) > 5 * MOST_SERIES
     counted = {
         (environment, name, tuple(sorted(labels))): value
         for environment in live.registries
         for name, labels, value in live.samples(environment)
     }
-    assert found == {key: counted[key] for key in found}
-    names = {series_catalogue()[name].name for environment, name, _ in found if environment == "production"}
-    assert names == PRODUCTION
-    assert {series_catalogue()[name].name for environment, name, _ in found if environment == "staging"} == EVERYWHERE
+    assert found == counted
+    names = {environment: set[str]() for environment in live.registries}
+    for item in past:
+        names[item["metric"]["environment"]].add(series_catalogue()[item["metric"]["__name__"]].name)
+    assert names == {"production": PRODUCTION, "staging": EVERYWHERE, "development": EVERYWHERE}
 
 
 def _labels(metric: dict[str, str]) -> tuple[tuple[str, str], ...]:
