@@ -99,9 +99,32 @@ _ROLLUPS = (
     Readable("user_weekly", USER_WEEK_COLUMNS),
 )
 
+PERSONAL_RELATIONS = ("conversations", "tickets", "agent_executions", "feedback")
+"""Relations of which a person with a login for own figures sees the own rows; and the own calls of the ledger."""
+
+
+def personal_name(name: str) -> str:
+    """The view of the own rows of whoever is logged in."""
+    return f"my_{name}"
+
+
 READABLE: dict[str, Readable] = {readable.name: readable for readable in (*_REDACTED, *_TABLES, *_LEDGER, *_ROLLUPS)}
+
+PERSONAL: dict[str, Readable] = {
+    **{
+        personal_name(name): Readable(
+            personal_name(name), tuple(column.name for column in RELATIONS[name].columns if column.shown is Shown.PLAIN)
+        )
+        for name in PERSONAL_RELATIONS
+    },
+    personal_name("llm_calls"): Readable(
+        personal_name("llm_calls"), tuple(column for column in READABLE["llm_calls"].columns if column != "user_key")
+    ),
+}
+"""What a person with a login for own figures may read, and nobody else: the own rows, without anybody's key."""
 
 
 def readable_names() -> set[str]:
     """`schema.name` of everything that queries may read: the platform's relations, and what is readable here."""
-    return {relation.qualified for relation in RELATIONS.values()} | {readable.qualified for readable in READABLE.values()}
+    ours = (*READABLE.values(), *PERSONAL.values())
+    return {relation.qualified for relation in RELATIONS.values()} | {readable.qualified for readable in ours}

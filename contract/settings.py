@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
 from contract.anomaly import Anomalies, Anomaly
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
+from contract.personal import Person, checked_persons
 from contract.slo import DEFAULTS as SLO_DEFAULTS
 from contract.slo import Slo
 from contract.thresholds import Thresholds
@@ -151,6 +152,7 @@ class Settings(Section):
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
     naming: Naming = Naming()
+    my_usage: Annotated[tuple[Person, ...], AfterValidator(checked_persons)] = ()
 
     @field_validator("environments", "budgets", "teams", "slo")
     @classmethod

@@ -39,12 +39,17 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
 
 def _grafana(settings: Settings) -> dict[str, bytes]:
     from contract.keys import dashboard_uid
+    from dashboards import my_usage
     from dashboards.catalogue import TABS
 
     found = {f"grafana/dashboards/{tab.folder}/{dashboard_uid(tab.key)}.json": as_json(tab.dashboard(settings)) for tab in TABS}
     folders = tuple(sorted({tab.folder for tab in TABS}))
+    for tab in my_usage.tabs(settings):
+        found[f"grafana/dashboards/{tab.folder}/{tab.person.name}/{tab.uid}.json"] = as_json(tab.dashboard(settings))
     found["grafana/provisioning/datasources/observatory.yml"] = as_yaml(servers.datasources(settings), _HEADING)
-    found["grafana/provisioning/dashboards/observatory.yml"] = as_yaml(servers.dashboard_providers(folders), _HEADING)
+    found["grafana/provisioning/dashboards/observatory.yml"] = as_yaml(
+        servers.dashboard_providers(folders, settings.my_usage), _HEADING
+    )
     return found
 
 

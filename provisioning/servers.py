@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from contract.settings import Settings
+from contract.personal import Person
+from contract.settings import Postgres, Settings
 from contract.values import duration_seconds
 from provisioning.secrets import PANEL_PASSWORD_VARIABLE
 
 Document = dict[str, Any]
 ALERTMANAGER_UID = "alertmanager"
+_COMMON: Document = {"access": "proxy", "editable": False}
+_PERSONS_CONNECTIONS = 5
 JOBS = ("platform", "exporter", "prometheus", "alertmanager")
 
 
@@ -79,7 +82,6 @@ def datasources(settings: Settings) -> Document:
     """Grafana's data sources. Passwords are read by Grafana, from a file or from its environment."""
     prometheus, postgres = settings.sources.prometheus, settings.sources.postgres
     password = f"$__file{{{postgres.password_file}}}" if postgres.password_file else f"$__env{{{PANEL_PASSWORD_VARIABLE}}}"
-    common: Document = {"access": "proxy", "editable": False}
     return {
         "apiVersion": 1,
         "datasources": [
@@ -89,7 +91,7 @@ def datasources(settings: Settings) -> Document:
                 "uid": prometheus.uid,
                 "url": prometheus.url,
                 "isDefault": True,
-                **common,
+                **_COMMON,
                 "jsonData": {
                     "httpMethod": "POST",
                     "prometheusType": "Prometheus",
@@ -97,47 +99,64 @@ def datasources(settings: Settings) -> Document:
                     "alertmanagerUid": ALERTMANAGER_UID,
                 },
             },
-            {
-                "name": "PostgreSQL",
-                "type": "grafana-postgresql-datasource",
-                "uid": postgres.uid,
-                "url": postgres.host,
-                "user": postgres.user,
-                **common,
-                "jsonData": {
-                    "database": postgres.database,
-                    "sslmode": postgres.sslmode,
-                    "maxOpenConns": 10,
-                    "maxIdleConns": 2,
-                },
-                "secureJsonData": {"password": password},
-            },
+            {"name": "PostgreSQL", "uid": postgres.uid, **_login(postgres, postgres.user, password, 10)},
             {
                 "name": "Alertmanager",
                 "type": "alertmanager",
                 "uid": ALERTMANAGER_UID,
                 "url": settings.sources.alertmanager.url,
-                **common,
+                **_COMMON,
                 "jsonData": {"implementation": "prometheus", "handleGrafanaManagedAlerts": False},
             },
+            *(_of_person(person, postgres) for person in settings.my_usage),
         ],
     }
 
 
-def dashboard_providers(folders: tuple[str, ...]) -> Document:
-    """One provider per folder. The dashboards lie beside the provisioning folder, which Grafana is told by this variable."""
+def _of_person(person: Person, postgres: Postgres) -> Document:
+    """The data source of one person: a login that reads that person's rows, in an organisation where nobody else is."""
+    login = _login(postgres, person.login, f"$__file{{{person.password_file}}}", _PERSONS_CONNECTIONS)
+    return {"name": "My usage", "uid": person.uid, "orgId": person.organisation, **login}
+
+
+def _login(postgres: Postgres, user: str, password: str, connections: int) -> Document:
+    """The platform's database, for one login."""
     return {
-        "apiVersion": 1,
-        "providers": [
-            {
-                "name": f"observatory-{folder}",
-                "folder": folder,
-                "type": "file",
-                "allowUiUpdates": False,
-                "disableDeletion": False,
-                "updateIntervalSeconds": 10,
-                "options": {"path": f"$__env{{GF_PATHS_PROVISIONING}}/../dashboards/{folder}"},
-            }
-            for folder in folders
-        ],
+        "type": "grafana-postgresql-datasource",
+        "url": postgres.host,
+        "user": user,
+        **_COMMON,
+        "jsonData": {
+            "database": postgres.database,
+            "sslmode": postgres.sslmode,
+            "maxOpenConns": connections,
+            "maxIdleConns": 2,
+        },
+        "secureJsonData": {"password": password},
+    }
+
+
+def dashboard_providers(folders: tuple[str, ...], persons: tuple[Person, ...] = ()) -> Document:
+    """One provider per folder, and one per person in that person's organisation."""
+    everybodys = [_provider(f"observatory-{folder}", folder, folder) for folder in folders]
+    of_persons = [
+        {
+            **_provider(f"observatory-my-usage-{person.name}", "Personal", f"Personal/{person.name}"),
+            "orgId": person.organisation,
+        }
+        for person in persons
+    ]
+    return {"apiVersion": 1, "providers": [*everybodys, *of_persons]}
+
+
+def _provider(name: str, folder: str, place: str) -> Document:
+    """The dashboards lie beside the provisioning folder, which Grafana is told by this variable."""
+    return {
+        "name": name,
+        "folder": folder,
+        "type": "file",
+        "allowUiUpdates": False,
+        "disableDeletion": False,
+        "updateIntervalSeconds": 10,
+        "options": {"path": f"$__env{{GF_PATHS_PROVISIONING}}/../dashboards/{place}"},
     }

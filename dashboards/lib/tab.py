@@ -57,7 +57,7 @@ class Tab:
 
     key: str
     title: str
-    folder: Literal["Business", "Administration"]
+    folder: Literal["Business", "Administration", "Personal"]
     description: str
     owner: str
     sources: tuple[Source, ...]
@@ -94,7 +94,7 @@ class Tab:
         """Grafana's JSON (v1, schema 42). Raises DashboardError with everything that is wrong."""
         rows = self.all_rows(settings)
         known = (
-            *variables.sources(settings),
+            *self.data_sources(settings),
             *variables.of_filters(self.filters, settings, self.single),
             *self.choices(settings),
         )
@@ -120,9 +120,13 @@ class Tab:
     def all_rows(self, settings: Settings) -> tuple[Row, ...]:
         """Its rows, after the line that says what the tab answers."""
         with filters.acting(self.filters, self.single):
-            return (self._legend(settings), *self.rows(settings))
+            return (self.legend(settings), *self.rows(settings))
 
-    def _legend(self, settings: Settings) -> Row:
+    def data_sources(self, settings: Settings) -> tuple[Variable, ...]:
+        """The variables that name its data sources."""
+        return variables.sources(settings)
+
+    def legend(self, settings: Settings) -> Row:
         """What the tab answers, for whom and from where, and how old that is."""
         sources = " ".join(f"**{source.name}**: {source.freshness}." for source in self.sources)
         content = (

@@ -14,7 +14,7 @@ import psycopg
 
 from contract.relations import RELATIONS
 from contract.settings import Settings
-from exporters.database import migrations
+from exporters.database import migrations, persons
 from exporters.database.capture_columns import capture_steps
 from exporters.database.catalogue import Name, Server, Table, read_columns, server, tables
 from exporters.database.indexes import index_steps
@@ -23,6 +23,7 @@ from exporters.database.mapping_check import Problem, problems
 from exporters.database.plan import Statement, Step, take
 from exporters.database.roles import (
     POLICY,
+    Role,
     grant_step,
     may_read,
     missing,
@@ -104,10 +105,10 @@ def plan(
     captured: Captured,
     rollup_views: Iterable[View] = (),
 ) -> Plan:
-    """Works out what is missing. `logins`: passwords of roles that may log in, by role. `rollup_views` are made beside those
-    of the platform's relations.
+    """Works out what is missing. `logins`: passwords of roles and persons that may log in, by login. `rollup_views` are made
+    beside those of the platform's relations.
 
-    Raises MappingError, MappingRefused or migrations.MigrationRefused.
+    Raises MappingError, MappingRefused, migrations.MigrationRefused or persons.PersonRefused.
     """
     mapping = Mapping.of(settings)
     if found := problems(connection, mapping):
@@ -117,7 +118,9 @@ def plan(
     columns = columns_read(connection, mapping)
     known = tables(connection, [*columns, *(name for relation in RELATIONS if (name := mapping.driving(relation)))])
     work = _Work(connection, settings, here, mapping, known, [], [])
-    before = work.roles(logins)
+    people = persons.known_logins(connection, settings.my_usage)
+    persons.check(connection, mapping, settings.my_usage, people)
+    before = work.roles({role: password for role, password in logins.items() if role in set(Role)})
     needs = captured(connection, mapping)
     for relation, triggers in needs.triggers.items():
         name = mapping.driving(relation)
@@ -128,11 +131,14 @@ def plan(
     for table, step in index_steps(mapping, known):
         work.add(table, [step], "questions to it are slower")
     views = [*platform_views(mapping, settings.database, known), *rollup_views]
+    if settings.my_usage:
+        views += persons.personal_views(mapping, known)
     if files and (taken_away := removal_step(connection)):
         before.append(taken_away)
     if view := view_step(connection, views, anew=bool(files)):
         work.steps.append(view)
     work.steps.append(grant_step())
+    work.persons(people, logins)
     work.rights(columns)
     if needs.statistics and not sees_transactions(connection):
         work.statistics()
@@ -180,6 +186,24 @@ class _Work:
             Request(f"{self.server.user} may not change roles; without this they cannot log in", step) for step in steps
         ]
         return []
+
+    def persons(self, known: dict[str, persons.Known], passwords: Passwords[str, str]) -> None:
+        """Logins of persons, which somebody else makes where this login may not, and what they may read."""
+        people = self.settings.my_usage
+        stored = {
+            person.login: stored_password(self.connection, person.login, passwords[person.login])
+            for person in people
+            if person.login in passwords
+        }
+        for step in persons.login_steps(people, known, stored):
+            if self.server.may_create_roles:
+                self.steps.append(step)
+                made = {person.login: persons.Known(ours=True, powers=False, groups=()) for person in people}
+                known = {**made, **known}
+            else:
+                reason = f"{self.server.user} may not make or change roles; without this persons do not see their own figures"
+                self.requests.append(Request(reason, step))
+        self.steps += persons.rights_steps(people, known)
 
     def add(self, table: Table, steps: Iterable[Step], otherwise: str) -> None:
         """Steps on a table of the platform, which are ours to take only where the site lets us and PostgreSQL too."""

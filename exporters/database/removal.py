@@ -12,6 +12,7 @@ from exporters.database import migrations
 from exporters.database.capture_columns import MARK as COLUMN_MARK
 from exporters.database.indexes import MARK as INDEX_MARK
 from exporters.database.mapping import STAMP
+from exporters.database.persons import logins_of_ours
 from exporters.database.plan import Statement, Step
 from exporters.database.roles import POLICY, Role
 
@@ -79,7 +80,8 @@ def removal_steps(connection: psycopg.Connection[Any]) -> Iterator[Step]:
 def role_removals(connection: psycopg.Connection[Any]) -> list[Step]:
     """One step a role of ours that exists. A role that another database still needs cannot be dropped, and stays."""
     found = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
-    return [Step(f"role {role}", (sql.SQL("DROP ROLE {}").format(sql.Identifier(role)),)) for role in Role if role in found]
+    names = [*(role for role in Role if role in found), *logins_of_ours(connection)]
+    return [Step(f"role {name}", (sql.SQL("DROP ROLE {}").format(sql.Identifier(name)),)) for name in names]
 
 
 def _on_tables(connection: psycopg.Connection[Any]) -> Iterator[Step]:

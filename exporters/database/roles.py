@@ -34,19 +34,19 @@ COUNTING = (Role.ADVANCE, Role.READ)
 DASHBOARDS = (Role.GRAFANA_ADMIN, Role.GRAFANA_BUSINESS)
 POLICY = "observatory_counts"
 
+DASHBOARD_LIMITS = {
+    "timezone": "UTC",
+    "default_transaction_read_only": "on",
+    "statement_timeout": "15s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+"""Defaults of sessions that dashboards open."""
+
 _SETTINGS: dict[Role, dict[str, str]] = {
     Role.ADVANCE: {"timezone": "UTC"},
     Role.READ: {"timezone": "UTC", "default_transaction_read_only": "on", "statement_timeout": "30s"},
-    **{
-        role: {
-            "timezone": "UTC",
-            "default_transaction_read_only": "on",
-            "statement_timeout": "15s",
-            "lock_timeout": "2s",
-            "idle_in_transaction_session_timeout": "30s",
-        }
-        for role in (*DASHBOARDS, Role.SELF_SERVICE)
-    },
+    **dict.fromkeys((*DASHBOARDS, Role.SELF_SERVICE), DASHBOARD_LIMITS),
 }
 """Defaults of sessions. They hold for whoever logs in as the role itself; a member of the role keeps its own."""
 
@@ -99,6 +99,7 @@ def _ours(schema: sql.Identifier) -> Iterator[Statement]:
     yield sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(ANALYTICS_SCHEMA, "migrations"), advance)
     yield sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schema, read)
     yield sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier(ANALYTICS_SCHEMA, "user_keys"), read)
+    yield sql.SQL("REVOKE ALL ON {} FROM {}, {}").format(sql.Identifier(ANALYTICS_SCHEMA, "person_logins"), advance, read)
 
 
 def _dashboards(role: Role) -> Iterator[Statement]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -23,6 +23,9 @@ _CALLS = "llm_calls"
 
 View = tuple[str, Statement]
 """A view of schema analytics: its name and its query."""
+
+Whose = Callable[[str], Statement]
+"""The query for the id of the user whose rows are shown, as a value of an SQL type."""
 
 _MARK = "Agent Observatory: view "
 _VIEWS = """
@@ -74,34 +77,36 @@ def redacted(mapping: Mapping, relation: Relation, settings: Database) -> Statem
     )
 
 
-def own(mapping: Mapping, relation: Relation, tables: dict[Name, Table]) -> Statement:
-    """The query of a user's own rows: those of the claimed user key, found by the user's id, and nobody else's key in them."""
+def claimed(type_: str) -> Statement:
+    """The id behind the user key that a service claims."""
+    return sql.SQL("SELECT k.user_id::{} FROM {} AS k WHERE k.user_key = current_setting({}, true)").format(
+        sql.SQL(type_), sql.Identifier(ANALYTICS_SCHEMA, "user_keys"), sql.Literal(CLAIM)
+    )
+
+
+def own(mapping: Mapping, relation: Relation, tables: dict[Name, Table], whose: Whose = claimed) -> Statement:
+    """The query of a user's own rows, found by the user's id, and nobody else's key in them."""
     user = _user_column(relation)
     assert user is not None
     columns = [column for column in shown_columns(relation) if column.shown is Shown.PLAIN]
     plain, driving = mapping.column(relation.name, user), mapping.driving(relation.name)
     type_ = tables[driving].columns.get(plain) if plain and driving in tables else None
     side = sql.SQL("t.{}" if type_ else "t.{}::text").format(sql.Identifier(user))
-    return sql.SQL(
-        "SELECT {columns} FROM {table} AS t WHERE {side} ="
-        " (SELECT k.user_id::{type} FROM {keys} AS k WHERE k.user_key = current_setting({claim}, true))"
-    ).format(
+    return sql.SQL("SELECT {columns} FROM {table} AS t WHERE {side} = ({whose})").format(
         columns=sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(column.name)) for column in columns),
         table=mapping.table(relation.name),
         side=side,
-        type=sql.SQL(type_ or "text"),
-        keys=sql.Identifier(ANALYTICS_SCHEMA, "user_keys"),
-        claim=sql.Literal(CLAIM),
+        whose=whose(type_ or "text"),
     )
 
 
-def own_calls() -> Statement:
-    """The query of a user's own model calls, in the ledger by the very key."""
+def own_calls(key: Statement | None = None) -> Statement:
+    """The query of a user's own model calls, in the ledger by the very key: that of an expression, or the claimed one."""
     columns = (name for name in READABLE[_CALLS].columns if name != "user_key")
-    return sql.SQL("SELECT {} FROM {} WHERE user_key = current_setting({}, true)").format(
+    return sql.SQL("SELECT {} FROM {} WHERE user_key = {}").format(
         sql.SQL(", ").join(sql.Identifier(name) for name in columns),
         sql.Identifier(ANALYTICS_SCHEMA, _CALLS),
-        sql.Literal(CLAIM),
+        key or sql.SQL("current_setting({}, true)").format(sql.Literal(CLAIM)),
     )
 
 

@@ -25,7 +25,8 @@ def shape_findings(boards: Iterable[Board], settings: Settings) -> Iterator[Find
         if count > 1:
             yield error(f"dashboard uid {uid}", f"{count} dashboards have it", "give each a key of its own", _UID)
     sources = settings.sources
-    known = {sources.prometheus.uid, sources.postgres.uid, ALERTMANAGER_UID} | _GRAFANAS_OWN
+    persons = {person.uid for person in settings.my_usage}
+    known = {sources.prometheus.uid, sources.postgres.uid, ALERTMANAGER_UID} | persons | _GRAFANAS_OWN
     for board in boards:
         yield from _identity(board)
         yield from _places(board.place, board.model.get("panels", []))

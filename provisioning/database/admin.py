@@ -16,6 +16,7 @@ from exporters.database.installation import MappingRefused, RolesMissing
 from exporters.database.mapping import MappingError
 from exporters.database.migrations import MigrationRefused, exists, pending
 from exporters.database.ownership import lacking
+from exporters.database.persons import PersonRefused
 from exporters.database.removal import RemovalRefused
 from exporters.database.roles import Role
 from exporters.database.sessions import DatabaseDown, connect, one_line
@@ -24,7 +25,15 @@ from exporters.rollups.capture.choice import CaptureImpossible
 from provisioning.findings import InputError, Unreachable
 
 VARIABLE = "OBSERVATORY_POSTGRES_ADMIN_DSN"
-_REFUSALS = (MappingError, MappingRefused, MigrationRefused, RemovalRefused, CaptureImpossible, CredentialError)
+_REFUSALS = (
+    MappingError,
+    MappingRefused,
+    MigrationRefused,
+    PersonRefused,
+    RemovalRefused,
+    CaptureImpossible,
+    CredentialError,
+)
 
 
 def _dsn(file: Path | None) -> str:
@@ -105,7 +114,7 @@ def _advice(problem: psycopg.Error) -> str:
 
 
 def passwords(settings: Settings, directory: Path = Path()) -> dict[str, str]:
-    """The passwords of the configured logins, by role. Raises InputError."""
+    """The passwords of the configured logins and persons, by login. Raises InputError."""
     found = {}
     for role, file in settings.database.logins.items():
         if role not in set(Role):
@@ -114,4 +123,9 @@ def passwords(settings: Settings, directory: Path = Path()) -> dict[str, str]:
             found[role] = secret_in(directory / file)
         except CredentialError as problem:
             raise InputError(f"error: database.logins.{role}: {problem}") from None
+    for person in settings.my_usage:
+        try:
+            found[person.login] = secret_in(directory / person.password_file)
+        except CredentialError as problem:
+            raise InputError(f"error: my_usage, {person.name}: {problem}") from None
     return found
