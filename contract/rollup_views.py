@@ -177,7 +177,6 @@ _VIEWS = (
             Measure("executions", "executions_ended"),
             Measure("failed", "executions_ended", where=_FAILED),
             Measure("execution_seconds", "executions_ended", "duration_us", MICRO),
-            Measure("retries", "executions_ended", "retries"),
             Measure("conversations", "conversations_started"),
             Measure("ended", "conversations_ended"),
             Measure("goals_achieved", "conversations_ended", where={"goal": ("achieved",)}),

@@ -48,8 +48,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "use",
             "What agents are used for, and when",
-            line(9, use.hours()),
-            line(9, use.intents()),
+            line(25, use.hours(), use.intents()),
             line(7, use.by_agent(), use.by_outcome(), use.by_channel()),
             collapsed=True,
         ),

@@ -24,7 +24,6 @@ WITH used AS (
   SELECT agent, sum(executions)::float8 AS queries, {SUCCESS} AS success,
          sum(failed)::float8 / nullif(sum(executions), 0) AS errors, {COST} AS cost,
          sum(tokens)::float8 / nullif(sum(conversations), 0) AS tokens,
-         sum(retries)::float8 / nullif(sum(executions), 0) AS retries,
          sum(handoffs)::float8 / nullif(sum(ended), 0) AS handoffs,
          sum(positive)::float8 / nullif(sum(positive + negative), 0) AS thumbs
   FROM analytics.agent_daily WHERE {where()} AND agent <> '' GROUP BY agent
@@ -33,7 +32,7 @@ WITH used AS (
   {given()} AND f.rating BETWEEN 1 AND 5
   GROUP BY c.agent_id
 )
-SELECT agent, queries, success, errors, p95, cost, tokens, retries, handoffs, thumbs, stars
+SELECT agent, queries, success, errors, p95, cost, tokens, handoffs, thumbs, stars
 FROM used LEFT JOIN ({quantiles("agent_daily", "agent", (95,), where(), bounds=AGENT)}) quick USING (agent)
 LEFT JOIN (SELECT a.name AS agent, r.stars FROM rated r JOIN analytics.agents a ON a.id = r.agent_id) r USING (agent)
 ORDER BY queries DESC, agent
@@ -41,7 +40,7 @@ LIMIT 200
 """.strip()
     headings = {
         "agent": "Agent", "queries": "Queries", "success": "Success", "errors": "Errors", "p95": "p95", "cost": "Cost",
-        "tokens": "Tokens", "retries": "Retries", "handoffs": "Handoffs", "thumbs": "Thumbs", "stars": "Stars",
+        "tokens": "Tokens", "handoffs": "Handoffs", "thumbs": "Thumbs", "stars": "Stars",
     }  # fmt: skip
 
     too_many = at_most(limits.error_ratio, limits.error_ratio_critical)
@@ -54,7 +53,7 @@ LIMIT 200
         title="Which agent does best?",
         description=(
             "One row an agent, on the days of the range: queries, goals reached, queries that failed, how long 95 % took at "
-            "most, cost and tokens of a conversation, retries of a query, share handed over, thumbs up and mean stars. Red is "
+            "most, cost and tokens of a conversation, share handed over, thumbs up and mean stars. Red is "
             "beyond the alert's limit or the target. A click on a heading sorts, one on an agent opens it. Dear and no better "
             "than another: try that one's model."
         ),
@@ -72,7 +71,6 @@ LIMIT 200
             named("p95", unit="s", decimals=2, **painted(at_most(limits.response_seconds))),
             named("Cost", unit="currencyUSD", decimals=4, **painted(at_most(limits.target_conversation_usd))),
             named("Tokens", unit="locale", decimals=0),
-            named("Retries", unit="none", decimals=2, **painted(at_most(limits.retries_per_query))),
             *(named(name, unit="percentunit", decimals=0) for name in ("Handoffs", "Thumbs")),
             named("Stars", unit="none", decimals=2),
         ),

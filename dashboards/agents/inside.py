@@ -90,8 +90,8 @@ def protocol(settings: Settings) -> Panel:
     asked = {
         "Calls": f"21600 * {ask(MCP_CALLS, (_TOOL,), '6h')} > 0",
         "Failed": ask(MCP_ERROR_RATIO, (_TOOL,), "6h"),
-        "Client p95": f"{client} >= 0",
-        "Server p95": f"{server} >= 0",
+        "Client": f"{client} >= 0",
+        "Server": f"{server} >= 0",
         "Protocol": f"clamp_min({client} - {server}, 0)",
     }
     values = {f"Value #{chr(65 + place)}": name for place, name in enumerate(asked)}
@@ -114,7 +114,7 @@ def protocol(settings: Settings) -> Panel:
             named("Calls", unit="locale", decimals=0, custom_width=80),
             named("Failed", unit="percentunit", decimals=1, thresholds=at_most(limit).to_json_data(),
                   custom_cellOptions=COLOURED_TEXT, custom_width=85),
-            *(named(name, unit="s", decimals=0, custom_width=95) for name in ("Client p95", "Server p95", "Protocol")),
+            *(named(name, unit="s", decimals=0, custom_width=95) for name in ("Client", "Server", "Protocol")),
         ),
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def guardrails(settings: Settings) -> Panel:
     limit = settings.thresholds.guardrail_block_ratio
     return TimeSeries(
         name="guardrail_blocks",
-        title=f"Blocked by guardrails (alert above {limit:.0%})",
+        title="Blocked by guardrails",
         description=(
             f"{GUARDRAIL_BLOCK_RATIO.description}, over five minutes, by guardrail, all agents. It jumps: somebody tries the "
             "limits, or a new rule is too strict; read some of what was blocked."

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dashboards.lib import colours
-from dashboards.lib.field import Override, fixed, named, painted, tab_link
+from dashboards.lib.field import fixed, named, painted, tab_link
 from dashboards.lib.filters import chosen_agents, chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart, PieChart
 from dashboards.lib.spending import DAYS
-from dashboards.lib.tables import COLOURED_CELL, Table
+from dashboards.lib.tables import Table
+from dashboards.users.habits import DAYS as WEEKDAYS
+from dashboards.users.habits import HEAT
 
 NO_CONVERSATION = "no conversation in range"
 MOST, SLICES = 12, 6
@@ -54,22 +56,7 @@ LIMIT {MOST}
     )
 
 
-_HOURS = ",\n       ".join(f"""count(*) FILTER (WHERE hour = {hour})::float8 AS "{hour:02}\"""" for hour in range(24))
-
-
-HEAT = Override(
-    "byRegexp",
-    r"/^\d\d$/",
-    (
-        ("unit", "locale"),
-        ("decimals", 0),
-        ("color", {"mode": "continuous-blues"}),
-        ("custom.cellOptions", COLOURED_CELL),
-        ("custom.align", "center"),
-        ("custom.width", 37),
-        ("custom.filterable", False),
-    ),
-)
+_DAYS = ",\n       ".join(f'count(*) FILTER (WHERE weekday = {n})::float8 AS "{day}"' for n, day in enumerate(WEEKDAYS, 1))
 
 
 def hours() -> Panel:
@@ -79,12 +66,12 @@ WITH began AS (
          extract(hour FROM c.created_at AT TIME ZONE 'UTC')::int AS hour
   {_begun()}
 )
-SELECT (ARRAY['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])[weekday] AS "UTC",
-       {_HOURS}
+SELECT to_char(hour, 'FM00') || ':00' AS "UTC",
+       {_DAYS}
 FROM began
-GROUP BY weekday
-ORDER BY weekday
-LIMIT 7
+GROUP BY hour
+ORDER BY hour
+LIMIT 24
 """.strip()
     return Table(
         name="hours",
@@ -94,9 +81,10 @@ LIMIT 7
             "say when agents have to have room. A range of whole weeks gives every weekday the same chance."
         ),
         targets=(SqlQuery(sql=sql),),
+        width=14,
         unit="locale",
         no_value=NO_CONVERSATION,
-        overrides=(named("UTC", custom_width=52, custom_filterable=False), HEAT),
+        overrides=(named("UTC", custom_width=80, custom_filterable=False), HEAT),
         links=(tab_link("User analytics", "users"),),
     )
 

@@ -19,7 +19,6 @@ class Query(NamedTuple):
     agent: str
     failed: bool
     seconds: float
-    retries: int
 
 
 class Talk(NamedTuple):
@@ -39,11 +38,11 @@ def spans(moment: Moment) -> tuple[datetime, datetime, datetime]:
 
 def queries(moment: Moment) -> list[Query]:
     rows = moment.sql(
-        "SELECT end_time, agent_name, status IN ('failure', 'timeout'), duration_ms / 1000.0, coalesce(retry_count, 0)"
+        "SELECT end_time, agent_name, status IN ('failure', 'timeout'), duration_ms / 1000.0"
         f" FROM app.agent_executions WHERE end_time >= '{spans(moment)[0].isoformat()}' AND end_time <= :now"
         " AND environment = 'production' AND status <> 'in_progress'"
     )
-    return [Query(midnight(utc(at)), agent, failed, float(took), retries) for at, agent, failed, took, retries in rows]
+    return [Query(midnight(utc(at)), agent, failed, float(took)) for at, agent, failed, took in rows]
 
 
 def talks(moment: Moment, column: str) -> list[Talk]:
