@@ -20,7 +20,7 @@ STATES = {0: Word("silent", colours.DOWN), 1: Word("answers", colours.OK)}
 
 def _promised(settings: Settings, sli: Sli) -> float | None:
     """The strictest objective of service levels of a kind, as a share."""
-    objectives = [float(slo.objective) / 100 for slo in settings.slo if slo.sli == sli]
+    objectives = [float(slo.objective) / 100 for slo in settings.slo if slo.sli == sli and slo.objective]
     return max(objectives, default=None)
 
 
