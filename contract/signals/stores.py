@@ -185,6 +185,4 @@ CACHE_HITS_LEFT = Change(
     "cache_hits_left", "Hit ratio against yesterday", "Hit ratio / the one at the same time yesterday", "percentunit",
     CACHE_HIT_RATIO, "1d",
 )  # fmt: skip
-TABLE_SIZE = Level(
-    "table_size", "Size of tables", "Size of tables with their indexes", "bytes", "platform_table_size_bytes"
-)
+TABLE_SIZE = Level("table_size", "Size of tables", "Size of tables with their indexes", "bytes", "platform_table_size_bytes")
