@@ -42,15 +42,8 @@ def rows(_: Settings) -> tuple[Row, ...]:
         row(
             "headline",
             "What did I use?",
-            line(
-                4,
-                headline.conversations(),
-                headline.tickets(),
-                headline.executions(),
-                headline.tokens(),
-                headline.cost(),
-                headline.feedback(),
-            ),
+            line(3, headline.conversations(), headline.executions(), headline.tickets()),
+            line(3, headline.tokens(), headline.cost(), headline.feedback()),
         ),
         row("course", "Day by day", line(8, course.activity(), course.tokens(), course.cost())),
         row("agents", "With whom?", line(8, course.agents())),

@@ -38,7 +38,6 @@ def activity() -> Panel:
         decimals=0,
         minimum=0,
         no_value="nothing in range",
-        style="bars",
         calculations=("sum",),
     )
 
