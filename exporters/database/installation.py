@@ -137,7 +137,7 @@ def plan(
         before.append(taken_away)
     if view := view_step(connection, views, anew=bool(files)):
         work.steps.append(view)
-    work.steps.append(grant_step())
+    work.steps.append(grant_step(name for name, _ in views))
     work.persons(people, logins)
     work.rights(columns)
     if needs.statistics and not sees_transactions(connection):

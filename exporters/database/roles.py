@@ -76,8 +76,11 @@ def role_steps(server: Server, logins: Mapping[str, str]) -> Iterator[Step]:
         yield Step("roles", tuple(statements))
 
 
-def grant_step() -> Step:
-    """What the roles may do in our schema, after taking back what they had there."""
+def grant_step(views: Iterable[str]) -> Step:
+    """What the roles may do in our schema, after taking back what they had there.
+
+    Nobody writes `views`: what is written to a view of one table goes to that table, with the rights of the view's owner.
+    """
     schema = sql.Identifier(ANALYTICS_SCHEMA)
     every = sql.SQL(", ").join(sql.Identifier(role) for role in Role)
     statements: list[Statement] = [
@@ -85,6 +88,9 @@ def grant_step() -> Step:
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM PUBLIC, {}").format(schema, every),
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, every),
         *_ours(schema),
+        sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}").format(
+            sql.SQL(", ").join(sql.Identifier(ANALYTICS_SCHEMA, name) for name in views), sql.Identifier(Role.ADVANCE)
+        ),
         *(statement for role in DASHBOARDS for statement in _dashboards(role)),
         *(_select(name, Role.SELF_SERVICE) for name in own_names()),
     ]

@@ -110,6 +110,27 @@ def test_reading_writes_nothing_and_never_long(platform: Connection) -> None:
             platform.execute("INSERT INTO analytics.budgets DEFAULT VALUES")
 
 
+def test_nobody_writes_to_the_platform_through_a_view(platform: Connection) -> None:
+    """A view of one table takes what is written to it to that table, with the rights of whoever installed it."""
+    prepare(platform)
+    for role in Role:
+        with acting(platform, role):
+            for statement in (
+                "UPDATE analytics.agents SET name = 'x'",
+                "INSERT INTO analytics.departments VALUES (7, 'x', 'y')",
+                "DELETE FROM analytics.own_tickets",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    platform.execute(statement.encode())
+    writable = platform.execute(
+        "SELECT relname, rolname FROM pg_class, pg_roles WHERE relnamespace = 'analytics'::regnamespace AND relkind = 'v'"
+        " AND rolname = ANY (%s) AND has_table_privilege(rolname, pg_class.oid, 'INSERT, UPDATE, DELETE')"
+        " AND pg_relation_is_updatable(pg_class.oid, true) <> 0",
+        (list(Role),),
+    ).fetchall()
+    assert writable == []
+
+
 def test_the_record_of_changes_can_only_grow(platform: Connection) -> None:
     prepare(platform)
     with acting(platform, Role.ADVANCE):
