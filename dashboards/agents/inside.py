@@ -85,11 +85,11 @@ def refused(settings: Settings) -> Panel:
 
 
 def protocol(settings: Settings) -> Panel:
-    client = ask(MCP_CLIENT_LATENCY, (_TOOL,), "6h")
-    server = ask(MCP_SERVER_LATENCY, (_TOOL,), "6h")
+    client = ask(MCP_CLIENT_LATENCY, (_TOOL,), "1h")
+    server = ask(MCP_SERVER_LATENCY, (_TOOL,), "1h")
     asked = {
-        "Calls": f"21600 * {ask(MCP_CALLS, (_TOOL,), '6h')} > 0",
-        "Failed": ask(MCP_ERROR_RATIO, (_TOOL,), "6h"),
+        "Calls": f"3600 * {ask(MCP_CALLS, (_TOOL,), '1h')} > 0",
+        "Failed": ask(MCP_ERROR_RATIO, (_TOOL,), "1h"),
         "Client": f"{client} >= 0",
         "Server": f"{server} >= 0",
         "Protocol": f"clamp_min({client} - {server}, 0)",
@@ -98,7 +98,7 @@ def protocol(settings: Settings) -> Panel:
     limit = settings.thresholds.tool_error_ratio
     return Table(
         name="protocol",
-        title="Tools behind MCP servers, last 6 h",
+        title="Tools behind MCP servers, last hour",
         description=(
             "Calls over the Model Context Protocol by tool: how many, the share that failed, the 95th percentile as the agent "
             "and as the server see it, and the difference, which is the way between them. Much of it: network, or a server "
