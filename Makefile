@@ -45,7 +45,7 @@ pictures: venv node ## pictures of the dashboards of the running stack into docs
 	@$(OBSERVATORY) preview --out docs/pictures $(ARGS)
 
 docs: venv ## docs/panels.md, anew from the tabs
-	@$(PY) -m provisioning.panels_page > docs/panels.md
+	@$(PY) -m provisioning.panels_page > docs/panels.md.new && mv docs/panels.md.new docs/panels.md
 
 bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")
 	@scripts/peer.sh

@@ -23,14 +23,14 @@ def page(settings: Settings) -> str:
     watching: dict[str, list[str]] = {}
     for alert in active(settings):
         watching.setdefault(alert.panel_key, []).append(alert.name)
-    tabs = {tab: [panel for panel in tab.panels(settings) if panel.targets] for tab in TABS}
+    tabs = [(tab, [panel for panel in tab.panels(settings) if panel.targets]) for tab in TABS]
     lines = [
         "# Panels",
         "",
-        f"{sum(map(len, tabs.values()))} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves. Their "
+        f"{sum(len(panels) for _, panels in tabs)} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves. Their "
         "descriptions in Grafana say more: what to do when it looks bad, and all that it reads.",
     ]
-    for tab, panels in tabs.items():
+    for tab, panels in tabs:
         lines += ["", *_tab(tab, panels, watching)]
     return "\n".join(lines) + "\n"
 
