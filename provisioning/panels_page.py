@@ -27,8 +27,8 @@ def page(settings: Settings) -> str:
     lines = [
         "# Panels",
         "",
-        f"{sum(len(panels) for _, panels in tabs)} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves. "
-        "Their descriptions in Grafana say more: what to do when it looks bad, and all that it reads.",
+        f"{sum(len(panels) for _, panels in tabs)} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves."
+        " Their descriptions in Grafana say more: what to do when it looks bad, and all that it reads.",
     ]
     for tab, panels in tabs:
         lines += ["", *_tab(tab, panels, watching)]
