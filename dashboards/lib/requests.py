@@ -73,8 +73,6 @@ def trace_links(settings: Settings, trace: str, kept: tuple[str, ...] = FILTERS)
     )
 
 
-WRAPPED = {"type": "auto", "wrapText": True}
-"""A cell for a sentence."""
 RUNBOOK = named(
     "Runbook",
     custom_width=90,
