@@ -52,7 +52,8 @@ groups:
       - {record: "kb:searches_empty:ratio_rate1h", expr: 'agent_queries_total{status="never"}'}
   - name: that cannot be evaluated
     rules:
-      - {record: "guardrail:blocks:ratio_rate5m", expr: 'label_replace(sum by (job) (up), "job", "same", "", "")'}
+      - record: "guardrail:blocks:ratio_rate5m"
+        expr: 'label_replace(vector(1) or label_replace(vector(1), "job", "other", "", ""), "job", "same", "", "")'
   - name: of alerts
     rules:
       - {alert: Never, expr: "vector(0) > 1"}
