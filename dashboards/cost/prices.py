@@ -103,12 +103,11 @@ def reconciled() -> Panel:
             "exact; less: calls are still being read, or were read and later removed. The tab Observatory shows how far it "
             "is."
         ),
-        targets=(series(RECONCILIATION, ("measure",), step="5m"),),
+        targets=(series(RECONCILIATION, ("measure",), instant=True),),
         unit="percentunit",
         decimals=3,
         no_value="not compared yet",
         limits=at_least(EXACT),
-        sparkline=True,
         shown="value_and_name",
         value_size=24,
         overrides=(named("cost_usd", displayName="cost"),),

@@ -103,7 +103,7 @@ def sizes() -> Panel:
 
 def growth() -> Panel:
     size = ask(TABLE_SIZE, _TABLE, "")
-    per_day = f"topk({MOST}, deriv(({size})[1d:5m]) * 86400 > 0)"
+    per_day = f"topk({MOST}, deriv(({size})[1d:1m]) * 86400)"
     return BarGauge(
         name="table_growth",
         title=f"Fastest growing tables ({MOST}), per day",

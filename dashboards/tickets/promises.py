@@ -149,7 +149,8 @@ FROM (
   FROM analytics.tickets t
   WHERE {OPEN} AND {PRIORITY}
 ) f
-ORDER BY f.due NULLS LAST
+WHERE f.due IS NOT NULL
+ORDER BY f.due, f.id
 LIMIT 100
 """.strip()
 

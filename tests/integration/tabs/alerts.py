@@ -120,12 +120,12 @@ class Episode(NamedTuple):
         return (self.ended - self.began).total_seconds() if self.ended else None
 
 
-def _episodes(moment: Moment, since: datetime) -> list[Episode]:
-    """What was told since then of production and of what has no environment, all messages of one episode together."""
+def _episodes(moment: Moment, since: datetime, until: datetime) -> list[Episode]:
+    """What was told in that time of production and of what has no environment, all messages of one episode together."""
     told: defaultdict[tuple[Any, ...], list[datetime]] = defaultdict(list)
     for fingerprint, began, name, severity, environment, agent, ended in moment.sql(
         "SELECT fingerprint, starts_at, alertname, severity, environment, agent, ends_at FROM analytics.alert_events "
-        f"WHERE received_at >= to_timestamp({since.timestamp()}) AND received_at <= :to"
+        f"WHERE received_at BETWEEN to_timestamp({since.timestamp()}) AND to_timestamp({until.timestamp()})"
     ):
         if name != "Watchdog" and environment in ("", "production"):
             told[fingerprint, began, name, severity, environment, agent] += [ended] if ended else []
@@ -133,7 +133,7 @@ def _episodes(moment: Moment, since: datetime) -> list[Episode]:
 
 
 def latest(moment: Moment) -> None:
-    found = _episodes(moment, datetime.fromtimestamp(moment.at - DAY, UTC))
+    found = _episodes(moment, datetime.fromtimestamp(moment.at - DAY, UTC), datetime.fromtimestamp(moment.at, UTC))
     expected = [
         (
             one.began,
@@ -157,7 +157,7 @@ def frequent(moment: Moment) -> None:
     """Whatever range is chosen: the last thirty days until now."""
     now = datetime.now(UTC)
     grouped: defaultdict[tuple[str, str], list[Episode]] = defaultdict(list)
-    for one in _episodes(moment, now - timedelta(days=30)):
+    for one in _episodes(moment, now - timedelta(days=30), now):
         grouped[one.name, RANKS.get(one.severity, "3")].append(one)
     shown = {(row["alertname"], row["severity"]): row for row in moment.panel_table("alerts/frequent")}
     assert shown.keys() == grouped.keys()
@@ -182,6 +182,6 @@ FIGURES = {
 }
 FAULTS = (
     Fault("alerts/service_levels", "slo:objective:ratio", "slo:error_budget:ratio"),
-    Fault("alerts/service_levels", "slo:burn_rate:ratio_rate3d", "2 * slo:burn_rate:ratio_rate3d"),
+    Fault("alerts/service_levels", "slo:burn_rate:ratio_rate3d", "100 + slo:burn_rate:ratio_rate3d"),
     Fault("alerts/service_levels", "slo:period_error_budget_remaining:ratio", "slo:period_burn_rate:ratio"),
 )

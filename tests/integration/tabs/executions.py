@@ -157,6 +157,15 @@ def interfaces(moment: Moment) -> None:
         ), api  # fmt: skip
 
 
+def interface_times(moment: Moment) -> None:
+    rows = moment.sql(
+        f"SELECT u.start_time, u.external_api_called, u.api_response_time_ms / 1000 {CALLS} "
+        "AND u.external_api_called IS NOT NULL AND u.api_response_time_ms IS NOT NULL"
+    )
+    expected = {key: pytest.approx(middle(values, 0.95)) for key, values in sliced(rows).items()}
+    assert drawn(moment.panel_sql("executions/interface_times")) == expected and expected
+
+
 def workflows(moment: Moment) -> None:
     rows = moment.sql(
         "SELECT workflow_type, (status = 'success')::int, duration_ms / 1000, agent_count, total_tool_calls, "
@@ -316,6 +325,7 @@ FIGURES = {
     "executions/tool_calls": tool_calls,
     "executions/tools": tools,
     "executions/interfaces": interfaces,
+    "executions/interface_times": interface_times,
     "executions/workflows": workflows,
     "executions/workflow_outcomes": workflow_outcomes,
     "executions/workflow_durations": workflow_durations,

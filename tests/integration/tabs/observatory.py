@@ -125,7 +125,7 @@ FIGURES = {
 }
 FAULTS = (
     Fault("observatory/rollup_age", "platform_rollup_advanced_timestamp_seconds", "platform_rollup_rows_total"),
-    Fault("observatory/rows_counted", "max without (instance)", "2 * max without (instance)"),
+    Fault("observatory/rows_counted", "max without (instance)", "1000 + max without (instance)"),
     Fault("observatory/rollup_state", "platform_rollup_open_rows", "platform_rollup_rows_total"),
     Fault("observatory/rollup_state", "platform_rollup_drift_rows", "platform_rollup_backfill_ratio"),
     Fault("observatory/unpriced", "langfuse_unpriced_calls_total", 'langfuse_generations_total{status="success"}'),
