@@ -47,8 +47,8 @@ def _odd(*figures: str) -> tuple[str, ...]:
     )
 
 
-def _level(name: str, *scopes: str) -> tuple[str, ...]:
-    return tuple(f"environment=production scope={scope} slo={name} team=agents" for scope in scopes)
+def _level(name: str, *scopes: str, team: str = "agents") -> tuple[str, ...]:
+    return tuple(f"environment=production scope={scope} slo={name} team={team}" for scope in scopes)
 
 
 EXPECTED: dict[str, Table] = {
@@ -78,6 +78,7 @@ EXPECTED: dict[str, Table] = {
     "silence": {
         "SloTrafficStopped": (
             *_level("answers-quick", "it-helpdesk", "support"),
+            *_level("first-token", "claude-sonnet-4-5", "gpt-4.1", team="platform"),
             *_level("goals-achieved", "all"),
             *_level("queries-answered", "it-helpdesk", "support"),
         )
