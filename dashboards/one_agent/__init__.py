@@ -74,6 +74,7 @@ TAB = Tab(
     refresh="1m",
     time_from="now-24h",
     empty_is_fine=frozenset(
-        f"one-agent/{name}" for name in ("errors_by_type", "retries", "failed_requests", "deployments", "regressions")
+        f"one-agent/{name}"
+        for name in ("budget_left", "errors_by_type", "retries", "failed_requests", "deployments", "regressions")
     ),
 )

@@ -125,6 +125,8 @@ def test_chosen_priorities_act(connection: psycopg.Connection[tuple[object, ...]
     ticket(connection, 1, (ago(hours=5), "open"), priority="urgent")
     ticket(connection, 2, (ago(hours=5), "open"), priority="low")
     assert ask(connection, "balance", priority="urgent") == [(1, 0, 1)]
+    assert ask(connection, "due_next", priority="urgent|low") == []  # nothing was promised
+    connection.execute("UPDATE analytics.tickets SET sla_first_response_due_at = created_at + interval '4 hours'")
     assert [row[0] for row in ask(connection, "due_next", priority="urgent|low")] == [1, 2]
 
 

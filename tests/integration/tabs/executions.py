@@ -343,7 +343,7 @@ FIGURES = {
 }
 FAULTS = (
     Fault("executions/agents", "percentile_cont(0.95)", "percentile_cont(0.9)"),
-    Fault("executions/errors", "u.execution_id = e.execution_id", "u.start_time = e.start_time"),
+    Fault("executions/errors", "count(*)::float8 AS failed", "2 * count(*)::float8 AS failed"),
     Fault("executions/tools", "coalesce(u.api_response_time_ms, 0)", "coalesce(u.api_response_time_ms, 1000)"),
     Fault("executions/handovers", "lead(a.name)", "lag(a.name)"),
     Fault("executions/sessions_per_hour", "h.started", "h.ended"),

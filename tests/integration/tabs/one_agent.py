@@ -310,7 +310,7 @@ FIGURES = {
 }
 FAULTS = (
     Fault("one-agent/waterfall", "avg(r.latency_ms)", "max(r.latency_ms)"),
-    Fault("one-agent/slow_requests", "t.latency_ms DESC", "t.latency_ms ASC"),
+    Fault("one-agent/slow_requests", "ORDER BY r.latency_ms DESC", "ORDER BY r.latency_ms ASC"),
     Fault("one-agent/slow_requests", "most.steps > 1", "most.steps > 2"),
     Fault("one-agent/slowest_calls", "s.kind = 'dependency'", "s.kind <> 'phase'"),
     Fault("one-agent/versions", "sum(h.failed)", "sum(h.n - h.failed)"),
