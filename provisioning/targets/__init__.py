@@ -1,1 +1,1 @@
-"""One module or folder for each kind of server that artefacts are brought to: it reads what is live, writes and removes objects."""
+"""One module or folder for each kind of server: it reads what is live there, writes and removes objects."""
