@@ -16,6 +16,7 @@ from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
 from contract.personal import Person, checked_persons
+from contract.plan import Plan
 from contract.slo import DEFAULTS as SLO_DEFAULTS
 from contract.slo import Slo
 from contract.thresholds import Thresholds
@@ -153,6 +154,7 @@ class Settings(Section):
     waivers: tuple[Waiver, ...] = ()
     naming: Naming = Naming()
     my_usage: Annotated[tuple[Person, ...], AfterValidator(checked_persons)] = ()
+    plan: Plan = Plan()
 
     @field_validator("environments", "budgets", "teams", "slo")
     @classmethod
