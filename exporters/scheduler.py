@@ -112,6 +112,7 @@ class Scheduler:
         self._standings = {
             collector.name: replace((earlier or {}).get(collector.name, Standing(0.0)), due=timer()) for collector in collectors
         }
+        self._shown = {name for name, standing in self._standings.items() if standing.runs}
         self._running = {collector.name: threading.Lock() for collector in collectors}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -122,8 +123,8 @@ class Scheduler:
 
     @property
     def ready(self) -> bool:
-        """Whether every collector has ended one run, well or not."""
-        return all(standing.runs for standing in self._standings.values())
+        """Whether every collector has ended one run, well or not, and what it found was gathered."""
+        return self._shown == self._standings.keys()
 
     @property
     def alive(self) -> bool:
@@ -163,6 +164,7 @@ class Scheduler:
             reason=reason,
         )
         self._gathered()
+        self._shown.add(collector.name)
         if reason:
             said = LOG.warning if reason != before.reason else LOG.debug
             said("source is down", extra=pairs(source=collector.name, reason=reason, failures=failures, retry_seconds=wait))

@@ -113,6 +113,18 @@ def test_a_collector_runs_on_its_interval_and_backs_off_when_its_source_is_down(
     assert len(collector.runs) == len(gathered) == 9
 
 
+def test_ready_means_that_the_first_runs_are_on_the_page() -> None:
+    now = Time()
+    one, other = Scripted("postgres", "platform_users"), Scripted("langfuse", "langfuse_calls")
+    ready_while_gathering: list[bool] = []
+    scheduler = Scheduler([one, other], lambda: ready_while_gathering.append(scheduler.ready), now, now, lambda: 0.5)
+    scheduler.step(one)
+    assert not scheduler.ready
+    scheduler.step(other)
+    assert scheduler.ready
+    assert ready_while_gathering == [False, False]
+
+
 def test_a_source_that_asks_to_be_left_alone_is() -> None:
     now = Time()
     collector = Scripted("postgres", "platform_users")
