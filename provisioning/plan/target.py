@@ -44,6 +44,13 @@ class Target(Protocol):
     def remove(self, live: Live) -> None:
         """Take the object away. Raises Moved when it is no longer `live`. One that is already gone is fine."""
 
+    def mark(self, live: Live, owner: str) -> Live:
+        """Put the owner's mark on the object, or take ours away when `owner` is empty; all else of it stays as it is.
+
+        For `adopt` and `release`. Returns what the server then has. Raises Moved when it is no longer `live`. A kind that is
+        known by the ledger alone has nothing to write here.
+        """
+
     def remember(self, ledger: Mapping[Key, str]) -> None:
         """Keep these digests for the next plan. Called after every change, so that an interrupted apply is taken up again."""
 
