@@ -65,6 +65,7 @@ def _world(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=click.IntRange(0), help="Number that determines the world.  [1]"),
         click.option("--scale", type=_Size(0.01, 10), help="Size of the platform; 1 is about 2,400 conversations a day.  [1]"),
         click.option("--days", type=click.IntRange(8, 400), help="Days of history.  [90]"),
+        click.option("--busy", is_flag=True, help="Let now be the busiest time of the platform's week, also at night."),
         click.option("--fresh", is_flag=True, help="Make the world anew, whatever is there."),
         click.option(
             "--history", type=click.IntRange(1, 7), default=7, show_default=True, help="Days of metrics to start with."
@@ -131,6 +132,7 @@ def up(
     seed: int | None,
     scale: float | None,
     days: int | None,
+    busy: bool,
     fresh: bool,
     history: int,
     no_preview: bool,
@@ -154,7 +156,7 @@ def up(
     if langfuse_plan and langfuse_mode != "cloud":
         raise click.UsageError(f"--langfuse-plan: only --langfuse-mode cloud has plans, not {langfuse_mode}")
     plan = langfuse_plan or ("core" if langfuse_mode == "cloud" else None)
-    wanted = Wanted(seed, scale, days, fresh, history)
+    wanted = Wanted(seed, scale, days, fresh, history, busy=busy)
     options = Options(var, wanted, not no_preview and not exit_when_ready, not no_grafana, langfuse_mode, plan)
     with _writing_below(var):
         sys.exit(bring_up(options, _settings(config), Screen(), exit_when_ready))
@@ -262,6 +264,7 @@ def prepare(
     seed: int | None,
     scale: float | None,
     days: int | None,
+    busy: bool,
     fresh: bool,
     history: int,
 ) -> None:
@@ -277,7 +280,7 @@ def prepare(
     with_standin = not os.environ.get("LANGFUSE_BASE_URL")
     var.mkdir(parents=True, exist_ok=True)
     try:
-        wanted = Wanted(seed, scale, days, fresh, history)
+        wanted = Wanted(seed, scale, days, fresh, history, busy=busy)
         dsn = dsn_file.read_text(encoding="utf-8").strip()
         with _writing_below(var):
             made = bring_up_to_now(var, dsn, settings, wanted, time.time(), with_standin, Progress(click.echo))

@@ -21,7 +21,7 @@ from demo.platform.incidents import IncidentError
 from provisioning.findings import InputError, Unreachable
 
 FINE, DIFFERENT, OUT_OF_REACH, INTERRUPTED = 0, 1, 3, 130
-_SMALL = ("--scale", "0.5", "--days", "9", "--history", "1", "--no-preview", "--no-grafana")
+_SMALL = ("--scale", "0.5", "--days", "9", "--history", "1", "--busy", "--no-preview", "--no-grafana")
 _READY_SECONDS = 300.0
 
 

@@ -28,6 +28,7 @@ from demo.stack.failure import StackError
 from demo.world import spec_file
 from demo.world.model import WorldSpec
 from demo.world.observations import Observation, Score
+from demo.world.rhythm import ahead_to_the_peak
 from demo.world.world import World
 from exporters.database.sessions import DatabaseDown, StatementRefused
 from exporters.journal import QueryFailed, SourceDown
@@ -46,7 +47,7 @@ class Wanted:
     """The world that a person asked for; None is what is there already, or the default.
 
     `history` is how many days of metrics Prometheus starts with, 0 for none, the last `fine` seconds of them with a sample for
-    every scrape; `whole` gives it every series of the platform.
+    every scrape; `whole` gives it every series of the platform. `busy` makes now the busiest time of the platform's week.
     """
 
     seed: int | None = None
@@ -56,19 +57,21 @@ class Wanted:
     history: float = DAYS
     fine: float = FINE_SPAN_SECONDS
     whole: bool = False
+    busy: bool = False
 
     def new(self, now: float) -> WorldSpec:
         anchor = now // _MINUTE * _MINUTE
         seed, days, scale = (
             default if given is None else given for given, default in ((self.seed, 1), (self.days, 90), (self.scale, 1.0))
         )
-        return WorldSpec(int(seed), anchor, int(days), float(scale))
+        return WorldSpec(int(seed), anchor, int(days), float(scale), ahead=ahead_to_the_peak(anchor) if self.busy else 0.0)
 
     def as_arguments(self) -> tuple[str, ...]:
         """The options of `prepare` that say the same."""
         given = (("--seed", self.seed), ("--scale", self.scale), ("--days", self.days))
         options = tuple(word for name, value in given if value is not None for word in (name, str(value)))
-        return (*options, *(["--fresh"] if self.fresh else []), "--history", f"{self.history:g}")
+        flags = (word for word, given in (("--fresh", self.fresh), ("--busy", self.busy)) if given)
+        return (*options, *flags, "--history", f"{self.history:g}")
 
     def refuse_other(self, spec: WorldSpec, var: Path) -> None:
         """Raises StackError when the world that is there is not the one that was asked for."""
@@ -79,6 +82,10 @@ class Wanted:
                     "add --fresh to make it anew, or name another folder with --var",
                     exit_code=2,
                 )
+        if self.busy and not spec.ahead:
+            raise StackError(
+                f"{var} holds a world without --busy: add --fresh to make it anew, or leave --busy away", exit_code=2
+            )
 
 
 class Progress:

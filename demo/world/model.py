@@ -271,7 +271,8 @@ class Incident:
 class WorldSpec:
     """What determines the world. `anchor` is the end of the loaded history and lies on a whole minute; `days` its length.
 
-    `scale` 1.0 means about 2,400 conversations on an ordinary working day at the anchor; tests use less.
+    `scale` 1.0 means about 2,400 conversations on an ordinary working day at the anchor; tests use less. `ahead` is by how many
+    seconds people's weeks and days are ahead of the calendar's: with it a night can be as busy as a working afternoon.
     """
 
     seed: int
@@ -279,6 +280,7 @@ class WorldSpec:
     days: int = 90
     scale: float = 1.0
     incidents: tuple[Incident, ...] = ()
+    ahead: float = 0.0
 
     @property
     def beginning(self) -> float:

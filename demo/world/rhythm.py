@@ -20,6 +20,8 @@ PEAK_HOUR = 14.0
 SWING = 0.375
 """Between peak and night a factor of (1 + SWING) / (1 - SWING) = 2.2."""
 
+_WEDNESDAY = 6
+"""Of the weeks that begin with the epoch, on a Thursday."""
 _STEPS = 4096
 NORMAL = tuple(NormalDist().inv_cdf((step + 0.5) / _STEPS) for step in range(_STEPS))
 """Quantiles of the normal distribution: `NORMAL[int(random() * 4096)]` is a quick draw."""
@@ -42,9 +44,14 @@ def grown_at(spec: WorldSpec, size: float) -> float:
     return spec.anchor + GROWTH_SECONDS * steps
 
 
+def ahead_to_the_peak(at: float) -> float:
+    """How many seconds a week has to be ahead for `at` to be its busiest time: a Wednesday's peak hour."""
+    return (_WEDNESDAY * DAY + PEAK_HOUR * HOUR - at) % (7 * DAY)
+
+
 def rate(spec: WorldSpec, at: float) -> float:
     """Conversations that begin per second around `at`, in all environments."""
-    days = at / DAY
+    days = (at + spec.ahead) / DAY
     # The epoch began on a Thursday: day 2 and 3 of its weeks are Saturday and Sunday.
     day_factor = WEEKEND if int(days) % 7 in (2, 3) else 1.0
     hour_factor = 1.0 + SWING * math.cos(2 * math.pi * (days % 1.0 - PEAK_HOUR / 24.0))

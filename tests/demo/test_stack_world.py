@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ from demo.stack import prepare
 from demo.stack.failure import StackError
 from demo.world import spec_file
 from demo.world.model import WorldSpec
+from demo.world.rhythm import growth, rate
 
 
 @pytest.fixture
@@ -34,9 +36,10 @@ def existing(var: Path, dsn: str, now: float = 1_800_000_060.0, **wanted: object
 def test_a_whole_world_is_gone_on_with(tmp_path: Path, database: str, world: WorldSpec) -> None:
     assert existing(tmp_path, database) == world
     assert existing(tmp_path, database, seed=1, days=8, scale=0.01) == world
-    with pytest.raises(StackError, match="holds a world with days 8, not 90: add --fresh") as caught:
-        existing(tmp_path, database, days=90)
-    assert caught.value.exit_code == 2
+    for wanted, said in (({"days": 90}, "holds a world with days 8, not 90: add --fresh"), ({"busy": True}, "without --busy")):
+        with pytest.raises(StackError, match=said) as caught:
+            existing(tmp_path, database, **wanted)
+        assert caught.value.exit_code == 2
 
 
 def test_a_world_that_is_not_whole_is_made_anew(tmp_path: Path, database: str, world: WorldSpec) -> None:
@@ -58,3 +61,15 @@ def test_the_wanted_world() -> None:
     wanted = prepare.Wanted(seed=0, scale=0.5, days=30, fresh=True)
     assert wanted.new(1_800_000_000.0) == WorldSpec(seed=0, anchor=1_800_000_000.0, days=30, scale=0.5)
     assert wanted.as_arguments() == ("--seed", "0", "--scale", "0.5", "--days", "30", "--fresh", "--history", "7")
+    assert prepare.Wanted(busy=True).as_arguments() == ("--busy", "--history", "7")
+
+
+@pytest.mark.parametrize("hours", [0.0, 13.5, 80.0])
+def test_a_busy_world_is_as_busy_at_any_hour_as_a_wednesday_at_its_peak(hours: float) -> None:
+    wednesday = datetime(2026, 11, 18, 14, tzinfo=UTC).timestamp()
+    peak = rate(WorldSpec(1, wednesday), wednesday)
+    now = wednesday + hours * 3600.0
+    busy = prepare.Wanted(busy=True).new(now)
+    assert rate(busy, now) == pytest.approx(peak)
+    week = [now + 3600.0 * step for step in range(-84, 84)]
+    assert max(rate(busy, at) / growth(busy, at) for at in week) == pytest.approx(peak)

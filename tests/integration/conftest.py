@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-P", "-m", "provisioning.cli"]
 T = TypeVar("T")
 OURS = ("LANGFUSE_", "SLACK_", "OBSERVATORY_POSTGRES", "OBSERVATORY_CONFIG")
 ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(OURS)}, "PYTHONPATH": str(ROOT)}
-SMALL = ("--scale", "0.1", "--days", "70", "--history", "1")
+SMALL = ("--scale", "0.1", "--days", "70", "--history", "1", "--busy")
 CONFIG = {"exporter": {"intervals": dict.fromkeys(("rollups", "business", "tables", "audit", "langfuse", "cost"), "5s")}}
 READ = ("rollups", "postgres", "tables", "langfuse", "cost")
 """Sources whose figures have a time."""
