@@ -19,6 +19,7 @@ from contract.personal import Person, checked_persons
 from contract.plan import Plan
 from contract.slo import DEFAULTS as SLO_DEFAULTS
 from contract.slo import Slo
+from contract.targets import Targets
 from contract.thresholds import Thresholds
 from contract.values import Address, Amount, Host, Interval, Section, Uid, Url, between
 from contract.waivers import Waiver
@@ -155,6 +156,7 @@ class Settings(Section):
     naming: Naming = Naming()
     my_usage: Annotated[tuple[Person, ...], AfterValidator(checked_persons)] = ()
     plan: Plan = Plan()
+    targets: Targets = Targets()
 
     @field_validator("environments", "budgets", "teams", "slo")
     @classmethod
