@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
 from contract.anomaly import Anomalies, Anomaly
 from contract.data_plane import Database, Exporter, Price, Reconciliation
+from contract.grafana import GrafanaContents
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
 from contract.personal import Person, checked_persons
@@ -72,9 +73,13 @@ class Alertmanager(Section):
 
 
 class Grafana(Section):
-    """Where people open dashboards; links of alerts point there."""
+    """Where people open dashboards; links of alerts point there.
+
+    OBSERVATORY_GRAFANA_URL and OBSERVATORY_GRAFANA_TOKEN say where, and with which service account, plan and apply go there.
+    """
 
     url: Url = "http://127.0.0.1:3000"
+    token_file: str | None = None
 
 
 class Sources(Section):
@@ -156,6 +161,7 @@ class Settings(Section):
     naming: Naming = Naming()
     my_usage: Annotated[tuple[Person, ...], AfterValidator(checked_persons)] = ()
     plan: Plan = Plan()
+    grafana: GrafanaContents = GrafanaContents()
     targets: Targets = Targets()
 
     @field_validator("environments", "budgets", "teams", "slo")

@@ -1,0 +1,44 @@
+"""What `observatory apply` brings to Grafana: folders with their permissions, data sources and dashboards."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contract.values import Section
+
+Right = Literal["view", "edit", "admin"]
+TeamName = Annotated[str, Field(pattern=r"^\S(.{0,188}\S)?$")]
+
+
+class FolderAccess(Section):
+    """What people may do in a folder, and in all dashboards in it.
+
+    `viewers` and `editors` are everybody with that role in Grafana; `teams` are Grafana's teams, by name. Grafana's
+    administrators may do everything in every folder.
+    """
+
+    viewers: Literal["none", "view", "edit", "admin"] = "none"
+    editors: Literal["none", "view", "edit", "admin"] = "none"
+    teams: dict[TeamName, Right] = Field(default_factory=dict)
+
+
+class Folders(Section):
+    """The folders of the dashboards, each with who may do what in it."""
+
+    business: FolderAccess = FolderAccess(viewers="view", editors="view")
+    administration: FolderAccess = FolderAccess()
+
+
+class GrafanaContents(Section):
+    """What is applied. `data_sources` and `permissions` may stay with somebody else, whose token may do more.
+
+    `editable`: whether dashboards can be changed in the browser. What is changed there is shown by the next plan, and not kept
+    by an apply that overwrites edits.
+    """
+
+    data_sources: bool = True
+    permissions: bool = True
+    editable: bool = False
+    folders: Folders = Folders()
