@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from contract.served import ServedFolder
 from contract.values import Count, Section, Url
 
 Written = Literal["kubernetes", "thanos", "vmalert"]
@@ -103,6 +104,8 @@ class Targets(Section):
     """Where artefacts go beside the servers in `sources`. `build` names what the command of that name writes besides."""
 
     build: Annotated[tuple[Written, ...], AfterValidator(_each_once)] = ()
+    prometheus: ServedFolder = ServedFolder()
+    alertmanager: ServedFolder = ServedFolder()
     kubernetes: Kubernetes = Kubernetes()
     mimir: Mimir = Mimir()
     thanos: Thanos = Thanos()

@@ -85,10 +85,12 @@ def _beside(path: Path, data: Any) -> Any:
 
 
 def _rebased(folder: Path, data: Any) -> Any:
-    """`data` with the value of every key that ends in `_file` taken from `folder`."""
+    """`data` with every path, which is the value of a key `folder` or of one that ends in `_file`, taken from `folder`."""
     if isinstance(data, dict):
         return {
-            key: str(folder / value) if key.endswith("_file") and isinstance(value, str) else _rebased(folder, value)
+            key: str(folder / value)
+            if (key == "folder" or key.endswith("_file")) and isinstance(value, str)
+            else _rebased(folder, value)
             for key, value in data.items()
         }
     if isinstance(data, list | tuple):

@@ -86,5 +86,5 @@ def _files(node: Any, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(node, dict):
         for name, value in node.items():
             yield from _files(value, f"{key}.{name}".lstrip("."))
-    elif isinstance(node, str) and key.endswith("_file"):
+    elif isinstance(node, str) and key.endswith("_file") and not key.endswith(".pid_file"):
         yield key, node
