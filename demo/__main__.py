@@ -312,8 +312,9 @@ def _writing_below(folder: Path) -> Iterator[None]:
 def _settings(path: Path | None) -> Settings:
     from provisioning import config
 
-    default = Path(config.FILE_NAME)
-    return config.with_environment(config.load(path or (default if default.exists() else None)))
+    settings = config.chosen(path)
+    os.environ.pop(config.OVERLAY_VARIABLE, None)  # what is started here reads a file with everything in it
+    return settings
 
 
 if __name__ == "__main__":

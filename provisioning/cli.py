@@ -53,7 +53,14 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def main() -> None:
+@click.option(
+    "--overlay",
+    "overlays",
+    multiple=True,
+    help="Lay overlays/NAME.yaml, beside the configuration, over it; several in this order.  [env: OBSERVATORY_OVERLAY]",
+)
+@click.pass_context
+def main(ctx: click.Context, overlays: tuple[str, ...]) -> None:
     """Monitoring as code for platforms that run AI agents.
 
     \b
@@ -67,6 +74,10 @@ def main() -> None:
 
     Exit codes: 0 fine, 1 findings, 2 wrong input, 3 something could not be reached.
     """
+    if overlays:
+        from provisioning import config
+
+        ctx.with_resource(config.overlaid(overlays))
 
 
 def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,8 +103,9 @@ _format_option = click.option(
 def _settings(path: Path | None) -> Settings:
     from provisioning import config
 
-    default = Path(config.FILE_NAME)
-    return config.with_environment(config.load(path or (default if default.exists() else None)))
+    if path is not None and path.absolute() == RUNNING_CONFIG:
+        return config.with_environment(config.load(path))  # it is what the overlays made already
+    return config.chosen(path)
 
 
 @main.command()

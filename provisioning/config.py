@@ -1,12 +1,14 @@
-"""Reads `observatory.yaml` into `Settings` and explains every mistake in it at once.
+"""Reads `observatory.yaml`, or `observatory.jsonnet`, with its overlays into `Settings`, and says every mistake at once.
 
-Paths of files in the configuration are relative to the configuration file. Secrets are never read here: see `secrets`.
+Paths of files are relative to the folder of the configuration, in overlays too. Secrets are never read here: see `secrets`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,31 +17,58 @@ from pydantic_core import ErrorDetails
 
 from contract.settings import Settings
 from provisioning import yaml_source
+from provisioning.configuration import layers
+from provisioning.configuration.layers import Layers
 from provisioning.findings import ConfigError, Finding, closest, error
 
-FILE_NAME = "observatory.yaml"
-MOST_BYTES = 100_000
+OVERLAY_VARIABLE = "OBSERVATORY_OVERLAY"
+_PATHS = ("folder", "library", "vendor", "logins")
+"""Keys, beside those that end in `_file`, of paths: one, a list of them, or one for each name."""
 
 
-def load(path: Path | None) -> Settings:
-    """The settings in a file, or the defaults when `path` is None. Raises ConfigError with every finding."""
-    if path is None:
-        return Settings()
-    source = yaml_source.parse(str(path), _read(path))
-    if source.data is None and not source.findings:
-        raise ConfigError(
-            [error(source.name, "the file says nothing", "give at least one setting, such as: exporter: {max_age: 15m}")]
-        )
-    if source.data is None:
-        raise ConfigError(source.findings)
+def load(path: Path | None, overlays: Sequence[str] = ()) -> Settings:
+    """The settings in a file with its overlays, or the defaults when `path` is None. Raises ConfigError with every finding."""
+    return settled(layers.read(path, overlays)) if path or overlays else Settings()
+
+
+def chosen(path: Path | None) -> Settings:
+    """The settings as commands take them: of `path`, or of the file in the current folder, or the defaults; with the overlays
+    that OBSERVATORY_OVERLAY names, and with what the environment overrides. Raises ConfigError with every finding."""
+    return with_environment(load(path or layers.default_file(), named_overlays()))
+
+
+def named_overlays() -> tuple[str, ...]:
+    """The overlays that the environment names, separated by commas or blanks."""
+    return tuple(os.environ.get(OVERLAY_VARIABLE, "").replace(",", " ").split())
+
+
+@contextmanager
+def overlaid(overlays: Sequence[str]) -> Iterator[None]:
+    """Within it these overlays are the ones that the environment names, for programs that are started too."""
+    before = os.environ.get(OVERLAY_VARIABLE)
+    os.environ[OVERLAY_VARIABLE] = " ".join(overlays)
     try:
-        settings = Settings.model_validate_json(json.dumps(_beside(path, source.data)), strict=True)
+        yield
+    finally:
+        os.environ.pop(OVERLAY_VARIABLE)
+        if before is not None:
+            os.environ[OVERLAY_VARIABLE] = before
+
+
+def settled(found: Layers) -> Settings:
+    """The settings that the files of a configuration say together. Raises ConfigError with every finding."""
+    if found.data is None:
+        raise ConfigError(found.findings)
+    try:
+        settings = Settings.model_validate_json(json.dumps(_rebased(found.folder, found.data)), strict=True)
     except ValidationError as problem:
-        said = {finding.place for finding in source.findings}
-        found = [_finding(source, details) for details in problem.errors(include_url=False)]
-        raise ConfigError(_in_order(source.findings + [finding for finding in found if finding.place not in said])) from None
-    if found := source.findings + _of_mapping(source, settings):
-        raise ConfigError(_in_order(found))
+        said = {finding.place for finding in found.findings}
+        wrong = [_finding(found, details) for details in problem.errors(include_url=False)]
+        raise ConfigError(
+            found.in_order(found.findings + [finding for finding in wrong if finding.place not in said])
+        ) from None
+    if wrong := found.findings + _of_mapping(found, settings) + _secrets_imported(found, settings):
+        raise ConfigError(found.in_order(wrong))
     return settings
 
 
@@ -57,58 +86,38 @@ def anchored(settings: Settings, folder: Path) -> Settings:
     return Settings.model_validate(_rebased(folder.absolute(), settings.model_dump()))
 
 
-def _read(path: Path) -> str:
-    try:
-        if not path.is_dir() and path.exists() and not path.is_file():  # reading a pipe may never end
-            raise ConfigError([error(str(path), "this is no regular file", "save the configuration in a file")])
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise ConfigError([error(str(path), "there is no such file", f"name an existing {FILE_NAME}")]) from None
-    except IsADirectoryError:
-        raise ConfigError([error(str(path), "this is a folder", f"name the file in it: {path / FILE_NAME}")]) from None
-    except OSError as problem:
-        raise ConfigError([error(str(path), f"the file cannot be read: {problem.strerror}")]) from None
-    if len(raw) > MOST_BYTES:
-        raise ConfigError([error(str(path), f"more than {MOST_BYTES} bytes", f"is this {FILE_NAME}?")])
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = raw.count(b"\n", 0, problem.start) + 1
-        raise ConfigError(
-            [error(f"{path}:{line}", f"byte 0x{raw[problem.start]:02x} is not UTF-8 text", "save the file as UTF-8")]
-        ) from None
+def is_path(key: str) -> bool:
+    """Whether what stands under a key of the configuration are paths of files or folders."""
+    return key.endswith("_file") or key in _PATHS
 
 
-def _beside(path: Path, data: Any) -> Any:
-    return _rebased(path.parent, data)
+def secret_files(settings: Settings) -> Iterator[str]:
+    """Paths of the files that hold secrets, as far as the configuration names them."""
+    return _texts(settings.model_dump(), lambda key: key.endswith("_file") or key == "logins")
 
 
-def _rebased(folder: Path, data: Any) -> Any:
-    """`data` with every path, which is the value of a key `folder` or of one that ends in `_file`, taken from `folder`."""
+def _rebased(folder: Path, data: Any, path: bool = False) -> Any:
+    """`data` with every path taken from `folder`."""
     if isinstance(data, dict):
-        return {
-            key: str(folder / value)
-            if (key == "folder" or key.endswith("_file")) and isinstance(value, str)
-            else _rebased(folder, value)
-            for key, value in data.items()
-        }
+        return {key: _rebased(folder, value, path or is_path(key)) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_rebased(folder, item) for item in data]
-    return data
+        return [_rebased(folder, item, path) for item in data]
+    return str(folder / data) if path and isinstance(data, str) else data
 
 
-def _in_order(findings: list[Finding]) -> list[Finding]:
-    """As they stand in the file."""
+def _texts(data: Any, wanted: Callable[[str], bool], taken: bool = False) -> Iterator[str]:
+    """Every text under a key that is wanted."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _texts(value, wanted, taken or wanted(key))
+    elif isinstance(data, list | tuple):
+        for item in data:
+            yield from _texts(item, wanted, taken)
+    elif taken and isinstance(data, str):
+        yield data
 
-    def line_and_column(finding: Finding) -> tuple[int, ...]:
-        numbers = [int(part) for part in finding.place.split(": ")[0].split(":") if part.isdigit()]
-        return tuple(numbers)
 
-    return sorted(findings, key=lambda finding: (line_and_column(finding), finding))
-
-
-def _of_mapping(source: yaml_source.Source, settings: Settings) -> list[Finding]:
+def _of_mapping(found: Layers, settings: Settings) -> list[Finding]:
     """What cannot be right of the platform's tables, as far as it can be told without a database."""
     if not settings.database.relations:
         return []  # the presets are right, and what maps relations takes long to import
@@ -117,13 +126,24 @@ def _of_mapping(source: yaml_source.Source, settings: Settings) -> list[Finding]
     try:
         Mapping.of(settings)
     except MappingError as problem:
-        return [error(source.place(mistake.place), mistake.message) for mistake in problem.mistakes]
+        return [error(found.place(mistake.place), mistake.message) for mistake in problem.mistakes]
     return []
 
 
-def _finding(source: yaml_source.Source, details: ErrorDetails) -> Finding:
+def _secrets_imported(found: Layers, settings: Settings) -> list[Finding]:
+    """Jsonnet can import any file below its folder, but what a file of secrets holds must not become configuration."""
+    secret = {Path(file).resolve() for file in secret_files(settings)}
+    return [
+        error(layer.name, f"imports {file}, which holds a secret", "say only where the file is, in a key that ends in _file")
+        for layer in found.layers
+        for file in layer.read
+        if file in secret
+    ]
+
+
+def _finding(found: Layers, details: ErrorDetails) -> Finding:
     path: yaml_source.Path = details["loc"]
-    place = source.place(path)
+    place = found.place(path)
     kind, value = details["type"], details["input"]
     if kind == "extra_forbidden":
         return error(place, f"unknown key {path[-1]}", closest(str(path[-1]), _known_keys(path[:-1])))

@@ -1,0 +1,1 @@
+"""The configuration as people meet it: files and overlays, Jsonnet, a schema for editors, and answers about single keys."""
