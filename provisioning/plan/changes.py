@@ -138,10 +138,7 @@ def make(targets: Sequence[Target], choice: Choice) -> Plan:
 
 
 def _part(target: Target, wanted: Sequence[Wanted], state: State, choice: Choice) -> Part:
-    wants, lives = {want.key: want for want in wanted}, {live.key: live for live in state.objects}
-    if len(wants) < len(wanted):
-        twice = sorted({str(want.key) for want in wanted if wanted.count(want) > 1 or wants[want.key] is not want})
-        raise InputError(f"error: {target.name}: wanted twice: {', '.join(twice)}; each needs a name of its own")
+    wants, lives = _by_key(target.name, wanted), {live.key: live for live in state.objects}
     changes, seen, ledger = [], {"(last apply)": state.revision}, dict(state.ledger)
     verdicts = []
     for key in dict.fromkeys([*wants, *lives, *state.ledger]):
@@ -167,6 +164,14 @@ def _part(target: Target, wanted: Sequence[Wanted], state: State, choice: Choice
         seen,
         ledger,
     )
+
+
+def _by_key(target: str, wanted: Sequence[Wanted]) -> dict[Key, Wanted]:
+    wants = {want.key: want for want in wanted}
+    if len(wants) < len(wanted):
+        twice = sorted({str(want.key) for want in wanted if wants[want.key] is not want})
+        raise InputError(f"error: {target}: wanted twice: {', '.join(twice)}; each needs a name of its own")
+    return wants
 
 
 def _in_order(changes: Sequence[Change], kinds: Sequence[str]) -> tuple[Change, ...]:

@@ -1,0 +1,109 @@
+"""Carrying a plan out: exactly its changes, target by target, so that an interrupted apply can be taken up again.
+
+Each target is done before the next begins, since later ones build on earlier ones: dashboards on recorded series, alerts on the
+routes that bring them to people. Within a target all changes come before it is told to bring them into force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from provisioning.findings import Finding, Unreachable, error, has_errors
+from provisioning.plan.changes import Action, Change, Part, Plan
+from provisioning.plan.objects import Key, State, digest
+from provisioning.plan.target import Moved, Refused, Target
+from provisioning.plan.verdict import Verdict
+
+DONE = {
+    Verdict.CREATE: "created",
+    Verdict.RECREATE: "created again",
+    Verdict.UPDATE: "updated",
+    Verdict.DRIFT: "put back",
+    Verdict.CONFLICT: "replaced, with the edit in it",
+    Verdict.PRUNE: "removed",
+    Verdict.EDITED: "removed, with the edit in it",
+}
+
+
+@dataclass
+class Outcome:
+    """What came of an apply. `silent` is why a server could not be reached, where that ended it; else findings tell why."""
+
+    done: list[Change] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    silent: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return not self.silent and not has_errors(self.findings)
+
+
+def carry_out(plan: Plan, say: Callable[[Change], None]) -> Outcome:
+    """Make the plan's changes; `say` hears of each that is made.
+
+    Stops at the first that cannot be made: what comes after may need it. Whatever is written by then stays, is remembered, and
+    is not done again by the next apply.
+    """
+    outcome = Outcome()
+    for part in plan.parts:
+        try:
+            _carry_out(part, outcome, say)
+        except Moved as problem:
+            outcome.findings.append(error(part.target.name, str(problem), "run `observatory plan` again"))
+        except Refused as problem:
+            outcome.findings.append(error(part.target.name, str(problem)))
+        except Unreachable as problem:
+            outcome.silent = str(problem)
+        if not outcome.complete:
+            break
+    return outcome
+
+
+def _carry_out(part: Part, outcome: Outcome, say: Callable[[Change], None]) -> None:
+    target, ledger = part.target, dict(part.ledger)
+    if not part.todo and ledger == part.state.ledger:
+        return
+    with opened(target, part.state):
+        # What is created is ours from before it exists on: some kinds carry no mark of their own.
+        intended = {change.key: digest(change.wanted.document) for change in part.todo if change.wanted and not change.live}
+        target.remember({**ledger, **intended})
+        for change in part.todo:
+            _make(target, change, ledger)
+            target.remember({**ledger, **{key: last for key, last in intended.items() if key not in ledger}})
+            outcome.done.append(change)
+            say(change)
+        if part.todo:
+            outcome.findings += target.finish(sentence(part.todo))
+        else:
+            target.abandon()
+
+
+def _make(target: Target, change: Change, ledger: dict[Key, str]) -> None:
+    if change.action is Action.WRITE and change.wanted:
+        ledger[change.key] = digest(target.write(change.wanted, change.live).document)
+    elif change.live:
+        target.remove(change.live)
+        ledger.pop(change.key, None)
+
+
+@contextmanager
+def opened(target: Target, state: State) -> Iterator[None]:
+    """Nobody else applies to the target within; however it ends early, others may again."""
+    target.begin(state)
+    try:
+        yield
+    except BaseException:
+        with suppress(Unreachable, Refused, Moved):
+            target.abandon()
+        raise
+
+
+def sentence(changes: tuple[Change, ...]) -> str:
+    """`3 created, 1 removed: dashboard «Agents» (…), and 3 more`, for the server's own records."""
+    counts: dict[str, int] = {}
+    for change in changes:
+        counts[DONE[change.verdict]] = counts.get(DONE[change.verdict], 0) + 1
+    more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
+    return f"{', '.join(f'{count} {what}' for what, count in counts.items())}: {changes[0].name}{more}"

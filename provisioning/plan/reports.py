@@ -1,0 +1,48 @@
+"""A plan and what came of it, for people at a terminal: counts, who is told differently, then each object."""
+
+from __future__ import annotations
+
+from provisioning.plan.apply import DONE, Outcome
+from provisioning.plan.changes import Change, Plan
+from provisioning.plan.wording import note, sign, summary
+
+_LINES = 8
+"""Differences of one object that are told; the others are counted."""
+
+
+def plan_text(plan: Plan) -> str:
+    """The whole plan. The first line is its summary."""
+    lines = [summary(plan)]
+    if plan.told:
+        lines += ["", "who is told", *(f"  {sentence}" for sentence in plan.told)]
+    for part in plan.parts:
+        if part.changes:
+            lines += ["", part.target.name]
+            for change in part.changes:
+                lines += _of_change(change)
+    unverified = [f"  {part.target.name}: {sentence}" for part in plan.parts for sentence in part.state.unverified]
+    if unverified:
+        lines += ["", "not verified", *unverified]
+    return "\n".join(lines)
+
+
+def _of_change(change: Change) -> list[str]:
+    said = note(change)
+    lines = [f"  {sign(change)} {change.name}{f': {said}' if said else ''}  [{change.label}]"]
+    lines += [f"      {difference}" for difference in change.differences[:_LINES]]
+    if len(change.differences) > _LINES:
+        lines.append(f"      and {len(change.differences) - _LINES} more")
+    return lines
+
+
+def done_text(change: Change) -> str:
+    """The line about a change that was just made."""
+    return f"{DONE[change.verdict]}: {change.target}: {change.name}"
+
+
+def outcome_text(plan: Plan, outcome: Outcome) -> str:
+    """What was done, what was not, and why; without the findings."""
+    missing = len(plan.todo) - len(outcome.done)
+    lines = [f"{len(outcome.done)} done" + (f", {missing} not done; another apply takes them up" if missing else "")]
+    lines += [f"left alone: {change.target}: {change.name} {change.reason}" for change in plan.left]
+    return "\n".join(lines)
