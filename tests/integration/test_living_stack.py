@@ -68,6 +68,8 @@ def test_every_target_is_scraped(stack: LivingStack) -> None:
 def incident(stack: LivingStack) -> float:
     """Declares the incident; the time at which it began. The platform was held still before, and is scraped again."""
     eventually(lambda: stack.query('up{job="platform",environment="production"} == 1'), 40, "the platform is scraped")
+    # It fires for two minutes after its end, and mutes what the platform says, so that nobody is told that all is well.
+    eventually(lambda: not stack.query('ALERTS{alertname="AllTargetsDown",alertstate="firing"}'), 180, "nothing is muted")
     begun = time.time()
     said = stack.observatory("demo", "incident", "errors", "--for", f"{SECONDS}s", "--var", str(stack.var))
     assert said.returncode == 0, said.stderr
