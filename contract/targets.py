@@ -60,7 +60,8 @@ class Kubernetes(Section):
     `folder` is that folder; without it `plan` and `apply` leave Kubernetes out. `labels` are added to every PrometheusRule and
     ServiceMonitor: what the Prometheus object selects by. `grafana` says who takes dashboards: the sidecar that reads
     ConfigMaps, or the operator with resources of its own, for instances with `instance_labels`. `alertmanager` is the Secret
-    that is read as Alertmanager's configuration, `alertmanager_secret` the one with the files that it names.
+    that is read as Alertmanager's configuration, `alertmanager_secret` the one with the files that it names. `grafana_secret`
+    holds, as `postgres_password`, the password of Grafana's data source.
     """
 
     folder: str | None = None
@@ -71,6 +72,7 @@ class Kubernetes(Section):
     datasource_label: LabelName = "grafana_datasource"
     folder_annotation: LabelName = "grafana_folder"
     instance_labels: Labels = Field(default_factory=lambda: {"dashboards": "grafana"})
+    grafana_secret: ObjectName = "observatory-grafana"  # noqa: S105  the name of an object
     alertmanager: ObjectName | None = "alertmanager-observatory"
     alertmanager_secret: ObjectName = "observatory-alertmanager"  # noqa: S105  the name of an object
     server_side_apply: bool = True
