@@ -1,0 +1,70 @@
+"""Folders, permissions, data sources and dashboards of one Grafana, over its HTTP interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from contract.settings import Settings
+from provisioning import servers
+from provisioning.findings import InputError
+from provisioning.plan.objects import Wanted
+from provisioning.targets.grafana import dashboards, data_sources, folders, permissions
+from provisioning.targets.grafana.client import connected
+from provisioning.targets.grafana.target import KINDS, GrafanaTarget
+
+__all__ = ["GrafanaTarget", "target"]
+
+_HOME = "Administration"
+_PERSONAL = "Personal"
+_MOST_LETTERS = 40
+"""Of a uid in Grafana."""
+
+
+def target(settings: Settings, artefacts: Mapping[str, bytes]) -> GrafanaTarget:
+    """The Grafana of the settings, for what was built from them. Raises InputError when there is no token."""
+    contents, owner = settings.grafana, settings.plan.owner
+    home = folders.uid(owner, _HOME)
+    if len(home) > _MOST_LETTERS:
+        most = _MOST_LETTERS - len(home) + len(owner)
+        raise InputError(f"error: plan.owner: {owner!r} is too long for Grafana's uids; at most {most} letters")
+    left = {data_sources.KIND: contents.data_sources, permissions.KIND: contents.permissions}
+    kinds = [kind for kind in KINDS if left.get(kind, True)]
+    return GrafanaTarget(
+        connected(settings), owner, tuple(_wanted(settings, artefacts)), home, kinds, tuple(_unverified(settings))
+    )
+
+
+def _wanted(settings: Settings, artefacts: Mapping[str, bytes]) -> Iterator[Wanted]:
+    owner, access = settings.plan.owner, settings.grafana.folders
+    boards = {
+        path: json.loads(body)
+        for path, body in artefacts.items()
+        if path.startswith("grafana/dashboards/") and path.endswith(".json") and f"/{_PERSONAL}/" not in path
+    }
+    titles = sorted({_HOME, *map(_folder, boards)})
+    yield from (folders.wanted(owner, title) for title in titles)
+    rights = {"Business": access.business, _HOME: access.administration}
+    yield from (permissions.wanted(owner, title, rights[title]) for title in titles if title in rights)
+    for definition in servers.datasources(settings)["datasources"]:
+        if "orgId" not in definition:
+            yield data_sources.wanted(definition)
+    for path, board in boards.items():
+        yield dashboards.wanted(board, folders.uid(owner, _folder(path)), owner, settings.grafana.editable)
+
+
+def _folder(path: str) -> str:
+    return PurePosixPath(path).parts[2]
+
+
+def _unverified(settings: Settings) -> Iterator[str]:
+    if settings.grafana.data_sources:
+        for definition in servers.datasources(settings)["datasources"]:
+            if "orgId" not in definition and definition.get("secureJsonData"):
+                yield f"the password of data source {definition['name']}: Grafana does not give it back, so it is not compared"
+    if settings.my_usage:
+        yield (
+            f"the dashboards of {len(settings.my_usage)} persons: each has an organisation of its own, and a token is of one; "
+            "they come from the files of `observatory build`"
+        )

@@ -1,0 +1,33 @@
+"""What each kind of Grafana's objects has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Protocol
+
+from provisioning.plan.objects import Live, Wanted
+
+Json = dict[str, Any]
+
+
+class Kind(Protocol):
+    """One kind: reads, writes and removes its objects. Errors are those of `provisioning.plan.target.Target`."""
+
+    def live(self, known: Collection[str]) -> Iterator[Live]:
+        """All objects there. `known` are names that we want or wrote; of the others no more is read than their title."""
+
+    def write(self, wanted: Wanted, live: Live | None) -> Live: ...
+
+    def remove(self, live: Live) -> None: ...
+
+    def mark(self, live: Live, owner: str) -> Live: ...
+
+
+def plain(node: Any) -> Any:
+    """The same without nulls and without empty texts, lists and objects: a server may add or leave them as it likes."""
+    if isinstance(node, dict):
+        kept = {key: plain(value) for key, value in node.items()}
+        return {key: value for key, value in kept.items() if value is not None and value != "" and value != [] and value != {}}
+    if isinstance(node, list):
+        return [plain(item) for item in node]
+    return node

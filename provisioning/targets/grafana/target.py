@@ -1,0 +1,110 @@
+"""Grafana as a place that plans are made for: one organisation, as one service account sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from provisioning.findings import Finding, Unreachable, warning
+from provisioning.plan.differences import differences
+from provisioning.plan.objects import Key, Live, State, Wanted
+from provisioning.plan.target import Moved, Refused
+from provisioning.targets.grafana import dashboards, data_sources, folders, permissions
+from provisioning.targets.grafana.client import Client
+from provisioning.targets.grafana.kind import Kind
+from provisioning.targets.grafana.ledger import Ledger, uid
+
+KINDS = (folders.KIND, permissions.KIND, data_sources.KIND, dashboards.KIND)
+_APPLY = "apply"
+"""Tag of the annotations that say that something was applied, beside the owner."""
+
+
+class GrafanaTarget:
+    """What `wanted` asks for, and what one Grafana has. `kinds` are those that are looked after; others are not even read.
+
+    `home` is the uid of the folder in which the ledger lies; `unverified` are sentences about what no plan can show.
+    """
+
+    name = "grafana"
+
+    def __init__(
+        self,
+        client: Client,
+        owner: str,
+        wanted: Sequence[Wanted],
+        home: str,
+        kinds: Sequence[str] = KINDS,
+        unverified: Sequence[str] = (),
+    ) -> None:
+        self.kinds = tuple(kinds)
+        self._client = client
+        self._owner = owner
+        self._wanted = tuple(each for each in wanted if each.key.kind in self.kinds)
+        self._unverified = tuple(unverified)
+        self._ledger = Ledger(client, owner, home)
+        self._kept_differently: dict[Key, str] = {}
+
+    def wanted(self) -> tuple[Wanted, ...]:
+        return self._wanted
+
+    def live(self) -> State:
+        page = self._ledger.read()
+        said = [*self._unverified]
+        if not page.legible:
+            said.append(f"the ledger (dashboard {uid(self._owner)}) cannot be read, so nothing counts as applied before")
+        if page.busy:
+            said.append(f"{page.applying} is applying at this moment, so this may be old at once")
+        found: list[Live] = []
+        for name in self.kinds:
+            known = {key.name for key in (*(each.key for each in self._wanted), *page.objects) if key.kind == name}
+            found += self._kind(name, page.objects).live(known)
+        return State(tuple(found), page.objects, str(page.version), tuple(said))
+
+    def _kind(self, name: str, written: Mapping[Key, str] | None = None) -> Kind:
+        wanted = [each for each in self._wanted if each.key.kind == name]
+        if name == folders.KIND:
+            return folders.Folders(self._client, self._owner)
+        if name == permissions.KIND:
+            of_folders = {key.name for key in written or {} if key.kind == name}
+            return permissions.Permissions(self._client, self._owner, wanted, of_folders)
+        if name == data_sources.KIND:
+            return data_sources.DataSources(self._client, self._owner, wanted)
+        return dashboards.Dashboards(self._client, self._owner, uid(self._owner))
+
+    def begin(self, state: State) -> None:
+        self._kept_differently.clear()
+        self._ledger.begin(state.revision)
+
+    def write(self, wanted: Wanted, live: Live | None) -> Live:
+        written = self._kind(wanted.key.kind).write(wanted, live)
+        if differs := differences(wanted.key.kind, wanted.document, written.document):
+            self._kept_differently[wanted.key] = differs[0].place
+        return written
+
+    def remove(self, live: Live) -> None:
+        self._kind(live.key.kind).remove(live)
+
+    def mark(self, live: Live, owner: str) -> Live:
+        return self._kind(live.key.kind).mark(live, owner)
+
+    def remember(self, ledger: Mapping[Key, str]) -> None:
+        self._ledger.remember(ledger)
+
+    def finish(self, said: str) -> list[Finding]:
+        """Tell the ledger and the graphs. A token that may not annotate is no reason to fail."""
+        self._ledger.finish(said)
+        found = [
+            warning(f"grafana: {key}", f"Grafana keeps it differently than it was sent, at {place}; the next plan will show it")
+            for key, place in sorted(self._kept_differently.items())
+        ]
+        try:
+            self._client.post_once("/api/annotations", {"tags": [self._owner, _APPLY], "text": said})
+        except (Refused, Unreachable) as problem:
+            found.append(warning("grafana: annotation", f"this apply is not marked on the graphs: {problem}"))
+        return found
+
+    def abandon(self) -> None:
+        """When even that fails, the lease of the ledger ends by itself."""
+        try:
+            self._ledger.abandon()
+        except (Moved, Refused, Unreachable):
+            return
