@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provisioning.findings import InputError, Unreachable
+from provisioning.plan import commands as planning
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -68,6 +69,8 @@ def main(ctx: click.Context, overlays: tuple[str, ...]) -> None:
     observatory build                  write dashboards, rules, routes, runbooks to build/
     observatory check                  prove them without any server
     observatory doctor                 hold every query against the live sources
+    observatory plan                   what an apply would change on the servers
+    observatory apply                  change exactly that
     observatory db install             count in the platform's own database
     observatory rules backtest         when alerts would have fired over the last days
     observatory demo incident errors   let the synthetic platform have an incident
@@ -322,6 +325,10 @@ def db(arguments: tuple[str, ...]) -> None:
     from provisioning.database.commands import db as commands
 
     commands.main(list(arguments), prog_name="observatory db", standalone_mode=False)
+
+
+for command in (planning.plan, planning.apply, planning.adopt, planning.release):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

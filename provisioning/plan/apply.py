@@ -74,10 +74,7 @@ def _carry_out(part: Part, outcome: Outcome, say: Callable[[Change], None]) -> N
             target.remember({**ledger, **{key: last for key, last in intended.items() if key not in ledger}})
             outcome.done.append(change)
             say(change)
-        if part.todo:
-            outcome.findings += target.finish(sentence(part.todo))
-        else:
-            target.abandon()
+        outcome.findings += target.finish(sentence(part.todo))
 
 
 def _make(target: Target, change: Change, ledger: dict[Key, str]) -> None:
@@ -102,6 +99,8 @@ def opened(target: Target, state: State) -> Iterator[None]:
 
 def sentence(changes: tuple[Change, ...]) -> str:
     """`3 created, 1 removed: dashboard «Agents» (…), and 3 more`, for the server's own records."""
+    if not changes:
+        return "nothing changed; what an interrupted apply had done is remembered"
     counts: dict[str, int] = {}
     for change in changes:
         counts[DONE[change.verdict]] = counts.get(DONE[change.verdict], 0) + 1

@@ -46,3 +46,13 @@ def outcome_text(plan: Plan, outcome: Outcome) -> str:
     lines = [f"{len(outcome.done)} done" + (f", {missing} not done; another apply takes them up" if missing else "")]
     lines += [f"left alone: {change.target}: {change.name} {change.reason}" for change in plan.left]
     return "\n".join(lines)
+
+
+def dry_run_text(plan: Plan) -> str:
+    """The plan, and what no plan can know."""
+    unknown = [
+        "whether the servers take it: their own checks and this login's rights to write show only when something is written",
+        "passwords and other write-only fields: they are sent with an object that changes, and cannot be compared",
+    ]
+    lines = [plan_text(plan), "", "nothing was changed. Not verified by this:", *(f"  {sentence}" for sentence in unknown)]
+    return "\n".join(lines)
