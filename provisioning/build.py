@@ -24,7 +24,6 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
     Raises ConfigError when an alert or a dashboard is not sound under these settings.
     """
     from alert_rules.validation import AlertError
-    from dashboards.lib.tab import DashboardError
 
     located = config.anchored(settings, Path.cwd())
     try:
@@ -32,20 +31,32 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
         found = {**_prometheus(located), **_alertmanager(located), **_runbooks(located), **_grafana(located)}
     except AlertError as problem:
         raise ConfigError([error(finding.place, finding.message) for finding in problem.findings]) from None
-    except DashboardError as problem:
-        raise ConfigError([error("dashboard", text) for text in problem.problems]) from None
     return dict(sorted(found.items()))
 
 
-def _grafana(settings: Settings) -> dict[str, bytes]:
+def dashboards(settings: Settings) -> dict[str, bytes]:
+    """The dashboards among the files. Raises ConfigError when one is not sound under these settings."""
     from contract.keys import dashboard_uid
     from dashboards import my_usage
     from dashboards.catalogue import TABS
+    from dashboards.lib.tab import DashboardError
 
-    found = {f"grafana/dashboards/{tab.folder}/{dashboard_uid(tab.key)}.json": as_json(tab.dashboard(settings)) for tab in TABS}
+    try:
+        found = {
+            f"grafana/dashboards/{tab.folder}/{dashboard_uid(tab.key)}.json": as_json(tab.dashboard(settings)) for tab in TABS
+        }
+        for tab in my_usage.tabs(settings):
+            found[f"grafana/dashboards/{tab.folder}/{tab.person.name}/{tab.uid}.json"] = as_json(tab.dashboard(settings))
+    except DashboardError as problem:
+        raise ConfigError([error("dashboard", text) for text in problem.problems]) from None
+    return found
+
+
+def _grafana(settings: Settings) -> dict[str, bytes]:
+    from dashboards.catalogue import TABS
+
+    found = dashboards(settings)
     folders = tuple(sorted({tab.folder for tab in TABS}))
-    for tab in my_usage.tabs(settings):
-        found[f"grafana/dashboards/{tab.folder}/{tab.person.name}/{tab.uid}.json"] = as_json(tab.dashboard(settings))
     found["grafana/provisioning/datasources/observatory.yml"] = as_yaml(servers.datasources(settings), _HEADING)
     found["grafana/provisioning/dashboards/observatory.yml"] = as_yaml(
         servers.dashboard_providers(folders, settings.my_usage), _HEADING

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from contract.settings import Settings
-from provisioning import servers
+from provisioning import build, servers
 from provisioning.findings import InputError
 from provisioning.plan.objects import Wanted
 from provisioning.targets.grafana import dashboards, data_sources, folders, permissions
@@ -22,8 +22,8 @@ _MOST_LETTERS = 40
 """Of a uid in Grafana."""
 
 
-def target(settings: Settings, artefacts: Mapping[str, bytes]) -> GrafanaTarget:
-    """The Grafana of the settings, for what was built from them. Raises InputError when there is no token."""
+def target(settings: Settings) -> GrafanaTarget:
+    """The Grafana of the settings, and what they want there. Raises InputError when there is no token."""
     contents, owner = settings.grafana, settings.plan.owner
     home = folders.uid(owner, _HOME)
     if len(home) > _MOST_LETTERS:
@@ -31,18 +31,14 @@ def target(settings: Settings, artefacts: Mapping[str, bytes]) -> GrafanaTarget:
         raise InputError(f"error: plan.owner: {owner!r} is too long for Grafana's uids; at most {most} letters")
     left = {data_sources.KIND: contents.data_sources, permissions.KIND: contents.permissions}
     kinds = [kind for kind in KINDS if left.get(kind, True)]
-    return GrafanaTarget(
-        connected(settings), owner, tuple(_wanted(settings, artefacts)), home, kinds, tuple(_unverified(settings))
-    )
+    wanted, unverified = tuple(_wanted(settings)), tuple(_unverified(settings))
+    return GrafanaTarget(connected(settings), owner, wanted, home, kinds, unverified)
 
 
-def _wanted(settings: Settings, artefacts: Mapping[str, bytes]) -> Iterator[Wanted]:
+def _wanted(settings: Settings) -> Iterator[Wanted]:
     owner, access = settings.plan.owner, settings.grafana.folders
-    boards = {
-        path: json.loads(body)
-        for path, body in artefacts.items()
-        if path.startswith("grafana/dashboards/") and path.endswith(".json") and f"/{_PERSONAL}/" not in path
-    }
+    built = {path: json.loads(body) for path, body in build.dashboards(settings).items()}
+    boards = {path: board for path, board in built.items() if _folder(path) != _PERSONAL}
     titles = sorted({_HOME, *map(_folder, boards)})
     yield from (folders.wanted(owner, title) for title in titles)
     rights = {"Business": access.business, _HOME: access.administration}

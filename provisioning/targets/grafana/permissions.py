@@ -36,17 +36,16 @@ def _document(rights: Mapping[str, Mapping[str, str]]) -> Json:
 class Permissions:
     """Permissions of the folders that we want, or wrote."""
 
-    def __init__(self, client: Client, owner: str, wanted: Collection[Wanted], written: Collection[str] = ()) -> None:
+    def __init__(self, client: Client, owner: str, wanted: Collection[Wanted]) -> None:
         self._client = client
         self._owner = owner
         self._wanted = {each.key.name: each.document for each in wanted}
-        self._written = written
 
     def live(self, known: Collection[str]) -> Iterator[Live]:
-        """Those of a folder that was only just made are nobody's: an apply that was interrupted there goes on there."""
+        """Those that Grafana gives every new folder are none: an apply that was interrupted there goes on there."""
         for name in sorted(known):
             found = self.read(name)
-            if found and (name in self._written or found.document == self._wanted.get(name) or not _is_new(found.document)):
+            if found and (found.document == self._wanted.get(name) or not _is_new(found.document)):
                 yield found
 
     def read(self, name: str) -> Live | None:

@@ -56,16 +56,15 @@ class GrafanaTarget:
         found: list[Live] = []
         for name in self.kinds:
             known = {key.name for key in (*(each.key for each in self._wanted), *page.objects) if key.kind == name}
-            found += self._kind(name, page.objects).live(known)
+            found += self._kind(name).live(known)
         return State(tuple(found), page.objects, str(page.version), tuple(said))
 
-    def _kind(self, name: str, written: Mapping[Key, str] | None = None) -> Kind:
+    def _kind(self, name: str) -> Kind:
         wanted = [each for each in self._wanted if each.key.kind == name]
         if name == folders.KIND:
             return folders.Folders(self._client, self._owner)
         if name == permissions.KIND:
-            of_folders = {key.name for key in written or {} if key.kind == name}
-            return permissions.Permissions(self._client, self._owner, wanted, of_folders)
+            return permissions.Permissions(self._client, self._owner, wanted)
         if name == data_sources.KIND:
             return data_sources.DataSources(self._client, self._owner, wanted)
         return dashboards.Dashboards(self._client, self._owner, uid(self._owner))
