@@ -19,9 +19,9 @@ from demo.stack.failure import StackError
 from demo.world.catalogue import AGENTS
 from exporters.credentials import CredentialError, secret_in
 from exporters.database import migrations
-from exporters.database.installation import MappingRefused, RolesMissing
+from exporters.database.installation import InstallationRefused, RolesMissing
 from exporters.database.mapping import Mapping, MappingError
-from exporters.database.plan import take
+from exporters.database.plan import Busy, take
 from exporters.database.removal import RemovalRefused, removal_steps
 from exporters.database.sessions import Session
 from exporters.database.user_keys import UserKeyError, checked_key, fill
@@ -43,12 +43,13 @@ _ACTIVE_BEFORE = (
 _LIMIT = "INSERT INTO analytics.capacity_limits (scope, rps, valid_from) VALUES (%s, %s, '2020-01-01Z') ON CONFLICT DO NOTHING"
 _REFUSALS = (
     MappingError,
-    MappingRefused,
+    InstallationRefused,
     RolesMissing,
     migrations.MigrationRefused,
     RemovalRefused,
     UserKeyError,
     CredentialError,
+    Busy,
 )
 
 

@@ -48,7 +48,6 @@ def capture_steps(
                 *(repairs or ()),
                 sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(name, column, sql.Literal(mark)),
             ),
-            on_platform=True,
         )
     index = index_name(table.name, STAMP)
     found = next((known for known in table.indexes if known.name == index), None)

@@ -17,9 +17,10 @@ from contract.settings import Settings
 from exporters.database import migrations, persons
 from exporters.database.capture_columns import capture_steps
 from exporters.database.catalogue import Name, Server, Table, read_columns, server, tables
+from exporters.database.change import Change, carry_out
 from exporters.database.indexes import index_steps
 from exporters.database.mapping import STAMP, Mapping
-from exporters.database.mapping_check import Problem, problems
+from exporters.database.mapping_check import problems
 from exporters.database.plan import Statement, Step, take
 from exporters.database.roles import (
     POLICY,
@@ -34,7 +35,7 @@ from exporters.database.roles import (
     statistics_step,
     stored_password,
 )
-from exporters.database.views import View, platform_views, removal_step, view_step
+from exporters.database.views import View, leaning, platform_views, taken
 
 Say = Callable[[str], None]
 
@@ -43,24 +44,25 @@ Say = Callable[[str], None]
 class Captures:
     """What finding changes needs: `triggers` are the statements for each relation that is captured by snapshots, `repairs` what
     else is to be done for those whose triggers do not run, `statistics` tells that the advancing role has to see since
-    when others' transactions run.
+    when others' transactions run. `impossible` are ways that are configured and cannot be, a sentence each.
     """
 
     triggers: dict[str, Sequence[Statement]]
     repairs: dict[str, Sequence[Statement]] = field(default_factory=dict)
     statistics: bool = False
+    impossible: tuple[str, ...] = ()
 
 
 Captured = Callable[[psycopg.Connection[Any], Mapping], Captures]
 """Works out what finding changes needs, once the mapping is known to fit."""
 
 
-class MappingRefused(Exception):
-    """The mapping does not fit the database, so nothing is installed."""
+class InstallationRefused(Exception):
+    """Something does not fit, so nothing is done. `findings` are all that were found, a sentence each."""
 
-    def __init__(self, found: list[Problem]) -> None:
-        self.problems = tuple(found)
-        super().__init__("\n".join(str(problem) for problem in found))
+    def __init__(self, findings: Iterable[str]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(self.findings))
 
 
 class RolesMissing(Exception):
@@ -81,16 +83,22 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, in order: `before` needs no schema, `files` make it, `after` stands on it."""
+    """What is to be done, in order: `before` needs no schema, `change` makes it, `after` stands on it. Wherever it ends, what
+    dashboards read is whole."""
 
     before: tuple[Step, ...]
-    files: tuple[migrations.Migration, ...]
+    change: Change
     after: tuple[Step, ...]
     requests: tuple[Request, ...]
 
+    def missing(self, connection: psycopg.Connection[Any]) -> list[str]:
+        """What is not as it should be, and could be done by this login, in words."""
+        steps = [[step.title for step in steps if not step.repeated] for steps in (self.before, self.after)]
+        return [*steps[0], *self.change.missing(connection), *steps[1]]
+
     def as_sql(self, connection: psycopg.Connection[Any]) -> str:
         parts = [step.as_sql(connection) for step in self.before]
-        parts += [f"-- migration {file.file}\nBEGIN;\n{file.text.strip()}\nCOMMIT;" for file in self.files]
+        parts.append(self.change.as_sql(connection))
         parts += [step.as_sql(connection) for step in self.after]
         if self.requests:
             parts.append("-- To be run by somebody who may:")
@@ -108,20 +116,27 @@ def plan(
     """Works out what is missing. `logins`: passwords of roles and persons that may log in, by login. `rollup_views` are made
     beside those of the platform's relations.
 
-    Raises MappingError, MappingRefused, migrations.MigrationRefused or persons.PersonRefused.
+    Raises MappingError, InstallationRefused, RolesMissing or migrations.MigrationRefused.
     """
     mapping = Mapping.of(settings)
-    if found := problems(connection, mapping):
-        raise MappingRefused(found)
     files = migrations.pending(connection)
+    made = [name for file in files for name in file.makes]
+    if unfit := [str(problem) for problem in problems(connection, mapping)]:
+        raise InstallationRefused([*unfit, *taken(connection, made)])  # the rest follows from tables and columns
     here = server(connection)
     columns = columns_read(connection, mapping)
     known = tables(connection, [*columns, *(name for relation in RELATIONS if (name := mapping.driving(relation)))])
-    work = _Work(connection, settings, here, mapping, known, [], [])
+    views = [*platform_views(mapping, settings.database, known), *rollup_views]
+    if settings.my_usage:
+        views += persons.personal_views(mapping, known)
     people = persons.known_logins(connection, settings.my_usage)
-    persons.check(connection, mapping, settings.my_usage, people)
-    before = work.roles({role: password for role, password in logins.items() if role in set(Role)})
     needs = captured(connection, mapping)
+    refused = [*taken(connection, [*made, *(name for name, _ in views)]), *leaning(connection, views)]
+    if refused := [*refused, *persons.obstacles(connection, mapping, settings.my_usage, people), *needs.impossible]:
+        raise InstallationRefused(refused)
+    work = _Work(connection, settings, here, mapping, known)
+    work.roles({role: password for role, password in logins.items() if role in set(Role)})
+    work.persons(people, logins)
     for relation, triggers in needs.triggers.items():
         name = mapping.driving(relation)
         assert name is not None
@@ -130,19 +145,11 @@ def plan(
         columns.setdefault(name, set()).add(STAMP)
     for table, step in index_steps(mapping, known):
         work.add(table, [step], "questions to it are slower")
-    views = [*platform_views(mapping, settings.database, known), *rollup_views]
-    if settings.my_usage:
-        views += persons.personal_views(mapping, known)
-    if files and (taken_away := removal_step(connection)):
-        before.append(taken_away)
-    if view := view_step(connection, views, anew=bool(files)):
-        work.steps.append(view)
-    work.steps.append(grant_step(name for name, _ in views))
-    work.persons(people, logins)
     work.rights(columns)
     if needs.statistics and not sees_transactions(connection):
         work.statistics()
-    return Plan(tuple(before), tuple(files), tuple(work.steps), tuple(work.requests))
+    rights = (grant_step(name for name, _ in views), *work.personal)
+    return Plan(tuple(work.before), Change(tuple(files), tuple(views), rights), tuple(work.steps), tuple(work.requests))
 
 
 def columns_read(connection: psycopg.Connection[Any], mapping: Mapping) -> dict[Name, set[str]]:
@@ -155,10 +162,10 @@ def columns_read(connection: psycopg.Connection[Any], mapping: Mapping) -> dict[
 
 
 def install(connection: psycopg.Connection[Any], todo: Plan, say: Say) -> None:
-    """Does what the plan says, in its order. Run it again after a failure: it goes on where it stopped."""
+    """Does what the plan says, in its order. Run it again after a failure: it goes on where it stopped. Raises Busy."""
     take(connection, todo.before, say)
-    for file in migrations.migrate(connection):
-        say(f"migration {file.file}")
+    for title in carry_out(connection, todo.change):
+        say(title)
     take(connection, todo.after, say)
 
 
@@ -171,21 +178,22 @@ class _Work:
     server: Server
     mapping: Mapping
     tables: dict[Name, Table]
-    steps: list[Step]
-    requests: list[Request]
+    before: list[Step] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    personal: tuple[Step, ...] = ()
 
-    def roles(self, logins: Passwords[str, str]) -> list[Step]:
+    def roles(self, logins: Passwords[str, str]) -> None:
         """Roles and their logins, or who has to make them. Nothing else can be done without the roles."""
         stored = {role: stored_password(self.connection, role, password) for role, password in logins.items()}
         steps = list(role_steps(self.server, stored))
         if self.server.may_create_roles:
-            return steps
-        if missing(self.server):
+            self.before += steps
+        elif missing(self.server):
             raise RolesMissing(self.server.user, list(role_steps(self.server, {})))
-        self.requests += [
-            Request(f"{self.server.user} may not change roles; without this they cannot log in", step) for step in steps
-        ]
-        return []
+        else:
+            reason = f"{self.server.user} may not change roles; without this they cannot log in"
+            self.requests += [Request(reason, step) for step in steps]
 
     def persons(self, known: dict[str, persons.Known], passwords: Passwords[str, str]) -> None:
         """Logins of persons, which somebody else makes where this login may not, and what they may read."""
@@ -197,13 +205,13 @@ class _Work:
         }
         for step in persons.login_steps(people, known, stored):
             if self.server.may_create_roles:
-                self.steps.append(step)
+                self.before.append(step)
                 made = {person.login: persons.Known(ours=True, powers=False, groups=()) for person in people}
                 known = {**made, **known}
             else:
                 reason = f"{self.server.user} may not make or change roles; without this persons do not see their own figures"
                 self.requests.append(Request(reason, step))
-        self.steps += persons.rights_steps(people, known)
+        self.personal = tuple(persons.rights_steps(people, known))
 
     def add(self, table: Table, steps: Iterable[Step], otherwise: str) -> None:
         """Steps on a table of the platform, which are ours to take only where the site lets us and PostgreSQL too."""

@@ -1,4 +1,4 @@
-"""Versioned SQL files, applied in the order of their numbers, each in one transaction.
+"""Versioned SQL files, applied in the order of their numbers, all that are new in one transaction.
 
 What was applied is recorded with its digest in `analytics.migrations`; a file that has changed since is refused, and a schema
 `analytics` that these files did not make is never touched.
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 FOLDER = Path(__file__).parent / "migrations"
 SCHEMA = "analytics"
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_MADE = re.compile(r"^CREATE (?:TABLE|VIEW) analytics\.(\w+)", re.MULTILINE)
 LOCK = 0x0B5E_0001
 """Key of the advisory lock under which one process migrates."""
 
@@ -41,6 +43,17 @@ class Migration:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def record(self) -> sql.Composed:
+        """The statement that notes that it was applied."""
+        values = sql.SQL(", ").join(sql.Literal(value) for value in (self.number, self.name, self.digest))
+        return sql.SQL("INSERT INTO analytics.migrations (number, name, digest) VALUES ({})").format(values)
+
+    @property
+    def makes(self) -> list[str]:
+        """Names of the tables and views that it makes in our schema."""
+        return _MADE.findall(self.text)
 
 
 def available(folder: Path = FOLDER) -> tuple[Migration, ...]:
@@ -81,41 +94,39 @@ def pending(connection: psycopg.Connection[Any], files: Iterable[Migration] | No
             number: (name, digest)
             for number, name, digest in connection.execute("SELECT number, name, digest FROM analytics.migrations")
         }
-    for number, (name, digest) in sorted(applied.items()):
-        if number not in known:
-            raise MigrationRefused(
-                f"the schema has migration {number:04d}_{name}, which this version does not know: "
-                "it was installed by a newer version; use that one"
-            )
-        if known[number].digest != digest:
-            raise MigrationRefused(
-                f"{known[number].file} is not the file that was applied to this database; restore it, and put the change "
-                "into a new migration"
-            )
+    unknown = [f"{number:04d}_{name}" for number, (name, _) in sorted(applied.items()) if number not in known]
+    if unknown:
+        raise MigrationRefused(
+            f"the schema has migration {', '.join(unknown)}, which this version does not know: "
+            "it was installed by a newer version; use that one"
+        )
+    changed = [known[number].file for number, (_, digest) in sorted(applied.items()) if known[number].digest != digest]
+    if changed:
+        are = "is not the file that was" if len(changed) == 1 else "are not the files that were"
+        raise MigrationRefused(
+            f"{', '.join(changed)} {are} applied to this database; restore what was, and put the change into a new migration"
+        )
     return [file for number, file in sorted(known.items()) if number not in applied]
 
 
 def migrate(
-    connection: psycopg.Connection[Any], dry_run: bool = False, files: Iterable[Migration] | None = None
+    connection: psycopg.Connection[Any],
+    files: Iterable[Migration] | None = None,
+    make_way: Callable[[], None] = lambda: None,
 ) -> list[Migration]:
-    """Applies what is pending, each file in a transaction of its own, and gives what was (with `dry_run`: would be) applied.
+    """Applies what is pending, in the transaction that is open, and gives it. What runs at once waits for its end.
 
-    `connection` is in autocommit mode and may create in the database. Safe to run twice at once: the second waits.
+    `make_way` removes what may stand on what a file changes; it is asked once something does.
     """
     known = tuple(available() if files is None else files)
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
     todo = pending(connection, known)
-    if dry_run:
-        return todo
-    done = []
     for file in todo:
-        with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-            if file not in pending(connection, known):  # another process was faster
-                continue
+        try:
+            with connection.transaction():
+                connection.execute(file.text.encode())
+        except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported):
+            make_way()
             connection.execute(file.text.encode())
-            connection.execute(
-                "INSERT INTO analytics.migrations (number, name, digest) VALUES (%s, %s, %s)",
-                (file.number, file.name, file.digest),
-            )
-        done.append(file)
-    return done
+        connection.execute(file.record)
+    return todo

@@ -28,10 +28,6 @@ _LOGINS = sql.Identifier(ANALYTICS_SCHEMA, "person_logins")
 _CONNECTIONS = 10
 
 
-class PersonRefused(Exception):
-    """A person's login would show more than the person's own figures, or nothing; the text says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Known:
     """A role that exists. `ours`: made for a person; `powers`: may do more than read; `groups`: it is member of these."""
@@ -72,20 +68,23 @@ def known_logins(connection: psycopg.Connection[Any], persons: Sequence[Person])
     return {name: Known(ours, powers, tuple(groups)) for name, ours, powers, groups in rows}
 
 
-def check(connection: psycopg.Connection[Any], mapping: Mapped, persons: Sequence[Person], known: Mapping[str, Known]) -> None:
-    """Raises PersonRefused for a login that is somebody else's or may do more, and for a user that does not exist."""
+def obstacles(
+    connection: psycopg.Connection[Any], mapping: Mapped, persons: Sequence[Person], known: Mapping[str, Known]
+) -> Iterator[str]:
+    """A sentence for each login that is somebody else's or may do more, so that it would show more than the person's own
+    figures, and for each user that does not exist."""
     for person in persons:
         place, login = f"my_usage, {person.name}", known.get(person.login)
         if login and not login.ours:
-            raise PersonRefused(f"{place}: role {person.login} exists and was not made for this; name another login")
-        if login and login.powers:
-            raise PersonRefused(f"{place}: role {person.login} has powers beyond reading; take them back with ALTER ROLE")
-        if login and login.groups:
+            yield f"{place}: role {person.login} exists and was not made for this; name another login"
+        if login and login.ours and login.powers:
+            yield f"{place}: role {person.login} has powers beyond reading; take them back with ALTER ROLE"
+        if login and login.ours and login.groups:
             groups = ", ".join(login.groups)
-            raise PersonRefused(f"{place}: role {person.login} is a member of {groups} and may act as such; REVOKE that first")
+            yield f"{place}: role {person.login} is a member of {groups} and may act as such; REVOKE that first"
         users = sql.SQL("SELECT EXISTS (SELECT FROM {} AS u WHERE u.id::text = {})")
         if not _one(connection, users.format(mapping.table("users"), sql.Literal(person.user_id))):
-            raise PersonRefused(f"{place}: the platform has no user with the id {person.user_id}; correct or remove the entry")
+            yield f"{place}: the platform has no user with the id {person.user_id}; correct or remove the entry"
 
 
 def login_steps(persons: Sequence[Person], known: Mapping[str, Known], passwords: Mapping[str, str]) -> Iterator[Step]:

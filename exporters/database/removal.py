@@ -100,7 +100,7 @@ def _on_tables(connection: psycopg.Connection[Any]) -> Iterator[Step]:
         statement = sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(sql.Identifier(schema, table), sql.Identifier(STAMP))
         tables.setdefault((schema, table), []).append(statement)
     for (schema, table), statements in sorted(tables.items()):
-        yield Step(f"column and triggers of {schema}.{table}", tuple(statements), on_platform=True)
+        yield Step(f"column and triggers of {schema}.{table}", tuple(statements))
 
 
 def _rights(connection: psycopg.Connection[Any]) -> Iterator[Step]:

@@ -14,7 +14,7 @@ from contract.data_plane import Database
 from contract.relations import RELATIONS, Relation, Shown
 from exporters.database.catalogue import Name, Table
 from exporters.database.mapping import Mapping
-from exporters.database.plan import Statement, Step
+from exporters.database.plan import Statement
 
 CLAIM = "observatory.user_key"
 """The setting in which a service that checked who is asking names the user key, with SET LOCAL."""
@@ -33,6 +33,20 @@ SELECT relname::text, obj_description(oid, 'pg_class') FROM pg_class
 WHERE relnamespace = to_regnamespace('analytics') AND relkind = 'v'
       AND starts_with(coalesce(obj_description(oid, 'pg_class'), ''), %s)
 ORDER BY 1
+"""
+_TAKEN = """
+SELECT relname::text FROM pg_class
+WHERE relnamespace = to_regnamespace('analytics') AND relname = ANY (%(names)s)
+      AND NOT (relkind = 'v' AND starts_with(coalesce(obj_description(oid, 'pg_class'), ''), %(mark)s))
+ORDER BY 1
+"""
+_READERS = """
+SELECT DISTINCT r.ev_class::regclass::text, v.relname::text
+FROM pg_depend AS d JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+     JOIN pg_class AS v ON d.refclassid = 'pg_class'::regclass AND v.oid = d.refobjid
+WHERE v.relnamespace = to_regnamespace('analytics') AND v.relname = ANY (%(names)s) AND r.ev_class <> v.oid
+      AND NOT starts_with(coalesce(obj_description(r.ev_class, 'pg_class'), ''), %(mark)s)
+ORDER BY 1, 2
 """
 
 
@@ -119,30 +133,44 @@ def platform_views(mapping: Mapping, settings: Database, tables: dict[Name, Tabl
     yield own_name(_CALLS), own_calls()
 
 
-def view_step(connection: psycopg.Connection[Any], views: Iterable[View], anew: bool = False) -> Step | None:
-    """Makes the views that are not there as they should be, and removes those that are no longer declared; None when all is
-    well. `anew`: there will be none when the step is taken.
-    """
-    marks: dict[str, str] = {} if anew else dict(_marked(connection))
-    statements: list[Statement] = []
-    for name, query in views:
-        mark = _MARK + hashlib.sha256(query.as_string(connection).encode()).hexdigest()[:16]
-        known = marks.pop(name, None)
-        if known == mark:
-            continue
-        view = sql.Identifier(ANALYTICS_SCHEMA, name)
-        if known is not None:
-            statements.append(sql.SQL("DROP VIEW {}").format(view))
-        statements.append(sql.SQL("CREATE VIEW {} WITH (security_barrier) AS {}").format(view, query))
-        statements.append(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
-    statements += [_dropped(name) for name in marks]
-    return Step("views for dashboards", tuple(statements)) if statements else None
+def view_statements(connection: psycopg.Connection[Any], views: Iterable[View], anew: bool = False) -> list[Statement]:
+    """Makes the views that are not there as they should be, and removes those that are no longer declared. `anew`: there will
+    be none by then."""
+    wanted = {name: (_mark(connection, query), query) for name, query in views}
+    known = {} if anew else dict(_marked(connection))
+    statements: list[Statement] = [_dropped(name) for name, mark in known.items() if wanted.get(name, ("",))[0] != mark]
+    for name, (mark, query) in wanted.items():
+        if known.get(name) != mark:
+            view = sql.Identifier(ANALYTICS_SCHEMA, name)
+            statements.append(sql.SQL("CREATE VIEW {} WITH (security_barrier) AS {}").format(view, query))
+            statements.append(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
+    return statements
 
 
-def removal_step(connection: psycopg.Connection[Any]) -> Step | None:
-    """Removes all rendered views, so that a migration may change what they stand on; None when there are none."""
-    statements = tuple(_dropped(name) for name, _ in _marked(connection))
-    return Step("views for dashboards are taken away, to be made anew", statements) if statements else None
+def removals(connection: psycopg.Connection[Any]) -> list[Statement]:
+    """Removes all rendered views, so that a migration may change what they stand on."""
+    return [_dropped(name) for name, _ in _marked(connection)]
+
+
+def taken(connection: psycopg.Connection[Any], names: Iterable[str]) -> Iterator[str]:
+    """A sentence for each of these names that something has in our schema which is no rendered view."""
+    for (name,) in connection.execute(_TAKEN, {"names": list(names), "mark": _MARK}):
+        yield (
+            f"{ANALYTICS_SCHEMA}.{name} is there, and was not made by this program, which needs the name: "
+            "rename it, or move it to another schema"
+        )
+
+
+def leaning(connection: psycopg.Connection[Any], views: Iterable[View]) -> Iterator[str]:
+    """A sentence for each view of somebody else's that reads a view which is to be another one, or is to go."""
+    wanted = {name: _mark(connection, query) for name, query in views}
+    replaced = [name for name, mark in _marked(connection) if wanted.get(name) != mark]
+    for reader, name in connection.execute(_READERS, {"names": replaced, "mark": _MARK}):
+        yield f"{reader} reads {ANALYTICS_SCHEMA}.{name}, which is to be made anew: drop it, and make it again afterwards"
+
+
+def _mark(connection: psycopg.Connection[Any], query: Statement) -> str:
+    return _MARK + hashlib.sha256(query.as_string(connection).encode()).hexdigest()[:16]
 
 
 def _marked(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:

@@ -12,26 +12,24 @@ import psycopg
 
 from contract.settings import Settings
 from exporters.credentials import CredentialError, secret_in
-from exporters.database.installation import MappingRefused, RolesMissing
+from exporters.database.installation import InstallationRefused, RolesMissing
 from exporters.database.mapping import MappingError
 from exporters.database.migrations import MigrationRefused, exists, pending
 from exporters.database.ownership import lacking
-from exporters.database.persons import PersonRefused
+from exporters.database.plan import Busy
 from exporters.database.removal import RemovalRefused
 from exporters.database.roles import Role
 from exporters.database.sessions import DatabaseDown, connect, one_line
 from exporters.redaction import without_secrets
-from exporters.rollups.capture.choice import CaptureImpossible
 from provisioning.findings import InputError, Unreachable
 
 VARIABLE = "OBSERVATORY_POSTGRES_ADMIN_DSN"
 _REFUSALS = (
     MappingError,
-    MappingRefused,
+    InstallationRefused,
     MigrationRefused,
-    PersonRefused,
     RemovalRefused,
-    CaptureImpossible,
+    Busy,
     CredentialError,
 )
 
@@ -62,7 +60,7 @@ def administration(file: Path | None) -> Iterator[psycopg.Connection[Any]]:
     except RolesMissing as problem:
         raise InputError(f"error: {problem}; have these run by somebody who may:\n" + statements(problem)) from None
     except _REFUSALS as problem:
-        raise InputError(f"error: {problem}") from None
+        raise InputError("\n".join(f"error: {line}" for line in str(problem).splitlines())) from None
     except psycopg.Error as problem:
         said = without_secrets(problem.diag.message_primary or one_line(problem), dsn)
         if isinstance(problem, psycopg.OperationalError) and problem.sqlstate is None:
@@ -110,6 +108,8 @@ def _advice(problem: psycopg.Error) -> str:
             return "; the server is a standby, or may not be written to: take a connection that leads to the primary"
         case psycopg.errors.LockNotAvailable():
             return "; a table was in use for too long, run the command again at a calmer time"
+        case psycopg.errors.DependentObjectsStillExist():
+            return f" ({problem.diag.message_detail}): drop that first, and make it again afterwards; nothing was changed"
     return ""
 
 

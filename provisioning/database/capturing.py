@@ -32,21 +32,24 @@ class Decision:
     choice: Choice
 
 
-def decisions(connection: psycopg.Connection[Any], mapping: Mapping, settings: Settings) -> list[Decision]:
-    """One for every source that the platform has. A source that is counted already keeps its way.
-
-    Raises CaptureImpossible where the configuration wants what cannot be.
-    """
+def decisions(
+    connection: psycopg.Connection[Any], mapping: Mapping, settings: Settings
+) -> tuple[list[Decision], tuple[str, ...]]:
+    """One for every source that the platform has, and a sentence for each of which the configuration wants what cannot be. A
+    source that is counted already keeps its way."""
     counted = {state.source: state.mode for state in states(connection)} if _is_counting(connection) else {}
-    found = []
+    found, impossible = [], []
     for source in SOURCES.values():
         if mapping.is_absent(source.relation):
             continue
         if mode := counted.get(source.name):
             found.append(Decision(source, Choice(mode, "as it is counted already")))
-        else:
+            continue
+        try:
             found.append(Decision(source, _choice(connection, mapping, settings, source)))
-    return found
+        except CaptureImpossible as problem:
+            impossible.append(str(problem))
+    return found, tuple(impossible)
 
 
 def _is_counting(connection: psycopg.Connection[Any]) -> bool:
@@ -76,7 +79,9 @@ def follows_changes(source: Source) -> bool:
     return any(stock.when == "true" for stock in source.stocks)
 
 
-def captures(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> Captures:
+def captures(
+    connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision], impossible: tuple[str, ...]
+) -> Captures:
     """What has to be installed for these."""
     triggers: dict[str, Sequence[Statement]] = {
         decision.source.relation: trigger_statements(mapping, decision.source)
@@ -89,7 +94,8 @@ def captures(connection: psycopg.Connection[Any], mapping: Mapping, decided: Seq
         SOURCES[name].relation: [asks_for_rebuild(name)] if name in counted else []
         for name in switched_off(connection, mapping, stamped)
     }
-    return Captures(triggers, repairs, statistics=any(decision.choice.mode == "window" for decision in decided))
+    windows = any(decision.choice.mode == "window" for decision in decided)
+    return Captures(triggers, repairs, statistics=windows, impossible=impossible)
 
 
 def other_choices(connection: psycopg.Connection[Any], mapping: Mapping, settings: Settings) -> list[str]:

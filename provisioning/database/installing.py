@@ -32,8 +32,9 @@ def prepared(connection: psycopg.Connection[Any], settings: Settings, logins: Pa
     decided: list[Decision] = []
 
     def captured(connection: psycopg.Connection[Any], mapping: Mapping) -> Captures:
-        decided.extend(capturing.decisions(connection, mapping, settings))
-        return capturing.captures(connection, mapping, decided)
+        found, impossible = capturing.decisions(connection, mapping, settings)
+        decided.extend(found)
+        return capturing.captures(connection, mapping, decided, impossible)
 
     plan = installation.plan(connection, settings, logins, captured, rollup_queries())
     return Installation(plan, Mapping.of(settings), tuple(decided))

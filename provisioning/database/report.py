@@ -83,12 +83,12 @@ def status(connection: psycopg.Connection[Any], settings: Settings, plan: Callab
     assert row is not None
     sources = tuple(states(connection))
     notes = tuple(capturing.other_choices(connection, mapping, settings))
-    missing = (*_missing(found, sources, plan()), *_unseen(sources, _switched_off(connection, mapping, sources)))
+    missing = (*_missing(connection, found, sources, plan()), *_unseen(sources, _switched_off(connection, mapping, sources)))
     return Status(row[0], found, sources, missing, notes)
 
 
-def _missing(found: Condition, sources: tuple[State, ...], plan: Plan) -> list[str]:
-    sentences = [f"{step.title}: run `observatory db install`" for step in plan.after if not step.repeated]
+def _missing(connection: psycopg.Connection[Any], found: Condition, sources: tuple[State, ...], plan: Plan) -> list[str]:
+    sentences = [f"{title}: run `observatory db install`" for title in plan.missing(connection)]
     sentences += [f"{request.reason} ({request.step.title})" for request in plan.requests]
     for state in sources:
         if state.rebuild_needed:

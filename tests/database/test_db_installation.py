@@ -12,8 +12,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from exporters.database import installation, migrations
+from exporters.database import plan as planning
 from exporters.database.catalogue import Server, server
-from exporters.database.installation import MappingRefused, RolesMissing
+from exporters.database.installation import InstallationRefused, RolesMissing
 from exporters.database.roles import Role, role_steps
 from exporters.database.sessions import connect
 from provisioning.database.admin import statements
@@ -46,8 +47,8 @@ def test_an_installation_leaves_nothing_to_do(platform: Connection, observatory:
     assert first.exit_code == 0, first.output
     assert "migration 0001_schema.sql" in first.output
     again = plan_of(platform, settings_of())
-    assert again.before == () and again.files == () and again.requests == ()
-    assert [step.title for step in again.after] == ["rights of the roles in our schema"]
+    assert again.before == () and again.after == () and again.requests == ()
+    assert again.missing(platform) == []
     second = observatory("install")
     assert second.exit_code == 0, second.output
     assert second.output == "done: rights of the roles in our schema\n"
@@ -156,37 +157,50 @@ def test_an_owner_who_is_no_superuser_can_install(platform: Connection, database
         platform.execute("DROP ROLE plain_owner")
 
 
-def test_a_busy_table_is_asked_for_briefly_and_again(platform: Connection, database: str) -> None:
+def test_a_busy_table_is_asked_for_briefly_and_again(
+    platform: Connection, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reader holds the table while the column is to be added: nothing waits behind us, and it succeeds once it is free."""
-    from exporters.database import plan as planning
-
-    statements: list[float] = []
+    monkeypatch.setattr(planning, "LOCK_TIMEOUT", "50ms")
+    waited: list[float] = []
     with psycopg.connect(database) as reader:
         reader.execute("SELECT count(*) FROM app.tickets")
         step = next(step for step in plan_of(platform, settings_of()).after if step.title == "capture on app.tickets")
-        assert step.on_platform
-
-        class Free(Exception):
-            pass
 
         def sleep(seconds: float) -> None:
-            statements.append(seconds)
+            waited.append(seconds)
             reader.rollback()
 
-        patient = planning._patiently()
-        patient.sleep = sleep
-        platform.execute("CREATE SCHEMA analytics; SET lock_timeout = '50ms'")
-        short = planning.Step("column", step.statements[:2])
-        for attempt in patient:
-            with attempt:
-                planning._take(platform, short)
-    assert len(statements) == 1
+        patience = planning._patience()
+        patience.sleep = sleep
+        monkeypatch.setattr(planning, "_patience", lambda: patience)
+        platform.execute("CREATE SCHEMA analytics")
+        planning.take(platform, [planning.Step("column", step.statements[:2])], lambda _: None)
+    assert len(waited) == 1
     assert platform.execute("SELECT observatory_xid FROM app.tickets").fetchall() == [(None,), (None,)]
+
+
+def test_who_holds_a_table_for_long_is_named(
+    platform: Connection, database: str, observatory: Observatory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever installs is not left waiting; what was done stays, and the same command goes on from there."""
+    monkeypatch.setattr(planning, "LOCK_TIMEOUT", "10ms")
+    monkeypatch.setattr(planning, "_ATTEMPTS", 2)
+    with psycopg.connect(database) as reader:
+        reader.execute("LOCK app.tickets IN ACCESS SHARE MODE")
+        result = observatory("install")
+        assert result.exit_code == 2, result.output
+        assert "error: capture on app.tickets: what this changes was in use 2 times for 10ms" in result.output
+        assert f"{reader.info.user}'s, process {reader.info.backend_pid}, since " in result.output
+        reader.rollback()
+    again = observatory("install")
+    assert again.exit_code == 0, again.output
+    assert "migration" not in again.output and "done: capture on app.tickets" in again.output
 
 
 def test_a_mapping_that_does_not_fit_is_refused_before_anything_is_made(platform: Connection, observatory: Observatory) -> None:
     platform.execute("ALTER TABLE app.tickets RENAME COLUMN priority TO urgency")
-    with pytest.raises(MappingRefused, match="no column 'priority'"):
+    with pytest.raises(InstallationRefused, match="no column 'priority'"):
         plan_of(platform, settings_of())
     result = observatory("install")
     assert result.exit_code == 2

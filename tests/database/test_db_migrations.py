@@ -15,14 +15,19 @@ from exporters.database.sessions import connect
 FIRST = next(file for file in migrations.available() if file.number == 1)
 
 
+def migrated(connection: Connection, files: list[Migration] | None = None) -> list[Migration]:
+    with connection.transaction():
+        return migrations.migrate(connection, files)
+
+
 def more(number: int, text: str) -> Migration:
     return Migration(number, "more", text)
 
 
 def test_files_are_applied_in_order_and_once(admin: Connection) -> None:
     files = [more(3, "ALTER TABLE analytics.made ADD b int"), FIRST, more(2, "CREATE TABLE analytics.made (a int)")]
-    assert [file.number for file in migrations.migrate(admin, files=files)] == [1, 2, 3]
-    assert migrations.migrate(admin, files=files) == []
+    assert [file.number for file in migrated(admin, files=files)] == [1, 2, 3]
+    assert migrated(admin, files=files) == []
     assert admin.execute("SELECT number, name FROM analytics.migrations ORDER BY 1").fetchall() == [
         (1, "schema"),
         (2, "more"),
@@ -30,28 +35,42 @@ def test_files_are_applied_in_order_and_once(admin: Connection) -> None:
     ]
 
 
-def test_a_dry_run_says_what_would_be_applied(admin: Connection) -> None:
-    assert [file.number for file in migrations.migrate(admin, dry_run=True)] == [file.number for file in migrations.available()]
-    assert not migrations.exists(admin)
-
-
-def test_a_file_that_fails_leaves_nothing_of_itself(admin: Connection) -> None:
-    files = [FIRST, more(2, "CREATE TABLE analytics.made (a int); SELECT 1 / 0")]
+def test_a_file_that_fails_leaves_nothing_of_any(admin: Connection) -> None:
+    migrated(admin, files=[FIRST])
+    files = [FIRST, more(2, "CREATE TABLE analytics.made (a int)"), more(3, "SELECT 1 / 0")]
     with pytest.raises(psycopg.errors.DivisionByZero):
-        migrations.migrate(admin, files=files)
+        migrated(admin, files=files)
     assert admin.execute("SELECT to_regclass('analytics.made')").fetchone() == (None,)
-    assert [file.number for file in migrations.pending(admin, files)] == [2]
+    assert [file.number for file in migrations.pending(admin, files)] == [2, 3]
+
+
+def test_what_stands_in_the_way_of_a_file_is_asked_to_go_and_of_that_one_only(admin: Connection) -> None:
+    files = [FIRST, more(2, "CREATE TABLE analytics.made (a int)"), more(3, "ALTER TABLE analytics.made ALTER a TYPE bigint")]
+    migrated(admin, files=files[:2])
+    admin.execute("CREATE VIEW analytics.shown AS SELECT a FROM analytics.made")
+    asked = []
+
+    def make_way() -> None:
+        asked.append(admin.execute("SELECT max(number) FROM analytics.migrations").fetchone())
+        admin.execute("DROP VIEW analytics.shown")
+
+    files.append(more(4, "ALTER TABLE analytics.made ADD b int"))
+    with admin.transaction():
+        migrations.migrate(admin, files, make_way)
+    assert asked == [(2,)]
+    assert migrations.pending(admin, files) == []
 
 
 def test_a_file_that_was_changed_afterwards_is_refused(admin: Connection) -> None:
-    migrations.migrate(admin, files=[FIRST])
-    changed = Migration(1, "schema", FIRST.text + "-- changed")
-    with pytest.raises(MigrationRefused, match=r"0001_schema\.sql is not the file that was applied"):
-        migrations.pending(admin, [changed])
+    migrated(admin, files=[FIRST])
+    migrated(admin, files=[FIRST, more(2, "SELECT 1")])
+    changed = [Migration(file.number, file.name, file.text + "-- changed") for file in (FIRST, more(2, "SELECT 1"))]
+    with pytest.raises(MigrationRefused, match=r"0001_schema\.sql, 0002_more\.sql are not the files that were applied"):
+        migrations.pending(admin, changed)
 
 
 def test_a_schema_of_a_newer_version_is_refused(admin: Connection) -> None:
-    migrations.migrate(admin, files=[FIRST, more(99, "SELECT 1")])
+    migrated(admin, files=[FIRST, more(99, "SELECT 1")])
     with pytest.raises(MigrationRefused, match="installed by a newer version"):
         migrations.pending(admin, [FIRST])
 
@@ -62,7 +81,7 @@ def test_two_at_once_apply_each_file_once(admin: Connection, database: str) -> N
 
     def second() -> None:
         with connect(database, "second") as connection:
-            done.append(migrations.migrate(connection))
+            done.append(migrated(connection))
 
     thread = threading.Thread(target=second)
     with admin.transaction():
@@ -81,10 +100,7 @@ def test_two_at_once_apply_each_file_once(admin: Connection, database: str) -> N
                 pytest.fail("the second never waited")
         for file in migrations.available():
             admin.execute(file.text.encode())
-            admin.execute(
-                "INSERT INTO analytics.migrations (number, name, digest) VALUES (%s, %s, %s)",
-                (file.number, file.name, file.digest),
-            )
+            admin.execute(file.record)
     thread.join(timeout=30)
     assert done == [[]]
 

@@ -20,8 +20,8 @@ from contract.personal import Person
 from contract.settings import Settings
 from dashboards.my_usage import tab
 from exporters.database import persons, user_keys
+from exporters.database.installation import InstallationRefused
 from exporters.database.mapping import Mapping
-from exporters.database.persons import PersonRefused
 from exporters.database.roles import COUNTING, DASHBOARDS, Role
 from exporters.database.views import CLAIM
 from provisioning.database.installing import carry_out, prepared
@@ -180,12 +180,14 @@ def test_without_persons_there_is_no_view_and_nothing_to_do(platform: Connection
     install(platform, Settings())
     rows = platform.execute("SELECT relname FROM pg_class WHERE starts_with(relname, 'my_') AND relkind = 'v'").fetchall()
     assert rows == []
-    assert [step.title for step in plan_of(platform, Settings()).after] == ["rights of the roles in our schema"]
+    todo = plan_of(platform, Settings())
+    assert todo.missing(platform) == []
+    assert [step.title for step in todo.change.rights] == ["rights of the roles in our schema"]
 
 
 def test_installing_again_changes_nothing(installed: Connection, database: str, people: tuple[Person, Person]) -> None:
     settings = Settings(my_usage=people)
-    assert [step.title for step in plan_of(installed, settings).after if not step.repeated] == []
+    assert plan_of(installed, settings).missing(installed) == []
     install(installed, settings)
     with logged_in(installed, database, people[1]) as session:
         assert rows_seen(session) == BENS
@@ -215,7 +217,7 @@ def test_passwords_open_the_logins_and_are_not_shown(platform: Connection, peopl
 
 def test_a_role_of_somebody_else_is_left_alone(platform: Connection, people: tuple[Person, Person]) -> None:
     platform.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(people[0].login)))
-    with pytest.raises(PersonRefused, match="was not made for this; name another login"):
+    with pytest.raises(InstallationRefused, match="was not made for this; name another login"):
         plan_of(platform, Settings(my_usage=people))
 
 
@@ -230,13 +232,13 @@ def test_a_login_that_may_do_more_is_refused(
     installed: Connection, people: tuple[Person, Person], statement: str, message: str
 ) -> None:
     installed.execute(sql.SQL(statement).format(sql.Identifier(people[0].login)))
-    with pytest.raises(PersonRefused, match=message):
+    with pytest.raises(InstallationRefused, match=message):
         plan_of(installed, Settings(my_usage=people))
 
 
 def test_a_user_who_is_not_there_is_named(platform: Connection, people: tuple[Person, Person]) -> None:
     nobody = people[0].model_copy(update={"user_id": "99"})
-    with pytest.raises(PersonRefused, match="my_usage, anna: the platform has no user with the id 99"):
+    with pytest.raises(InstallationRefused, match="my_usage, anna: the platform has no user with the id 99"):
         plan_of(platform, Settings(my_usage=(nobody,)))
 
 
@@ -256,7 +258,7 @@ def test_an_administrator_who_may_not_make_roles_is_told_what_to_ask_for(
             todo = plan_of(other, Settings(my_usage=people))
             asked = "\n".join(f"{request.reason}: {request.step.as_sql(other)}" for request in todo.requests)
         assert f"{plain} may not make or change roles" in asked and f'CREATE ROLE "{people[0].login}"' in asked
-        assert "what persons may read: their own rows" not in [step.title for step in todo.after]
+        assert "what persons may read: their own rows" not in [step.title for step in todo.change.rights]
     finally:
         platform.execute(sql.SQL("DROP OWNED BY {}; DROP ROLE {}").format(role, role))
 
