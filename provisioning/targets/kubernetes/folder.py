@@ -32,6 +32,7 @@ class Folder:
         self._settings, self._folder = settings, folder
         self._me, self._namespace = settings.plan.owner, settings.targets.kubernetes.namespace
         self._lock: int | None = None
+        self._held: dict[Key, Held] = {}
 
     def wanted(self) -> tuple[Wanted, ...]:
         """Raises ConfigError when Kubernetes would refuse an object."""
@@ -52,6 +53,7 @@ class Folder:
                     f"{one.key} stands in {objects[one.key].raw.path.name} and in {held.path.name}; the first is looked at"
                 )
             objects.setdefault(one.key, one)
+        self._held = {one.key: one.raw for one in objects.values()}
         ledger = {one.key: last for one in objects.values() if (last := self._last(one.raw.object))}
         files = {held.path.name: state_of(held.path) for held in found}
         return State(tuple(objects.values()), ledger, digest(files), tuple(unread))
@@ -77,6 +79,7 @@ class Folder:
     def remove(self, live: Live) -> None:
         if state_of(live.raw.path):
             self._unmoved(live).path.unlink(missing_ok=True)
+        self._held.pop(live.key, None)
 
     def mark(self, live: Live, owner: str) -> Live:
         held = self._unmoved(live)
@@ -88,9 +91,9 @@ class Folder:
         return self._put(held.path, {**held.object, "metadata": metadata}, self._last(held.object) if owner else "")
 
     def remember(self, ledger: Mapping[Key, str]) -> None:
-        """Each object carries its own digest; what is written differs only where the ledger says something else."""
-        for held in self._read()[0]:
-            last = ledger.get(key(held.object, self._namespace), "")
+        """Each object carries its own digest; a file is written only where the ledger says something else."""
+        for one, held in list(self._held.items()):
+            last = ledger.get(one, "")
             if held.alone and self._last(held.object) != last:
                 self._put(held.path, held.object, last)
 
@@ -134,16 +137,24 @@ class Folder:
         if annotations := {**others, **({applied(self._me): last} if last else {})}:
             metadata["annotations"] = annotations
         noted = {**document, "metadata": metadata}
+        try:
+            self._replace(path, text(noted))
+        except OSError as problem:
+            raise Refused(f"{path} cannot be written: {problem.strerror}") from None
+        written = reading.live(Held(path, noted, True), self._namespace, self._me)
+        self._held[written.key] = written.raw
+        return written
+
+    def _replace(self, path: Path, body: bytes) -> None:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=self._folder)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(text(noted))
+                file.write(body)
             Path(name).chmod(0o644)  # a repository's file; nothing in it is secret
             Path(name).replace(path)
-        except OSError as problem:
+        except OSError:
             Path(name).unlink(missing_ok=True)
-            raise Refused(f"{path} cannot be written: {problem.strerror}") from None
-        return reading.live(Held(path, noted, True), self._namespace, self._me)
+            raise
 
 
 def target(settings: Settings) -> Folder | None:
