@@ -1,0 +1,201 @@
+"""A folder that a server reads, changed as a whole: all files at once, or none, and back again when the server refuses them.
+
+New contents are written beside their places. Then the ledger says what is under way, the files as they were get a second name
+in a hidden folder, and the new ones are renamed into place. That hidden folder stays until the server has taken the new files:
+so a later apply can still go back after an interruption.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from provisioning.findings import InputError
+from provisioning.plan.target import Moved, Refused
+from provisioning.targets.ledger import Ledger
+
+_STAGED = ".new"
+"""The end of names of files that are not in place yet; servers read names that end in yml, yaml, json or tmpl."""
+
+
+def revision(body: bytes | None) -> str:
+    """Names the contents of a file; empty for a file that is not there."""
+    return "" if body is None else hashlib.sha256(body).hexdigest()
+
+
+class Folder:
+    """The files of one server. `setting` is the key that names the folder, for what is said about it."""
+
+    def __init__(self, root: Path, owner: str, setting: str) -> None:
+        self.root, self._setting = root, setting
+        self._ledger_place = root / f".{owner}-ledger.json"
+        self._before = root / f".{owner}-before"
+        self._lock_place = root / f".{owner}.lock"
+        self._prefix = f".{owner}."
+        self._lock: int | None = None
+        self._staged: dict[str, Path | None] = {}
+
+    # Reading.
+
+    def names(self, folder: str, *endings: str) -> list[str]:
+        """Names of the files in a folder of it (`.`: itself) that a server would read, sorted."""
+        if not self.root.is_dir():
+            raise InputError(f"error: {self._setting}: there is no folder {self.root}; name the one that the server reads")
+        try:
+            found = [entry.name for entry in (self.root / folder).iterdir() if entry.is_file()]
+        except FileNotFoundError:
+            return []
+        except OSError as problem:
+            raise self._refused(problem) from None
+        return sorted(name for name in found if name.endswith(endings))
+
+    def read(self, name: str) -> bytes | None:
+        """The contents of a file, None when it is not there."""
+        try:
+            return (self.root / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as problem:
+            raise self._refused(problem) from None
+
+    def ledger(self) -> Ledger:
+        return Ledger.read(self._ledger_place)
+
+    # Changing.
+
+    def begin(self, expected: str) -> None:
+        """Lock the folder. Raises Moved when somebody else has, or when the ledger is not the `expected` revision."""
+        try:
+            self._lock = os.open(self._lock_place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as problem:
+            raise self._refused(problem) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            self._lock = None
+            raise Moved(f"another apply is at work in {self.root}; wait for its end, and plan again") from None
+        now = self.ledger()
+        if now.revision != expected:
+            self.end()
+            raise Moved(f"somebody has applied to {self.root} since the plan was made; plan again")
+        if not now.interrupted:
+            shutil.rmtree(self._before, ignore_errors=True)  # an apply ended between its last two steps
+        for folder in ("", "*/"):  # of an apply that was killed
+            for left in self.root.glob(f"{folder}{self._prefix}*{_STAGED}"):
+                left.unlink(missing_ok=True)
+
+    def stage(self, name: str, body: bytes | None, expected: str) -> None:
+        """Get a file's new contents ready; None takes it away. Raises Moved when it does not hold the `expected` revision."""
+        if revision(self.read(name)) != expected:
+            raise Moved(f"{self.root / name} is no longer what the plan was made from; plan again")
+        place = self.root / name
+        if place.is_symlink():
+            raise Refused(f"{place} is a link; name the folder of the file itself in {self._setting}")
+        self._unstage(name)
+        try:
+            self._staged[name] = None if body is None else self._prepared(place, body)
+        except OSError as problem:
+            raise self._refused(problem) from None
+
+    @property
+    def staged(self) -> frozenset[str]:
+        """Names of the files that are about to change."""
+        return frozenset(self._staged)
+
+    def switch(self, applying: Mapping[str, str]) -> None:
+        """Put everything that is staged in its place; `applying` are the digests of all our files then."""
+        ledger = self.ledger()
+        new = {name for name in self._staged if not (self.root / name).exists() and not self._kept(name)}
+        created = tuple(sorted({*ledger.created, *new}))
+        try:
+            self._write_ledger(replace(ledger, applying=applying, created=created))
+            for name in sorted(self._staged):
+                self._keep(name)
+            for name, prepared in sorted(self._staged.items()):
+                if prepared is None:
+                    (self.root / name).unlink(missing_ok=True)
+                else:
+                    prepared.replace(self.root / name)
+        except OSError as problem:
+            self.go_back()
+            raise self._refused(problem) from None
+        self._staged.clear()
+
+    def remember(self, applied: Mapping[str, str]) -> None:
+        """Keep these digests of files that stay as they are."""
+        ledger = self.ledger()
+        if dict(ledger.applied) != dict(applied):
+            self._write_ledger(replace(ledger, applied=applied))
+
+    def settle(self, said: str) -> None:
+        """The server has taken the new files: there is no way back any more. `said` is what the apply was, for people."""
+        ledger = self.ledger()
+        self._write_ledger(Ledger(ledger.applied if ledger.applying is None else ledger.applying, said=said))
+        shutil.rmtree(self._before, ignore_errors=True)
+
+    def go_back(self) -> int:
+        """Restore all files to the byte as they were when the server last took them; how many have changed by that."""
+        ledger, count = self.ledger(), 0
+        for name in ledger.created:
+            count += (self.root / name).exists()
+            (self.root / name).unlink(missing_ok=True)
+        for kept in sorted(self._before.rglob("*")):
+            place = self.root / kept.relative_to(self._before)
+            if kept.is_file() and not (place.exists() and place.samefile(kept)):
+                kept.replace(place)
+                count += 1
+        self._write_ledger(Ledger(ledger.applied, said=ledger.said))
+        shutil.rmtree(self._before, ignore_errors=True)
+        return count
+
+    def end(self) -> None:
+        """Let others apply. What is staged and not in its place is dropped."""
+        for name in list(self._staged):
+            self._unstage(name)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # How.
+
+    def _unstage(self, name: str) -> None:
+        if prepared := self._staged.pop(name, None):
+            prepared.unlink(missing_ok=True)
+
+    def _prepared(self, place: Path, body: bytes) -> Path:
+        place.parent.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{self._prefix}{place.name}.", suffix=_STAGED, dir=place.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        Path(name).chmod(stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o644)  # servers run as other users
+        return Path(name)
+
+    def _kept(self, name: str) -> bool:
+        return (self._before / name).exists()
+
+    def _keep(self, name: str) -> None:
+        """Give a file a second name. One that is kept since an interrupted apply is older, and stays."""
+        place, second = self.root / name, self._before / name
+        if not place.exists() or self._kept(name) or name in self.ledger().created:
+            return
+        second.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.link(place, second)
+        except OSError:  # a file system without second names
+            shutil.copy2(place, second)
+
+    def _write_ledger(self, ledger: Ledger) -> None:
+        prepared = self._prepared(self._ledger_place, ledger.as_bytes())
+        prepared.replace(self._ledger_place)
+
+    def _refused(self, problem: OSError) -> Refused:
+        place = problem.filename or self.root
+        return Refused(f"{place}: {problem.strerror or problem}; let this user read and write {self.root} and what is in it")
