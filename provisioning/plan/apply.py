@@ -62,16 +62,17 @@ def carry_out(plan: Plan, say: Callable[[Change], None]) -> Outcome:
 
 
 def _carry_out(part: Part, outcome: Outcome, say: Callable[[Change], None]) -> None:
-    target, ledger = part.target, dict(part.ledger)
-    if not part.todo and ledger == part.state.ledger:
+    target = part.target
+    if not part.todo and part.ledger == part.state.ledger:
         return
+    # What is created is ours from before it exists on: some kinds carry no mark of their own.
+    intended = {change.key: digest(change.wanted.document) for change in part.todo if change.wanted and not change.live}
+    ledger = {**part.ledger, **intended}
     with opened(target, part.state):
-        # What is created is ours from before it exists on: some kinds carry no mark of their own.
-        intended = {change.key: digest(change.wanted.document) for change in part.todo if change.wanted and not change.live}
-        target.remember({**ledger, **intended})
+        target.remember(ledger)
         for change in part.todo:
             _make(target, change, ledger)
-            target.remember({**ledger, **{key: last for key, last in intended.items() if key not in ledger}})
+            target.remember(ledger)
             outcome.done.append(change)
             say(change)
         outcome.findings += target.finish(sentence(part.todo))

@@ -1,4 +1,4 @@
-"""Which targets a configuration has. Each is a module here with a function `target(settings)`."""
+"""Which targets a configuration has: those that the site has said enough of to go there."""
 
 from __future__ import annotations
 
@@ -18,25 +18,44 @@ _IN_USE: Mapping[str, Callable[[Settings], bool]] = {
     "kubernetes": lambda settings: settings.targets.kubernetes.folder is not None,
     "grafana": lambda settings: bool(os.environ.get(_TOKEN, "").strip() or settings.sources.grafana.token_file),
 }
-"""Whether the site has said what is needed to go there. In the order of an apply: routes are there before the alerts that they
-bring to people, and recorded series before the dashboards that show them."""
-_HOW = (
-    "give targets.prometheus.folder, targets.alertmanager.folder, targets.kubernetes.folder, targets.mimir.url, or a token for "
-    f"Grafana (sources.grafana.token_file or {_TOKEN})"
-)
+"""In the order of an apply: routes are there before the alerts that they bring to people, and recorded series before the
+dashboards that show them."""
+_SETTINGS = {
+    "alertmanager": "targets.alertmanager.folder",
+    "prometheus": "targets.prometheus.folder",
+    "mimir": "targets.mimir.url",
+    "kubernetes": "targets.kubernetes.folder",
+    "grafana": f"sources.grafana.token_file, or a token in {_TOKEN}",
+}
 
 
 def targets(settings: Settings, only: Sequence[str] = ()) -> tuple[Target, ...]:
-    """The targets in use, or those that are named. Raises InputError when one cannot be used, or none is in use."""
+    """The targets in use, or those of them that are named, with what was built for them.
+
+    Raises InputError when one that is named is not in use, or none is.
+    """
+    from provisioning import build
+
+    in_use = [name for name, used in _IN_USE.items() if used(settings)]
     for name in only:
         if name not in _IN_USE:
             raise InputError(f"error: --only {name}: no such target; {closest(name, _IN_USE)}")
-    chosen = [name for name, in_use in _IN_USE.items() if (name in only if only else in_use(settings))]
+        if name not in in_use:
+            raise InputError(f"error: --only {name}: the configuration does not go there; give {_SETTINGS[name]}")
+    chosen = [name for name in in_use if not only or name in only]
     if not chosen:
-        raise InputError(f"error: the configuration names no place to apply to; {_HOW}")
-    return tuple(_target(name, settings) for name in chosen)
+        raise InputError(f"error: the configuration names no place to apply to; give {'; or '.join(_SETTINGS.values())}")
+    artefacts = build.artefacts(settings)
+    return tuple(_target(name, settings, artefacts) for name in chosen)
 
 
-def _target(name: str, settings: Settings) -> Target:
-    made: Target = import_module(f"provisioning.targets.{name}").target(settings)
+def _target(name: str, settings: Settings, artefacts: Mapping[str, bytes]) -> Target:
+    if name == "kubernetes":  # writes objects that are made of artefacts
+        from provisioning.targets.kubernetes import folder
+
+        made: Target | None = folder.target(settings)
+    else:
+        made = import_module(f"provisioning.targets.{name}").target(settings, artefacts)
+    if made is None:
+        raise InputError(f"error: the configuration does not go to {name}; give {_SETTINGS[name]}")
     return made
