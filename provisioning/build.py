@@ -31,7 +31,26 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
         found = {**_prometheus(located), **_alertmanager(located), **_runbooks(located), **_grafana(located)}
     except AlertError as problem:
         raise ConfigError([error(finding.place, finding.message) for finding in problem.findings]) from None
+    found.update(_elsewhere(located, found))
     return dict(sorted(found.items()))
+
+
+def _elsewhere(settings: Settings, found: dict[str, bytes]) -> dict[str, bytes]:
+    """The same artefacts in the forms that `targets.build` names."""
+    written: dict[str, bytes] = {}
+    if "kubernetes" in settings.targets.build:
+        from provisioning.targets.kubernetes.manifests import files
+
+        written.update({f"kubernetes/{name}": body for name, body in files(settings, found).items()})
+    if "thanos" in settings.targets.build:
+        from provisioning.targets import thanos
+
+        written.update(thanos.files(settings, found))
+    if "vmalert" in settings.targets.build:
+        from provisioning.targets import vmalert
+
+        written.update(vmalert.files(found))
+    return written
 
 
 def dashboards(settings: Settings) -> dict[str, bytes]:

@@ -28,20 +28,18 @@ class Folder:
     name = "kubernetes"
     kinds = tuple(reading.KINDS.values())
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self._settings, self._folder = settings, folder
+    def __init__(self, settings: Settings, folder: Path, built: Mapping[str, bytes]) -> None:
+        self._settings, self._folder, self._built = settings, folder, built
         self._me, self._namespace = settings.plan.owner, settings.targets.kubernetes.namespace
         self._lock: int | None = None
         self._held: dict[Key, Held] = {}
 
     def wanted(self) -> tuple[Wanted, ...]:
         """Raises ConfigError when Kubernetes would refuse an object."""
-        from provisioning import build
-
-        found = []
-        for one in manifests(self._settings, build.artefacts(self._settings)):
-            found.append(Wanted(key(one, self._namespace), one["metadata"]["name"], compared(one, self._me), one))
-        return tuple(found)
+        return tuple(
+            Wanted(key(one, self._namespace), one["metadata"]["name"], compared(one, self._me), one)
+            for one in manifests(self._settings, self._built)
+        )
 
     def live(self) -> State:
         found, unread = self._read()
@@ -155,9 +153,3 @@ class Folder:
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
-
-
-def target(settings: Settings) -> Folder | None:
-    """The folder of the settings; None when there is none."""
-    folder = settings.targets.kubernetes.folder
-    return None if folder is None else Folder(settings, Path(folder))

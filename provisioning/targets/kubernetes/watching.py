@@ -14,29 +14,27 @@ from typing import Any
 import yaml
 
 from provisioning.targets.kubernetes.objects import HEADING, Maker, Object
+from provisioning.targets.rules_built import rule_files
 from provisioning.text import as_yaml
 
-_RULES, _ROUTES, _TEMPLATES = "prometheus/rules/", "alertmanager/alertmanager.yml", "alertmanager/templates/"
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ROUTES, _TEMPLATES = "alertmanager/alertmanager.yml", "alertmanager/templates/"
 CONFIGURATION = "alertmanager.yaml"
 _MOUNTED, _SECRETS = "/etc/alertmanager/config", "/etc/alertmanager/secrets"
 
 
 def objects(maker: Maker, built: Mapping[str, bytes]) -> Iterator[Object]:
     kubernetes = maker.settings.targets.kubernetes
-    for path, body in sorted(built.items()):
-        if path.startswith(_RULES):
-            groups = _parsed(body)["groups"]
-            name = maker.name(PurePosixPath(path).stem)
-            yield maker.make(
-                "monitoring.coreos.com/v1", "PrometheusRule", name, {"spec": {"groups": groups}}, kubernetes.labels
-            )
+    for name, groups in rule_files(built):
+        body = {"spec": {"groups": groups}}
+        yield maker.make("monitoring.coreos.com/v1", "PrometheusRule", maker.name(name), body, kubernetes.labels)
     if kubernetes.alertmanager is not None:
         yield _routes(maker, kubernetes.alertmanager, built)
 
 
 def _routes(maker: Maker, name: str, built: Mapping[str, bytes]) -> Object:
-    configuration = _moved(_parsed(built[_ROUTES]), f"{_SECRETS}/{maker.settings.targets.kubernetes.alertmanager_secret}")
+    configuration = _moved(
+        yaml.safe_load(built[_ROUTES]), f"{_SECRETS}/{maker.settings.targets.kubernetes.alertmanager_secret}"
+    )
     configuration["templates"] = [f"{_MOUNTED}/*.tmpl"]
     files = {CONFIGURATION: as_yaml(configuration, HEADING).decode()}
     for path, body in sorted(built.items()):
@@ -53,7 +51,3 @@ def _moved(node: Any, folder: str) -> Any:
             for key, value in node.items()
         }
     return [_moved(item, folder) for item in node] if isinstance(node, list) else node
-
-
-def _parsed(body: bytes) -> Any:
-    return yaml.load(body, Loader=_LOADER)  # noqa: S506  a safe loader, the fast one where there is one
