@@ -1,0 +1,174 @@
+"""A server that speaks Grafana's HTTP interface to tests, with tokens, rights, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.grafana import dashboard_api, data_source_api, folder_api
+from tests.grafana.world import Problem, Request, Route, World
+
+TOKEN = "glsa_test"
+_HEALTH = Route("GET", "/api/health", "", lambda *_: {"database": "ok", "version": dashboard_api.VERSION, "commit": "test"})
+ROUTES = (_HEALTH, *folder_api.ROUTES, *dashboard_api.ROUTES, *data_source_api.ROUTES)
+RIGHTS = frozenset(route.right for route in ROUTES if route.right)
+
+
+@dataclass
+class Token:
+    """A service account's token. `rights` are actions, such as `folders:create`."""
+
+    rights: set[str] = field(default_factory=lambda: set(RIGHTS))
+    expired: bool = False
+
+
+@dataclass
+class Fault:
+    """What happens instead of an answer, to the next `times` requests of a method to paths that match."""
+
+    method: str
+    path: str
+    times: int = 1
+    code: int = 0
+    """Answer with this code, unread."""
+    headers: dict[str, str] = field(default_factory=dict)
+    lost: bool = False
+    """Do what is asked, and hang up instead of answering. With `unread`, do not even do it."""
+    unread: bool = False
+    silent: bool = False
+    """Do not answer at all."""
+    first: Callable[[], None] | None = None
+    """Something that happens just before, such as an edit by somebody else."""
+
+    def hits(self, method: str, path: str) -> bool:
+        return self.times > 0 and method == self.method and re.fullmatch(self.path, path) is not None
+
+
+class GrafanaServer(ThreadingHTTPServer):
+    """`seen` are all requests, as method and path."""
+
+    daemon_threads = True
+
+    def __init__(self, world: World) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.world = world
+        self.tokens = {TOKEN: Token()}
+        self.faults: list[Fault] = []
+        self.seen: list[tuple[str, str]] = []
+        self.guard = threading.Lock()
+        self.closing = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def goes_wrong(self, method: str, path: str, **how: Any) -> Fault:
+        fault = Fault(method, path, **how)
+        self.faults.append(fault)
+        return fault
+
+    def writes(self) -> list[tuple[str, str]]:
+        return [(method, path) for method, path in self.seen if method != "GET"]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: GrafanaServer
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_: object) -> None:
+        """Tests are quiet."""
+
+    def _handle(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        raw = self.rfile.read(length)
+        with self.server.guard:
+            self.server.seen.append((self.command, parts.path))
+            fault = next((one for one in self.server.faults if one.hits(self.command, parts.path)), None)
+            if fault:
+                fault.times -= 1
+                if fault.first:
+                    fault.first()
+        if fault and fault.silent:
+            self.server.closing.wait()
+        if fault and (fault.unread or fault.silent):
+            self._hang_up()
+            return
+        if fault and fault.code:
+            self._answer(fault.code, {"message": "not now"}, fault.headers)
+            return
+        with self.server.guard:
+            code, body = self._answered(parts.path, dict(parse_qsl(parts.query)), raw)
+        if fault and fault.lost:
+            self._hang_up()
+            return
+        self._answer(code, body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _handle
+
+    def _answered(self, path: str, query: dict[str, str], raw: bytes) -> tuple[int, Any]:
+        try:
+            for route in ROUTES:
+                place = route.matches(self.command, path)
+                if place is not None:
+                    self._allow(route)
+                    body = json.loads(raw) if raw else None
+                    return 200, route.handler(self.server.world, Request(query, body, place, dict(self.headers)))
+        except Problem as problem:
+            return problem.code, problem.body
+        return 404, {"message": "Not found"}
+
+    def _allow(self, route: Route) -> None:
+        if not route.right:
+            return
+        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = self.server.tokens.get(given)
+        if token is None:
+            raise Problem(401, "Invalid API key")
+        if token.expired:
+            raise Problem(401, "Expired API key")
+        if route.right not in token.rights:
+            needed = f"Permissions needed: {route.right}"
+            raise Problem(403, f"You'll need additional permissions to perform this action. {needed}")
+
+    def _answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        raw = json.dumps(body).encode()
+        self.send_response_only(code)
+        self.send_header("Date", format_datetime(self.server.world.now, usegmt=True))
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(raw)
+        self.wfile.flush()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def serving(world: World | None = None) -> Iterator[GrafanaServer]:
+    """The server, answering until the block ends."""
+    server = GrafanaServer(world or World())
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
