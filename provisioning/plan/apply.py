@@ -29,9 +29,13 @@ DONE = {
 
 @dataclass
 class Outcome:
-    """What came of an apply. `silent` is why a server could not be reached, where that ended it; else findings tell why."""
+    """What came of an apply. `silent` is why a server could not be reached, where that ended it; else findings tell why.
+
+    `taken_back` are changes that were made, and undone because the server would not work with them.
+    """
 
     done: list[Change] = field(default_factory=list)
+    taken_back: list[Change] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     silent: str = ""
 
@@ -75,7 +79,11 @@ def _carry_out(part: Part, outcome: Outcome, say: Callable[[Change], None]) -> N
             target.remember(ledger)
             outcome.done.append(change)
             say(change)
-        outcome.findings += target.finish(sentence(part.todo))
+        findings = target.finish(sentence(part.todo))
+    outcome.findings += findings
+    if has_errors(findings):
+        outcome.taken_back += part.todo
+        outcome.done = [change for change in outcome.done if change not in part.todo]
 
 
 def _make(target: Target, change: Change, ledger: dict[Key, str]) -> None:

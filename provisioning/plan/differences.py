@@ -15,7 +15,7 @@ from provisioning.plan.objects import Document, digest
 HIDDEN = "(hidden)"
 _SHORT = 60
 _SECRET = re.compile(
-    r"pass(word|wd|phrase)?$|secret|token|credential|api_?key|routing_key|service_key|user_key|authorization|"
+    r"pass(word|wd|phrase)?$|secret|secure|token|credential|api_?key|routing_key|service_key|user_key|authorization|"
     r"httpheadervalue|slack_api_url|(api|webhook)_?url",
     re.IGNORECASE,
 )

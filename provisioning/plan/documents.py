@@ -65,6 +65,7 @@ def of_change(change: Change) -> dict[str, object]:
 def of_outcome(outcome: Outcome, left: tuple[Change, ...]) -> dict[str, object]:
     return {
         "done": [{"target": change.target, **of_change(change)} for change in outcome.done],
+        "taken_back": [{"target": change.target, **of_change(change)} for change in outcome.taken_back],
         "left": [{"target": change.target, **of_change(change)} for change in left],
         "findings": [finding.as_json() for finding in outcome.findings],
         "unreachable": outcome.silent,

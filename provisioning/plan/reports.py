@@ -42,8 +42,10 @@ def done_text(change: Change) -> str:
 
 def outcome_text(plan: Plan, outcome: Outcome) -> str:
     """What was done, what was not, and why; without the findings."""
-    missing = len(plan.todo) - len(outcome.done)
-    lines = [f"{len(outcome.done)} done" + (f", {missing} not done; another apply takes them up" if missing else "")]
+    back = len(outcome.taken_back)
+    missing = len(plan.todo) - len(outcome.done) - back
+    words = [(len(outcome.done), "done"), (back, "taken back"), (missing, "not done; another apply takes them up")]
+    lines = [", ".join(f"{count} {what}" for count, what in words if count) or "nothing was to be done"]
     lines += [f"left alone: {change.target}: {change.name} {change.reason}" for change in plan.left]
     return "\n".join(lines)
 

@@ -58,7 +58,7 @@ class Target(Protocol):
         """All changes are made: bring them into force, and verify that what is in force is what was wanted.
 
         `said` is a sentence about the apply, for annotations. A target that can only change as a whole does so here, and goes
-        back to what was in force when the server refuses it; the findings then say so.
+        back to what was in force when the server refuses it; an error among the findings says so, and that all was taken back.
         """
 
     def abandon(self) -> None:

@@ -172,6 +172,7 @@ def test_a_target_that_takes_everything_back_ends_the_apply() -> None:
     first.findings = [error("memory", "the server refuses it")]
     outcome = applied(first, second)
     assert (outcome.complete, second.server.calls) == (False, [])
+    assert (outcome.done, [change.key.name for change in outcome.taken_back]) == ([], ["one"])
 
 
 def test_what_a_killed_apply_meant_to_create_without_a_mark_is_known_as_ours() -> None:
