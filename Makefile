@@ -60,7 +60,7 @@ soak: venv-test ## random interleavings (SOAK_EXAMPLES=1000 for each way of capt
 
 lint: venv-test ## ruff and mypy
 	@.venv/bin/ruff check .
-	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo benchmarks soak
+	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo benchmarks soak tracking/observatory_tracking
 
 test: venv-test tools node ## everything: style and types, unit tests, promtool, amtool, and the living parts
 	@scripts/browser.sh

@@ -23,8 +23,11 @@ ROOMS = {
 }
 """Each room, and those below it. Alerts name panels as texts: the tab of alerts knows them, they know no tab."""
 
+TRACKING = "tracking/observatory_tracking"
+"""A library with a package of its own, for other people's platforms."""
 
-@pytest.mark.parametrize("command", [["ruff", "check", "."], ["mypy", *ROOMS]], ids=["ruff", "mypy"])
+
+@pytest.mark.parametrize("command", [["ruff", "check", "."], ["mypy", *ROOMS, TRACKING]], ids=["ruff", "mypy"])
 def test_style_and_types(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,3 +61,14 @@ def test_modules_stay_readable() -> None:
         if (lines := len(path.read_text().splitlines())) > 400
     }
     assert not long
+
+
+def test_the_tracking_library_stands_alone() -> None:
+    allowed = {"observatory_tracking", "prometheus_client", "psycopg", *sys.stdlib_module_names}
+    found = {
+        f"{path.name}:{line}: {module}"
+        for path in (ROOT / TRACKING).glob("*.py")
+        for line, module in _imports(path)
+        if module.partition(".")[0] not in allowed
+    }
+    assert not found
