@@ -106,6 +106,20 @@ def opened(target: Target, state: State) -> Iterator[None]:
         raise
 
 
+def still_differing(outcome: Outcome, again: Plan) -> list[Finding]:
+    """What a plan finds right after an apply that was to have done it: a server keeps something else than it was sent."""
+    done = {(change.target, change.key) for change in outcome.done}
+    return [
+        error(
+            f"{change.target}: {change.name}",
+            "is still not as wanted after the apply",
+            "`observatory plan` says how it differs",
+        )
+        for change in again.changes
+        if change.action in (Action.WRITE, Action.REMOVE) or (change.target, change.key) in done
+    ]
+
+
 def sentence(changes: tuple[Change, ...]) -> str:
     """`3 created, 1 removed: dashboard «Agents» (…), and 3 more`, for the server's own records."""
     if not changes:

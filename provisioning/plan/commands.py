@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provisioning.findings import Finding, InputError, error, has_errors
+from provisioning.findings import Finding, InputError, has_errors
 from provisioning.plan.target import Moved, Refused, Target
 
 if TYPE_CHECKING:
@@ -200,9 +200,7 @@ def _applied(made: Plan, targets: Sequence[Target], choice: Choice, form: str) -
 
     outcome = applying.carry_out(made, lambda change: _say(reports.done_text(change)) if form == "text" else None)
     if outcome.complete and outcome.done:
-        for change in changes.make(targets, choice).todo:
-            place, message = f"{change.target}: {change.name}", "is still not as wanted after the apply"
-            outcome.findings.append(error(place, message, "`observatory plan` says how it differs"))
+        outcome.findings += applying.still_differing(outcome, changes.make(targets, choice))
     if form == "json":
         _say(json.dumps(documents.of_outcome(outcome, made.left), indent=2, sort_keys=True))
     else:
