@@ -54,9 +54,10 @@ class Fault:
 
 
 class GrafanaServer(ThreadingHTTPServer):
-    """`seen` are all requests, as method and path."""
+    """`seen` are all requests, as method and path; `fuse` is how many writes it takes before it hangs up on everybody."""
 
     daemon_threads = True
+    fuse: int | None = None
 
     def __init__(self, world: World) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -95,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(length)
         with self.server.guard:
             self.server.seen.append((self.command, parts.path))
+            gone = self._is_gone()
             fault = next((one for one in self.server.faults if one.hits(self.command, parts.path)), None)
             if fault:
                 fault.times -= 1
@@ -102,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
                     fault.first()
         if fault and fault.silent:
             self.server.closing.wait()
-        if fault and (fault.unread or fault.silent):
+        if gone or (fault and (fault.unread or fault.silent)):
             self._hang_up()
             return
         if fault and fault.code:
@@ -114,6 +116,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
             return
         self._answer(code, body)
+
+    def _is_gone(self) -> bool:
+        if self.server.fuse and self.command != "GET":
+            self.server.fuse -= 1
+            return False
+        return self.server.fuse == 0
 
     do_GET = do_POST = do_PUT = do_DELETE = _handle
 
