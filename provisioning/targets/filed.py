@@ -38,7 +38,7 @@ class FiledTarget(Target):
         self._wanted = (*wanted, Wanted(self._in_force, title, {"differs": []}))
         self._titles = {item.key: item.title for item in self._wanted}
         self._ledger: dict[str, str] = {}
-        self._load = False
+        self._load = self._written = False
 
     # What a kind of server adds.
 
@@ -121,19 +121,20 @@ class FiledTarget(Target):
     def begin(self, state: State) -> None:
         self.folder.begin(state.revision)
         self._ledger = {self.path(key): last for key, last in state.ledger.items() if key != self._in_force}
-        self._load = False
+        self._load = self._written = False
 
     def write(self, wanted: Wanted, live: Live | None) -> Live:
         if wanted.key == self._in_force:
             self._load = True
             return Live(wanted.key, wanted.title, wanted.document, self.owner)
         body: bytes = wanted.payload
+        self._written = True
         self.sound(wanted)
         self.folder.stage(self.path(wanted.key), body, live.revision if live else "")
         return Live(wanted.key, wanted.title, wanted.document, self.owner, revision(body))
 
     def remove(self, live: Live) -> None:
-        path = self.path(live.key)
+        path, self._written = self.path(live.key), True
         if self.folder.read(path) is not None:
             self.folder.stage(path, None, live.revision)
 
@@ -169,6 +170,8 @@ class FiledTarget(Target):
         wrong: list[str] = []
 
         def as_planned() -> bool:
+            if not self._written and not self._load:
+                return True  # only marks have changed
             wrong[:] = self.differing(planned, self._gone(before))
             return not wrong
 

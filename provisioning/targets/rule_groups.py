@@ -23,8 +23,7 @@ def parsed(body: bytes) -> list[Document]:
         document = yaml.load(body, Loader=_Loader)  # noqa: S506  a base loader makes texts, lists and dictionaries only
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise ValueError(f"{where}{getattr(problem, 'problem', None) or 'no YAML'}") from None
+        raise ValueError(f"it cannot be read as YAML{f' from line {mark.line + 1} on' if mark else ''}") from None
     groups = document.get("groups") if isinstance(document, dict) else document or None
     if groups in (None, ""):
         return []
