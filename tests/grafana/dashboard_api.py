@@ -36,6 +36,9 @@ def save(world: World, request: Request) -> Json:
     if folder and folder not in world.folders:
         raise Problem(400, "folder not found")
     held = world.dashboards.get(uid)
+    needed = "dashboards:write" if held else "dashboards:create"
+    if needed not in request.rights:
+        raise Problem(403, f"You'll need additional permissions to perform this action. Permissions needed: {needed}")
     if held is None and board.get("id"):
         raise Problem(404, "Dashboard not found", "not-found")
     if held and held["provisioned"]:
@@ -139,7 +142,7 @@ def search(world: World, request: Request) -> list[Json]:
 
 
 ROUTES = (
-    Route("POST", "/api/dashboards/db", "dashboards:write", save),
+    Route("POST", "/api/dashboards/db", "", save),
     Route("GET", "/api/dashboards/uid/:uid", "dashboards:read", read),
     Route("DELETE", "/api/dashboards/uid/:uid", "dashboards:delete", delete),
     Route("GET", "/api/dashboards/uid/:uid/versions", "dashboards:write", versions),

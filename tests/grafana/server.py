@@ -18,9 +18,9 @@ from tests.grafana import dashboard_api, data_source_api, folder_api
 from tests.grafana.world import Problem, Request, Route, World
 
 TOKEN = "glsa_test"
-_HEALTH = Route("GET", "/api/health", "", lambda *_: {"database": "ok", "version": dashboard_api.VERSION, "commit": "test"})
+_HEALTH = Route("GET", "/api/health", "", lambda *_: {"database": "ok", "version": dashboard_api.VERSION}, open=True)
 ROUTES = (_HEALTH, *folder_api.ROUTES, *dashboard_api.ROUTES, *data_source_api.ROUTES)
-RIGHTS = frozenset(route.right for route in ROUTES if route.right)
+RIGHTS = frozenset({"dashboards:create", "dashboards:write"} | {route.right for route in ROUTES if route.right})
 
 
 @dataclass
@@ -130,25 +130,23 @@ class _Handler(BaseHTTPRequestHandler):
             for route in ROUTES:
                 place = route.matches(self.command, path)
                 if place is not None:
-                    self._allow(route)
+                    rights = frozenset() if route.open else self._rights(route)
                     body = json.loads(raw) if raw else None
-                    return 200, route.handler(self.server.world, Request(query, body, place, dict(self.headers)))
+                    return 200, route.handler(self.server.world, Request(query, body, place, rights, dict(self.headers)))
         except Problem as problem:
             return problem.code, problem.body
         return 404, {"message": "Not found"}
 
-    def _allow(self, route: Route) -> None:
-        if not route.right:
-            return
-        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        token = self.server.tokens.get(given)
+    def _rights(self, route: Route) -> frozenset[str]:
+        token = self.server.tokens.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
         if token is None:
             raise Problem(401, "Invalid API key")
         if token.expired:
             raise Problem(401, "Expired API key")
-        if route.right not in token.rights:
+        if route.right and route.right not in token.rights:
             needed = f"Permissions needed: {route.right}"
             raise Problem(403, f"You'll need additional permissions to perform this action. {needed}")
+        return frozenset(token.rights)
 
     def _answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
         raw = json.dumps(body).encode()

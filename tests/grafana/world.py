@@ -26,11 +26,12 @@ class Problem(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """`place` are the named parts of the path."""
+    """`place` are the named parts of the path; `rights` are those of the token."""
 
     query: Mapping[str, str]
     body: Any
     place: Mapping[str, str]
+    rights: frozenset[str] = frozenset()
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -74,12 +75,13 @@ Handler = Callable[[World, Request], Any]
 
 @dataclass(frozen=True)
 class Route:
-    """`right` is what a token needs; none for what everybody may ask."""
+    """`right` is what a token needs; none where the handler looks at it. `open` to those without a token."""
 
     method: str
     path: str
     right: str
     handler: Handler
+    open: bool = False
 
     def matches(self, method: str, path: str) -> dict[str, str] | None:
         pattern = re.sub(r":(\w+)", r"(?P<\1>[^/]+)", self.path)
