@@ -25,7 +25,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(9, course.success(settings), course.response(settings), course.cost(settings)),
         ),
         row("models", "What they ask of models", line(9, models.calls(), models.tokens(), models.cost())),
-        row("tools", "Which tools they use", line(8, tools.calls(), tools.success(settings))),
+        row("tools", "Which tools they use", line(12, tools.calls(), tools.success(settings))),
         row(
             "people",
             "What people think, and when a person takes over",

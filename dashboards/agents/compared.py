@@ -68,7 +68,7 @@ LIMIT 200
             named("Queries", unit="locale", decimals=0),
             named("Success", unit="percentunit", decimals=1, **painted(at_least(limits.success_ratio))),
             named("Errors", unit="percentunit", decimals=1, **painted(too_many)),
-            named("p95", unit="s", decimals=2, **painted(at_most(limits.response_seconds))),
+            named("p95", unit="s", **painted(at_most(limits.response_seconds))),
             named("Cost", unit="currencyUSD", decimals=4, **painted(at_most(limits.target_conversation_usd))),
             named("Tokens", unit="locale", decimals=0),
             *(named(name, unit="percentunit", decimals=0) for name in ("Handoffs", "Thumbs")),

@@ -144,7 +144,7 @@ FROM (SELECT avg(input) AS mi, percentile_cont(0.95) WITHIN GROUP (ORDER BY inpu
         ),
         targets=(SqlQuery(sql=sql),),
         unit="short",
-        decimals=1,
+        decimals=0,
         no_value="no model calls in a day",
         x="Tokens",
         direction="vertical",

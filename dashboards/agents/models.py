@@ -127,7 +127,7 @@ LIMIT 12
         ),
         targets=(SqlQuery(sql=sql),),
         unit="short",
-        decimals=1,
+        decimals=0,
         minimum=0,
         no_value="no model calls in a day",
         x="Model",

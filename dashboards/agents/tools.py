@@ -72,6 +72,6 @@ LIMIT 100
             *(named(name, unit="locale", decimals=0, custom_width=85) for name in ("Calls", "Failed")),
             named("Success", unit="percentunit", decimals=1, thresholds=at_least(1 - limit).to_json_data(),
                   custom_cellOptions=COLOURED_TEXT, custom_width=95),
-            *(named(name, unit="s", decimals=2, custom_width=85) for name in ("p50", "p95")),
+            *(named(name, unit="s", custom_width=85) for name in ("p50", "p95")),
         ),
     )  # fmt: skip

@@ -32,10 +32,10 @@ def rank(alert: Alert) -> int:
 
 def of(alert: Alert, settings: Settings) -> Panel:
     above, limit = alert.comparison == ">", alert.limit(settings)
-    side, written = ("above" if above else "below"), _ZEROS.sub("", wording.shown(alert.signal.unit, limit))
+    written = _ZEROS.sub("", wording.shown(alert.signal.unit, limit))
     return TimeSeries(
         name=alert.panel_key.split("/", 1)[1],
-        title=f"{alert.name}: {side} {written}",
+        title=f"{alert.name} {alert.comparison} {written}",
         description=_words(alert, settings),
         targets=(_query(alert, settings),),
         unit=_UNITS.get(alert.signal.unit, alert.signal.unit),

@@ -24,7 +24,7 @@ ORDER BY model, valid_from DESC, kind
 LIMIT 200
 """.strip()
     headings = {
-        "model": "Model", "kind": "Tokens", "price": "USD a million", "valid_from": "Listed since", "valid_to": "Until",
+        "model": "Model", "kind": "Tokens", "price": "Million", "valid_from": "Listed since", "valid_to": "Until",
     }  # fmt: skip
     return Table(
         name="prices",
@@ -41,10 +41,10 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
-            named("Tokens", custom_minWidth=150),
-            named("Model", custom_minWidth=130),
-            named("USD a million", unit="currencyUSD", decimals=3, custom_width=130),
-            *(named(column, unit="dateTimeAsIso", custom_width=155) for column in ("Listed since", "Until")),
+            named("Tokens", custom_width=160),
+            named("Model", custom_width=145),
+            named("Million", unit="currencyUSD", decimals=3, custom_width=90),
+            *(named(column, unit="dateTimeAsLocal", custom_minWidth=100) for column in ("Listed since", "Until")),
         ),
     )
 

@@ -112,17 +112,17 @@ ORDER BY n.cost DESC, n.agent
 LIMIT 200
 """.strip()
     headings = {
-        "agent": "Agent", "cost": "Cost", "share": "Share", "queries": "Queries", "query": "Per query",
-        "change": "Change", "conversation": "Per conversation", "success": "Per success", "tokens": "Tokens a query",
+        "agent": "Agent", "cost": "Cost", "share": "Share", "queries": "Queries", "query": "Query",
+        "change": "Change", "conversation": "Conversation", "success": "Success", "tokens": "Tokens",
     }  # fmt: skip
     money = {"unit": "currencyUSD"}
     return Table(
         name="agents",
         title="What agents cost",
         description=(
-            "One row an agent. Change is that of the cost of a query against as many days before. Dear for each success but "
-            "not for each query: the agent fails often. Many tokens a query: its context is long. The agent's name leads to "
-            "all else about it."
+            "One row an agent, with the cost of a query, of a conversation, of a success, and the tokens of a query. Change "
+            "is that of the cost of a query against as many days before. Dear for each success but not for each query: the "
+            "agent fails often. Many tokens a query: its context is long. The agent's name leads to all else about it."
         ),
         targets=(SqlQuery(sql=sql),),
         no_value=NO_CALLS,
@@ -137,9 +137,9 @@ LIMIT 200
             named("Cost", **money, decimals=2),
             named("Share", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL),
             named("Queries", unit="locale", decimals=0),
-            *(named(column, **money, decimals=4) for column in ("Per query", "Per conversation", "Per success")),
+            *(named(column, **money, decimals=4) for column in ("Query", "Conversation", "Success")),
             named("Change", unit="percentunit", decimals=1),
-            *(named(column, custom_minWidth=125) for column in ("Per conversation", "Per success", "Tokens a query")),
-            named("Tokens a query", unit="locale", decimals=0),
+            named("Conversation", custom_minWidth=115),
+            named("Tokens", unit="locale", decimals=0),
         ),
     )

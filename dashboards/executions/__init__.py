@@ -32,7 +32,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "tools",
             "Tools",
-            line(8, tools.frequency(), tools.table(settings)),
+            line(12, tools.frequency(), tools.table(settings)),
             line(8, tools.interfaces(settings), tools.interface_times()),
         ),
         row(

@@ -83,7 +83,6 @@ def response(settings: Settings) -> Panel:
         ),
         targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", step="5m"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=at_most(limit),

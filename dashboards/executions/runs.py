@@ -162,7 +162,7 @@ LIMIT 200
             named("Executions", unit="locale", decimals=0, custom_width=110),
             named("Success", unit="percentunit", decimals=1, thresholds=target, custom_cellOptions=COLOURED_TEXT,
                   custom_width=95),
-            *(named(name, unit="s", decimals=2, custom_width=90) for name in ("p50", "p95", "p99")),
+            *(named(name, unit="s", custom_width=90) for name in ("p50", "p95", "p99")),
             named("Tokens", unit="locale", decimals=0, custom_width=90),
             *(named(name, unit="none", decimals=2, custom_width=85) for name in ("Retries", "Tools")),
         ),

@@ -144,7 +144,7 @@ LIMIT 100
             named("User", custom_width=150),
             named("Lasted", unit="s", decimals=0, custom_width=95),
             *(named(name, unit="none", decimals=0, custom_width=80) for name in ("Queries", "Failed")),
-            named("Mean response", unit="s", decimals=2, custom_width=130),
+            named("Mean response", unit="s", custom_width=130),
             named("Tokens", unit="locale", decimals=0, custom_width=90),
             named("Session", links=[SESSION_LINK]),
         ),

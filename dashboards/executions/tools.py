@@ -96,7 +96,7 @@ LIMIT 200
             named("Calls", unit="locale", decimals=0, custom_width=80),
             named("Success", unit="percentunit", decimals=1, thresholds=target, custom_cellOptions=COLOURED_TEXT,
                   custom_width=95),
-            *(named(name, unit="s", decimals=2, custom_width=90) for name in ("p50", "p95")),
+            *(named(name, unit="s", custom_width=80) for name in ("p50", "p95")),
             named("External", unit="percentunit", decimals=0, custom_width=95),
             named("Agents", unit="none", decimals=0, custom_width=80),
         ),
@@ -141,10 +141,10 @@ LIMIT 100
         transformations=columns(headings),
         paged=True,
         overrides=(
-            *(named(name, unit="locale", decimals=0, custom_width=75) for name in ("Calls", "2xx", "4xx", "5xx")),
+            *(named(name, unit="locale", decimals=0, custom_width=65) for name in ("Calls", "2xx", "4xx", "5xx")),
             named("Answered", unit="percentunit", decimals=1, thresholds=target, custom_cellOptions=COLOURED_TEXT,
                   custom_width=100),
-            *(named(name, unit="s", decimals=2, custom_width=85) for name in ("p50", "p95")),
+            *(named(name, unit="s", custom_width=75) for name in ("p50", "p95")),
         ),
     )  # fmt: skip
 

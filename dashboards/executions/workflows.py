@@ -38,7 +38,7 @@ def table(settings: Settings) -> Panel:
     )  # fmt: skip
     headings = {
         "type": "Workflow", "runs": "Runs", "success": "Success", "p50": "p50", "p95": "p95", "agents": "Agents",
-        "tools": "Tool calls", "tokens": "Tokens", "completed": "Completed", "score": "Satisfaction",
+        "tools": "Tool calls", "tokens": "Tokens", "completed": "Completed", "score": "Liked",
     }  # fmt: skip
     return Table(
         name="workflows",
@@ -70,11 +70,12 @@ LIMIT 100
         transformations=columns(headings),
         paged=True,
         overrides=(
-            named("Runs", unit="locale", decimals=0, custom_width=75),
+            named("Workflow", custom_minWidth=150),
+            named("Runs", unit="locale", decimals=0, custom_width=70),
             named("Success", unit="percentunit", decimals=1, thresholds=target, custom_cellOptions=COLOURED_TEXT,
                   custom_width=95),
             *(named(name, unit="s", decimals=0, custom_width=90) for name in ("p50", "p95")),
-            *(named(name, unit="none", decimals=1, custom_width=95) for name in ("Agents", "Tool calls", "Satisfaction")),
+            *(named(name, unit="none", decimals=1, custom_width=85) for name in ("Agents", "Tool calls", "Liked")),
             named("Tokens", unit="locale", decimals=0, custom_width=90),
             named("Completed", unit="percentunit", decimals=0, custom_width=105),
         ),

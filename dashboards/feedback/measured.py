@@ -95,7 +95,7 @@ def by_model() -> Panel:
             named("Answers", unit="locale", decimals=0),
             named("Stars", unit="none", decimals=2),
             named("1 or 2 stars", unit="percentunit", decimals=1),
-            named("Latency", unit="s", decimals=2),
+            named("Latency", unit="s"),
             named("Cost each", unit="currencyUSD", decimals=4),
             named("Tokens each", unit="locale", decimals=0),
         ),

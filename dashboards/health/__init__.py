@@ -61,8 +61,8 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "sizes",
             "Sizes and slow statements of the database",
-            line(8, database.sizes(), database.growth()),
-            line(8, database.rows_of_tables(), database.slow_statements()),
+            line(9, database.sizes(), database.growth()),
+            line(9, database.rows_of_tables(), database.slow_statements()),
             collapsed=True,
         ),
         row(

@@ -39,7 +39,7 @@ def _stat(name: str, title: str, description: str, parts: dict[str, str], promis
         no_value=no_value,
         limits=PLAIN if promised is None else at_least(promised),
         shown="value_and_name",
-        value_size=20,
+        value_size=17,
     )
 
 

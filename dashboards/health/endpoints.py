@@ -111,9 +111,9 @@ def table(settings: Settings) -> Panel:
             named("Failed", unit="percentunit", decimals=1, thresholds=graded, custom_width=90,
                   custom_cellOptions=COLOURED_TEXT),
             named("Refused", unit="percentunit", decimals=1, custom_width=95),
-            named("p95", unit="s", decimals=1, custom_width=95, thresholds=at_most(limits.http_seconds).to_json_data(),
+            named("p95", unit="s", custom_width=95, thresholds=at_most(limits.http_seconds).to_json_data(),
                   custom_cellOptions=COLOURED_TEXT),
-            named("p99", unit="s", decimals=1, custom_width=95),
+            named("p99", unit="s", custom_width=95),
             named("In progress", unit="short", decimals=0, custom_width=110),
         ),
     )  # fmt: skip

@@ -103,7 +103,6 @@ def response(settings: Settings) -> Panel:
         ),
         targets=(series(HTTP_LATENCY, window="5m"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=at_most(limit),

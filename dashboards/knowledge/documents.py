@@ -166,7 +166,6 @@ def processing_time() -> Panel:
         ),
         targets=(SqlQuery(sql=_TIMES, format="time_series"),),
         unit="s",
-        decimals=1,
         minimum=0,
         no_value="none processed in range",
         calculations=("mean", "max"),

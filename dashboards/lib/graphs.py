@@ -40,8 +40,8 @@ class _Graph(Panel):
         return {
             "drawStyle": self.style,
             "lineInterpolation": "linear",
-            "lineWidth": 1 if self.style == "bars" else 2,
-            "fillOpacity": max(self.fill, 80 if self.style == "bars" else 20 if self.stacked else 0),
+            "lineWidth": self._line_width(),
+            "fillOpacity": max(self.fill, 80 if self.style == "bars" else 60 if self.stacked else 0),
             "gradientMode": "none",
             "showPoints": "always" if self.style == "points" else "never",
             "pointSize": 4,
@@ -53,6 +53,10 @@ class _Graph(Panel):
             "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},
             "thresholdsStyle": {"mode": self.drawn},
         }
+
+    def _line_width(self) -> int:
+        """Of stacked areas nothing: the lines of those that are zero would lie upon the others."""
+        return 1 if self.style == "bars" else 0 if self.stacked else 2
 
 
 @define(slots=False, kw_only=True)

@@ -129,10 +129,7 @@ class Tab:
     def legend(self, settings: Settings) -> Row:
         """What the tab answers, for whom and from where, and how old that is."""
         sources = " ".join(f"**{source.name}**: {source.freshness}." for source in self.sources)
-        content = (
-            f"**{self.description}** Owner: {self.owner}. {sources} The (i) beside a title says what a figure "
-            "means, what to do about it, and which filters act on it."
-        )
+        content = f"**{self.description}** Owner: {self.owner}. {sources} The (i) beside a title says more."
         text = Text(name="legend", title="", description="What this tab answers.", content=content)
         return row("about", "", line(3, text, trust.ages(settings, [source.name for source in self.sources])))
 

@@ -13,8 +13,11 @@ from dashboards.lib.panel import Panel
 EMPTY_CELL = Override("byRegexp", "/.*/", (("noValue", "–"),))
 """What a table shows when it has no row is not what a cell shows when it has no value."""
 
+_LEAST = 90
+"""Pixels of a column without a width of its own, where there is no more room; Grafana's own 150 makes narrow screens scroll."""
+
 NARROW = Override("byRegexp", "/.*/", (("custom.minWidth", 60),))
-"""For tables of many columns: those without a width of their own share what there is, however little."""
+"""For tables of many columns: those without a width of their own may become this narrow."""
 
 
 @define(slots=False, kw_only=True)
@@ -35,7 +38,7 @@ class Table(Panel):
         return (EMPTY_CELL, *self.overrides)
 
     def custom(self) -> Json:
-        return {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
+        return {"align": "auto", "minWidth": _LEAST, "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
 
 
 def columns(headings: Mapping[str, str]) -> tuple[Json, ...]:

@@ -42,7 +42,7 @@ def ages(settings: Settings, sources: Sequence[str]) -> Panel:
         ),
         targets=(PromQuery(expr="\nor ".join(parts), legend="{{source}}", instant=True),),
         width=8,
-        unit="dtdurations",
+        unit="s",
         decimals=0,
         minimum=0,
         no_value="nothing was ever read",

@@ -58,10 +58,10 @@ LIMIT 100
             NARROW,
             *(named(column, custom_width=145) for column in ("Task", "Now", "Would do", "Saves in 30 days")),
             *(named(column, custom_minWidth=110) for column in ("1000 calls", "Quality there", "p95 there")),
-            named("Verdict", custom_width=180, custom_wrapText=True),
+            named("Verdict", custom_minWidth=180, custom_wrapText=True),
             *(named(column, **money) for column in ("1000 calls", "There", "Saves in 30 days")),
             *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Quality there")),
-            *(named(column, unit="s", decimals=2) for column in ("p95", "p95 there")),
+            *(named(column, unit="s") for column in ("p95", "p95 there")),
             named("Sample", unit="locale", decimals=0),
         ),
     )
@@ -157,7 +157,7 @@ LIMIT 200
             *(named(column, unit="currencyUSD", decimals=2) for column in ("Cost", "Against now")),
             named("Share", unit="percentunit", decimals=0),
             named("Quality", unit="percentunit", decimals=1),
-            named("p95", unit="s", decimals=2),
+            named("p95", unit="s"),
             named("Calls", unit="locale", decimals=0),
         ),
     )

@@ -18,6 +18,10 @@ from dashboards.models.headline import where
 NO_CALLS = "no model calls in range"
 _SCALE = tuple(sorted(LETTERS.items(), key=lambda grade: grade[1]))
 """Grades from the worst to the best."""
+_WIDTHS = {
+    "Points": 75, "Quality": 80, "Failed": 75, "p50": 75, "p95": 75, "First": 75, "Tokens/s": 90, "1000 calls": 100,
+    "Calls": 75,
+}  # fmt: skip
 _COLOURS = {
     "A": colours.GREEN, "B": colours.GREEN, "C": colours.AMBER, "D": colours.AMBER, "E": colours.RED, "F": colours.RED
 }  # fmt: skip
@@ -81,7 +85,7 @@ LIMIT 100
     headings = {
         "model": "Model", "grade": "Grade", "verdict": "Verdict", "points": "Points", "quality": "Quality",
         "errors": "Failed", "p50": "p50",
-        "p95": "p95", "first95": "First token", "speed": "Tokens/s", "thousand": "1000 calls", "calls": "Calls",
+        "p95": "p95", "first95": "First", "speed": "Tokens/s", "thousand": "1000 calls", "calls": "Calls",
     }  # fmt: skip
     letters = words({place: Word(letter, _COLOURS[letter]) for place, (letter, _) in enumerate(_SCALE)})
     limits = settings.thresholds
@@ -100,17 +104,17 @@ LIMIT 100
         paged=True,
         overrides=(
             NARROW,
-            named("Model", custom_width=150),
-            *(named(column, custom_minWidth=105) for column in ("First token", "1000 calls")),
+            named("Model", custom_width=145),
+            *(named(column, custom_width=width) for column, width in _WIDTHS.items()),
             named("Grade", mappings=letters, custom_cellOptions=COLOURED_CELL, custom_align="center", custom_width=70),
             named("Points", unit="none", decimals=0),
             named("Quality", unit="percentunit", decimals=1),
             named("Failed", unit="percentunit", decimals=2),
-            *(named(column, unit="s", decimals=2) for column in ("p50", "p95", "First token")),
+            *(named(column, unit="s") for column in ("p50", "p95", "First")),
             named("Tokens/s", unit="none", decimals=1),
             named("1000 calls", unit="currencyUSD", decimals=2),
             named("Calls", unit="locale", decimals=0),
-            named("Verdict", custom_width=180, custom_wrapText=True),
+            named("Verdict", custom_minWidth=150, custom_wrapText=True),
         ),
     )
 
@@ -140,7 +144,7 @@ ORDER BY 1
         minimum=0,
         no_value=NO_CALLS,
         overrides=(
-            named("p95", unit="s", decimals=2, min=0, custom_axisLabel="p95 of a call"),
+            named("p95", unit="s", min=0, custom_axisLabel="p95 of a call"),
             named("1000 calls", custom_axisLabel="cost of 1000 calls"),
         ),
     )
@@ -163,7 +167,6 @@ ORDER BY 1, 2
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_CALLS,
         limits=lines((limit, colours.DOWN)),

@@ -57,7 +57,7 @@ LIMIT 200
             *(named(column, unit="locale", decimals=0) for column in ("Calls", "Scores", "Input", "Output")),
             named("Quality", unit="percentunit", decimals=1),
             named("Failed", unit="percentunit", decimals=2),
-            named("p95", unit="s", decimals=2),
+            named("p95", unit="s"),
             named("1000 calls", unit="currencyUSD", decimals=2),
         ),
     )

@@ -46,6 +46,7 @@ def rule_failures() -> Panel:
         description="Anything but zero means that alerts cannot fire. See RuleEvaluationFailing and RuleEvaluationsMissed.",
         targets=(PromQuery(expr=union("part", parts), legend="{{part}}"),),
         unit="short",
+        soft_maximum=1,
         style="bars",
         no_value="Prometheus does not scrape itself",
         calculations=("sum",),
@@ -76,9 +77,10 @@ def failures_by_way() -> Panel:
         title="Failed notifications by way and reason",
         description="Messages that Alertmanager could not deliver: a chat or mail server that refuses, or an address that is "
         "wrong. Alertmanager's log has the answer that it got. See NotificationsFailing.",
-        targets=(series(NOTIFICATIONS_FAILED, ("integration", "reason"), window="15m"),),
+        targets=(series(NOTIFICATIONS_FAILED, ("integration", "reason"), window="15m", legend="{{integration}} {{reason}}"),),
         unit="short",
         style="bars",
+        soft_maximum=1,
         no_value="Alertmanager is not scraped, or delivers nothing",
         calculations=("max",),
     )

@@ -11,14 +11,17 @@ from dashboards.observatory.signals import CONNECTIONS, CPU, MEMORY, REFUSED, SA
 _NEVER = "these processes are not scraped"
 
 
-def _graph(name: str, title: str, description: str, signal: Signal, by: tuple[str, ...], no_value: str = _NEVER) -> Panel:
+def _graph(
+    name: str, title: str, description: str, signal: Signal, by: tuple[str, ...], soft_maximum: float | None = None
+) -> Panel:
     return TimeSeries(
         name=name,
         title=title,
         description=description,
         targets=(series(signal, by),),
         unit=signal.unit,
-        no_value=no_value,
+        soft_maximum=soft_maximum,
+        no_value=_NEVER,
         calculations=("lastNotNull", "max"),
     )
 
@@ -50,4 +53,4 @@ def samples() -> Panel:
 
 def refused() -> Panel:
     text = "Scrapes that the exporter refused because too many came at once. Somebody else reads it, or it is asked too often."
-    return _graph("refused", "Refused scrapes", text, REFUSED, ())
+    return _graph("refused", "Refused scrapes", text, REFUSED, (), soft_maximum=1)

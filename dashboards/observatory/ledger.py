@@ -17,7 +17,7 @@ def lag(settings: Settings) -> Panel:
     limit = settings.thresholds.ledger_lag_seconds
     return TimeSeries(
         name="ledger_lag",
-        title=f"Newest call in the ledger (alert above {limit / 60:g} min)",
+        title=f"Age of the ledger (alert above {limit / 60:g} min)",
         description="Age of the newest model call that was read. It grows by itself while nobody calls a model.",
         targets=(series(LEDGER_LAG, ("source",)),),
         unit="s",
@@ -68,6 +68,7 @@ def corrections() -> Panel:
         targets=(series(CORRECTIONS, ("measure",)),),
         unit="short",
         style="bars",
+        soft_maximum=1,
         no_value="no ledger: windows mode",
         calculations=("sum",),
     )
@@ -82,6 +83,7 @@ def unpriced() -> Panel:
         targets=(PromQuery(expr=registry.query(UNPRICED, ("model",), "$__rate_interval"), legend="{{model}}"),),
         unit="short",
         style="bars",
+        soft_maximum=1,
         no_value="no ledger: windows mode",
         calculations=("sum",),
     )
@@ -95,6 +97,7 @@ def cut() -> Panel:
         targets=(series(TRUNCATED, ("source", "query")),),
         unit="short",
         style="bars",
+        soft_maximum=1,
         no_value="nothing was ever cut",
         calculations=("sum",),
     )

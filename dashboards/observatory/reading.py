@@ -36,7 +36,7 @@ def ages(settings: Settings) -> Panel:
     limit = settings.thresholds.data_age_seconds
     return TimeSeries(
         name="data_age",
-        title=f"Age of the figures (alert above {limit / 60:g} min)",
+        title=f"Age of figures (alert above {limit / 60:g} min)",
         description="Time since the moment that the figures of a source stand for. A saw-tooth is normal: its height is the "
         "interval at which the source is asked. A line that climbs is a source that is lost.",
         targets=(series(DATA_AGE, ("source",)),),
@@ -51,7 +51,7 @@ def ages(settings: Settings) -> Panel:
 def sources_up() -> Panel:
     return Stat(
         name="sources_up",
-        title="Sources, as the exporter reaches them",
+        title="Does the exporter reach it?",
         description="Whether any replica of the exporter reaches each source. No answer: see SourceDown.",
         targets=(series(SOURCE_UP, ("source",), instant=True),),
         unit="none",
@@ -115,7 +115,7 @@ def jobs() -> Panel:
         transformations=(MERGED, *columns(headings)),
         sorted_by="Failed in a row",
         overrides=(
-            named("Last run took", unit="s", decimals=2, custom_width=130),
+            named("Last run took", unit="s", custom_width=130),
             *(named(column, unit="dateTimeFromNow", custom_width=150) for column in ("Next run", "Next question")),
             named(
                 "Failed in a row", unit="short", decimals=0, custom_width=170, custom_cellOptions=COLOURED_TEXT,

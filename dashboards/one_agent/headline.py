@@ -51,7 +51,6 @@ def response(settings: Settings) -> Panel:
         ),
         targets=(course(AGENT_LATENCY, window="1h", step="5m"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=at_most(limit),

@@ -63,7 +63,6 @@ def heatmap() -> Panel:
         ),
         targets=(percentiles(AGENT_LATENCY, (0.5, 0.75, 0.9, 0.95, 0.99), window="1h", step="5m"),),
         unit="s",
-        decimals=2,
         bucket_unit="none",
         no_value=NO_TRAFFIC,
     )

@@ -66,10 +66,10 @@ def error_share(settings: Settings) -> Panel:
     limits = settings.thresholds
     return TimeSeries(
         name="error_share",
-        title=f"Error ratio (alert above {limits.error_ratio:.0%}, from {limits.minimum_queries} queries)",
+        title=f"Error ratio (alert above {limits.error_ratio:.0%})",
         description=(
-            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks, for each chosen environment. Lines: "
-            "warning and critical."
+            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks from {limits.minimum_queries} "
+            "queries on, for each chosen environment. Lines: warning and critical."
         ),
         targets=(course(AGENT_ERROR_RATIO, ("environment", "agent"), legend="{{environment}}"),),
         unit="percentunit",
@@ -133,6 +133,7 @@ def retries() -> Panel:
         unit="ops",
         decimals=3,
         minimum=0,
+        soft_maximum=0.01,
         no_value="no attempt was repeated",
         calculations=("lastNotNull", "max"),
     )

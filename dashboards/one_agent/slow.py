@@ -78,7 +78,7 @@ def requests(settings: Settings) -> Panel:
         overrides=(
             named("Time", custom_width=155),
             status_column("Ended", 80),
-            *(named(name, unit="s", decimals=2, custom_width=width) for name, width in _SECONDS.items()),
+            *(named(name, unit="s", custom_width=width) for name, width in _SECONDS.items()),
             named("Likely cause", custom_width=145),
             named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
         ),
@@ -122,7 +122,7 @@ def advice(settings: Settings) -> Panel:
         no_value=_NOT_KEPT,
         transformations=columns(headings),
         overrides=(
-            named("Took", unit="s", decimals=2, custom_width=80),
+            named("Took", unit="s", custom_width=80),
             named("Likely cause", custom_width=150),
             named("Waited most for", custom_width=150),
             named("What to try", custom_minWidth=320, custom_wrapText=True),
@@ -163,7 +163,7 @@ def calls(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             named("Time", custom_width=160),
-            *(named(name, unit="s", decimals=2, custom_width=130) for name in ("Call took", "Request took")),
+            *(named(name, unit="s", custom_width=130) for name in ("Call took", "Request took")),
             named("Share", unit="percentunit", decimals=0, custom_width=80),
             PART,
             status_column("Ended", 80),
@@ -201,7 +201,7 @@ def failed(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             named("Time", custom_width=160),
-            named("Took", unit="s", decimals=2, custom_width=80),
+            named("Took", unit="s", custom_width=80),
             status_column("Ended", 80),
             named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
         ),

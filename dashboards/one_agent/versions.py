@@ -152,7 +152,7 @@ def deployments() -> Panel:
         transformations=columns(headings),
         overrides=(
             named("In service since", custom_width=170),
-            *(named(name, unit="s", decimals=2) for name in ("p95 before", "p95 after")),
+            *(named(name, unit="s") for name in ("p95 before", "p95 after")),
             *(named(name, unit="percentunit", decimals=1) for name in ("Errors before", "Errors after")),
             named("Queries after", unit="locale", decimals=0),
         ),
@@ -206,8 +206,8 @@ def compared(settings: Settings) -> Panel:
         overrides=(
             named("Queries", unit="locale", decimals=0),
             named("Error ratio", unit="percentunit", decimals=1, thresholds=failing, custom_cellOptions=COLOURED_TEXT),
-            *(named(name, unit="s", decimals=2) for name in ("p50", "p99")),
-            named("p95", unit="s", decimals=2, thresholds=slow, custom_cellOptions=COLOURED_TEXT),
+            *(named(name, unit="s") for name in ("p50", "p99")),
+            named("p95", unit="s", thresholds=slow, custom_cellOptions=COLOURED_TEXT),
             *(named(name, custom_width=170) for name in ("First hour", "Last hour")),
         ),
         paged=True,

@@ -96,7 +96,6 @@ FROM requests r CROSS JOIN calls CROSS JOIN middle
         ),
         targets=(SqlQuery(sql=text),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value="–",
         shown="value_and_name",

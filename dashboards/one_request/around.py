@@ -40,7 +40,7 @@ ORDER BY c.started_at, c.observation_id LIMIT 100
         overrides=(
             named("Began", custom_width=190),
             named("Type", custom_width=105),
-            *(named(name, unit="s", decimals=2, custom_width=110) for name in ("Took", "First token")),
+            *(named(name, unit="s", custom_width=110) for name in ("Took", "First token")),
             *(named(name, unit="locale", decimals=0, custom_width=115) for name in ("Tokens in", "From cache", "Tokens out")),
             named("Cost", unit="currencyUSD", decimals=5, custom_width=90),
             status_column("Ended", 80),
@@ -74,7 +74,7 @@ ORDER BY ({STATUS} IN ({failed}) OR t.latency_ms > {1000 * limit:g}) DESC, t.sta
         transformations=columns(headings),
         overrides=(
             *(named(name, custom_width=width) for name, width in _WIDTHS.items()),
-            named("Took", unit="s", decimals=2, custom_width=85),
+            named("Took", unit="s", custom_width=85),
             status_column("Ended", 80),
             named("Request", links=[_SHOW.to_json_data()]),
         ),

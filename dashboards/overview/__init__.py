@@ -56,14 +56,14 @@ TAB = Tab(
     description="Is the platform well, does it serve its users, and what does it cost?",
     owner="platform team",
     sources=(
-        Source("Prometheus", "metrics of the platform, scraped every 15 s; rates look back five minutes or one hour"),
+        Source("Prometheus", "scraped every 15 s; rates look back five minutes or an hour"),
         Source(
             "PostgreSQL",
-            "users, conversations, tickets and documents, once a minute through the exporter; two panels ask directly",
+            "users, conversations, tickets, once a minute through the exporter",
         ),
         Source(
             "Langfuse",
-            "model calls, tokens and cost, once a minute through the exporter, later when its request budget is short",
+            "model calls and cost, once a minute through the exporter",
         ),
     ),
     rows=rows,

@@ -43,10 +43,11 @@ def success_ratio(settings: Settings) -> Panel:
     target, enough = settings.thresholds.success_ratio, settings.thresholds.minimum_conversations
     return TimeSeries(
         name="success_ratio",
-        title=f"Success rate by agent (alert below {target:.0%}, from {enough} conversations)",
+        title=f"Success by agent (alert below {target:.0%})",
         description=(
-            "Ended conversations with the goal achieved / those with a known goal, over one hour, as the alert asks. Below "
-            "the line: compare with the agent's newest version, its error ratio and the reasons of handoffs."
+            "Ended conversations with the goal achieved / those with a known goal, over one hour, as the alert asks, from "
+            f"{enough} conversations on. Below the line: compare with the agent's newest version, its error ratio and the "
+            "reasons of handoffs."
         ),
         targets=(_asked(SUCCESS_RATIO, "1h"),),
         unit="percentunit",
@@ -65,11 +66,12 @@ def agent_errors(settings: Settings) -> Panel:
     limits = settings.thresholds
     return TimeSeries(
         name="agent_errors",
-        title=f"Error ratio by agent (alert above {limits.error_ratio:.0%}, from {limits.minimum_queries} queries)",
+        title=f"Error ratio by agent (alert above {limits.error_ratio:.0%})",
         description=(
-            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks. Lines: warning and critical for one "
-            "agent; the purple line is for the purple series, all agents over one minute, which wakes somebody. Above: see the "
-            "kind of error in the latest failed executions; when one kind leads, look at that model, tool or service."
+            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks from {limits.minimum_queries} "
+            "queries on. Lines: warning and critical for one agent; the purple line is for the purple series, all agents "
+            "over one minute, which wakes somebody. Above: see the kind of error in the latest failed executions; when one "
+            "kind leads, look at that model, tool or service."
         ),
         targets=(_asked(AGENT_ERROR_RATIO, "5m"), _paged(AGENT_ERROR_RATIO, "all, 1 min")),
         overrides=(PAGED,),
@@ -94,11 +96,11 @@ def agent_latency(settings: Settings) -> Panel:
     enough = settings.thresholds.minimum_queries
     return TimeSeries(
         name="agent_latency",
-        title=f"p95 by agent (alert above {limit:g} s, from {enough} queries)",
+        title=f"p95 by agent (alert above {limit:g} s)",
         description=(
-            "95th percentile of the time from query to answer, over five minutes, as the alert asks. The purple line is for "
-            "the purple series, the median of all agents over one minute, which wakes somebody. Too slow: see whether all "
-            "agents are slow (a model or the database) or one (its tools, its newest version)."
+            f"95th percentile of the time from query to answer, over five minutes, as the alert asks from {enough} queries "
+            "on. The purple line is for the purple series, the median of all agents over one minute, which wakes somebody. "
+            "Too slow: see whether all agents are slow (a model or the database) or one (its tools, its newest version)."
         ),
         targets=(_asked(AGENT_LATENCY, "5m"), _paged(AGENT_LATENCY.at(0.5), "median, 1 min")),
         overrides=(PAGED,),
@@ -124,7 +126,7 @@ ORDER BY e.start_time DESC
 LIMIT 100
 """.strip()
 
-WIDTHS = {"Time": 170, "Version": 100, "Status": 100, "Duration": 120, "Retries": 100, "Trace": 300}
+WIDTHS = {"Time": 170, "Version": 100, "Status": 100, "Duration": 100, "Retries": 90}
 """Of the table's narrow and wide columns, in pixels; the others share the rest."""
 
 
@@ -147,7 +149,7 @@ def latest_failures() -> Panel:
         transformations=columns(headings),
         overrides=(
             *(named(column, custom_width=width) for column, width in WIDTHS.items()),
-            named("Duration", unit="s", decimals=2),
+            named("Duration", unit="s"),
             named("Status", custom_cellOptions=COLOURED_TEXT, mappings=words(status)),
         ),
         paged=True,

@@ -10,7 +10,7 @@ from contract.signals.cost import BUDGET_SPENT
 from contract.signals.model import Level, Mean, equal, like
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, at_least, at_most
-from dashboards.lib.figures import FALL_IS_GOOD, RISE_IS_GOOD, Gauge, Stat
+from dashboards.lib.figures import RISE_IS_GOOD, Gauge, Stat
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask, series
@@ -38,7 +38,7 @@ def success(settings: Settings) -> Panel:
         title="Success rate",
         description=(
             f"{DEFINITIONS['success_ratio'].formula}, over the last hour; target {target:.0%}. The small figure is the change "
-            "over the chosen range. Below target: see which agent fell in 'Success rate by agent', then its newest version."
+            "over the chosen range. Below target: see which agent fell in 'Success by agent', then its newest version."
         ),
         targets=(series(SUCCESS_RATIO, window=HOUR, step="5m"),),
         unit="percentunit",
@@ -57,14 +57,13 @@ def response(settings: Settings) -> Panel:
     parts = {signal.title: ask(signal, (), HOUR) for signal in (AGENT_LATENCY, AGENT_MEAN)}
     return Stat(
         name="response_now",
-        title="Response time of agents",
+        title="Response time",
         description=(
-            f"Time from query to answer over the last hour: 95th percentile and mean; {limit:g} s is where the alert begins. "
-            "Too slow: see 'p95 by agent', then the models' and tools' times."
+            f"Time from query to an agent's answer over the last hour: 95th percentile and mean; {limit:g} s is where the "
+            "alert begins. Too slow: see 'p95 by agent', then the models' and tools' times."
         ),
         targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", step="5m"),),
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=at_most(limit),
@@ -79,7 +78,7 @@ def errors(settings: Settings) -> Panel:
     limits = settings.thresholds
     return Stat(
         name="errors_now",
-        title="Error ratio of agents",
+        title="Error ratio",
         description=(
             f"{DEFINITIONS['error_ratio'].formula}, over the last hour; the alert begins at {limits.error_ratio:.0%}, the "
             f"critical one at {limits.error_ratio_critical:.0%}. Queries that users cancelled count as neither. Too high: see "
@@ -92,7 +91,6 @@ def errors(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_most(limits.error_ratio, limits.error_ratio_critical),
         sparkline=True,
-        change=FALL_IS_GOOD,
     )
 
 

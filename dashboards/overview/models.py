@@ -42,7 +42,7 @@ def calls() -> Panel:
 def tokens_per_call() -> Panel:
     return Stat(
         name="tokens_per_call",
-        title="Tokens per call, 24 h",
+        title="Tokens/call, 24 h",
         description=(
             f"{DEFINITIONS['tokens_per_call'].formula}, input and output, in the last 24 hours. A jump after a release is a "
             "longer prompt or a longer history, and costs accordingly."

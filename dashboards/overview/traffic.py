@@ -7,7 +7,7 @@ from contract.settings import Settings
 from contract.signals.http import HTTP_LATENCY, HTTP_REQUESTS, HTTP_SERVER_ERROR_RATIO
 from dashboards.lib import colours
 from dashboards.lib.field import at_most, painted
-from dashboards.lib.figures import FALL_IS_GOOD, NEITHER, Stat
+from dashboards.lib.figures import NEITHER, Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import quantiles, series
@@ -18,7 +18,7 @@ NO_REQUESTS = "no requests in range"
 def requests() -> Panel:
     return Stat(
         name="request_rate",
-        title="Request rate, last hour",
+        title="Requests, last hour",
         description=(
             "HTTP requests answered per second, over one hour, with its course. Far below the same hour of other days: look "
             "upstream, at login and network; far above: at clients that repeat."
@@ -38,7 +38,7 @@ def server_errors(settings: Settings) -> Panel:
     limits = settings.thresholds
     return Stat(
         name="server_error_share",
-        title="Server errors, last hour",
+        title="Server errors, 1 h",
         description=(
             f"{DEFINITIONS['server_error_ratio'].formula}, over one hour. Above {limits.error_ratio:.0%}: the platform itself "
             "fails, before any agent is asked; look at its log and its database."
@@ -51,7 +51,6 @@ def server_errors(settings: Settings) -> Panel:
         no_value=NO_REQUESTS,
         limits=at_most(limits.error_ratio, limits.error_ratio_critical),
         sparkline=True,
-        change=FALL_IS_GOOD,
     )
 
 

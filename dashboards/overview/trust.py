@@ -48,7 +48,7 @@ def data_age(settings: Settings) -> Panel:
             "at 'Sources in detail' for the query that fails."
         ),
         targets=(PromQuery(expr=f"{parts}\nor {targets}", legend="{{part}}", instant=True),),
-        unit="dtdurations",
+        unit="s",
         decimals=0,
         minimum=0,
         no_value="nothing was ever read",

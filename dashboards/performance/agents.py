@@ -49,7 +49,7 @@ def compared(settings: Settings) -> Panel:
         overrides=(
             named("Agent", custom_width=100, links=[one_agent("${__value.raw}")]),
             named("Environment", custom_width=125),
-            named("p95", unit="s", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
+            named("p95", unit="s", custom_minWidth=100, custom_cellOptions=SPARKLINE),
             named("Per minute", unit="none", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
             named("Error ratio", unit="percentunit", decimals=1, custom_minWidth=100, custom_cellOptions=SPARKLINE),
             named("Capacity used", unit="percentunit", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
@@ -74,7 +74,6 @@ def slowest(settings: Settings) -> Panel:
         targets=(PromQuery(expr=expression, legend="{{agent}} · {{environment}}", instant=True),),
         width=8,
         unit="s",
-        decimals=2,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=at_most(limit),

@@ -98,8 +98,8 @@ def parity(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             named("Environment", custom_width=125),
-            named(f"Beside {name}", custom_width=160, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
-            named("p95", unit="s", decimals=2, custom_width=80),
+            named(f"Beside {name}", custom_width=145, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
+            named("p95", unit="s", custom_width=80),
             _gap("p95 gap", GAP, 0),
             named("Errors", unit="percentunit", decimals=2, custom_width=90),
             _gap("Errors gap", limits.error_ratio, 1),
@@ -147,7 +147,6 @@ def bars(settings: Settings) -> Panel:
         targets=(SqlQuery(sql=BARS.format(executions=executions, reference=_literal(reference(settings)), **marks)),),
         width=9,
         unit="s",
-        decimals=2,
         no_value=NO_TRAFFIC,
         x="environment",
         overrides=painted({"p50": colours.LOW, "p95": colours.MIDDLE, "p99": colours.HIGH}),
@@ -182,8 +181,8 @@ def only_there(settings: Settings) -> Panel:
             "e.trace_id AS trace",
         )
     headings = {
-        "agent": "Agent", "kind": "Kind of error", "failed": f"Failed in {name}", "last": "Last",
-        "elsewhere": "Executions elsewhere", "trace": "Trace",
+        "agent": "Agent", "kind": "Kind of error", "failed": "Failed", "last": "Last",
+        "elsewhere": "Tried elsewhere", "trace": "Trace",
     }  # fmt: skip
     return Table(
         name="only_in_production",
@@ -197,10 +196,10 @@ def only_there(settings: Settings) -> Panel:
         no_value=f"no error that only {name} has",
         transformations=columns(headings),
         overrides=(
-            named("Agent", custom_width=130),
-            named("Kind of error", custom_width=120),
-            named(f"Failed in {name}", decimals=0, custom_width=170),
-            named("Executions elsewhere", unit="locale", decimals=0, custom_width=185),
+            named("Agent", custom_width=100),
+            named("Kind of error", custom_width=115),
+            named("Failed", decimals=0, custom_width=80),
+            named("Tried elsewhere", unit="locale", decimals=0, custom_width=125),
             named("Last", custom_width=155),
             named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),

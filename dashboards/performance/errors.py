@@ -34,7 +34,7 @@ def by_kind(settings: Settings) -> Panel:
     with acting(("environment", "agent")):
         errors = ask(AGENT_ERRORS, ("error_type",), HOUR, (like("error_type", "$error_type"),))
         queries = ask(AGENT_QUERIES, (), HOUR)
-    painted = (named(kind, color=fixed(colour), custom_lineWidth=0) for kind, colour in zip(ERROR_TYPES, _COLOURS, strict=True))
+    painted = (named(kind, color=fixed(colour)) for kind, colour in zip(ERROR_TYPES, _COLOURS, strict=True))
     return TimeSeries(
         name="errors_by_kind",
         title=f"Errors per query by kind (alert above {limits.error_ratio:.0%})",

@@ -15,7 +15,7 @@ from contract.signals.agents import AGENT_CAPACITY, AGENT_ERROR_RATIO, AGENT_LAT
 from contract.signals.model import Rate, Ratio, like
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, Word, at_most, named, words
-from dashboards.lib.figures import FALL_IS_GOOD, NEITHER, RISE_IS_GOOD, Gauge, Stat
+from dashboards.lib.figures import NEITHER, RISE_IS_GOOD, Gauge, Stat
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union, worst
 from dashboards.lib.queries import PromQuery, ask, series
@@ -161,7 +161,6 @@ def errors(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_most(limits.error_ratio, limits.error_ratio_critical),
         sparkline=True,
-        change=FALL_IS_GOOD,
         value_size=28,
         data_links=(here("Who fails", "failing"),),
     )

@@ -58,8 +58,8 @@ def departments(settings: Settings) -> Panel:
         overrides=(
             named("Agents", decimals=0, custom_width=80),
             named("Executions", unit="locale", decimals=0, custom_width=110),
-            named("p50", unit="s", decimals=2, custom_width=90),
-            named("p95", unit="s", decimals=2, custom_width=90, custom_cellOptions=COLOURED_TEXT,
+            named("p50", unit="s", custom_width=90),
+            named("p95", unit="s", custom_width=90, custom_cellOptions=COLOURED_TEXT,
                   thresholds=at_most(limits.response_seconds).to_json_data()),
             named(within, unit="percentunit", decimals=1, custom_width=110, custom_cellOptions=COLOURED_TEXT,
                   thresholds=WELL.to_json_data()),
@@ -90,7 +90,6 @@ def intent_latency() -> Panel:
         ),
         targets=(SqlQuery(sql=INTENTS.format(executions=ended(_INTENT, SECONDS), columns=shown)),),
         unit="s",
-        decimals=2,
         no_value=NO_TRAFFIC,
         x="intent",
         direction="horizontal",

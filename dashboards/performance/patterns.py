@@ -99,7 +99,7 @@ def unusual() -> Panel:
         weeks=WEEKS, kind=KIND_SQL, failed=f"{HAS_FAILED} AND {chosen(KIND_SQL, 'error_type')}", filters=filters
     )
     headings = {
-        "agent": "Agent", "kind": "Kind of error", "verdict": "Is it unusual?", "score": "Score", "seen": "Failed",
+        "agent": "Agent", "kind": "Kind of error", "verdict": "Unusual?", "score": "Score", "seen": "Failed",
         "usual": "Usually",
     }  # fmt: skip
     return Table(
@@ -115,12 +115,12 @@ def unusual() -> Panel:
         no_value="no failed execution in range, nor in the weeks before",
         transformations=columns(headings),
         overrides=(
-            named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
-            named("Is it unusual?", custom_width=145, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
-            named("Kind of error", custom_width=130),
-            named("Score", unit="none", decimals=1, custom_width=80),
-            named("Failed", unit="locale", decimals=0, custom_width=80),
-            named("Usually", unit="none", decimals=1, custom_width=90),
+            named("Agent", custom_width=95, links=[one_agent("${__value.raw}")]),
+            named("Unusual?", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
+            named("Kind of error", custom_width=105),
+            named("Score", unit="none", decimals=1, custom_width=65),
+            named("Failed", unit="locale", decimals=0, custom_width=65),
+            named("Usually", unit="none", decimals=1, custom_width=75),
         ),
         paged=True,
     )

@@ -13,7 +13,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask
 from dashboards.lib.states import StatusHistory
-from dashboards.lib.tables import BAR_CELL, COLOURED_CELL, COLOURED_TEXT, MERGED, Table, columns
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, MERGED, Table, columns
 from dashboards.performance.places import one_agent
 from recording_rules import slo as recorded
 
@@ -118,8 +118,7 @@ def budgets(settings: Settings) -> Panel:
             named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
             named("Environment", custom_width=125),
             named("Objective", unit="percentunit", decimals=1, custom_width=105),
-            named("Reached", unit="percentunit", decimals=2, custom_width=105, thresholds=WELL.to_json_data(),
-                  custom_cellOptions=COLOURED_CELL),
+            named("Reached", unit="percentunit", decimals=2, custom_width=105),
             named("Budget left", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL,
                   thresholds=Thresholds(colours.DOWN, ((0.0, colours.DEGRADED), (0.2, colours.OK))).to_json_data()),
             named("Burn rate, 1 d", decimals=1, custom_width=135, thresholds=pace.to_json_data(),

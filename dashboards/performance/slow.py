@@ -64,10 +64,10 @@ def requests(settings: Settings) -> Panel:
         cause=CAUSE,
     )
     headings = {
-        "time": "Time", "agent": "Agent", "version": "Version", "seconds": "Took", "status": "Ended", **SHOWN, "rest": "Rest",
-        "cause": "Likely cause", "runbook": "Runbook", "command": "Command", "trace": "Request",
+        "time": "Time", "agent": "Agent", "version": "Version", "seconds": "Took", "status": "Ended", "cause": "Likely cause",
+        **SHOWN, "rest": "Rest", "runbook": "Runbook", "command": "Command", "trace": "Request",
     }  # fmt: skip
-    widths = {"Took": 75, **dict.fromkeys((*SHOWN.values(), "Rest"), 80), "Postprocessing": 140}
+    widths = {"Took": 75, **dict.fromkeys((*SHOWN.values(), "Rest"), 75), "Postprocessing": 130}
     return Table(
         name="slow_requests",
         title=f"The {MOST} slowest requests, and where their time went",
@@ -82,14 +82,14 @@ def requests(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             named("Time", custom_width=155),
-            named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
-            named("Version", custom_width=90),
+            named("Agent", custom_width=100, links=[one_agent("${__value.raw}")]),
+            named("Version", custom_width=80),
             status_column("Ended", 80),
-            *(named(name, unit="s", decimals=2, custom_width=width) for name, width in widths.items()),
+            *(named(name, unit="s", custom_width=width) for name, width in widths.items()),
             named("Likely cause", custom_width=150),
             RUNBOOK,
-            named("Command", custom_width=130, custom_inspect=True),
-            named("Request", custom_width=140, links=list(trace_links(settings, "${__value.raw}"))),
+            named("Command", custom_width=100, custom_inspect=True),
+            named("Request", custom_minWidth=120, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )

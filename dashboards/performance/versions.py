@@ -75,13 +75,13 @@ def gates(settings: Settings) -> Panel:
     )
     headings = {
         "agent": "Agent", "environment": "Environment", "version": "New", "previous": "Before", "verdict": "Gate",
-        "p95": "p95 new", "p95_before": "p95 before", "p95_times": "Times", "errors": "Errors new",
-        "errors_before": "Errors before", "n": "Runs new", "n_before": "Runs before", "since": "Deployed",
+        "p95": "p95", "p95_before": "p95 before", "p95_times": "Times", "errors": "Errors",
+        "errors_before": "Errors before", "n": "Runs", "n_before": "Runs before", "since": "Deployed",
     }  # fmt: skip
     seconds, shares, counts = (
-        {"p95 new": 95, "p95 before": 115},
-        {"Errors new": 115, "Errors before": 130},
-        {"Runs new": 105, "Runs before": 120},
+        {"p95": 75, "p95 before": 105},
+        {"Errors": 80, "Errors before": 120},
+        {"Runs": 80, "Runs before": 110},
     )
     return Table(
         name="version_gates",
@@ -97,12 +97,12 @@ def gates(settings: Settings) -> Panel:
         no_value="no agent has two versions",
         transformations=columns(headings),
         overrides=(
-            named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=125),
-            *(named(name, custom_width=85) for name in ("New", "Before")),
-            named("Gate", custom_width=170, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
-            *(named(name, unit="s", decimals=2, custom_width=width) for name, width in seconds.items()),
-            named("Times", unit="none", decimals=2, custom_width=80),
+            named("Agent", custom_width=100, links=[one_agent("${__value.raw}")]),
+            named("Environment", custom_width=115),
+            *(named(name, custom_width=80) for name in ("New", "Before")),
+            named("Gate", custom_minWidth=130, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
+            *(named(name, unit="s", custom_width=width) for name, width in seconds.items()),
+            named("Times", unit="none", decimals=2, custom_width=75),
             *(named(name, unit="percentunit", decimals=2, custom_width=width) for name, width in shares.items()),
             *(named(name, unit="locale", decimals=0, custom_width=width) for name, width in counts.items()),
             named("Deployed", custom_width=155),

@@ -11,7 +11,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, ask
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, MERGED, Table, columns
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, MERGED, NARROW, Table, columns
 from recording_rules.slo import LABELS
 
 _BURNING = Thresholds(colours.OK, ((1.0, colours.DEGRADED), (6.0, colours.DOWN)))
@@ -28,8 +28,10 @@ def rows(settings: Settings) -> tuple[Row, ...]:
 def _status() -> Panel:
     objective = f"0 * {ask(alerts.PERIOD_BURN, LABELS)} + on (slo, team) group_left () slo:objective:ratio"
     reached = f"1 - {ask(alerts.PERIOD_BURN, LABELS)} * on (slo, team) group_left () slo:error_budget:ratio"
-    asked = [objective, reached, ask(alerts.REMAINING, LABELS), *(ask(alerts.burn(window), LABELS) for window in _WINDOWS)]
-    shown = ("Objective", "Reached", "Budget left", *(f"Burn rate {window}" for window in _WINDOWS))
+    left = (alerts.REMAINING, *(alerts.burn(window) for window in _WINDOWS))
+    # Without their own names, or no two figures would stand in one row.
+    asked = [objective, reached, *(f"max by ({', '.join(LABELS)}) ({ask(signal, LABELS)})" for signal in left)]
+    shown = ("Objective", "Reached", "Budget left", *(f"Burn {window}" for window in _WINDOWS))
     values = {f"Value #{chr(65 + place)}": name for place, name in enumerate(shown)}
     texts = {"slo": "Service level", "scope": "Of", "environment": "Environment", "team": "Team"}
     return Table(
@@ -44,11 +46,13 @@ def _status() -> Panel:
         sorted_by="Budget left",
         greatest_first=False,
         overrides=(
+            NARROW,
             *(named(name, unit="percentunit", decimals=2) for name in ("Objective", "Reached")),
             named("Budget left", unit="percentunit", min=0, max=1, thresholds=at_least(0.2).to_json_data(),
                   custom_cellOptions=BAR_CELL),
             *(
-                named(f"Burn rate {window}", decimals=1, thresholds=_BURNING.to_json_data(), custom_cellOptions=COLOURED_TEXT)
+                named(f"Burn {window}", decimals=1, custom_width=85, thresholds=_BURNING.to_json_data(),
+                      custom_cellOptions=COLOURED_TEXT)
                 for window in _WINDOWS
             ),
         ),

@@ -122,7 +122,7 @@ LIMIT 50
 def table() -> Panel:
     headings = {
         "priority": "Priority", "status": "Status", "tickets": "Tickets", "mean": "Mean", "median": "Median",
-        "p90": "Nine in ten",
+        "p90": "9 in 10",
     }  # fmt: skip
     return Table(
         name="resolution_table",
@@ -137,7 +137,7 @@ def table() -> Panel:
         overrides=(
             NARROW,
             named("Tickets", unit="locale", decimals=0),
-            *(named(column, unit="s", decimals=1) for column in ("Mean", "Median", "Nine in ten")),
+            *(named(column, unit="s") for column in ("Mean", "Median", "9 in 10")),
         ),
     )
 

@@ -107,7 +107,7 @@ LIMIT 200
             NARROW,
             named("Handoffs", unit="locale", decimals=0, min=0, fieldMinMax=True, custom_cellOptions=BAR_CELL),
             named("With ticket", unit="percentunit", decimals=0),
-            *(named(name, unit="s", decimals=1) for name in tuple(headings.values())[4:]),
+            *(named(name, unit="s") for name in tuple(headings.values())[4:]),
         ),
         paged=True,
     )

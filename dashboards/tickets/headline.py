@@ -133,7 +133,6 @@ def response() -> Panel:
         ),
         targets=(SqlQuery(sql=_RESPONSE),),
         unit="s",
-        decimals=1,
         minimum=0,
         no_value="none answered in range",
         direction="vertical",

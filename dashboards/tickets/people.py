@@ -79,7 +79,7 @@ def assignees() -> Panel:
             named("Open", unit="locale", decimals=0, min=0, fieldMinMax=True, custom_cellOptions=BAR_CELL),
             named("Overdue", unit="locale", decimals=0, custom_width=100),
             named("Resolved", unit="locale", decimals=0, custom_width=100),
-            named("Median time", unit="s", decimals=1, custom_width=120),
+            named("Median time", unit="s", custom_width=120),
         ),
         paged=True,
     )
@@ -103,7 +103,7 @@ LIMIT 50
 
 def twice(settings: Settings) -> Panel:
     limit = settings.thresholds.reopen_ratio
-    headings = {"category": "Category", "resolved": "Resolved", "reopened": "Opened again", "at_once": "Solved at once"}
+    headings = {"category": "Category", "resolved": "Resolved", "reopened": "Reopened", "at_once": "Solved at once"}
     return Table(
         name="twice",
         title="Opened again and solved at once",
@@ -119,7 +119,7 @@ def twice(settings: Settings) -> Panel:
             NARROW,
             named("Resolved", unit="locale", decimals=0),
             named(
-                "Opened again", unit="percentunit", decimals=1, custom_cellOptions=COLOURED_TEXT,
+                "Reopened", unit="percentunit", decimals=1, custom_cellOptions=COLOURED_TEXT,
                 thresholds=at_most(limit).to_json_data(),
             ),
             named("Solved at once", unit="percentunit", decimals=1, min=0, max=1, custom_cellOptions=BAR_CELL),

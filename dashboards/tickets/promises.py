@@ -91,7 +91,11 @@ def late(settings: Settings) -> Panel:
         sorted_by="Overdue",
         overrides=(
             NARROW,
-            named("Promise", mappings=[{"type": "value", "options": {k: {"text": v, "index": 0} for k, v in _KINDS.items()}}]),
+            named(
+                "Promise",
+                custom_width=115,
+                mappings=[{"type": "value", "options": {k: {"text": v, "index": 0} for k, v in _KINDS.items()}}],
+            ),
             *(
                 named(
                     column,

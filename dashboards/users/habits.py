@@ -112,7 +112,7 @@ def messages() -> Panel:
 def messages_each() -> Panel:
     return _mean(
         "messages_mean",
-        "Messages per conversation",
+        "Messages of each",
         "Messages of conversations that began within seven days: the mean, the median, and what nine in ten do not exceed. "
         "Rising while the success rate falls: people fight for their answer.",
         _of_conversations(),

@@ -178,3 +178,15 @@ def test_every_variable_is_defined_and_used(tab: Tab) -> None:
 def test_every_filter_acts_on_a_panel(tab: Tab) -> None:
     texts = [text for kind in ("expr", "rawSql") for _, text in asked(tab, kind)]
     assert set(acting(texts, tab.filters)) == set(tab.filters)
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.key)
+def test_titles_are_whole_at_a_thousand_pixels(tab: Tab) -> None:
+    """Seven pixels a letter; beside the title stand its (i), what it looks back, and the sign of a link."""
+    cut = []
+    for panel in panels(tab):
+        column = (1000 - 32) / 24
+        room = panel["gridPos"]["w"] * column - 8 - 42 - 95 * ("timeFrom" in panel) - 22 * bool(panel.get("links"))
+        if 7 * len(panel["title"]) > room + 4:
+            cut.append(f"{panel['title']}: at most {room / 7:.0f} letters")
+    assert not cut
