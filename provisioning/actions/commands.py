@@ -1,0 +1,161 @@
+"""The click commands of actions: `observatory slo`, `observatory budget`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+from provisioning.actions.action import Action, Manner, perform
+from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor
+from provisioning.actions.configured import BUDGETS, SLO, Entry, Item, Listed
+
+_COMMON = (
+    click.option("--actor", help=f"Who does it.  [env: {ACTOR_VARIABLE}; else your login]"),
+    click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
+    click.option("--yes", is_flag=True, help="Do not ask."),
+    click.option("--dsn-file", type=click.Path(path_type=Path), help=f"File with the connection string; else {VARIABLE}."),
+    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True),
+)
+_config = click.option(
+    "--config", type=click.Path(path_type=Path), envvar="OBSERVATORY_CONFIG", show_envvar=True, help="Configuration file."
+)
+
+
+def acting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every action has."""
+    return reduce(lambda made, option: option(made), reversed(_COMMON), command)
+
+
+def act(action: Action, given: dict[str, Any]) -> None:
+    """Performs an action in the manner that the common options say."""
+    manner = Manner(
+        actor=actor(given["actor"]), dry_run=given["dry_run"], yes=given["yes"], form=given["form"],
+        dsn_file=given["dsn_file"], say=click.echo, ask=_asked,
+    )  # fmt: skip
+    perform(action, manner)
+
+
+def _asked(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to be asked: say --yes, or --dry-run to see what would change")
+    return click.confirm(question, err=True)
+
+
+@click.group()
+def slo() -> None:
+    """Service levels, in the configuration.
+
+    \b
+    observatory slo list
+    observatory slo set billing-in-time --sli latency --agents billing --target-seconds 5 --objective 95 \\
+        --team agents --description "Billing answers within five seconds."
+    observatory slo remove billing-in-time
+    """
+
+
+@slo.command("set")
+@click.argument("name")
+@click.option("--sli", required=True, help="What is measured: latency, errors, success, availability, …")
+@click.option("--objective", type=float, help="Per cent that has to be good.")
+@click.option("--target-seconds", type=float, help="For times: a bucket bound of its histogram.")
+@click.option("--budget-usd", type=float, help="For money: dollars for the whole window.")
+@click.option("--agents", multiple=True, help="Only this agent; may be given several times.")
+@click.option("--models", multiple=True, help="Only this model; may be given several times.")
+@click.option("--each", is_flag=True, help="Each agent or model alone, not all together.")
+@click.option("--environments", multiple=True, help="Only this environment; may be given several times.")
+@click.option("--window-days", type=int, help="Days over which it counts.  [30]")
+@click.option("--team", required=True, help="Whose it is.")
+@click.option("--description", required=True, help="What is promised, in a sentence.")
+@_config
+@acting
+def slo_set(config: Path | None, name: str, **given: Any) -> None:
+    """Make a service level, or change it."""
+    act(Entry(config, SLO, name, _item(SLO, name, given)), given)
+
+
+@slo.command("remove")
+@click.argument("name")
+@_config
+@acting
+def slo_remove(config: Path | None, name: str, **given: Any) -> None:
+    """Take a service level away, with its rules and alerts."""
+    act(Entry(config, SLO, name, None), given)
+
+
+@slo.command("list")
+@_config
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def slo_list(config: Path | None, form: str) -> None:
+    """The service levels that are configured."""
+    _list(SLO, config, form)
+
+
+@click.group()
+def budget() -> None:
+    """Budgets for model calls in a calendar month, in the configuration.
+
+    \b
+    observatory budget list
+    observatory budget set production --monthly-usd 3000
+    observatory budget remove production
+    """
+
+
+@budget.command("set")
+@click.argument("scope")
+@click.option("--monthly-usd", type=float, required=True, help="Dollars in a calendar month (UTC).")
+@_config
+@acting
+def budget_set(config: Path | None, scope: str, **given: Any) -> None:
+    """Set the budget of an environment, or of `all`."""
+    act(Entry(config, BUDGETS, scope, _item(BUDGETS, scope, given)), given)
+
+
+@budget.command("remove")
+@click.argument("scope")
+@_config
+@acting
+def budget_remove(config: Path | None, scope: str, **given: Any) -> None:
+    """Take a budget away."""
+    act(Entry(config, BUDGETS, scope, None), given)
+
+
+@budget.command("list")
+@_config
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def budget_list(config: Path | None, form: str) -> None:
+    """The budgets that are configured."""
+    _list(BUDGETS, config, form)
+
+
+_MANNERS = ("actor", "dry_run", "yes", "dsn_file", "form")
+
+
+def _item(listed: Listed, name: str, given: dict[str, Any]) -> Item:
+    """The entry as YAML: only what was said. Whole numbers are written as such."""
+    said = {key: value for key, value in given.items() if key not in _MANNERS and value not in (None, (), False)}
+    return {listed.key: name, **{key: _plain(value) for key, value in said.items()}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _list(listed: Listed, path: Path | None, form: str) -> None:
+    from provisioning import config
+
+    items = listed.standing(config.chosen(path))
+    if form == "json":
+        click.echo(json.dumps(items, indent=2, ensure_ascii=False))
+        return
+    for item in items:
+        rest = ", ".join(f"{key} {value}" for key, value in item.items() if key != listed.key)
+        click.echo(f"{item[listed.key]}: {rest}")

@@ -1,0 +1,234 @@
+"""Service levels and budgets, from what was before to taking them back, with a real audit log."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from provisioning import config
+from provisioning.actions import action as frame
+from provisioning.actions import audit, configured
+from provisioning.actions.configured import BUDGETS, Entry
+from provisioning.cli import main
+from recording_rules import registry
+
+SITE = """\
+# Ours.
+environments: [production, staging]
+
+budgets:
+  - scope: all             # for everybody
+    monthly_usd: 4000
+"""
+SLO = (
+    "--sli", "latency", "--agents", "billing", "--target-seconds", "5", "--objective", "95", "--team", "agents",
+    "--description", "Billing answers within five seconds.",
+)  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "observatory.yaml"
+    place.write_text(SITE)
+    return place
+
+
+@pytest.fixture
+def log(platform_database: str, install_schema: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> str:
+    install_schema(platform_database)
+    monkeypatch.setenv(audit.VARIABLE, platform_database)
+    monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
+    return platform_database
+
+
+def run(*words: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(main, list(words), input=input)
+
+
+def recorded(dsn: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute("SELECT actor, action, target, before, after FROM analytics.audit_log ORDER BY id").fetchall()
+
+
+def rollback(result: Result) -> list[str]:
+    import shlex
+
+    return [*shlex.split(result.output.strip().splitlines()[-1])[1:], "--yes"]
+
+
+def test_from_a_first_look_to_taking_it_back(site: Path, log: str) -> None:
+    shown = run("slo", "set", "billing-in-time", *SLO, "--dry-run")
+    assert shown.exit_code == 0 and "+objective: 95" in shown.output and site.read_text() == SITE and not recorded(log)
+    done = run("slo", "set", "billing-in-time", *SLO, "--yes", "--actor", "grace")
+    assert done.exit_code == 0, done.output
+    settings = config.load(site)
+    assert {slo.name for slo in settings.slo} > {"billing-in-time", "platform-available"}, "the defaults stay"
+    assert "billing-in-time" in json.dumps(registry.rule_groups(settings), default=str)
+    assert site.read_text().startswith(SITE.rstrip())
+    [(who, action, target, before, after)] = recorded(log)
+    assert (who, action, target, before) == ("grace", "slo set", "slo billing-in-time", None)
+    assert after["target_seconds"] == 5 and after["agents"] == ["billing"]
+
+    again = run("slo", "set", "billing-in-time", *SLO, "--yes")
+    assert again.exit_code == 0 and "nothing to do" in again.output and len(recorded(log)) == 1
+
+    changed = run("slo", "set", "billing-in-time", *SLO[:-3], "support", *SLO[-2:], "--yes")
+    assert changed.exit_code == 0 and '-team: "agents"' in changed.output and '+team: "support"' in changed.output
+    back = run(*rollback(changed))
+    assert back.exit_code == 0, back.output
+    assert config.load(site) == settings
+    gone = run(*rollback(done))
+    assert gone.exit_code == 0, gone.output
+    assert config.load(site) == config.load(None).model_copy(
+        update={"environments": ("production", "staging"), "budgets": config.load(site).budgets}
+    )
+    assert [row[1] for row in recorded(log)] == ["slo set", "slo set", "slo set", "slo remove"]
+    assert all(earlier[4] == later[3] for earlier, later in zip(recorded(log), recorded(log)[1:], strict=False))
+
+
+def test_a_budget_keeps_the_comments_around_it(site: Path, log: str) -> None:
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
+    assert done.exit_code == 0, done.output
+    assert site.read_text() == f"{SITE}  - scope: staging\n    monthly_usd: 50\n"
+    assert run(*rollback(done)).exit_code == 0 and site.read_text() == SITE
+    assert json.loads(run("budget", "list", "--format", "json").output) == [{"scope": "all", "monthly_usd": 4000}]
+
+
+def test_what_would_not_be_right_is_not_written(site: Path, log: str) -> None:
+    odd = run("slo", "set", "billing-in-time", *SLO[:5], "6", *SLO[6:], "--yes")
+    assert odd.exit_code == 2 and "bucket bound" in odd.output and "observatory.yaml" in odd.output
+    unknown = run("slo", "remove", "nothing", "--yes")
+    assert unknown.exit_code == 2 and "there is no slo nothing" in unknown.output
+    nobody = run("slo", "set", "billing-in-time", *SLO)
+    assert nobody.exit_code == 2 and "say --yes" in nobody.output
+    site.write_text(f"{SITE}nonsense: 1\n")
+    broken = run("budget", "set", "all", "--monthly-usd", "1", "--yes")
+    assert broken.exit_code == 2 and "unknown key nonsense" in broken.output
+    site.with_name("overlays").mkdir()
+    (site.parent / "overlays" / "production.yaml").write_text("budgets: [{scope: all, monthly_usd: 7}]\n")
+    site.write_text(SITE)
+    hidden = run("--overlay", "production", "budget", "set", "staging", "--monthly-usd", "1", "--yes")
+    assert hidden.exit_code == 2 and "does an overlay say budgets?" in hidden.output
+    assert site.read_text() == SITE and not recorded(log)
+    assert not list(site.parent.glob(".*")), "nothing is left behind"
+
+
+def test_without_rights_or_a_log_nothing_is_written(site: Path, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("budget", "set", "staging", "--monthly-usd", "50", "--yes")
+    with psycopg.connect(log, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS nobody_much")
+        connection.execute("CREATE ROLE nobody_much LOGIN")
+        try:
+            monkeypatch.setenv(audit.VARIABLE, psycopg.conninfo.make_conninfo(log, user="nobody_much"))
+            refused = run(*words)
+            assert refused.exit_code == 2 and "permission denied" in refused.output
+        finally:
+            connection.execute("DROP ROLE nobody_much")
+    monkeypatch.setenv(audit.VARIABLE, "postgresql://x:canary-secret@127.0.0.1:1/x")
+    away = run(*words)
+    assert away.exit_code == 3 and "canary-secret" not in away.output
+    monkeypatch.delenv(audit.VARIABLE)
+    missing = run(*words)
+    assert missing.exit_code == 2 and audit.VARIABLE in missing.output
+    assert run(*words, "--dry-run").exit_code == 0, "looking needs no database"
+    assert site.read_text() == SITE and not recorded(log)
+
+
+def test_a_file_that_cannot_be_written_is_not_recorded(site: Path, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(configured.Path, "replace", full)
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
+    assert done.exit_code == 2 and "No space left" in done.output
+    assert site.read_text() == SITE and not recorded(log) and not list(site.parent.glob(".*"))
+
+
+def test_a_record_that_cannot_be_committed_leaves_the_file_as_it_was(site: Path, log: str) -> None:
+    with psycopg.connect(log, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;"
+            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON analytics.audit_log DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
+    assert done.exit_code == 2, done.output
+    assert site.read_text() == SITE and not recorded(log)
+
+
+def test_killed_between_the_file_and_the_record_the_next_one_records_it(
+    site: Path, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("budget", "set", "staging", "--monthly-usd", "50", "--yes")
+    with monkeypatch.context() as killed:
+        killed.setattr(audit, "add", lambda *_: None)
+        assert run(*words).exit_code == 0
+    assert not recorded(log) and "staging" in site.read_text()
+    again = run(*words)
+    assert "it was not in the audit log, and is now" in again.output
+    assert [(row[0], row[1], row[4]) for row in recorded(log)] == [
+        ("ada", "budget set (found so)", {"scope": "staging", "monthly_usd": 50})
+    ]
+    assert run(*words).exit_code == 0 and len(recorded(log)) == 1
+
+
+def test_what_changes_while_one_is_asked_is_not_overwritten(site: Path, log: str) -> None:
+    def meanwhile(_: str) -> bool:
+        site.write_text(SITE.replace("4000", "5000"))
+        return True
+
+    manner = frame.Manner("ada", False, False, "text", None, lambda _: None, meanwhile)
+    entry = Entry(site, BUDGETS, "all", {"scope": "all", "monthly_usd": 10})
+    with pytest.raises(Exception, match="was changed meanwhile"):
+        frame.perform(entry, manner)
+    assert yaml.safe_load(site.read_text())["budgets"] == [{"scope": "all", "monthly_usd": 5000}] and not recorded(log)
+
+
+def test_two_at_once_are_one_after_the_other(site: Path, log: str) -> None:
+    outcomes: list[str] = []
+    together = threading.Barrier(2)
+
+    def set_to(amount: int) -> None:
+        def asked(_: str) -> bool:
+            together.wait(30)
+            return True
+
+        manner = frame.Manner(f"person {amount}", False, False, "text", None, lambda _: None, asked)
+        try:
+            frame.perform(Entry(site, BUDGETS, "all", {"scope": "all", "monthly_usd": amount}), manner)
+            outcomes.append("done")
+        except Exception as problem:
+            outcomes.append("meanwhile" if "meanwhile" in str(problem) else str(problem))
+
+    threads = [threading.Thread(target=set_to, args=(amount,)) for amount in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(outcomes) == ["done", "meanwhile"]
+    [(_, _, _, before, after)] = recorded(log)
+    assert before["monthly_usd"] == 4000 and yaml.safe_load(site.read_text())["budgets"] == [after]
+
+
+def test_a_program_is_not_changed(site: Path, log: str) -> None:
+    site.unlink()
+    site.with_suffix(".jsonnet").write_text("{ budgets: [] }")
+    done = run("budget", "set", "all", "--monthly-usd", "1", "--yes")
+    assert done.exit_code == 2 and "is a program" in done.output
+
+
+def test_a_site_without_a_file_gets_one(site: Path, log: str) -> None:
+    site.unlink()
+    assert run("budget", "set", "production", "--monthly-usd", "9", "--yes").exit_code == 0
+    assert yaml.safe_load(site.read_text()) == {
+        "budgets": [{"scope": "all", "monthly_usd": 4000}, {"scope": "production", "monthly_usd": 9}]
+    }
