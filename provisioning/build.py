@@ -5,6 +5,8 @@ Equal settings give equal bytes, on every run. Nothing of the machine is in them
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from contract.settings import Settings
@@ -23,16 +25,30 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
 
     Raises ConfigError when an alert or a dashboard is not sound under these settings.
     """
-    from alert_rules.validation import AlertError
-
     located = config.anchored(settings, Path.cwd())
-    try:
-        # Alerts first: they say what is wrong with a limit that dashboards draw, too.
-        found = {**_prometheus(located), **_alertmanager(located), **_runbooks(located), **_grafana(located)}
-    except AlertError as problem:
-        raise ConfigError([error(finding.place, finding.message) for finding in problem.findings]) from None
+    # Alerts first: they say what is wrong with a limit that dashboards draw, too.
+    found = rules_and_routes(settings)
+    with _alerts_sound():
+        found |= {**_proofs(located), **_runbooks(located), **_grafana(located)}
     found.update(_elsewhere(located, found))
     return dict(sorted(found.items()))
+
+
+def rules_and_routes(settings: Settings) -> dict[str, bytes]:
+    """What Prometheus and Alertmanager read, among the files. Raises ConfigError when an alert is not sound."""
+    located = config.anchored(settings, Path.cwd())
+    with _alerts_sound():
+        return {**_prometheus(located), **_alertmanager(located)}
+
+
+@contextmanager
+def _alerts_sound() -> Iterator[None]:
+    from alert_rules.validation import AlertError
+
+    try:
+        yield
+    except AlertError as problem:
+        raise ConfigError([error(finding.place, finding.message) for finding in problem.findings]) from None
 
 
 def _elsewhere(settings: Settings, found: dict[str, bytes]) -> dict[str, bytes]:
@@ -84,7 +100,7 @@ def _grafana(settings: Settings) -> dict[str, bytes]:
 
 
 def _prometheus(settings: Settings) -> dict[str, bytes]:
-    from alert_rules import rules, scenarios
+    from alert_rules import rules
     from recording_rules import registry
 
     found = {
@@ -94,9 +110,14 @@ def _prometheus(settings: Settings) -> dict[str, bytes]:
         found[f"prometheus/rules/{group['name']}.yml"] = as_yaml({"groups": [group]}, _HEADING)
     for name, targets in servers.targets(settings).items():
         found[f"prometheus/targets/{name}.json"] = as_json(targets)
-    for name, document in scenarios.promtool_files(settings).items():
-        found[f"prometheus/tests/{name}"] = as_yaml(document, _HEADING)
     return found
+
+
+def _proofs(settings: Settings) -> dict[str, bytes]:
+    from alert_rules import scenarios
+
+    files = scenarios.promtool_files(settings)
+    return {f"prometheus/tests/{name}": as_yaml(document, _HEADING) for name, document in files.items()}
 
 
 def _alertmanager(settings: Settings) -> dict[str, bytes]:

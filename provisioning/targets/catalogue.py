@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from functools import cache
 
 from contract.settings import Settings
+from provisioning import build
 from provisioning.findings import InputError, closest
 from provisioning.plan.target import Target
 
@@ -34,8 +35,6 @@ def targets(settings: Settings, only: Sequence[str] = ()) -> tuple[Target, ...]:
 
     Raises InputError when one that is named is not in use, or none is.
     """
-    from provisioning import build
-
     in_use = [name for name, used in _IN_USE.items() if used(settings)]
     for name in only:
         if name not in _IN_USE:
@@ -45,17 +44,30 @@ def targets(settings: Settings, only: Sequence[str] = ()) -> tuple[Target, ...]:
     chosen = [name for name in in_use if not only or name in only]
     if not chosen:
         raise InputError(f"error: the configuration names no place to apply to; give {'; or '.join(_SETTINGS.values())}")
-    artefacts = build.artefacts(settings)
-    return tuple(_target(name, settings, artefacts) for name in chosen)
+    rules_and_routes = cache(lambda: build.rules_and_routes(settings))
+    return tuple(_target(name, settings, rules_and_routes) for name in chosen)
 
 
-def _target(name: str, settings: Settings, artefacts: Mapping[str, bytes]) -> Target:
-    if name == "kubernetes":  # writes objects that are made of artefacts
-        from provisioning.targets.kubernetes import folder
+def _target(name: str, settings: Settings, rules_and_routes: Callable[[], Mapping[str, bytes]]) -> Target:
+    """`rules_and_routes` are those that were built, made when they are asked for first."""
+    match name:
+        case "alertmanager":
+            from provisioning.targets import alertmanager
 
-        made: Target | None = folder.target(settings)
-    else:
-        made = import_module(f"provisioning.targets.{name}").target(settings, artefacts)
-    if made is None:
-        raise InputError(f"error: the configuration does not go to {name}; give {_SETTINGS[name]}")
-    return made
+            return alertmanager.target(settings, rules_and_routes())
+        case "prometheus":
+            from provisioning.targets import prometheus
+
+            return prometheus.target(settings, rules_and_routes())
+        case "mimir":
+            from provisioning.targets import mimir
+
+            return mimir.target(settings, rules_and_routes())
+        case "kubernetes":
+            from provisioning.targets import kubernetes
+
+            return kubernetes.target(settings, build.artefacts(settings))
+        case _:
+            from provisioning.targets import grafana
+
+            return grafana.target(settings)

@@ -56,7 +56,8 @@ class MemoryTarget:
     """One process that looks at a server. `staged`: all changes come into force in `finish`, together with the ledger."""
 
     def __init__(self, server: Server, wants: Iterable[Wanted] = (), staged: bool = False, name: str = "memory") -> None:
-        self.name, self.kinds = name, KINDS
+        self.name = name
+        self.kinds: tuple[str, ...] = KINDS
         self.server, self.wants, self.staged = server, tuple(wants), staged
         self.unverified: tuple[str, ...] = ()
         self.findings: list[Finding] = []
