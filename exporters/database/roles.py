@@ -5,6 +5,7 @@
 `observatory_grafana_admin`     reads the views for dashboards, the record of changes too
 `observatory_grafana_business`  reads the views for dashboards
 `observatory_self_service`      reads a user's own rows, for a service that checked who is asking
+`observatory_actions`           writes what commands of people change, and adds to the record of changes
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ class Role(StrEnum):
     GRAFANA_ADMIN = "observatory_grafana_admin"
     GRAFANA_BUSINESS = "observatory_grafana_business"
     SELF_SERVICE = "observatory_self_service"
+    ACTIONS = "observatory_actions"
 
 
 COUNTING = (Role.ADVANCE, Role.READ)
 DASHBOARDS = (Role.GRAFANA_ADMIN, Role.GRAFANA_BUSINESS)
 POLICY = "observatory_counts"
+ACTED_ON = ("incidents", "load_tests", "profiling_sessions", "regressions")
+"""Tables that commands of people change."""
 
 DASHBOARD_LIMITS = {
     "timezone": "UTC",
@@ -47,6 +51,7 @@ _SETTINGS: dict[Role, dict[str, str]] = {
     Role.ADVANCE: {"timezone": "UTC"},
     Role.READ: {"timezone": "UTC", "default_transaction_read_only": "on", "statement_timeout": "30s"},
     **dict.fromkeys((*DASHBOARDS, Role.SELF_SERVICE), DASHBOARD_LIMITS),
+    Role.ACTIONS: {"timezone": "UTC", "statement_timeout": "15s", "lock_timeout": "5s"},
 }
 """Defaults of sessions. They hold for whoever logs in as the role itself; a member of the role keeps its own."""
 
@@ -93,6 +98,7 @@ def grant_step(views: Iterable[str]) -> Step:
         ),
         *(statement for role in DASHBOARDS for statement in _dashboards(role)),
         *(_select(name, Role.SELF_SERVICE) for name in own_names()),
+        *_actions(),
     ]
     return Step("rights of the roles in our schema", tuple(statements), repeated=True)
 
@@ -106,6 +112,16 @@ def _ours(schema: sql.Identifier) -> Iterator[Statement]:
     yield sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schema, read)
     yield sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier(ANALYTICS_SCHEMA, "user_keys"), read)
     yield sql.SQL("REVOKE ALL ON {} FROM {}, {}").format(sql.Identifier(ANALYTICS_SCHEMA, "person_logins"), advance, read)
+
+
+def _actions() -> Iterator[Statement]:
+    role = sql.Identifier(Role.ACTIONS)
+    for readable in READABLE.values():
+        yield _select(readable.name, Role.ACTIONS)
+    for name in ACTED_ON:
+        table = sql.Identifier(ANALYTICS_SCHEMA, name)
+        yield sql.SQL("GRANT SELECT, INSERT, UPDATE ON {} TO {}").format(table, role)
+    yield sql.SQL("GRANT SELECT, INSERT ON {} TO {}").format(sql.Identifier(ANALYTICS_SCHEMA, "audit_log"), role)
 
 
 def _dashboards(role: Role) -> Iterator[Statement]:

@@ -16,7 +16,7 @@ from contract.analytics import READABLE, Audience
 from contract.relations import RELATIONS, Shown
 from exporters.database import user_keys
 from exporters.database.mapping import Mapping
-from exporters.database.roles import COUNTING, DASHBOARDS, Role
+from exporters.database.roles import ACTED_ON, COUNTING, DASHBOARDS, Role
 
 KEY = b"a key of sixteen bytes or more"
 
@@ -133,11 +133,24 @@ def test_nobody_writes_to_the_platform_through_a_view(platform: Connection) -> N
 
 def test_the_record_of_changes_can_only_grow(platform: Connection) -> None:
     prepare(platform)
-    with acting(platform, Role.ADVANCE):
-        platform.execute("INSERT INTO analytics.audit_log (actor, action, target) VALUES ('anna', 'set', 'budget')")
-        for statement in ("UPDATE analytics.audit_log SET actor = 'ben'", "DELETE FROM analytics.audit_log"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                platform.execute(statement.encode())
+    for role in (Role.ADVANCE, Role.ACTIONS):
+        with acting(platform, role):
+            platform.execute("INSERT INTO analytics.audit_log (actor, action, target) VALUES ('anna', 'set', 'budget')")
+            for statement in ("UPDATE analytics.audit_log SET actor = 'ben'", "DELETE FROM analytics.audit_log"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    platform.execute(statement.encode())
+
+
+def test_an_action_writes_what_actions_are_about_and_nothing_else(platform: Connection) -> None:
+    prepare(platform)
+    rows = platform.execute(
+        "SELECT relname, has_table_privilege(%(role)s, oid, 'UPDATE'), has_table_privilege(%(role)s, oid, 'DELETE, TRUNCATE') "
+        "FROM pg_class WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'v', 'p') "
+        "AND has_table_privilege(%(role)s, oid, 'INSERT, UPDATE, DELETE, TRUNCATE')",
+        {"role": Role.ACTIONS},
+    ).fetchall()
+    assert {(name, changed) for name, changed, _ in rows} == {("audit_log", False), *((name, True) for name in ACTED_ON)}
+    assert not any(removed for *_, removed in rows)
     with acting(platform, Role.GRAFANA_BUSINESS), pytest.raises(psycopg.errors.InsufficientPrivilege):
         platform.execute("SELECT FROM analytics.audit_log")
 
