@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 
 from contract.metrics import Metric, MetricType
 from exporters.negotiation import OPENMETRICS
-from exporters.snapshot import Distribution, Figure, Sample
+from exporters.snapshot import Figure, Sample
 
 _METRIC, _LABELS = itemgetter(0), itemgetter(1)
 _PIECE = 2000
@@ -52,12 +52,22 @@ def _series(name: str, labels: Iterable[tuple[str, str]]) -> str:
     return f"{name}{{{inner}}} " if inner else f"{name} "
 
 
-def _printed(item: Figure) -> tuple[str, ...]:
-    """What stands before the values of a distribution: of its buckets, its count and its sum."""
+def printed(item: Figure) -> tuple[str, ...]:
+    """What stands before each of a figure's values: of a distribution, its buckets, its count and its sum."""
     name, labels = item.metric.name, list(zip(item.metric.labels, item.labels, strict=True))
+    if not item.metric.buckets:
+        return (_series(name, labels),)
     bounds = [*map(number, map(float, item.metric.buckets)), "+Inf"]
     buckets = [_series(f"{name}_bucket", [*labels, ("le", bound)]) for bound in bounds]
     return (*buckets, _series(f"{name}_count", labels), _series(f"{name}_sum", labels))
+
+
+def values(item: Figure) -> list[str]:
+    """A figure's values as they are printed, one for each of `printed`."""
+    if isinstance(item, Sample):
+        return [number(item.value)]
+    counts = list(accumulate(item.buckets))
+    return [*map(number, map(float, (*counts, counts[-1]))), number(item.sum)]
 
 
 class _Samples:
@@ -87,15 +97,13 @@ class _Distributions:
 
     def __init__(self, items: Sequence[Figure], places: list[int]) -> None:
         self.metric, self._places = items[places[0]].metric, places
-        self._printed = [_printed(items[place]) for place in places]
+        self._printed = [printed(items[place]) for place in places]
 
     def family(self, items: Sequence[Figure]) -> Family:
-        distributions, pieces = cast(Sequence[Distribution], items), []
-        for place, printed in zip(self._places, self._printed, strict=True):
-            item = distributions[place]
-            counts = list(accumulate(item.buckets))
-            values = [*map(number, map(float, (*counts, counts[-1]))), number(item.sum)]
-            pieces.append("".join([f"{before}{value}\n" for before, value in zip(printed, values, strict=True)]).encode())
+        pieces = []
+        for place, each in zip(self._places, self._printed, strict=True):
+            lines = [f"{before}{value}\n" for before, value in zip(each, values(items[place]), strict=True)]
+            pieces.append("".join(lines).encode())
         return Family(self.metric, pieces)
 
 

@@ -5,7 +5,7 @@ Everything is added up in whole numbers and scaled at the end, so that equal cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from contract.catalogue import metric
@@ -53,6 +53,38 @@ _BY_METRIC = {part.metric.name: part for parts in _PARTS.values() for part in pa
 YIELDS = tuple(_BY_METRIC)
 """The metrics that are given."""
 
+Series = tuple[str, LabelSet]
+"""Name of a metric, and labels in its order."""
+
+
+def series_of(fact: str, labels: LabelSet) -> Iterator[Series]:
+    """What a cell of these labels has part in. Cells of facts that are not ours have part in nothing."""
+    for part in _PARTS.get(fact, ()):
+        found = tuple([labels[place] for place in part.places])
+        if "" not in found:
+            yield part.metric.name, found
+
+
+def figure(series: Series, cells: Iterable[Cell]) -> Figure | None:
+    """The figure of one series from all cells that have part in it; None where there is no cell."""
+    name, labels = series
+    counts: _Counts | None = None
+    for cell in cells:
+        for part in _PARTS[cell.fact]:
+            if part.metric.name == name:
+                added = part.counts(cell)
+                counts = added if counts is None else tuple([a + b for a, b in zip(counts, added, strict=True)])
+    return None if counts is None else _BY_METRIC[name].figure(labels, counts)
+
+
+def expected_besides(expected: Expected, found: Mapping[str, Collection[LabelSet]]) -> Iterator[Figure]:
+    """What is expected beside the label sets that were `found` by metric; it starts at 0."""
+    for name, part in _BY_METRIC.items():
+        nothing = (0,) * (len(part.metric.buckets) + 2 if part.metric.buckets else 1)
+        for labels in dict.fromkeys(expected.label_sets(part.metric, tuple(found[name]))):
+            if labels not in found[name]:
+                yield part.figure(labels, nothing)
+
 
 def figures(cells: Iterable[Cell], expected: Expected) -> Iterator[Figure]:
     """All figures of all facts and stocks, in the order of the cells; then what is expected besides, which starts at 0.
@@ -73,8 +105,4 @@ def figures(cells: Iterable[Cell], expected: Expected) -> Iterator[Figure]:
             series[labels] = counts if known is None else tuple([a + b for a, b in zip(known, counts, strict=True)])
     for name, labels in order:
         yield _BY_METRIC[name].figure(labels, found[name][labels])
-    for name, part in _BY_METRIC.items():
-        nothing = (0,) * (len(part.metric.buckets) + 2 if part.metric.buckets else 1)
-        for labels in dict.fromkeys(expected.label_sets(part.metric, tuple(found[name]))):
-            if labels not in found[name]:
-                yield part.figure(labels, nothing)
+    yield from expected_besides(expected, found)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from psycopg import IsolationLevel
 
-from contract.metrics import MetricType
 from contract.settings import Settings
 from contract.values import duration_seconds
-from exporters.business import counted
+from exporters.business.counted import Series
 from exporters.business.expected import Expected
 from exporters.business.figures import FIGURES as WINDOW_FIGURES
 from exporters.business.figures import PAST_DUE, samples
 from exporters.business.schema import schema_problem
 from exporters.database.sessions import Connection, connect, limits
 from exporters.history.blocks import BLOCK_SECONDS, Blocks
+from exporters.history.counters import Counters
 from exporters.history.counts import (
     HOUR,
     LONGEST_WINDOW,
@@ -29,19 +29,13 @@ from exporters.history.counts import (
     by_bucket,
     happened,
     less,
-    more,
-    share,
+    spread,
     totals,
 )
-from exporters.langfuse.counting import BOUNDS
-from exporters.langfuse.figures import Counted, counter_samples
-from exporters.rollups.model import SUM_COLUMNS
-from exporters.rollups.read import Cell
-from exporters.rollups.sources import FACTS
 from exporters.snapshot import Figure
 
-COARSE_STEP = 240
-"""Seconds between samples where only hours are known: Prometheus looks back for five minutes."""
+COARSE_STEP = 120
+"""Seconds between samples where only hours are known. Rates over five minutes see most of what happened, and never nothing."""
 
 _STATEMENT_SECONDS = 600.0
 _JOB = "exporter"
@@ -96,19 +90,41 @@ def _write(
     hours = Hours(connection, begin - LONGEST_WINDOW, end)
     blocks = Blocks(out, {"job": _JOB, "instance": settings.scrape.exporter[0]})
     expected = Expected((), settings.environments)
-    windows: list[Figure] = []
+    counters, windows = Counters(cells, expected, without), _Windows(hours, expected, without)
     for at, changes in chain(((begin, {}),), _coarse(connection, begin, fine), _fine(connection, fine, end)):
-        more(cells, changes)
-        if at + HOUR <= since:  # the windows that are shown from then on are those of the hour before
-            continue
-        if at % HOUR == 0:
-            tallies = hours.tallies(at)
-            figures = (figure for figure in WINDOW_FIGURES if PAST_DUE not in figure.facts)
-            windows = [item for figure in figures for item in samples(figure, tallies, expected)]
+        counters.add(changes)
+        if at % HOUR == 0 and at + HOUR > since:  # the windows that are shown from then on are those of the hour before
+            windows.end(at)
         if at > since:
-            blocks.add(at, (item for item in chain(counters(cells, expected), windows) if item.metric.name not in without))
+            changed, gone = windows.changed()
+            blocks.add(at, chain(counters.changed(), changed), gone)
     blocks.close()
     return Written(tuple(blocks.files), blocks.points)
+
+
+class _Windows:
+    """The figures of windows, as they stand from one full hour to the next."""
+
+    def __init__(self, hours: Hours, expected: Expected, without: Collection[str]) -> None:
+        self._hours, self._expected = hours, expected
+        self._figures = [one for one in WINDOW_FIGURES if PAST_DUE not in one.facts and one.metric not in without]
+        self._now: dict[Series, Figure] = {}
+        self._shown: dict[Series, Figure] = {}
+
+    def end(self, hour: int) -> None:
+        """Lets all windows end at a full hour."""
+        tallies = self._hours.tallies(hour)
+        found = (item for figure in self._figures for item in samples(figure, tallies, self._expected))
+        self._now = {(item.metric.name, item.labels): item for item in found}
+
+    def changed(self) -> tuple[list[Figure], list[Series]]:
+        """What is new or another since this was asked before, and what is no more."""
+        before, self._shown = self._shown, self._now
+        if before is self._now:
+            return [], []
+        return [item for key, item in self._now.items() if before.get(key) != item], [
+            key for key in before if key not in self._now
+        ]
 
 
 def _coarse(connection: Connection, begin: int, fine: int) -> Iterator[tuple[int, dict[Key, Counts]]]:
@@ -117,8 +133,8 @@ def _coarse(connection: Connection, begin: int, fine: int) -> Iterator[tuple[int
     for since in range(begin, fine, BLOCK_SECONDS):
         of_hour = by_bucket(connection, HOUR, since, min(since + BLOCK_SECONDS, fine))
         for hour in range(since, min(since + BLOCK_SECONDS, fine), HOUR):
-            for step in range(1, parts + 1):
-                yield hour + step * COARSE_STEP, share(of_hour.get(hour, {}), step, parts)
+            for part, changes in enumerate(spread(of_hour.get(hour, {}), hour, parts), start=1):
+                yield hour + part * COARSE_STEP, changes
 
 
 def _fine(connection: Connection, fine: int, end: int) -> Iterator[tuple[int, dict[Key, Counts]]]:
@@ -126,22 +142,3 @@ def _fine(connection: Connection, fine: int, end: int) -> Iterator[tuple[int, di
         of_minute = by_bucket(connection, MINUTE, since, min(since + BLOCK_SECONDS, end))
         for minute in range(since, min(since + BLOCK_SECONDS, end), MINUTE):
             yield minute + MINUTE, of_minute.get(minute, {})
-
-
-def counters(cells: dict[Key, Counts], expected: Expected) -> Iterator[Figure]:
-    """Counters and histograms of the platform and of the ledger, when this had been counted."""
-    ours: list[Cell] = []
-    ledger: dict[str, list[Counted]] = {}
-    sums_end = 1 + len(SUM_COLUMNS)
-    for (fact, labels), (n, *figures) in cells.items():
-        if n < 0:  # counting began later: what the ledger filled in of the past is in no total
-            continue
-        sums, buckets = figures[: sums_end - 1], figures[sums_end - 1 :]
-        if declared := FACTS.get(fact):
-            histogram = tuple(buckets[: len(declared.bounds) + 1]) if declared.bounds else ()
-            ours.append(Cell(fact, labels, n, tuple(sums[: len(declared.sums)]), histogram))
-        else:
-            ledger.setdefault(fact, []).append(Counted(labels, n, tuple(sums), tuple(buckets[: len(BOUNDS) + 1])))
-    for item in (*counted.figures(ours, expected), *counter_samples(ledger)):
-        if item.metric.type is not MetricType.GAUGE:
-            yield item

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import accumulate
+from operator import sub
+from zlib import crc32
 
 from psycopg import sql
 
@@ -12,7 +16,7 @@ from contract.labels import WINDOWS
 from exporters.business.figures import FIGURES as WINDOW_FIGURES
 from exporters.business.figures import PAST_DUE, Tally
 from exporters.database.sessions import Connection
-from exporters.rollups.model import FIGURES
+from exporters.rollups.model import FIGURES, SUMS
 from exporters.windows import window
 
 MINUTE, HOUR, LONGEST_WINDOW = 60, 3600, 31 * 86400
@@ -75,12 +79,38 @@ def more(cells: dict[Key, Counts], happened: dict[Key, Counts]) -> None:
             cells[key] = tuple([a + b for a, b in zip(cells[key], figures, strict=True)])
 
 
-def share(happened: dict[Key, Counts], step: int, steps: int) -> dict[Key, Counts]:
-    """The `step`-th (from 1) of `steps` parts of an hour, whole numbers that add up to what happened in it."""
-    return {
-        key: tuple([count * step // steps - count * (step - 1) // steps for count in figures])
-        for key, figures in happened.items()
-    }
+def spread(happened: dict[Key, Counts], hour: int, parts: int) -> list[dict[Key, Counts]]:
+    """What happened in an hour, in so many parts of it.
+
+    What is counted in a cell follows evenly, from a place that another cell and another hour do not share: if all began at
+    once, what is rare would always fall to the same part of the hour, and weigh more or less than it should in a ratio that
+    sees the hour piece by piece.
+    """
+    found: list[dict[Key, Counts]] = [{} for _ in range(parts)]
+    for key, figures in happened.items():
+        before: Counts = (0,) * len(figures)
+        for part, count in _course(figures[0], crc32(f"{hour}{key}".encode()) / 2**32, parts):
+            now = figures if count == figures[0] else _share(figures, count)
+            found[part][key] = tuple([b - a for a, b in zip(before, now, strict=True)])
+            before = now
+    return found
+
+
+def _course(n: int, first: float, parts: int) -> Iterator[tuple[int, int]]:
+    """Parts in which something happens, and how much of `n` has happened by their ends; `first` (0 to 1) is the place."""
+    if n <= 1:  # a correction is made at once
+        yield int(first * parts), n
+    elif n <= parts:
+        yield from ((min(parts - 1, int((number + first) * parts / n)), number + 1) for number in range(n))
+    else:
+        yield from ((part, n * (part + 1) // parts) for part in range(parts))
+
+
+def _share(figures: Counts, count: int) -> Counts:
+    """The first `count` of what is counted, with as much of its sums and, bound by bound, of its histogram."""
+    n, *rest = figures
+    sums, buckets = rest[:SUMS], [count * up_to // n for up_to in accumulate(rest[SUMS:])]
+    return (count, *(amount * count // n for amount in sums), *map(sub, buckets, (0, *buckets)))
 
 
 class Hours:

@@ -8,6 +8,8 @@ import subprocess
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import accumulate
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from contract.settings import Settings
 from exporters.business.figures import FIGURES, PAST_DUE
 from exporters.history.backfill import Written, backfill
 from exporters.history.blocks import BLOCK_SECONDS, Blocks
-from exporters.snapshot import Sample, sample
+from exporters.history.counts import spread
+from exporters.rollups.model import HISTOGRAM_COLUMNS, SUMS
+from exporters.snapshot import sample
 from provisioning.cli import main
 from tests.business.figures import Figures
 from tests.business.installed import Exporter, as_role, install
@@ -146,7 +150,7 @@ def test_counters_never_fall_and_hold_what_had_happened(lived: tuple[Figures, Fi
             counted = sum(value for key, value in moments[at].items() if key[0] == "platform_messages_total")
             assert row == (counted,), hours
     gaps = {later - at for at, later in zip(sorted(moments), sorted(moments)[1:], strict=False)}
-    assert gaps == {60, 240}
+    assert gaps == {60, 120}
 
 
 def test_promtool_makes_blocks_of_the_files(
@@ -169,10 +173,13 @@ def test_promtool_makes_blocks_of_the_files(
 
 
 def test_points_of_a_series_stand_together_and_a_file_holds_one_block(tmp_path: Path) -> None:
+    """What is not told anew stays as it was, also into the next block; what is gone is gone."""
     blocks = Blocks(tmp_path, {"job": "exporter", "instance": "there:1"})
-    for at in (7140, 7200, 7260):
-        items: list[Sample] = [sample("platform_document_chunks", value=at), sample("platform_users", 'a"b', value=math.pi)]
-        blocks.add(at, items)
+    chunks = [sample("platform_document_chunks", value=at) for at in (7140, 7200, 7260)]
+    users, others = (sample("platform_users", role, value=math.pi) for role in ('a"b', "c"))
+    blocks.add(7140, [chunks[0], users, others])
+    blocks.add(7200, [chunks[1]])
+    blocks.add(7260, [chunks[2]], gone=[("platform_users", ("c",))])
     blocks.close()
     assert [path.name for path in blocks.files] == ["1970-01-01T00.om", "1970-01-01T02.om"]
     assert blocks.files[1].read_text() == (
@@ -180,9 +187,37 @@ def test_points_of_a_series_stand_together_and_a_file_holds_one_block(tmp_path: 
         'platform_document_chunks{instance="there:1",job="exporter"} 7260.0 7260\n'
         'platform_users{role="a\\"b",instance="there:1",job="exporter"} 3.141592653589793 7200\n'
         'platform_users{role="a\\"b",instance="there:1",job="exporter"} 3.141592653589793 7260\n'
+        'platform_users{role="c",instance="there:1",job="exporter"} 3.141592653589793 7200\n'
         "# EOF\n"
     )
-    assert blocks.points == 6
+    assert blocks.points == 8
+
+
+def figures(n: int, sums: int, *buckets: int) -> tuple[int, ...]:
+    return (n, sums, *[0] * (SUMS - 1), *buckets, *[0] * (len(HISTOGRAM_COLUMNS) - len(buckets)))
+
+
+def test_an_hour_in_parts_is_the_hour_and_what_belongs_together_happens_together() -> None:
+    cells = {
+        ("executions_ended", (f"agent {number}",)): figures(n, n * 7, n - n // 3, n // 3)
+        for number, n in enumerate([-2, 0, 1, 2, 7, 29, 30, 31, 100])
+    }
+    parts = spread(cells, 7200, 30)
+    for key, whole in cells.items():
+        told = [part[key] for part in parts if key in part]
+        assert tuple(map(sum, zip(*told, strict=True))) == whole
+        for n, seconds, *_ in told:
+            assert seconds == 7 * n
+        for _, _, *counts in accumulate(told, lambda a, b: tuple(map(add, a, b))):
+            assert all(count >= 0 for count in accumulate(counts[SUMS - 1 :])) or whole[0] < 0
+
+
+def test_what_is_rare_happens_in_no_part_of_the_hour_more_than_in_others() -> None:
+    """Else a ratio that sees some parts of the hour would see too much of it, or too little."""
+    cells = {("executions_ended", (str(number),)): figures(1 + number % 2, 0) for number in range(4000)}
+    parts = [sum(n for n, *_ in part.values()) for part in spread(cells, 7200, 30)]
+    assert sum(parts) == 6000
+    assert min(parts) > 140 and max(parts) < 260
 
 
 def test_what_cannot_be_written_is_said_in_one_line(
