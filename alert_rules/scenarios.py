@@ -143,9 +143,8 @@ def _gone(targets: list[tuple[str, dict[str, str]]], settings: Settings) -> list
     return found
 
 
-def _needed(alert: Alert, settings: Settings) -> list[str]:
-    """Names of the groups that an alert depends on, its own last, each after those that it reads from."""
-    groups: list[Any] = registry.rule_groups(settings)
+def _needed(alert: Alert, settings: Settings, groups: list[Any]) -> list[str]:
+    """Names of those of the recorded groups that an alert depends on, its own last, each after those that it reads from."""
     waiting, seen, found = [expression(alert, settings)], set[str](), set[str]()
     while waiting:
         read = set(_RECORDED.findall(waiting.pop())) - seen
@@ -170,10 +169,11 @@ def promtool_file(cases: list[dict[str, object]], groups: list[str], interval: s
 
 def promtool_files(settings: Settings) -> dict[str, dict[str, object]]:
     """One promtool test file an alert, by file name."""
-    return {f"{alert.name}.yml": _proof(alert, settings) for alert in checked(settings)}
+    groups = registry.rule_groups(settings)
+    return {f"{alert.name}.yml": _proof(alert, settings, groups) for alert in checked(settings)}
 
 
-def _proof(alert: Alert, settings: Settings) -> dict[str, object]:
+def _proof(alert: Alert, settings: Settings, groups: list[Any]) -> dict[str, object]:
     """Rules are evaluated as often as samples come."""
     cases = [case(alert, one, settings) for one in alert.scenarios(alert, settings)]
-    return promtool_file(cases, _needed(alert, settings), str(cases[0]["interval"]))
+    return promtool_file(cases, _needed(alert, settings, groups), str(cases[0]["interval"]))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 import yaml
@@ -26,25 +26,42 @@ def decimal(number: float) -> str:
 
 def as_json(document: Any) -> bytes:
     """Indented by two, keys sorted, with a newline at the end."""
-    return ("".join(_json(document, "\n")) + "\n").encode()
+    parts: list[str] = []
+    _add_json(document, "\n", parts)
+    return ("".join(parts) + "\n").encode()
 
 
-def _json(node: Any, newline: str) -> Iterator[str]:
+def _add_json(node: Any, newline: str, parts: list[str]) -> None:
+    """The text of a value in parts. A list that grows is three times as fast as generators within generators."""
     inner = newline + "  "
-    if isinstance(node, dict) and node:
-        for number, key in enumerate(sorted(node)):
-            yield f"{',' if number else '{'}{inner}{json.dumps(key, ensure_ascii=False)}: "
-            yield from _json(node[key], inner)
-        yield newline + "}"
+    if isinstance(node, str):
+        parts.append(encode_basestring(node))
+    elif isinstance(node, dict) and node:
+        opening = "{"
+        for key in sorted(node):
+            parts.append(f"{opening}{inner}{encode_basestring(key)}: ")
+            _add_json(node[key], inner, parts)
+            opening = ","
+        parts.append(newline + "}")
     elif isinstance(node, list | tuple) and node:
-        for number, item in enumerate(node):
-            yield f"{',' if number else '['}{inner}"
-            yield from _json(item, inner)
-        yield newline + "]"
+        opening = "["
+        for item in node:
+            parts.append(opening + inner)
+            _add_json(item, inner, parts)
+            opening = ","
+        parts.append(newline + "]")
     elif isinstance(node, float):
-        yield decimal(node)
+        parts.append(decimal(node))
     else:
-        yield json.dumps(node, ensure_ascii=False)
+        parts.append(json.dumps(node))
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, and the same values
+
+
+def from_yaml(text: bytes | str) -> Any:
+    """What YAML of our own says."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  it is the safe one
 
 
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # seven times faster, and the same text

@@ -2,104 +2,112 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contract.settings import Settings
-from provisioning.findings import Finding, has_errors
+from provisioning.findings import Finding
 
-_RECORDED = re.compile(r"\w+:\w+:\w+")
+if TYPE_CHECKING:
+    from provisioning.check.report import Report
+    from provisioning.check.revisions import Since
+    from provisioning.check.scenarios import Which
+
+__all__ = ["Choices", "all_findings", "rule_groups", "run"]
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was found, what was looked at, and which tools were not there."""
+class Choices:
+    """What is asked of a check beside the build itself.
 
-    findings: tuple[Finding, ...]
-    counts: Mapping[str, int]
-    missing_tools: tuple[str, ...]
+    `scenarios` says which of them promtool proves, `database` is the DSN of a database that prepares the queries, and `say` is
+    told what takes long while it does.
+    """
 
-    def as_text(self) -> str:
-        lines = [str(finding) for finding in self.findings]
-        lines += [f"note: {sentence}" for sentence in self.missing_tools]
-        looked_at = ", ".join(f"{count} {name}" for name, count in self.counts.items())
-        counted = {kind: sum(finding.severity == kind for finding in self.findings) for kind in ("error", "warning", "note")}
-        notes = f", {counted['note']} notes" if counted["note"] else ""
-        return "\n".join([*lines, f"{looked_at}: {counted['error']} errors, {counted['warning']} warnings{notes}"])
-
-    def as_json(self) -> str:
-        return json.dumps(
-            {
-                "ok": not has_errors(self.findings),
-                "checked": dict(self.counts),
-                "findings": [finding.as_json() for finding in self.findings],
-                "notes": list(self.missing_tools),
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
+    scenarios: Which = "changed"
+    database: str | None = None
+    say: Callable[[str], None] = lambda _: None
 
 
-def run(settings: Settings, today: date | None = None) -> Report:
+def run(settings: Settings, today: date | None = None, choices: Choices = Choices(), since: Since | None = None) -> Report:
     """Build under these settings and look at everything. Raises ConfigError when it cannot even be built.
 
-    Waivers are held against `today`, by default the day it is (UTC).
+    Waivers are held against `today`, by default the day it is (UTC). With `since` only findings in what is built otherwise
+    than there, and such as were not found there, are reported.
     """
     from provisioning import build
+    from provisioning.check import revisions
     from provisioning.check.external import missing_tools
+    from provisioning.check.report import Report
     from provisioning.check.waivers import waived
 
-    day = today or datetime.now(UTC).date()
-
     artefacts = build.artefacts(settings)
-    groups = rule_groups(artefacts)
-    rules = [rule for group in groups for rule in group["rules"]]
-    counts = {
-        "files": len(artefacts),
-        "dashboards": sum(path.startswith("grafana/dashboards/") for path in artefacts),
-        "recording rules": sum("record" in rule for rule in rules),
-        "alerts": sum("alert" in rule for rule in rules),
-    }
-    findings = waived(dict.fromkeys(all_findings(artefacts, settings)), settings.waivers, day)
-    return Report(tuple(findings), counts, tuple(missing_tools()))
+    before = revisions.built(since) if since else None
+    found = list(dict.fromkeys(all_findings(artefacts, settings, choices)))
+    findings = waived(found, settings.waivers, today or datetime.now(UTC).date(), _not_run(choices))
+    reported = findings
+    if before is not None:
+        new = revisions.changed(found, built_findings(before, settings), artefacts, before)
+        reported = [one for one in findings if (one.check, one.place) in new or one.check.startswith("waivers/")]
+    notes = missing_tools()
+    if choices.scenarios == "none":
+        notes.append("the scenarios of alerts were not proved")
+    return Report(tuple(reported), _counts(artefacts), tuple(notes), len(findings) - len(reported))
 
 
-def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator[Finding]:
-    """Every finding about these files: settings, exporter, dashboards, queries, rules, alerts, links, routes, tools."""
-    import yaml
+def all_findings(artefacts: Mapping[str, bytes], settings: Settings, choices: Choices = Choices()) -> Iterator[Finding]:
+    """Every finding about these files, about the settings and the exporter, and what tools and the database say."""
+    from provisioning.check.configured import configured_findings
+    from provisioning.check.exporter import exporter_findings
+    from provisioning.check.external import external_findings
+    from provisioning.check.prepared import prepared_findings
+    from provisioning.check.scenarios import scenario_findings
+
+    with ThreadPoolExecutor(1) as beside:
+        external = beside.submit(lambda: list(external_findings(artefacts)))
+        yield from _named("settings/configured", configured_findings(settings))
+        yield from _named("exporter/metrics", exporter_findings())
+        yield from built_findings(artefacts, settings)
+        yield from external.result()
+    yield from scenario_findings(artefacts, choices.scenarios, choices.say)
+    if choices.database:
+        yield from prepared_findings(artefacts, settings, choices.database)
+
+
+def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator[Finding]:
+    """What can be seen in the files alone: dashboards, queries, rules, alerts, links, routes, runbooks, sizes."""
+    from pathlib import PurePosixPath
 
     from alert_rules.catalogue import active
     from dashboards.catalogue import TABS
-    from provisioning import boards as built
+    from provisioning import boards as read_back
     from provisioning.check.alerts import alert_findings
-    from provisioning.check.configured import configured_findings
-    from provisioning.check.exporter import exporter_findings
+    from provisioning.check.boards import Site, board_findings
     from provisioning.check.expressions import Inspector
-    from provisioning.check.external import external_findings
     from provisioning.check.known import known_series
     from provisioning.check.links import link_findings
-    from provisioning.check.pages import page_findings
+    from provisioning.check.pages import page_findings, recorded_in
     from provisioning.check.queries import query_findings, series_read
     from provisioning.check.routes import route_findings
     from provisioning.check.rules import rule_findings
+    from provisioning.check.served import external_labels, saved_in_browser, size_findings
     from provisioning.check.shape import shape_findings
+    from provisioning.text import from_yaml
     from recording_rules.kept import FOR_PEOPLE
 
-    yield from _named("settings/configured", configured_findings(settings))
-    yield from _named("exporter/metrics", exporter_findings())
-    boards, groups = built.read(artefacts), rule_groups(artefacts)
+    boards, groups = read_back.read(artefacts), rule_groups(artefacts)
     inspector = Inspector.of(settings, known_series(groups))
     yield from shape_findings(boards, settings)
+    site = Site(inspector.house.known, inspector.house.scrape, saved_in_browser(artefacts))
+    yield from board_findings(boards, site)
     yield from _named("dashboards/query", query_findings(boards, inspector, settings))
     pages = {path: body.decode() for path, body in artefacts.items() if path.startswith("runbooks/")}
     yield from _named("runbooks/query", page_findings(pages, inspector))
-    read = series_read(boards, settings) | {word for text in pages.values() for word in _RECORDED.findall(text)}
-    yield from rule_findings(groups, inspector, settings, read, FOR_PEOPLE)
+    read = series_read(boards, settings) | recorded_in(pages.values())
+    yield from rule_findings(groups, inspector, settings, read, FOR_PEOPLE, external_labels(artefacts))
     keys = [key for tab in TABS for key in tab.panel_keys(settings)]
     yield from _named("alerts/panel", alert_findings(active(settings), keys, boards, settings))
     yield from _named("links/nowhere", link_findings(boards, groups, pages, settings))
@@ -108,9 +116,18 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator
         for path, body in artefacts.items()
         if path.startswith("alertmanager/templates/")
     }
-    configuration = yaml.safe_load(artefacts["alertmanager/alertmanager.yml"])
+    configuration = from_yaml(artefacts["alertmanager/alertmanager.yml"])
     yield from _named("routes/nowhere", route_findings(configuration, templates, groups))
-    yield from external_findings(artefacts)
+    yield from size_findings(artefacts, boards, groups, settings)
+
+
+def rule_groups(artefacts: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """The rule groups among built files."""
+    from provisioning.text import from_yaml
+
+    return [
+        group for path, body in artefacts.items() if path.startswith("prometheus/rules/") for group in from_yaml(body)["groups"]
+    ]
 
 
 def _named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -118,13 +135,17 @@ def _named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     return (finding if finding.check else replace(finding, check=check) for finding in findings)
 
 
-def rule_groups(artefacts: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """The rule groups among built files."""
-    import yaml
+def _not_run(choices: Choices) -> frozenset[str]:
+    """Names of checks that say nothing this time, so that nothing can be said about waivers of them."""
+    absent = {"sql/refused"} if not choices.database else set()
+    return frozenset(absent | ({"tools/promtool"} if choices.scenarios == "none" else set()))
 
-    return [
-        group
-        for path, body in artefacts.items()
-        if path.startswith("prometheus/rules/")
-        for group in yaml.safe_load(body)["groups"]
-    ]
+
+def _counts(artefacts: Mapping[str, bytes]) -> dict[str, int]:
+    rules = [rule for group in rule_groups(artefacts) for rule in group["rules"]]
+    return {
+        "files": len(artefacts),
+        "dashboards": sum(path.startswith("grafana/dashboards/") for path in artefacts),
+        "recording rules": sum("record" in rule for rule in rules),
+        "alerts": sum("alert" in rule for rule in rules),
+    }

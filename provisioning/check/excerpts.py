@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
+from provisioning.text import from_yaml
 
 RULES = PurePosixPath("prometheus/rules")
 _ALERT = re.compile(r"^\s*(?:- )?alertname: (.+)$", re.MULTILINE)
@@ -22,7 +22,7 @@ def excerpt(path: str, artefacts: Mapping[str, bytes]) -> dict[str, bytes]:
     The groups and their order stay. A rule file that is not there is left for promtool to miss.
     """
     test = artefacts[path].decode()
-    head = yaml.safe_load(test.partition("\ntests:")[0])
+    head = from_yaml(test.partition("\ntests:")[0])
     names = [str(RULES / PurePosixPath(name).name) for name in head["rule_files"]]
     files = {name: groups(artefacts[name]) for name in names if name in artefacts}
     rules = [rule for found in files.values() for group in found for rule in group["rules"]]
@@ -37,7 +37,7 @@ def excerpt(path: str, artefacts: Mapping[str, bytes]) -> dict[str, bytes]:
 @lru_cache(maxsize=512)
 def groups(rule_file: bytes) -> tuple[dict[str, Any], ...]:
     """The groups of a rule file, which many tests name."""
-    return tuple(yaml.safe_load(rule_file)["groups"])
+    return tuple(from_yaml(rule_file)["groups"])
 
 
 def read_by(expression: str, rule_groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

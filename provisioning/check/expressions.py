@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
 import promql_parser as promql
 
@@ -11,7 +13,7 @@ from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.check.lint.catalogue import EXPRESSION_CHECKS, REMOVED_FUNCTION, SYNTAX
 from provisioning.check.lint.functions import RENAMED
-from provisioning.check.lint.model import House, Question, spots
+from provisioning.check.lint.model import ExpressionCheck, House, Question, spots
 from provisioning.check.series import Known
 from provisioning.findings import Finding, error
 
@@ -46,11 +48,15 @@ class Inspector:
         found = (
             Finding(fault.severity, place, fault.message, fault.remedy, check.id)
             for spot in spots(question, self.house)
-            for check in EXPRESSION_CHECKS
-            if isinstance(spot.node, check.kind)
+            for check in _checks_of(type(spot.node))
             for fault in check.find(spot)
         )
         return list(dict.fromkeys(found))
+
+
+@cache
+def _checks_of(kind: type[promql.Expr]) -> tuple[ExpressionCheck[Any], ...]:
+    return tuple(check for check in EXPRESSION_CHECKS if issubclass(kind, check.kind))
 
 
 def _unreadable(place: str, text: str, problem: str) -> Finding:

@@ -24,10 +24,12 @@ def rule_findings(
     settings: Settings,
     read: Iterable[str] = (),
     kept: Iterable[str] = (),
+    external: Iterable[str] = (),
 ) -> Iterator[Finding]:
     """What is wrong with recording rules and alerts.
 
-    `read` are names of series that dashboards and runbooks read, `kept` recorded series that are there for people.
+    `read` are names of series that dashboards and runbooks read, `kept` recorded series that are there for people,
+    `external` the labels that the server adds to everything it sends.
     """
     groups = tuple(groups)
     teams = tuple(team.name for team in settings.teams)
@@ -36,7 +38,7 @@ def rule_findings(
         yield from inspector.findings(
             rule.place, str(rule.source["expr"]), interval=rule.interval, record=rule.record, alert=bool(rule.alert)
         )
-    book = RuleBook(groups, rules, inspector.house, teams, frozenset(read), frozenset(kept))
+    book = RuleBook(groups, rules, inspector.house, teams, frozenset(read), frozenset(kept), frozenset(external))
     for check in RULE_CHECKS:
         for place, fault in check.find(book):
             yield Finding(fault.severity, place, fault.message, fault.remedy, check.id)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
 from contract.waivers import Waiver
+from provisioning.check.catalogue import CHECKS
 from provisioning.findings import Finding, closest, error, warning
 
-EXPIRED, WITHOUT_FINDING = "waivers/expired", "waivers/without-finding"
+EXPIRED, WITHOUT_FINDING, UNKNOWN = "waivers/expired", "waivers/without-finding", "waivers/unknown-check"
 
 
-def waived(findings: Iterable[Finding], waivers: Sequence[Waiver], today: date) -> list[Finding]:
-    """The findings as the waivers leave them on this day, and what is wrong with the waivers."""
+def waived(findings: Iterable[Finding], waivers: Sequence[Waiver], today: date, not_run: Container[str] = ()) -> list[Finding]:
+    """The findings as the waivers leave them on this day, and what is wrong with the waivers.
+
+    Of checks that were `not_run`, nothing is known, and so nothing is said of their waivers but that they have expired.
+    """
     findings = list(findings)
     in_force = [waiver for waiver in waivers if today <= waiver.expires]
     result = [_as_left(finding, in_force) for finding in findings]
@@ -22,7 +26,9 @@ def waived(findings: Iterable[Finding], waivers: Sequence[Waiver], today: date) 
         if today > waiver.expires:
             remedy = f"mend it, or let {waiver.owner} decide anew: {waiver.reason}"
             result.append(error(place, f"expired on {waiver.expires}", remedy, EXPIRED))
-        elif not any(_covers(waiver, finding) for finding in findings):
+        elif waiver.check not in CHECKS:
+            result.append(error(place, f"there is no check {waiver.check}", closest(waiver.check, CHECKS), UNKNOWN))
+        elif waiver.check not in not_run and not any(_covers(waiver, finding) for finding in findings):
             near = closest(waiver.target, {finding.place for finding in findings if finding.check == waiver.check})
             result.append(warning(place, "there is no such finding", near or "remove the waiver", WITHOUT_FINDING))
     return result

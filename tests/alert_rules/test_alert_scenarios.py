@@ -19,7 +19,7 @@ from contract.settings import Settings
 from contract.signals.model import Always
 from contract.thresholds import Thresholds
 from provisioning import build
-from provisioning.check.external import proved
+from provisioning.check.scenarios import proved
 from recording_rules import registry
 
 DEFAULTS = Settings()

@@ -11,7 +11,7 @@ from alert_rules.catalogue import active
 from alert_rules.slo import BURNS, STOPPED, UNMEASURED
 from contract.settings import Settings
 from provisioning import build
-from provisioning.check.external import proved
+from provisioning.check.scenarios import proved
 
 SPENT = {"name": "spent", "sli": "cost", "budget_usd": 300, "team": "finance", "description": "Money lasts for its month."}
 THERE = {"name": "there", "sli": "availability", "objective": "99.9", "team": "platform", "description": "It can be reached."}

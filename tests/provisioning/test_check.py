@@ -19,15 +19,19 @@ from dashboards.catalogue import TABS
 from provisioning.boards import Board, read
 from provisioning.check import all_findings, rule_groups, run
 from provisioning.check.alerts import alert_findings
+from provisioning.check.catalogue import CHECKS
 from provisioning.check.configured import configured_findings
 from provisioning.check.expressions import Inspector
 from provisioning.check.external import external_findings
+from provisioning.check.formats import written
 from provisioning.check.known import known_series
 from provisioning.check.links import link_findings
+from provisioning.check.locations import Locator
 from provisioning.check.pages import page_findings
 from provisioning.check.queries import query_findings, series_read
 from provisioning.check.routes import route_findings
 from provisioning.check.rules import rule_findings
+from provisioning.check.scenarios import scenario_findings
 from provisioning.check.shape import shape_findings
 from provisioning.findings import Finding
 
@@ -98,11 +102,12 @@ def test_slacks_file_is_looked_for_where_the_environment_names_it(
 
 def test_the_house_passes_and_says_what_was_looked_at() -> None:
     report = run(SETTINGS)
-    assert _worse_than_notes(report.findings) == [] and report.missing_tools == ()
+    assert _worse_than_notes(report.findings) == [] and report.notes == ()
     assert all(finding.check for finding in report.findings)
     assert report.counts["dashboards"] == len(TABS) and report.counts["alerts"] == len(active(SETTINGS))
-    assert json.loads(report.as_json())["ok"] is True
-    assert "0 errors" in report.as_text().splitlines()[-1]
+    assert {finding.check for finding in report.findings} <= CHECKS.keys()
+    assert json.loads(written(report, "json", Locator(SETTINGS)))["ok"] is True
+    assert "0 errors" in written(report, "text", Locator(SETTINGS)).splitlines()[-1]
 
 
 def _worse_than_notes(findings: Iterable[Finding]) -> list[str]:
@@ -374,7 +379,7 @@ def test_the_real_tools_are_asked(artefacts: dict[str, bytes], path: str, old: b
     some = {name: body for name, body in artefacts.items() if "/tests/" not in name or name == path}
     assert old in some[path]
     some[path] = some[path].replace(old, new)
-    found = only(external_findings(some))
+    found = only([*external_findings(some), *scenario_findings(some)])
     assert place in found.place and "observatory-check-" not in found.message
     assert found.check == ("tools/amtool" if "amtool" in place else "tools/promtool")
 

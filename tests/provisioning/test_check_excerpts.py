@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.check import external
+from provisioning.check import scenarios
 from provisioning.check.excerpts import excerpt
+from provisioning.check.programs import Program
 from provisioning.check.proofs import Proofs
-from tests.conftest import PrometheusTools
+from provisioning.findings import Finding
 
 TEST = "prometheus/tests/Slow.yml"
 RULES = """\
@@ -75,7 +76,7 @@ def test_a_test_is_given_its_alert_and_all_that_it_reads() -> None:
 
 @pytest.fixture
 def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(external, "Proofs", lambda program: Proofs(program, tmp_path))
+    monkeypatch.setattr(scenarios, "Proofs", lambda version: Proofs(version, tmp_path))
     return tmp_path
 
 
@@ -91,21 +92,48 @@ def _changed(file: str, old: str, new: str) -> dict[str, bytes]:
     [("rates", "requests_total[5m]", "requests_total[5m] offset 1h"), ("figures", "/ 100", "/ 1"), ("alerts", "< 1", "< 0")],
 )
 def test_a_rule_that_a_test_reads_is_proved_anew_when_it_changes(remembered: Path, file: str, old: str, new: str) -> None:
-    assert external.proved(TEST, BUILT) == []
-    (found,) = external.proved(TEST, _changed(file, old, new))
+    assert scenarios.proved(TEST, BUILT) == []
+    (found,) = scenarios.proved(TEST, _changed(file, old, new))
     assert found.place == f"promtool test rules {TEST}" and "exp:" in found.message
     assert len(list(remembered.iterdir())) == 1, "what failed is not remembered"
 
 
-def test_other_rules_change_nothing_of_a_proof(remembered: Path, prometheus_tools: PrometheusTools) -> None:
-    proofs = Proofs(prometheus_tools.promtool, remembered)
+def test_other_rules_change_nothing_of_a_proof(remembered: Path) -> None:
+    proofs = Proofs("promtool, version 3.5.0", remembered)
     proof = proofs.of(excerpt(TEST, BUILT))
     assert proofs.of(excerpt(TEST, _changed("alerts", "> 1", "> 2"))) == proof
     assert proofs.of(excerpt(TEST, _changed("alerts", "< 1", "< 2"))) != proof
     assert proofs.of(excerpt(TEST, {**BUILT, TEST: SLOW.replace("10m", "9m").encode()})) != proof
+    assert Proofs("promtool, version 3.6.0", remembered).of(excerpt(TEST, BUILT)) != proof
 
 
-def test_a_rule_file_that_is_missing_is_missed(remembered: Path, prometheus_tools: PrometheusTools) -> None:
+@pytest.mark.usefixtures("prometheus_tools")
+def test_all_scenarios_are_proved_anew_when_that_is_asked(remembered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    run = Program.findings
+
+    def noted(self: Program, arguments: list[str], folder: Path, given: bytes = b"") -> list[Finding]:
+        asked.append(arguments[-1])
+        return run(self, arguments, folder, given)
+
+    monkeypatch.setattr(Program, "findings", noted)
+    for which, times in (("changed", 1), ("changed", 1), ("none", 1), ("all", 2)):
+        assert list(scenarios.scenario_findings(BUILT, which)) == []  # type: ignore[arg-type]
+        assert asked == [TEST] * times, which
+
+
+@pytest.mark.usefixtures("prometheus_tools", "remembered")
+def test_people_are_told_when_many_scenarios_have_to_be_proved() -> None:
+    many = {f"prometheus/tests/Slow{number}.yml": SLOW.encode() for number in range(6)}
+    told: list[str] = []
+    assert list(scenarios.scenario_findings({**BUILT, **many}, "changed", told.append)) == []
+    assert len(told) == 1 and "7 files" in told[0]
+    assert list(scenarios.scenario_findings({**BUILT, **many}, "changed", told.append)) == []
+    assert len(told) == 1, "what is remembered takes no time"
+
+
+@pytest.mark.usefixtures("prometheus_tools")
+def test_a_rule_file_that_is_missing_is_missed(remembered: Path) -> None:
     some = {path: body for path, body in BUILT.items() if "figures" not in path}
-    (found,) = external.proved(TEST, some)
+    (found,) = scenarios.proved(TEST, some)
     assert "figures.yml" in found.message and str(remembered) not in found.message

@@ -65,7 +65,7 @@ def test_a_waiver_may_name_a_part_of_the_place(target: str) -> None:
     ("day", "check"), [(date(2027, 1, 31), "waivers/without-finding"), (date(2027, 2, 1), "waivers/expired")]
 )
 def test_the_day_of_the_whole_check_can_be_given(day: date, check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provisioning.check.all_findings", lambda artefacts, settings: iter([PANEL]))
+    monkeypatch.setattr("provisioning.check.all_findings", lambda artefacts, settings, choices: iter([PANEL]))
     found = run(Settings(waivers=(_waiver(), _waiver("promql/unknown-metric", "dashboard Overview"))), day).findings
     assert [finding.check for finding in found if finding.place.startswith("waivers[0]")] == [check]
     assert (found[0].severity == "note") == (day == date(2027, 1, 31))

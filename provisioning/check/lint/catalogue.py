@@ -1,4 +1,4 @@
-"""Every check of expressions and of rules. docs/check.md says of each what it finds and why."""
+"""Every check of expressions and of rules. `provisioning.check.catalogue` says of each what it finds and why."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from typing import Any
 
 import promql_parser as promql
 
-from provisioning.check.lint import cost, functions, kinds, limits, matching, ranges, records, selectors, templates, timing
+from provisioning.check.lint import (
+    cost,
+    functions,
+    kinds,
+    limits,
+    matching,
+    names,
+    ranges,
+    records,
+    selectors,
+    stability,
+    templates,
+    timing,
+)
 from provisioning.check.lint.model import ExpressionCheck, RuleCheck
 
 SYNTAX, REMOVED_FUNCTION = "promql/syntax", "promql/removed-function"
@@ -35,6 +48,8 @@ EXPRESSION_CHECKS: tuple[ExpressionCheck[Any], ...] = (
     ExpressionCheck("promql/sum-of-quantiles", promql.AggregateExpr, kinds.sum_of_quantiles),
     ExpressionCheck("promql/average-of-ratios", promql.Expr, kinds.average_of_ratios),
     ExpressionCheck("promql/quantile-without-le", promql.Call, kinds.quantile_without_buckets),
+    ExpressionCheck("promql/nan", promql.AggregateExpr, stability.nan_in_sum),
+    ExpressionCheck("promql/unstable-selection", promql.AggregateExpr, stability.unstable_selection),
     ExpressionCheck("promql/rate-window", promql.MatrixSelector, ranges.rate_window),
     ExpressionCheck("promql/short-window", promql.MatrixSelector, ranges.short_window),
     ExpressionCheck("promql/stale-record", promql.VectorSelector, ranges.stale_record),
@@ -52,17 +67,28 @@ EXPRESSION_CHECKS: tuple[ExpressionCheck[Any], ...] = (
 RULE_CHECKS = (
     RuleCheck("rules/group-name", records.group_name),
     RuleCheck("rules/group-size", records.group_size),
+    RuleCheck("rules/interval", names.interval),
+    RuleCheck("rules/record-name", names.record_name),
+    RuleCheck("rules/external-label", names.external_label),
+    RuleCheck("promql/recorded", stability.recorded_part),
     RuleCheck("rules/same-name", records.same_name),
     RuleCheck("rules/same-expression", records.same_expression),
     RuleCheck("rules/unused", records.unused),
     RuleCheck("rules/kept-for-nothing", records.kept_for_nothing),
     RuleCheck("rules/order", timing.order),
     RuleCheck("rules/delay", timing.delay),
+    RuleCheck("alerts/name", names.alert_name),
+    RuleCheck("alerts/severity", names.severity),
+    RuleCheck("alerts/summary", names.summary),
+    RuleCheck("alerts/description", names.description),
     RuleCheck("alerts/hold", timing.holds),
+    RuleCheck("alerts/absent-hold", timing.absent_hold),
     RuleCheck("alerts/annotation", templates.missing_annotation),
     RuleCheck("alerts/team", templates.team),
     RuleCheck("alerts/template-label", templates.labels_survive),
     RuleCheck("alerts/template-function", templates.functions),
+    RuleCheck("alerts/value-in-label", templates.value_in_label),
+    RuleCheck("alerts/raw-value", templates.raw_value),
     RuleCheck("alerts/value-unit", templates.units),
     RuleCheck("alerts/empty-value", templates.empty_value),
     RuleCheck("alerts/no-condition", templates.no_condition),

@@ -143,7 +143,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleBook:
-    """All rules together. `read` are names that dashboards and runbooks read, `kept` recorded series that are for people."""
+    """All rules together. `read` are names that dashboards and runbooks read, `kept` recorded series that are for people,
+    `external` the labels that the server adds to everything it sends."""
 
     groups: tuple[Mapping[str, Any], ...]
     rules: tuple[Rule, ...]
@@ -151,6 +152,7 @@ class RuleBook:
     teams: tuple[str, ...]
     read: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    external: frozenset[str] = frozenset()
 
     @property
     def alerts(self) -> tuple[Rule, ...]:

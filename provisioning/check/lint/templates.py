@@ -14,11 +14,13 @@ from provisioning.check.tree import COMPARISONS, SETS, every, is_scalar, unwrapp
 from provisioning.findings import closest
 
 _NEEDED = ("summary", "description", "runbook_url", "dashboard_url")
+_EXTERNAL = re.compile(r"\$externalLabels\.(\w+)|\.ExternalLabels\.(\w+)")
 _LABEL = re.compile(r"\$labels\.(\w+)|\.Labels\.(\w+)")
 _ACTION = re.compile(r"\{\{-?(.*?)-?\}\}", re.S)
 _TEXT = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`')
 _WORD = re.compile(r"(?<![\w$.])[A-Za-z]\w*")
 _VALUE = re.compile(r"\$value\b|\.Value\b")
+_BARE = re.compile(r"\s*(\$value|\.Value)\s*")
 _FUNCTIONS = frozenset(
     {"and", "or", "not", "len", "index", "slice", "print", "printf", "println", "html", "js", "urlquery", "call"}
     | {"eq", "ne", "lt", "le", "gt", "ge", "if", "else", "end", "range", "with", "template", "define", "block", "break"}
@@ -59,8 +61,11 @@ def team(book: RuleBook) -> Iterator[tuple[str, Fault]]:
 
 
 def labels_survive(book: RuleBook) -> Iterator[tuple[str, Fault]]:
-    """A template may only use labels that every series of the expression has."""
+    """A template may only use labels that every series of the expression has, and external ones that the server has."""
     for alert in book.alerts:
+        for key, text in _texts(alert):
+            for label in sorted({first or second for first, second in _EXTERNAL.findall(text)} - book.external):
+                yield f"{alert.place}, {key}", Fault(f"the server has no external label {label}", closest(label, book.external))
         there = surviving(alert.node, book.house.known, certain=True) if alert.node is not None else None
         if there is None:
             continue
@@ -104,6 +109,28 @@ def _remedy(unit: str) -> str:
     if unit == "percent":
         return "humanizePercentage multiplies by 100 itself: leave it out of the expression"
     return fitting[0] if fitting else "humanize, with the unit written after it"
+
+
+def value_in_label(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    """Labels are what an alert is known by: one that changes with the value makes a new alert each time."""
+    for alert in book.alerts:
+        for key, text in alert.labels.items():
+            if any(_VALUE.search(action) for action in _ACTION.findall(str(text))):
+                yield f"{alert.place}, {key}", Fault("a label with the value in it", "put it into an annotation")
+
+
+def raw_value(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    """The value of a rate or a quotient has more digits than anybody reads."""
+    for alert in book.alerts:
+        if alert.node is None or not any(_has_digits(node) for node in _nodes(alert)):
+            continue
+        for key, text in alert.annotations.items():
+            if any(_BARE.fullmatch(action) for action in _ACTION.findall(str(text))):
+                yield f"{alert.place}, {key}", Fault("the value of a rate as it is", "{{ $value | humanize }}", "warning")
+
+
+def _has_digits(node: promql.Expr) -> bool:
+    return isinstance(node, promql.Call) and node.func.name in ("rate", "irate", "deriv")
 
 
 def empty_value(book: RuleBook) -> Iterator[tuple[str, Fault]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+import promql_parser as promql
+
 from contract.values import duration_seconds
 from provisioning.check.lint.model import Fault, Rule, RuleBook, shown
-from provisioning.check.tree import names_read
+from provisioning.check.tree import every, names_read
 
 _PAGE_DELAY = timedelta(seconds=45)
 """A page may rest on figures that are this old, or as old as it holds before it fires."""
@@ -39,6 +41,15 @@ def delay(book: RuleBook) -> Iterator[tuple[str, Fault]]:
         steps = ", ".join(f"{step.record} every {shown(step.interval)}" for step in chain)
         found = f"is evaluated every {shown(alert.interval)}, but reads what may be {shown(age)} old: {steps}"
         yield alert.place, Fault(found, "a shorter interval there" if paging else "", "warning" if paging else "note")
+
+
+def absent_hold(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    """A server that has just started has not scraped yet, so all is absent. A window looks back to before the start."""
+    least = 2 * book.house.scrape
+    for alert in book.alerts:
+        calls = (node for node in every(alert.node) if isinstance(node, promql.Call)) if alert.node is not None else ()
+        if _hold(alert) < least and any(call.func.name == "absent" for call in calls):
+            yield alert.place, Fault(f"absent() without a hold of {shown(least)} or more", f"for: {shown(least)}", "warning")
 
 
 def _hold(alert: Rule) -> timedelta:

@@ -1,0 +1,55 @@
+"""What the command `check` does with its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.settings import Settings
+from provisioning.check import Choices, run
+from provisioning.check.formats import Format, written
+from provisioning.check.locations import Locator
+from provisioning.check.report import Report
+from provisioning.check.revisions import Since
+from provisioning.check.scenarios import Which
+from provisioning.findings import ConfigError
+
+FINE, FINDINGS, WRONG_INPUT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of one call. `config` is the configuration file, where there is one."""
+
+    form: Format = "text"
+    scenarios: Which = "changed"
+    changed_since: str = ""
+    database: bool = False
+    config: Path | None = None
+
+
+def _dsn(settings: Settings) -> str:
+    """The login of the panels where its password is given, else that of the exporter. Raises InputError when neither is."""
+    from provisioning.doctor.sources import postgres_of
+
+    panels, _ = postgres_of(settings)
+    return panels.dsn
+
+
+def check(settings: Callable[[], Settings], asked: Asked, say: Callable[[str], None]) -> tuple[str, int]:
+    """What to print, and the exit code. `settings` reads the configuration, `say` tells people what takes long.
+
+    Raises InputError and Unreachable. What is wrong with the configuration itself is part of the report in the formats for
+    machines, so that it is shown beside the line; for people it is raised.
+    """
+    try:
+        configured = settings()
+        choices = Choices(asked.scenarios, _dsn(configured) if asked.database else None, say)
+        since = Since(asked.changed_since, asked.config) if asked.changed_since else None
+        report = run(configured, choices=choices, since=since)
+    except ConfigError as problem:
+        if asked.form == "text":
+            raise
+        return written(Report(problem.findings, {}), asked.form, Locator(Settings(), asked.config)), WRONG_INPUT
+    return written(report, asked.form, Locator(configured, asked.config)), FINE if report.ok else FINDINGS
