@@ -140,23 +140,46 @@ def build(config: Path | None, out: str, form: str) -> None:
 
 @main.command()
 @_config_option
-@_format_option
-def check(config: Path | None, form: str) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="For people, for machines, for code scanning, or as annotations of GitHub Actions.",
+)
+@click.option(
+    "--changed-since", default="", metavar="REV", help="Only what is new since a revision of git; the rest is counted."
+)
+@click.option(
+    "--scenarios",
+    type=click.Choice(["changed", "all", "none"]),
+    default="changed",
+    show_default=True,
+    help="Which stories of alerts promtool proves: those that have not passed as they are, every one, or none.",
+)
+@click.option(
+    "--database", is_flag=True, help="Let the live database prepare every query, with the panels' login; it runs none."
+)
+def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, database: bool) -> None:
     """Prove the artefacts without any server.
 
     Dashboards, PromQL and SQL against the contract, rules, routes, links; promtool and amtool too where they are installed.
+    docs/checks.md says of each check what it finds and why.
 
     \b
     observatory check
+    observatory check --changed-since origin/main --format github
     observatory check --format json | jq '.findings[].place'
     """
-    from provisioning.check import run
-    from provisioning.findings import has_errors
+    from provisioning.check.command import Asked
+    from provisioning.check.command import check as examine
+    from provisioning.configuration.layers import default_file
 
-    report = run(_settings(config))
-    _say(report.as_json() if form == "json" else report.as_text())
-    if has_errors(report.findings):
-        raise SystemExit(FINDINGS)
+    asked = Asked(form, scenarios, changed_since, database, config or default_file())
+    text, code = examine(lambda: _settings(config), asked, lambda sentence: _say(sentence, err=True))
+    _say(text)
+    raise SystemExit(code)
 
 
 @main.command()
