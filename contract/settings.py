@@ -69,6 +69,8 @@ class Langfuse(Section):
 
 
 class Alertmanager(Section):
+    """Where alerts go, and are silenced."""
+
     url: Url = "http://127.0.0.1:9093"
 
 

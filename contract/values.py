@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+DURATION_BOUNDS = "x-duration-bounds"
+"""What the JSON Schema calls the least and the most of a duration, which no keyword of its own can say."""
 
 _DURATION = re.compile(r"^(?:[0-9]+(?:ms|s|m|h|d|w|y))+$")
 _LOGIN = "an address with a user or password; addresses are shown to people, keep secrets in files"
@@ -29,15 +35,29 @@ def duration_text(seconds: float) -> str:
     return "".join(parts)
 
 
-def between(least: str, most: str) -> AfterValidator:
+@dataclass(frozen=True)
+class Between:
     """Holds a duration between two others."""
 
-    def held(text: str) -> str:
-        if not duration_seconds(least) <= duration_seconds(text) <= duration_seconds(most):
-            raise ValueError(f"{text[:40]!r} does not lie between {least} and {most}")
+    least: str
+    most: str
+
+    def held(self, text: str) -> str:
+        """The same duration. Raises ValueError when it does not lie between them."""
+        if not duration_seconds(self.least) <= duration_seconds(text) <= duration_seconds(self.most):
+            raise ValueError(f"{text[:40]!r} does not lie between {self.least} and {self.most}")
         return text
 
-    return AfterValidator(held)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.held, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(core) | {"pattern": _DURATION.pattern, DURATION_BOUNDS: [self.least, self.most]}
+
+
+def between(least: str, most: str) -> Between:
+    """Holds a duration between two others."""
+    return Between(least, most)
 
 
 def checked_url(text: str) -> str:
@@ -67,7 +87,7 @@ def host(text: str) -> str:
 
 
 Interval = Annotated[str, between("1s", "1d")]
-Url = Annotated[str, AfterValidator(checked_url)]
+Url = Annotated[str, AfterValidator(checked_url), Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})]
 Host = Annotated[str, AfterValidator(host)]
 Address = Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]+$"), AfterValidator(host)]
 Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.configuration.commands import config as configuration
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan import commands as planning
 
@@ -352,6 +353,27 @@ def db(arguments: tuple[str, ...]) -> None:
 
 for command in (planning.plan, planning.apply, planning.adopt, planning.release):
     main.add_command(command)
+
+
+main.add_command(configuration)
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def slo(arguments: tuple[str, ...]) -> None:
+    """Set or remove a service level.  `observatory slo --help` lists the commands."""
+    from provisioning.actions.commands import slo as commands
+
+    commands.main(list(arguments), prog_name="observatory slo", standalone_mode=False)
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def budget(arguments: tuple[str, ...]) -> None:
+    """Set or remove a budget.  `observatory budget --help` lists the commands."""
+    from provisioning.actions.commands import budget as commands
+
+    commands.main(list(arguments), prog_name="observatory budget", standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Jsonnet, evaluated so that whatever stands in it ends soon: bounded time and memory, no environment, imports from near only."""
+"""Jsonnet, evaluated so that whatever stands in it ends soon: bounded time and memory, no environment, imports from near."""
 
 from __future__ import annotations
 

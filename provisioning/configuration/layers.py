@@ -130,7 +130,7 @@ def _layer(path: Path, folder: Path) -> Layer:
 
 
 def _spelt_once(source: Source, text: str) -> None:
-    """Places of keys in Jsonnet, which computes them: of those that are spelt only once in the file, so that this must be it."""
+    """Places of keys in Jsonnet, which computes them: of those that are spelt once in the file, so that this must be it."""
     lines = [_COMMENT.split(line)[0] for line in text.splitlines()]
     for path in _paths(source.data):
         if path and isinstance(path[-1], str):
