@@ -34,11 +34,14 @@ class Folders(Section):
 class GrafanaContents(Section):
     """What is applied. `data_sources` and `permissions` may stay with somebody else, whose token may do more.
 
+    `alerts`: whether Grafana evaluates the alerts, where Prometheus does not. It sends them to the same Alertmanager.
+
     `editable`: whether dashboards can be changed in the browser. What is changed there is shown by the next plan, and not kept
     by an apply that overwrites edits.
     """
 
     data_sources: bool = True
     permissions: bool = True
+    alerts: bool = False
     editable: bool = False
     folders: Folders = Folders()

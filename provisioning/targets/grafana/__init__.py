@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from alert_rules import rules
 from contract.settings import Settings
 from provisioning import build, servers
 from provisioning.findings import InputError
 from provisioning.plan.objects import Wanted
-from provisioning.targets.grafana import dashboards, data_sources, folders, permissions
+from provisioning.targets.grafana import alert_groups, dashboards, data_sources, folders, permissions
 from provisioning.targets.grafana.client import connected
+from provisioning.targets.grafana.kind import Json
 from provisioning.targets.grafana.target import KINDS, GrafanaTarget
 
 __all__ = ["GrafanaTarget", "target"]
@@ -29,8 +31,12 @@ def target(settings: Settings) -> GrafanaTarget:
     if len(home) > _MOST_LETTERS:
         most = _MOST_LETTERS - len(home) + len(owner)
         raise InputError(f"error: plan.owner: {owner!r} is too long for Grafana's uids; at most {most} letters")
-    left = {data_sources.KIND: contents.data_sources, permissions.KIND: contents.permissions}
-    kinds = [kind for kind in KINDS if left.get(kind, True)]
+    chosen = {
+        data_sources.KIND: contents.data_sources,
+        permissions.KIND: contents.permissions,
+        alert_groups.KIND: contents.alerts,
+    }
+    kinds = [kind for kind in KINDS if chosen.get(kind, True)]
     wanted, unverified = tuple(_wanted(settings)), tuple(_unverified(settings))
     return GrafanaTarget(connected(settings), owner, wanted, home, kinds, unverified)
 
@@ -43,11 +49,22 @@ def _wanted(settings: Settings) -> Iterator[Wanted]:
     yield from (folders.wanted(owner, title) for title in titles)
     rights = {"Business": access.business, _HOME: access.administration}
     yield from (permissions.wanted(owner, title, rights[title]) for title in titles if title in rights)
-    for definition in servers.datasources(settings)["datasources"]:
-        if "orgId" not in definition:
-            yield data_sources.wanted(definition)
+    yield from map(data_sources.wanted, _sources(settings))
     for path, board in boards.items():
         yield dashboards.wanted(board, folders.uid(owner, _folder(path)), owner, settings.grafana.editable)
+    if settings.grafana.alerts:
+        for group in rules.rule_groups(settings):
+            yield alert_groups.wanted(group, folders.uid(owner, _HOME), settings.sources.prometheus.uid, owner)
+
+
+def _sources(settings: Settings) -> Iterator[Json]:
+    """The data sources that are everybody's, as the files define them."""
+    for definition in servers.datasources(settings)["datasources"]:
+        if definition["uid"] == servers.ALERTMANAGER_UID:
+            options = {**definition["jsonData"], "handleGrafanaManagedAlerts": settings.grafana.alerts}
+            yield {**definition, "jsonData": options}
+        elif "orgId" not in definition:
+            yield definition
 
 
 def _folder(path: str) -> str:
@@ -56,9 +73,11 @@ def _folder(path: str) -> str:
 
 def _unverified(settings: Settings) -> Iterator[str]:
     if settings.grafana.data_sources:
-        for definition in servers.datasources(settings)["datasources"]:
-            if "orgId" not in definition and definition.get("secureJsonData"):
+        for definition in _sources(settings):
+            if definition.get("secureJsonData"):
                 yield f"the password of data source {definition['name']}: Grafana does not give it back, so it is not compared"
+    if settings.grafana.alerts:
+        yield "where Grafana sends its alerts: choose our Alertmanager there, under Alerting, Settings"
     if settings.my_usage:
         yield (
             f"the dashboards of {len(settings.my_usage)} persons: each has an organisation of its own, and a token is of one; "

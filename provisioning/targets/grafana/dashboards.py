@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from provisioning.plan.objects import Key, Live, Wanted
@@ -23,6 +24,8 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 """What a dashboard is like that does not say it; Grafana may add these."""
 _PAGE = 1000
+_AT_ONCE = 4
+"""Dashboards that are read at the same time."""
 
 
 def wanted(board: Json, folder: str, owner: str, editable: bool) -> Wanted:
@@ -64,9 +67,8 @@ class Dashboards:
         """What was only just made or removed may be missing or left in a search, so the known ones are asked for by uid."""
         listed = {hit["uid"]: hit for hit in self._search() if hit["uid"] != self._hidden}
         ours = {uid for uid, hit in listed.items() if self._owner in hit.get("tags", [])} | set(known)
-        for uid in sorted(ours):
-            if found := self.read(uid):
-                yield found
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            yield from filter(None, pool.map(self.read, sorted(ours)))
         for uid in sorted(set(listed) - ours):
             hit = listed[uid]
             yield Live(Key(KIND, uid), hit["title"], {"title": hit["title"], "folder": hit.get("folderUid", "")}, raw=hit)

@@ -22,7 +22,7 @@ _PAGE = 1000
 def wanted(owner: str, title: str, access: FolderAccess) -> Wanted:
     """The permissions of our folder with this title."""
     roles = {role: right for role, right in (("Viewer", access.viewers), ("Editor", access.editors)) if right != "none"}
-    return Wanted(Key(KIND, folders.uid(owner, title)), f"of {title}", _document({"role": roles, "team": access.teams}))
+    return Wanted(Key(KIND, folders.uid(owner, title)), title, _document({"role": roles, "team": access.teams}))
 
 
 def _document(rights: Mapping[str, Mapping[str, str]]) -> Json:
@@ -60,7 +60,7 @@ class Permissions:
             if not item.get("inherited"):
                 rights[whom][called] = _WORDS.get(item["permission"], str(item["permission"]))
         title = items[0].get("title", name) if items else name
-        return Live(Key(KIND, name), f"of {title}", _document(rights), self._owner, raw=items)
+        return Live(Key(KIND, name), title, _document(rights), self._owner, raw=items)
 
     def write(self, wanted: Wanted, live: Live | None) -> Live:
         """Grafana has no version of permissions: they are read again just before."""

@@ -8,12 +8,12 @@ from provisioning.findings import Finding, Unreachable, warning
 from provisioning.plan.differences import differences
 from provisioning.plan.objects import Key, Live, State, Wanted
 from provisioning.plan.target import Moved, Refused
-from provisioning.targets.grafana import dashboards, data_sources, folders, permissions
+from provisioning.targets.grafana import alert_groups, dashboards, data_sources, folders, permissions
 from provisioning.targets.grafana.client import Client
 from provisioning.targets.grafana.kind import Kind
 from provisioning.targets.grafana.ledger import Ledger, uid
 
-KINDS = (folders.KIND, permissions.KIND, data_sources.KIND, dashboards.KIND)
+KINDS = (folders.KIND, permissions.KIND, data_sources.KIND, dashboards.KIND, alert_groups.KIND)
 _APPLY = "apply"
 """Tag of the annotations that say that something was applied, beside the owner."""
 
@@ -21,7 +21,7 @@ _APPLY = "apply"
 class GrafanaTarget:
     """What `wanted` asks for, and what one Grafana has. `kinds` are those that are looked after; others are not even read.
 
-    `home` is the uid of the folder in which the ledger lies; `unverified` are sentences about what no plan can show.
+    `home` is the uid of the folder with the ledger and the alerts; `unverified` are sentences about what no plan can show.
     """
 
     name = "grafana"
@@ -40,6 +40,7 @@ class GrafanaTarget:
         self._owner = owner
         self._wanted = tuple(each for each in wanted if each.key.kind in self.kinds)
         self._unverified = tuple(unverified)
+        self._home = home
         self._ledger = Ledger(client, owner, home)
         self._kept_differently: dict[Key, str] = {}
 
@@ -67,6 +68,8 @@ class GrafanaTarget:
             return permissions.Permissions(self._client, self._owner, wanted)
         if name == data_sources.KIND:
             return data_sources.DataSources(self._client, self._owner, wanted)
+        if name == alert_groups.KIND:
+            return alert_groups.AlertGroups(self._client, self._owner, self._home)
         return dashboards.Dashboards(self._client, self._owner, uid(self._owner))
 
     def begin(self, state: State) -> None:
