@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,13 +173,14 @@ def _settings(path: Path | None) -> Settings:
 
 
 def _planned(config: Path | None, only: Sequence[str], overwrite_edits: bool) -> tuple[Plan, tuple[Target, ...], Choice]:
-    from provisioning.plan import changes
+    from provisioning.plan import changes, paging
     from provisioning.targets import catalogue
 
     settings = _settings(config)
     choice = changes.Choice(settings.plan.owner, settings.plan.protects, overwrite_edits)
     targets = catalogue.targets(settings, only)
-    return changes.make(targets, choice), targets, choice
+    made = changes.make(targets, choice)
+    return replace(made, told=paging.of_plan(made)), targets, choice
 
 
 def _agreed(made: Plan, targets: Sequence[Target], choice: Choice) -> Plan:

@@ -20,8 +20,11 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=Bearer )\S+")
-_WHOLE = {"thresholds", "gridPos", "matchers"}
+_THRESHOLDS = "thresholds"
+_WHOLE = {_THRESHOLDS, "gridPos", "matchers"}
 """Keys whose values are told as one."""
+_SAID = {(("targets",), "query"), (("properties",), "value")}
+"""Lists and keys of their items that the item's name says already."""
 _ABSENT: Any = object()
 What = Literal["added", "removed", "changed"]
 
@@ -71,6 +74,8 @@ class _Walk:
         # What comes or goes as a whole is told by its parts, as if it had been empty.
         one = type(after)() if before is _ABSENT and after and isinstance(after, dict | list) else before
         other = type(before)() if after is _ABSENT and before and isinstance(before, dict | list) else after
+        if isinstance(one, dict) and isinstance(one.get("steps"), list):  # of an override, which has them under another key
+            keys = (*keys, _THRESHOLDS)
         whole = bool(keys) and keys[-1] in _WHOLE
         if isinstance(one, dict) and isinstance(other, dict) and not whole:
             yield from self._mappings(keys, words, one, other)
@@ -85,7 +90,7 @@ class _Walk:
         for key in sorted({*before, *after}):
             one, other = before.get(key, _ABSENT), after.get(key, _ABSENT)
             named = places.are_named(key) and (isinstance(one, list) or isinstance(other, list))
-            said = named or (keys[-1:] == ("targets",) and places.key_name(key) == "query")  # its item's name says it
+            said = named or (keys[-1:], places.key_name(key)) in _SAID
             yield from self.of((*keys, key), words if said else (*words, f".{places.key_name(key)}"), one, other)
 
     def _lists(
@@ -137,7 +142,7 @@ class _Walk:
         of_receiver = "receivers" in keys and keys[-1].lower().endswith("url")
         if secret or of_receiver or "secret" in self.kind.lower():
             return HIDDEN
-        if keys and keys[-1] == "thresholds":
+        if keys and keys[-1] == _THRESHOLDS:
             return _steps(value)
         if isinstance(value, dict | list) and not _plain(value):
             return ""

@@ -27,6 +27,8 @@ _NOUNS: Mapping[str, _Noun] = {
     "targets": _Noun((("refId",),), (("refId", "query {}"),)),
     "list": _Noun(_NAME, (("name", "«{}»"),)),
     "links": _Noun((("title",), ("title", "url")), (("title", "link «{}»"),)),
+    "overrides": _Noun((("matcher",),), (("matcher", "override of {}"),)),
+    "properties": _Noun((("id",),), (("id", "{}"),)),
     "transformations": _Noun((("id",), ("id", "options")), (("id", "transformation {}"),)),
     "groups": _Noun(_NAME, (("name", "group {}"),)),
     "rules": _Noun(
@@ -73,8 +75,14 @@ def item_name(key: str, item: Item) -> str:
         return f"row «{item.get('title', '')}»"
     for field, words in _NOUNS[key].names:
         if value := item.get(field):
-            return words.format(", ".join(map(str, value)) if isinstance(value, list) else value)
+            return words.format(_said(value))
     return f"an item of {key}"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Mapping):  # what Grafana's overrides match by
+        value = value.get("options", "")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def key_name(key: str) -> str:

@@ -8,13 +8,16 @@ from provisioning.plan.wording import note, sign, summary
 
 _LINES = 8
 """Differences of one object that are told; the others are counted."""
+_SENTENCES = 20
+"""The same for sentences about who is told differently."""
 
 
 def plan_text(plan: Plan) -> str:
     """The whole plan. The first line is its summary."""
     lines = [summary(plan)]
     if plan.told:
-        lines += ["", "who is told", *(f"  {sentence}" for sentence in plan.told)]
+        lines += ["", "who is told", *(f"  {sentence}" for sentence in plan.told[:_SENTENCES])]
+        lines += [f"  and {len(plan.told) - _SENTENCES} more"] if len(plan.told) > _SENTENCES else []
     for part in plan.parts:
         if part.changes:
             lines += ["", part.target.name]

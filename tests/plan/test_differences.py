@@ -237,6 +237,19 @@ def test_a_moved_layout_is_one_line() -> None:
     assert told("dashboard", BOARD, moved) == [("layout of 3 panels changed", "cosmetic")]
 
 
+def test_thresholds_of_a_column_are_thresholds() -> None:
+    def board(limit: float) -> Any:
+        steps = {"mode": "absolute", "steps": [{"color": "green", "value": None}, {"color": "red", "value": limit}]}
+        override = {
+            "matcher": {"id": "byName", "options": "errors"},
+            "properties": [{"id": "unit", "value": "s"}, {"id": "thresholds", "value": steps}],
+        }
+        return {"panels": [{"id": 1, "title": "Agents", "fieldConfig": {"overrides": [override]}}]}
+
+    expected = "panel «Agents»: fieldConfig: override of errors: thresholds: 0.1 instead of 0.05"
+    assert told("dashboard", board(0.05), board(0.1)) == [(expected, "threshold")]
+
+
 def test_alerts_of_one_name_are_told_apart_by_their_labels() -> None:
     rules = [{"alert": "A", "labels": {"severity": severity}, "expr": "x", "for": "1m"} for severity in ("warning", "critical")]
     document = {"groups": [{"name": "g", "rules": rules}]}
