@@ -14,12 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.grafana import dashboard_api, data_source_api, folder_api
+from tests.grafana import alerting_api, dashboard_api, data_source_api, folder_api
 from tests.grafana.world import Problem, Request, Route, World
 
 TOKEN = "glsa_test"
 _HEALTH = Route("GET", "/api/health", "", lambda *_: {"database": "ok", "version": dashboard_api.VERSION}, open=True)
-ROUTES = (_HEALTH, *folder_api.ROUTES, *dashboard_api.ROUTES, *data_source_api.ROUTES)
+ROUTES = (_HEALTH, *folder_api.ROUTES, *dashboard_api.ROUTES, *data_source_api.ROUTES, *alerting_api.ROUTES)
 RIGHTS = frozenset({"dashboards:create", "dashboards:write"} | {route.right for route in ROUTES if route.right})
 
 
@@ -132,7 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if place is not None:
                     rights = frozenset() if route.open else self._rights(route)
                     body = json.loads(raw) if raw else None
-                    return 200, route.handler(self.server.world, Request(query, body, place, rights, dict(self.headers)))
+                    told = route.handler(self.server.world, Request(query, body, place, rights, dict(self.headers)))
+                    return (204 if told is None else 200), told
         except Problem as problem:
             return problem.code, problem.body
         return 404, {"message": "Not found"}
@@ -149,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         return frozenset(token.rights)
 
     def _answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        raw = json.dumps(body).encode()
+        raw = b"" if code == 204 else json.dumps(body).encode()
         self.send_response_only(code)
         self.send_header("Date", format_datetime(self.server.world.now, usegmt=True))
         self.send_header("Content-Type", "application/json")
