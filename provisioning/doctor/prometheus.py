@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from provisioning.doctor.deadline import within
+from provisioning.deadline import within
 from provisioning.findings import Unreachable
 from provisioning.interpolation import Span
 

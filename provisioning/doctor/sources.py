@@ -12,8 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from contract.settings import Settings
 from provisioning import secrets
+from provisioning.deadline import within
 from provisioning.doctor.answers import SourceHealth
-from provisioning.doctor.deadline import within
 from provisioning.doctor.postgres import Postgres
 from provisioning.doctor.prometheus import TIMEOUT, Prometheus, QueryError
 from provisioning.findings import InputError, Unreachable

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from contract.settings import Settings
-from provisioning import cli, doctor
-from provisioning.doctor import deadline, subjects
+from provisioning import cli, deadline, doctor
+from provisioning.doctor import subjects
 from provisioning.doctor.answers import Answer, Item, Report, SourceHealth
 from provisioning.doctor.postgres import Postgres, SqlError
 from provisioning.doctor.prometheus import Prometheus

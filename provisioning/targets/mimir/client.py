@@ -12,7 +12,7 @@ import requests
 
 from contract.settings import Settings
 from exporters import credentials
-from provisioning.doctor.deadline import within
+from provisioning.deadline import within
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan.target import Refused
 
