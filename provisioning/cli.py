@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.capacity.commands import capacity
 from provisioning.configuration.commands import config as configuration
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan import commands as planning
@@ -356,6 +357,7 @@ for command in (planning.plan, planning.apply, planning.adopt, planning.release)
 
 
 main.add_command(configuration)
+main.add_command(capacity)
 
 
 @main.command(context_settings=_PASSED_ON)
@@ -374,6 +376,24 @@ def budget(arguments: tuple[str, ...]) -> None:
     from provisioning.actions.commands import budget as commands
 
     commands.main(list(arguments), prog_name="observatory budget", standalone_mode=False)
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def regression(arguments: tuple[str, ...]) -> None:
+    """Flag or dismiss a version that does worse.  `observatory regression --help` lists the commands."""
+    from provisioning.actions.commands import regression as commands
+
+    commands.main(list(arguments), prog_name="observatory regression", standalone_mode=False)
+
+
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def profile(arguments: tuple[str, ...]) -> None:
+    """Start or stop the profiling of an agent.  `observatory profile --help` lists the commands."""
+    from provisioning.actions.commands import profile as commands
+
+    commands.main(list(arguments), prog_name="observatory profile", standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -25,7 +25,8 @@ class Change:
     """What an action would do.
 
     `action` is its name as a command, such as `slo set`; `target` what it is about; `before` and `after` are JSON values, None
-    where there is nothing. `rollback` is the command that takes it back. `said` are further lines for people.
+    where there is nothing. `rollback` is the command that takes it back. `said` are further lines for people, and `evidence` is
+    recorded with what it becomes.
     """
 
     action: str
@@ -33,11 +34,17 @@ class Change:
     before: Any
     after: Any
     rollback: str
-    said: tuple[str, ...] = ()
+    said: tuple[str, ...] = field(default=(), compare=False)
+    evidence: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def nothing(self) -> bool:
         return bool(self.before == self.after)
+
+    @property
+    def recorded(self) -> Any:
+        """What the audit log says that it became."""
+        return {**self.after, **self.evidence} if isinstance(self.after, dict) else self.after
 
     @property
     def text(self) -> str:
@@ -108,7 +115,7 @@ def _do(action: Action, change: Change, manner: Manner, connection: Connection) 
             audit.alone(connection, change.target)
             if action.planned(connection) != change:
                 raise InputError(f"error: {change.target} was changed meanwhile, so nothing was done; look again")
-            audit.add(connection, manner.actor, change.action, change.target, change.before, change.after)
+            audit.add(connection, manner.actor, change.action, change.target, change.before, change.recorded)
             undo = action.carry_out(connection, change)
     except BaseException:
         if undo is not None:
@@ -120,7 +127,8 @@ def _record_what_stands(connection: Connection, change: Change, manner: Manner) 
     """A change that was made and not recorded, because its command was killed in between, is recorded by the next one."""
     with connection.transaction():
         audit.alone(connection, change.target)
-        if audit.last(connection, change.target) == change.after:
+        last = audit.last(connection, change.target)
+        if last == change.after or (isinstance(last, dict) and last.items() >= (change.after or {}).items()):
             return
         audit.add(connection, manner.actor, f"{change.action} (found so)", change.target, None, change.after)
     if manner.form == "text":

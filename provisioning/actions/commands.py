@@ -1,4 +1,4 @@
-"""The click commands of actions: `observatory slo`, `observatory budget`."""
+"""The click commands of actions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from typing import Any
 import click
 
 from provisioning.actions.action import Action, Manner, perform
-from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor
+from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor, recorded
 from provisioning.actions.configured import BUDGETS, SLO, Entry, Item, Listed
+from provisioning.actions.profiling import Profiling
+from provisioning.actions.regressions import Judgement, listed
 
+_dsn_file = click.option(
+    "--dsn-file", type=click.Path(path_type=Path), help=f"File with the connection string; else {VARIABLE}."
+)
+_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _COMMON = (
     click.option("--actor", help=f"Who does it.  [env: {ACTOR_VARIABLE}; else your login]"),
     click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
     click.option("--yes", is_flag=True, help="Do not ask."),
-    click.option("--dsn-file", type=click.Path(path_type=Path), help=f"File with the connection string; else {VARIABLE}."),
-    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True),
+    _dsn_file,
+    _form,
 )
 _config = click.option(
     "--config", type=click.Path(path_type=Path), envvar="OBSERVATORY_CONFIG", show_envvar=True, help="Configuration file."
@@ -90,7 +96,7 @@ def slo_remove(config: Path | None, name: str, **given: Any) -> None:
 
 @slo.command("list")
 @_config
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_form
 def slo_list(config: Path | None, form: str) -> None:
     """The service levels that are configured."""
     _list(SLO, config, form)
@@ -128,7 +134,7 @@ def budget_remove(config: Path | None, scope: str, **given: Any) -> None:
 
 @budget.command("list")
 @_config
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_form
 def budget_list(config: Path | None, form: str) -> None:
     """The budgets that are configured."""
     _list(BUDGETS, config, form)
@@ -159,3 +165,84 @@ def _list(listed: Listed, path: Path | None, form: str) -> None:
     for item in items:
         rest = ", ".join(f"{key} {value}" for key, value in item.items() if key != listed.key)
         click.echo(f"{item[listed.key]}: {rest}")
+
+
+@click.group()
+def regression() -> None:
+    """Versions that do worse than the one before them.
+
+    \b
+    observatory regression list
+    observatory regression flag billing 1.4.2 --metric latency --reason "slow since the new prompt"
+    observatory regression dismiss billing 1.4.2 --metric latency
+    """
+
+
+def _of_version(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.argument("agent"),
+        click.argument("version"),
+        click.option("--environment", default="production", show_default=True),
+        click.option("--metric", type=click.Choice(["errors", "latency"]), required=True, help="What is worse."),
+        click.option("--reason", default="", help="Why you think so."),
+    )
+    return reduce(lambda made, option: option(made), reversed(options), acting(command))
+
+
+@regression.command("flag")
+@_of_version
+def regression_flag(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
+    """Say that a version is worse, and open an incident."""
+    act(Judgement(agent, version, environment, metric, reason, True), given)
+
+
+@regression.command("dismiss")
+@_of_version
+def regression_dismiss(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
+    """Say that it is not, and close the incident. What was found by itself is not opened again."""
+    act(Judgement(agent, version, environment, metric, reason, False), given)
+
+
+@regression.command("list")
+@_dsn_file
+@_form
+def regression_list(dsn_file: Path | None, form: str) -> None:
+    """What was found or flagged, newest first."""
+    with recorded(dsn_file) as connection:
+        found = listed(connection)
+    if form == "json":
+        click.echo(json.dumps(found, indent=2, default=str))
+        return
+    for row in found:
+        place = " ".join(row[name] for name in ("agent", "version", "environment", "metric"))
+        when = f"{row['detected_at']:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{place}: {row['before']:.4g} -> {row['after']:.4g}, {row['state']} ({row['source']}, {when})")
+
+
+@click.group()
+def profile() -> None:
+    """Detailed timing of one agent, which ends by itself.
+
+    \b
+    observatory profile start billing --for 1h
+    observatory profile stop billing
+    """
+
+
+@profile.command("start")
+@click.argument("agent")
+@click.option("--environment", default="production", show_default=True)
+@click.option("--for", "length", default="1h", show_default=True, help="How long: 10m, 1h.")
+@acting
+def profile_start(agent: str, environment: str, length: str, **given: Any) -> None:
+    """Ask the platform to profile an agent."""
+    act(Profiling(agent, environment, length), given)
+
+
+@profile.command("stop")
+@click.argument("agent")
+@click.option("--environment", default="production", show_default=True)
+@acting
+def profile_stop(agent: str, environment: str, **given: Any) -> None:
+    """Stop it before its time."""
+    act(Profiling(agent, environment, None), given)

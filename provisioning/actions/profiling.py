@@ -1,0 +1,82 @@
+"""Profiling of an agent that people start and stop: a wish in `analytics.profiling_sessions`, which the platform acts on.
+
+The row says what is wanted (`scheduled_at`, `params`) and what the platform made of it (`started_at`, `ended_at`, `state`,
+`result`). It ends by itself: nobody has to remember it, and a platform that never looks leaves nothing running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from psycopg.types.json import Jsonb
+
+from contract.values import duration_seconds
+from provisioning.actions.action import Change
+from provisioning.actions.audit import Connection
+from provisioning.findings import InputError
+
+LONGEST = "4h"
+OVERHEAD = "5 to 10 %"
+
+_RUNNING = """
+SELECT id, params FROM analytics.profiling_sessions
+WHERE scope = %(agent)s AND params->>'environment' = %(environment)s AND state IN ('scheduled', 'running')
+  AND scheduled_at + (params->>'seconds')::double precision * interval '1 second' > now()
+ORDER BY id DESC LIMIT 1
+"""
+_START = """
+INSERT INTO analytics.profiling_sessions (scope, params, scheduled_at) VALUES (%(agent)s, %(params)s, now())
+"""
+_STOP = """
+UPDATE analytics.profiling_sessions
+SET state = CASE WHEN started_at IS NULL THEN 'cancelled' ELSE 'done' END,
+    ended_at = CASE WHEN started_at IS NOT NULL THEN greatest(started_at, now()) END
+WHERE scope = %(agent)s AND params->>'environment' = %(environment)s AND state IN ('scheduled', 'running')
+"""
+_AGENTS = "SELECT name FROM analytics.agents ORDER BY name"
+
+
+@dataclass(frozen=True)
+class Profiling:
+    """Profiles an agent for a time such as `1h`, or stops that where `length` is None."""
+
+    agent: str
+    environment: str
+    length: str | None
+    reads_database: ClassVar[bool] = True
+
+    def planned(self, connection: Connection | None) -> Change:
+        assert connection is not None
+        self._refuse_what_is_odd(connection)
+        row = connection.execute(_RUNNING, self._key).fetchone()
+        before = None if row is None else {"for": row[1]["for"]}
+        after = None if self.length is None else {"for": self.length}
+        start, place = f"observatory profile start {self.agent}", f"--environment {self.environment}"
+        rollback = (
+            f"observatory profile stop {self.agent} {place}" if before is None else f"{start} {place} --for {before['for']}"
+        )
+        said = () if self.length is None else (f"  costs the agent about {OVERHEAD} of its time, and ends by itself",)
+        name = "profile stop" if self.length is None else "profile start"
+        return Change(name, f"profile {self.agent} {self.environment}", before, after, rollback, said)
+
+    def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:  # noqa: ARG002 - it says what is done here
+        connection.execute(_STOP, self._key)
+        if self.length is not None:
+            params: dict[str, Any] = {
+                "environment": self.environment, "for": self.length, "seconds": duration_seconds(self.length)
+            }  # fmt: skip
+            connection.execute(_START, self._key | {"params": Jsonb(params)})
+        return lambda: None
+
+    @property
+    def _key(self) -> dict[str, Any]:
+        return {"agent": self.agent, "environment": self.environment}
+
+    def _refuse_what_is_odd(self, connection: Connection) -> None:
+        known = [name for (name,) in connection.execute(_AGENTS).fetchall()]
+        if self.agent not in known:
+            raise InputError(f"error: there is no agent {self.agent}; there are: {', '.join(known[:20])}")
+        if self.length is not None and not 60 <= duration_seconds(self.length) <= duration_seconds(LONGEST):
+            raise InputError(f"error: --for {self.length} is not between 1m and {LONGEST}")

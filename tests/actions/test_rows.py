@@ -1,0 +1,198 @@
+"""Regressions and profiling, as the role that people's commands have: effect, record, rollback, twice, at once, killed."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from exporters.database.roles import Role
+from provisioning.actions import audit
+from provisioning.actions.action import Manner, perform
+from provisioning.actions.profiling import Profiling
+from provisioning.cli import main
+from provisioning.findings import InputError
+
+PLATFORM = """
+INSERT INTO app.agents (id, name, type, environment, is_active) VALUES (1, 'billing', 'agent', 'production', true);
+INSERT INTO app.deployments (id, agent_id, version, environment, deployed_at) VALUES
+    (1, 1, '1.4.1', 'production', now() - interval '3 days'), (2, 1, '1.4.2', 'production', now() - interval '1 day');
+INSERT INTO app.agent_executions (execution_id, agent_id, agent_name, version, start_time, end_time, duration_ms, status,
+    tool_count, retry_count, api_calls_count, environment)
+SELECT gen_random_uuid(), 1, 'billing', version, now() - interval '2 hours', now() - interval '1 hour', milliseconds,
+       CASE WHEN n <= failed THEN 'failure' ELSE 'success' END, 0, 0, 0, 'production'
+FROM (VALUES ('1.4.1', 1, 1000), ('1.4.2', 4, 3000)) AS v (version, failed, milliseconds), generate_series(1, 10) n;
+"""
+FLAG = ("regression", "flag", "billing", "1.4.2", "--metric", "errors", "--reason", "since the new prompt", "--yes")
+START = ("profile", "start", "billing", "--for", "1h", "--yes")
+
+
+@pytest.fixture
+def platform(platform_database: str, install_schema: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> str:
+    install_schema(platform_database)
+    with psycopg.connect(platform_database) as connection:
+        connection.execute(PLATFORM.encode())
+    as_role = psycopg.conninfo.make_conninfo(platform_database, options=f"-c role={Role.ACTIONS}")
+    monkeypatch.setenv(audit.VARIABLE, as_role)
+    monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
+    return platform_database
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def log(dsn: str) -> list[tuple[Any, ...]]:
+    return rows(dsn, "SELECT actor, action, target, before, after FROM analytics.audit_log ORDER BY id")
+
+
+def take_back(result: Result) -> Result:
+    return run(*shlex.split(result.output.strip().splitlines()[-1])[1:], "--yes")
+
+
+class TestRegressions:
+    def test_flagged_and_dismissed(self, platform: str) -> None:
+        shown = run(*FLAG[:-1], "--dry-run")
+        assert shown.exit_code == 0 and "1.4.1: 10 executions, 1 failed, median 1.00 s" in shown.output, shown.output
+        assert not log(platform) and not rows(platform, "SELECT FROM analytics.regressions")
+        done = run(*FLAG)
+        assert done.exit_code == 0, done.output
+        row = "SELECT agent, version, environment, metric, before, after, source, state FROM analytics.regressions"
+        assert rows(platform, row) == [("billing", "1.4.2", "production", "errors", 0.1, 0.4, "manual", "confirmed")]
+        [(kind, closed, evidence)] = rows(platform, "SELECT kind, closed_at, evidence FROM analytics.incidents")
+        assert (kind, closed, evidence["reason"]) == ("regression", None, "since the new prompt")
+        assert evidence["after"] == {"ended": 10, "failed": 4, "median": 3}
+        [(who, action, _, before, after)] = log(platform)
+        assert (who, action, before, after["state"], after["previous"]) == (
+            "ada",
+            "regression flag",
+            None,
+            "confirmed",
+            "1.4.1",
+        )
+        again = run(*FLAG)
+        assert "nothing to do" in again.output and len(log(platform)) == 1
+        listed = json.loads(run("regression", "list", "--format", "json").output)
+        assert [entry["state"] for entry in listed] == ["confirmed"]
+        back = take_back(done)
+        assert back.exit_code == 0, back.output
+        assert rows(platform, "SELECT state FROM analytics.regressions") == [("dismissed",)]
+        assert rows(platform, "SELECT closed_at IS NOT NULL FROM analytics.incidents") == [(True,)]
+        assert take_back(back).exit_code == 0
+        assert rows(platform, "SELECT state FROM analytics.regressions") == [("confirmed",)]
+        assert [entry[1] for entry in log(platform)] == ["regression flag", "regression dismiss", "regression flag"]
+
+    def test_one_that_was_found_by_itself(self, platform: str) -> None:
+        with psycopg.connect(platform) as connection:
+            connection.execute(
+                "INSERT INTO analytics.regressions (agent, version, environment, metric, before, after, detected_at, source) "
+                "VALUES ('billing', '1.4.2', 'production', 'latency', 1, 3, now(), 'auto')"
+            )
+        assert run("regression", "dismiss", "billing", "1.4.2", "--metric", "latency", "--yes").exit_code == 0
+        assert rows(platform, "SELECT source, state FROM analytics.regressions") == [("auto", "dismissed")]
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("flag", "billing", "1.4.1", "--metric", "errors"), "first version"),
+            (("flag", "billing", "1.5", "--metric", "errors"), "known: 1.4.1, 1.4.2"),
+            (("flag", "nobody", "1.4.2", "--metric", "errors"), "was never"),
+            (("dismiss", "billing", "1.4.2", "--metric", "errors"), "there is no regression"),
+        ],
+    )
+    def test_what_cannot_be_is_said(self, platform: str, words: tuple[str, ...], said: str) -> None:
+        done = run("regression", *words, "--yes")
+        assert done.exit_code == 2 and said in done.output, done.output
+        assert not log(platform)
+
+
+class TestProfiling:
+    def test_started_and_stopped(self, platform: str) -> None:
+        done = run(*START)
+        assert done.exit_code == 0 and "5 to 10 %" in done.output, done.output
+        [(scope, params, state)] = rows(platform, "SELECT scope, params, state FROM analytics.profiling_sessions")
+        assert (scope, params["environment"], params["seconds"], state) == ("billing", "production", 3600, "scheduled")
+        assert "nothing to do" in run(*START).output
+        longer = run("profile", "start", "billing", "--for", "2h", "--yes")
+        states = "SELECT params->>'for', state FROM analytics.profiling_sessions ORDER BY id"
+        assert longer.exit_code == 0 and rows(platform, states) == [("1h", "cancelled"), ("2h", "scheduled")]
+        assert take_back(longer).exit_code == 0
+        with psycopg.connect(platform) as connection:  # the platform acts on it
+            running = "SET state = 'running', started_at = now() WHERE state = 'scheduled'"
+            connection.execute(f"UPDATE analytics.profiling_sessions {running}".encode())
+        stopped = run("profile", "stop", "billing", "--yes")
+        assert stopped.exit_code == 0, stopped.output
+        assert [state for _, state in rows(platform, states)] == ["cancelled", "cancelled", "done"]
+        assert [entry[1] for entry in log(platform)] == ["profile start", "profile start", "profile start", "profile stop"]
+
+    def test_it_ends_by_itself(self, platform: str) -> None:
+        assert run(*START).exit_code == 0
+        with psycopg.connect(platform) as connection:
+            connection.execute("UPDATE analytics.profiling_sessions SET scheduled_at = now() - interval '61 minutes'")
+        assert "+for" in run(*START[:-1], "--dry-run").output, "it may be started again"
+        assert "nothing to do" in run("profile", "stop", "billing", "--yes").output
+
+    @pytest.mark.parametrize(
+        ("words", "said"), [(("nobody",), "there is no agent nobody"), (("billing", "--for", "9h"), "between 1m and 4h")]
+    )
+    def test_what_cannot_be_is_said(self, platform: str, words: tuple[str, ...], said: str) -> None:
+        done = run("profile", "start", *words, "--yes")
+        assert done.exit_code == 2 and said in done.output and not log(platform)
+
+    def test_two_people_at_once_start_one(self, platform: str) -> None:
+        together = threading.Barrier(4)
+        said: list[str] = []
+
+        def start() -> None:
+            def agreed(_: str) -> bool:
+                together.wait(30)
+                return True
+
+            try:
+                perform(
+                    Profiling("billing", "production", "1h"), Manner("ada", False, False, "json", None, said.append, agreed)
+                )
+            except InputError as problem:
+                said.append(str(problem))
+
+        threads = [threading.Thread(target=start) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert sum("was changed meanwhile" in text for text in said) == 3
+        assert len(rows(platform, "SELECT FROM analytics.profiling_sessions WHERE state = 'scheduled'")) == 1
+        assert len(log(platform)) == 1
+
+    def test_killed_before_the_end_nothing_has_happened(self, platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Killed(BaseException):
+            pass
+
+        real = Profiling.carry_out
+
+        def die(action: Profiling, connection: Any, change: Any) -> Any:
+            real(action, connection, change)
+            raise Killed
+
+        monkeypatch.setattr(Profiling, "carry_out", die)
+        with pytest.raises(Killed):
+            CliRunner().invoke(main, list(START), catch_exceptions=False)
+        assert not log(platform) and not rows(platform, "SELECT FROM analytics.profiling_sessions")
+
+    def test_without_rights(self, platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        as_reader = psycopg.conninfo.make_conninfo(platform, options=f"-c role={Role.GRAFANA_BUSINESS}")
+        monkeypatch.setenv(audit.VARIABLE, as_reader)
+        done = run(*START)
+        assert done.exit_code == 2 and "permission denied" in done.output and "observatory_actions" in done.output
+        assert not rows(platform, "SELECT FROM analytics.profiling_sessions")
