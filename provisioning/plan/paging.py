@@ -20,11 +20,11 @@ from provisioning.plan.changes import Action, Part, Plan
 from provisioning.plan.muting import muters
 from provisioning.plan.objects import Document, Live, Wanted
 from provisioning.plan.recipients import NOBODY, Recipients, Telling
-from provisioning.targets.routing import normal
+from provisioning.targets import routing, rule_groups
+from provisioning.targets.alertmanager import CONFIGURATION, AlertmanagerTarget
 
 _SERVERS = (frozenset({"prometheus", "alertmanager"}), frozenset({"mimir"}))
 """Targets that belong together: the alerts of the one go through the routes of the other."""
-_CONFIGURATION = "alertmanager configuration"
 _NAMED = 4
 """So many alerts that differ in the same way are named; of more, the first and their number."""
 _COMBINATIONS = 200
@@ -49,8 +49,18 @@ def of_plan(plan: Plan) -> tuple[str, ...]:
         parts = [part for part in plan.parts if part.target.name in servers]
         before = [live for part in parts for live in part.state.objects]
         after = [item for part in parts for item in _afterwards(part)]
-        found += differences(_side(before), _side(after))
+        built = _built(parts)
+        found += differences(_side(before, built), _side(after, built))
     return tuple(found)
+
+
+def _built(parts: Sequence[Part]) -> list[Document]:
+    """The alerts whose routes these are, where the server that evaluates them is no part of the plan."""
+    targets = [part.target for part in parts]
+    alertmanagers = [target for target in targets if isinstance(target, AlertmanagerTarget)]
+    if len(alertmanagers) < len(targets):
+        return []
+    return [rule_groups.normal(group) for target in alertmanagers for group in target.groups()]
 
 
 def _afterwards(part: Part) -> Iterator[Wanted | Live]:
@@ -60,13 +70,13 @@ def _afterwards(part: Part) -> Iterator[Wanted | Live]:
     yield from (change.wanted for change in part.todo if change.action is Action.WRITE and change.wanted)
 
 
-def _side(objects: Iterable[Wanted | Live]) -> Side:
-    groups: list[Document] = []
+def _side(objects: Iterable[Wanted | Live], built: Sequence[Document]) -> Side:
+    groups = list(built)
     configuration = None
     for item in objects:
         document = item.document
-        if item.key.kind == _CONFIGURATION:
-            configuration = normal(document["alertmanager_config"]) if "alertmanager_config" in document else document
+        if item.key.kind == CONFIGURATION:
+            configuration = routing.normal(document["alertmanager_config"]) if "alertmanager_config" in document else document
         elif isinstance(document, Mapping):
             groups += [document] if "rules" in document else document.get("groups", ())
     return Side(tuple(groups), configuration)

@@ -17,7 +17,6 @@ _DEFAULTS = {"receiver": "", "group_wait": "30s", "group_interval": "5m", "repea
 _WAYS = {
     "slack": ("Slack", "channel"),
     "email": ("mail", "to"),
-    "webhook": ("webhook", "url", "url_file"),
     "pagerduty": ("PagerDuty", "service_key_file", "routing_key_file"),
     "opsgenie": ("Opsgenie",),
     "victorops": ("VictorOps", "routing_key"),
@@ -29,8 +28,10 @@ _WAYS = {
     "sns": ("SNS", "topic_arn", "phone_number"),
     "webex": ("Webex", "room_id"),
     "wechat": ("WeChat", "to_user", "to_party"),
+    "webhook": ("webhook", "url", "url_file"),
 }
-"""What people call a way of telling, and the keys that say whom; the first one that is given is told."""
+"""What people call a way of telling, and the keys that say whom; the first one that is given is told. Programs come last."""
+_ORDER = {f"{way}_configs": number for number, way in enumerate(_WAYS)}
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ class Recipients:
 
     def of(self, labels: Mapping[str, str]) -> dict[str, Telling]:
         """Everybody who is told of an alert with these labels, in words, and how."""
+        ends = [
+            (way, end, config)
+            for end in matching.taken(self._route, labels)
+            for way, configs in self._receivers.get(end["receiver"], {}).items()
+            for config in (configs if way.endswith("_configs") else ())
+        ]
         found: dict[str, Telling] = {}
-        for end in matching.taken(self._route, labels):
-            receiver = self._receivers.get(end["receiver"], {})
-            for way, configs in sorted(receiver.items()):
-                for config in configs if way.endswith("_configs") else ():
-                    found.setdefault(_whom(way.removesuffix("_configs"), config), self._telling(end, way, config))
+        for way, end, config in sorted(ends, key=lambda one: _ORDER.get(one[0], 0)):
+            found.setdefault(_whom(way.removesuffix("_configs"), config), self._telling(end, way, config))
         return found
 
     def _telling(self, route: Mapping[str, Any], way: str, config: Mapping[str, Any]) -> Telling:

@@ -72,6 +72,10 @@ class AlertmanagerTarget(FiledTarget):
         if has_errors(found):
             raise Refused("\n".join(str(finding) for finding in found))
 
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups of rules that were built with the routes: the alerts that go through them."""
+        return [group for path, body in self._artefacts.items() if path.startswith(_RULES) for group in _read(body)["groups"]]
+
     def differing(self, documents: Mapping[str, Document], gone: frozenset[str]) -> list[str]:
         status = self.server.get("/api/v2/status")
         if FILE in gone:

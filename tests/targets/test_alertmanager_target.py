@@ -15,6 +15,7 @@ from provisioning.findings import Finding
 from provisioning.plan import ownership
 from provisioning.plan.apply import carry_out
 from provisioning.plan.objects import Key
+from provisioning.plan.paging import of_plan
 from provisioning.plan.reports import plan_text
 from provisioning.plan.verdict import Verdict
 
@@ -91,6 +92,7 @@ def test_a_configuration_by_hand_is_adopted_first_and_then_replaced(alertmanager
     alertmanager.reload()
     before = own.read_bytes()
     assert alertmanager.verdicts(artefacts)[str(CONFIGURATION)] is Verdict.ADOPT
+    assert of_plan(alertmanager.plan(artefacts)) == ()
     assert alertmanager.apply(artefacts).complete
     assert own.read_bytes() == before
 
@@ -101,6 +103,9 @@ def test_a_configuration_by_hand_is_adopted_first_and_then_replaced(alertmanager
     plan = alertmanager.plan(artefacts)
     assert "receiver agents-page" in [difference.place for difference in plan.changes[0].differences]
     assert CANARY not in plan_text(plan) + repr(plan.changes[0].differences)
+    told = of_plan(plan)
+    assert any("was Slack x, mail a@example.com" in sentence and "now Slack #agent-alerts" in sentence for sentence in told)
+    assert CANARY not in repr(told)
 
     outcome = alertmanager.apply(artefacts)
     assert outcome.complete, outcome.findings
@@ -118,6 +123,9 @@ def test_only_what_differs_is_a_change(alertmanager: Site, built: Built) -> None
     places = [difference.place for difference in change.differences]
     assert any("receiver agents-page" in place and "channel" in place for place in places)
     assert "times hours-agents" in places
+    said = of_plan(alertmanager.plan(other))
+    assert "AgentErrorsPage (production)" in said[0]
+    assert said[0].endswith("now Slack #elsewhere, mail agents@example.com and webhook http://127.0.0.1:1/…")
     assert alertmanager.apply(other).complete
     assert "#elsewhere" in alertmanager.get("/api/v2/status")["config"]["original"]
     assert alertmanager.verdicts(other) == {}

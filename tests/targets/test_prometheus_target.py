@@ -14,6 +14,7 @@ from provisioning.findings import Finding, InputError, Unreachable
 from provisioning.plan import ownership
 from provisioning.plan.apply import carry_out
 from provisioning.plan.objects import Key
+from provisioning.plan.paging import of_plan
 from provisioning.plan.target import Moved
 from provisioning.plan.verdict import Verdict
 from provisioning.targets import prometheus as module
@@ -84,8 +85,9 @@ def test_only_what_differs_is_written(prometheus: Site) -> None:
     prometheus.apply(rules())
     untouched = (prometheus.folder / "rules" / "rates.yml").stat()
     assert prometheus.verdicts(rules(limit="0.1")) == {ALERTS: Verdict.UPDATE}
-    (change,) = prometheus.plan(rules(limit="0.1")).changes
-    assert str(change.label) == "threshold"
+    plan = prometheus.plan(rules(limit="0.1"))
+    assert [str(change.label) for change in plan.changes] == ["threshold"]
+    assert of_plan(plan) == ("ErrorsHigh: fires above 0.1 instead of 0.05",)
     assert prometheus.apply(rules(limit="0.1")).complete
     assert in_force(prometheus)["ErrorsHigh"] == "errors:ratio > 0.1"
     assert (prometheus.folder / "rules" / "rates.yml").stat() == untouched

@@ -117,7 +117,7 @@ def test_alerts_that_come_and_go() -> None:
         (
             "slack_configs: [{channel: '#agents'}]",
             "slack_configs: [{channel: '#agents'}]\n  email_configs: [{to: agents@example.com}]",
-            ("Errors: was Slack #agents; now mail agents@example.com and Slack #agents",),
+            ("Errors: was Slack #agents; now Slack #agents and mail agents@example.com",),
         ),
         ("matchers: [team=agents]", "match: {team: agents}", ()),
         ("matchers: [team=agents]", "matchers: [team=agents], continue: true", ()),
@@ -231,7 +231,7 @@ def test_teams_of_the_house() -> None:
     teams = [team.model_dump() for team in Settings().teams]
     teams[1] |= {"email": None}
     said = differences(house(), house(teams=teams))
-    assert said[0].endswith("was mail agents@example.com and Slack #agent-alerts; now Slack #agent-alerts")
+    assert said[0].endswith("was Slack #agent-alerts and mail agents@example.com; now Slack #agent-alerts")
     assert "AgentErrorsPage (production)" in said[0]
     assert differences(house(), house()) == ()
 
