@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -343,57 +344,27 @@ def rules(arguments: tuple[str, ...]) -> None:
     commands.group(_settings, RUNNING_CONFIG).main(list(arguments), prog_name="observatory rules", standalone_mode=False)
 
 
-@main.command(context_settings=_PASSED_ON)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def db(arguments: tuple[str, ...]) -> None:
-    """Schema `analytics` in the platform's database.  `observatory db --help` lists the commands."""
-    from provisioning.database.commands import db as commands
+def _grouped(name: str, module: str, what: str) -> None:
+    """A group of commands that stands in a module of its own, which is imported when it is called."""
 
-    commands.main(list(arguments), prog_name="observatory db", standalone_mode=False)
+    @main.command(name, help=f"{what}  `observatory {name} --help` lists the commands.", context_settings=_PASSED_ON)
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def group(arguments: tuple[str, ...]) -> None:
+        commands: click.Group = getattr(importlib.import_module(module), name)
+        commands.main(list(arguments), prog_name=f"observatory {name}", standalone_mode=False)
 
 
+_grouped("db", "provisioning.database.commands", "Schema `analytics` in the platform's database.")
 for command in (planning.plan, planning.apply, planning.adopt, planning.release):
     main.add_command(command)
 
 
 main.add_command(configuration)
 main.add_command(capacity)
-
-
-@main.command(context_settings=_PASSED_ON)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def slo(arguments: tuple[str, ...]) -> None:
-    """Set or remove a service level.  `observatory slo --help` lists the commands."""
-    from provisioning.actions.commands import slo as commands
-
-    commands.main(list(arguments), prog_name="observatory slo", standalone_mode=False)
-
-
-@main.command(context_settings=_PASSED_ON)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def budget(arguments: tuple[str, ...]) -> None:
-    """Set or remove a budget.  `observatory budget --help` lists the commands."""
-    from provisioning.actions.commands import budget as commands
-
-    commands.main(list(arguments), prog_name="observatory budget", standalone_mode=False)
-
-
-@main.command(context_settings=_PASSED_ON)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def regression(arguments: tuple[str, ...]) -> None:
-    """Flag or dismiss a version that does worse.  `observatory regression --help` lists the commands."""
-    from provisioning.actions.commands import regression as commands
-
-    commands.main(list(arguments), prog_name="observatory regression", standalone_mode=False)
-
-
-@main.command(context_settings=_PASSED_ON)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def profile(arguments: tuple[str, ...]) -> None:
-    """Start or stop the profiling of an agent.  `observatory profile --help` lists the commands."""
-    from provisioning.actions.commands import profile as commands
-
-    commands.main(list(arguments), prog_name="observatory profile", standalone_mode=False)
+_grouped("slo", "provisioning.actions.commands", "Set or remove a service level.")
+_grouped("budget", "provisioning.actions.commands", "Set or remove a budget.")
+_grouped("regression", "provisioning.actions.commands", "Flag or dismiss a version that does worse.")
+_grouped("profile", "provisioning.actions.commands", "Start or stop the profiling of an agent.")
 
 
 if __name__ == "__main__":
