@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks import answers, backfill, cycle, exactness, footprint, render, replicas, rules, scrape, tabs, writers
+from benchmarks import (
+    answers,
+    backfill,
+    capacity,
+    cycle,
+    exactness,
+    footprint,
+    plan,
+    render,
+    replicas,
+    rules,
+    scrape,
+    tabs,
+    writers,
+)
 from benchmarks.measure import Measure
 from benchmarks.run import Run
 
@@ -27,5 +41,7 @@ BENCHMARKS = {
     "footprint": Benchmark("The exporter while it lives", footprint.measure),
     "scrape": Benchmark("Scraping", scrape.measure),
     "rules": Benchmark("Evaluating the rules, 200 agents x 3 environments x 4 versions, one core", rules.measure),
+    "capacity": Benchmark("What observatory capacity says, beside what is there", capacity.measure),
+    "plan": Benchmark("A plan of every dashboard, rule and route", plan.measure),
     "tabs": Benchmark("Opening a tab, 200 agents, a million calls", tabs.measure),
 }

@@ -32,10 +32,10 @@ _INDEXES = {
 """What a platform would have besides primary keys and the time columns."""
 
 
-def counts(executions: int) -> dict[str, int]:
+def counts(executions: int, agents: int = AGENTS) -> dict[str, int]:
     """Rows of each table for a number of executions."""
     return {
-        "agents": AGENTS, "executions": executions, "users": executions // 100, "conversations": executions // 10,
+        "agents": agents, "executions": executions, "users": executions // 100, "conversations": executions // 10,
         "messages": executions * 4 // 10, "tickets": executions // 50, "feedback": executions // 20,
     }  # fmt: skip
 
@@ -58,11 +58,13 @@ def create_indexes(connection: psycopg.Connection, relation: Relation) -> None:
     connection.execute(sql.SQL(f"VACUUM (ANALYZE, FREEZE) {relation.qualified}"))
 
 
-def fill(connection: psycopg.Connection, executions: int, until: datetime, say: Callable[[str], None]) -> None:
+def fill(
+    connection: psycopg.Connection, executions: int, until: datetime, say: Callable[[str], None], agents: int = AGENTS
+) -> None:
     """Make and fill all tables in the connection's database."""
     create_tables(connection)
     span = timedelta(days=DAYS)
-    values = {**counts(executions), "since": until - span, "until": until, "span": span}
+    values = {**counts(executions, agents), "since": until - span, "until": until, "span": span}
     with psycopg.ClientCursor(connection) as cursor:
         say("rows")
         cursor.execute(_ROWS.read_bytes(), values)
