@@ -363,6 +363,7 @@ main.add_command(configuration)
 main.add_command(capacity)
 _grouped("slo", "provisioning.actions.commands", "Set or remove a service level.")
 _grouped("budget", "provisioning.actions.commands", "Set or remove a budget.")
+_grouped("alert", "provisioning.actions.commands", "Mute an alert for a while.")
 _grouped("regression", "provisioning.actions.commands", "Flag or dismiss a version that does worse.")
 _grouped("profile", "provisioning.actions.commands", "Start or stop the profiling of an agent.")
 

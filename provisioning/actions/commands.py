@@ -246,3 +246,51 @@ def profile_start(agent: str, environment: str, length: str, **given: Any) -> No
 def profile_stop(agent: str, environment: str, **given: Any) -> None:
     """Stop it before its time."""
     act(Profiling(agent, environment, None), given)
+
+
+@click.group()
+def alert() -> None:
+    """Alerts that are muted for a while.
+
+    \b
+    observatory alert mute AgentErrorRatioHigh --where agent=billing --for 2h --reason "known, rollback at six"
+    observatory alert unmute AgentErrorRatioHigh --where agent=billing
+    """
+
+
+_where = click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Only where a label has this value.")
+
+
+@alert.command("mute")
+@click.argument("name")
+@_where
+@click.option("--for", "length", required=True, help="How long: 30m, 2h; at most 7d.")
+@click.option("--reason", required=True, help="Why; whoever looks at night wants to know.")
+@_config
+@acting
+def alert_mute(name: str, where: tuple[str, ...], length: str, reason: str, config: Path | None, **given: Any) -> None:
+    """Tell nobody of an alert for a while. It still fires, and stands on the dashboards."""
+    act(_mute(name, where, length, reason, config, given), given)
+
+
+@alert.command("unmute")
+@click.argument("name")
+@_where
+@click.option("--reason", default="", help="Why.")
+@_config
+@acting
+def alert_unmute(name: str, where: tuple[str, ...], reason: str, config: Path | None, **given: Any) -> None:
+    """Tell people of it again."""
+    act(_mute(name, where, None, reason, config, given), given)
+
+
+def _mute(
+    name: str, where: tuple[str, ...], length: str | None, reason: str, path: Path | None, given: dict[str, Any]
+) -> Action:
+    from provisioning import config
+    from provisioning.actions.muting import Mute
+
+    pairs = [pair.partition("=") for pair in where]
+    if odd := [f"{label}{sign}{value}" for label, sign, value in pairs if not (label and value)]:
+        raise click.UsageError(f"--where {odd[0]}: write LABEL=VALUE")
+    return Mute(config.chosen(path), name, {label: value for label, _, value in pairs}, length, reason, actor(given["actor"]))
