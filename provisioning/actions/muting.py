@@ -1,0 +1,117 @@
+"""An alert is muted for a while, and unmuted: a silence in Alertmanager, with its author, its reason and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import requests
+
+from alert_rules.catalogue import active
+from contract.settings import Settings
+from contract.values import duration_seconds
+from provisioning.actions.action import Change
+from provisioning.actions.audit import Connection
+from provisioning.findings import InputError, Unreachable, closest
+
+LONGEST = "7d"
+_SECONDS = 10.0
+_NEVER = ("Watchdog",)
+"""What watches the watching itself is not to be muted."""
+
+
+@dataclass(frozen=True)
+class Mute:
+    """Mutes the alerts of a name, where their labels have these values, for a time such as `2h`; ends that where it is None."""
+
+    settings: Settings
+    name: str
+    where: Mapping[str, str]
+    length: str | None
+    reason: str
+    actor: str
+    reads_database: ClassVar[bool] = False
+
+    def planned(self, connection: Connection | None) -> Change:  # noqa: ARG002 - Alertmanager knows
+        self._refuse_what_is_odd()
+        standing = self._standing()
+        before = None if standing is None else {"for": _length(standing)}
+        after = None if self.length is None else {"for": self.length}
+        place = " ".join([self.name, *(f"--where {label}={value}" for label, value in sorted(self.where.items()))])
+        way = "unmute" if before is None else f"mute --for {before['for']} --reason again"
+        said = (f"  because: {self.reason}",) if self.reason else ()
+        target = " ".join([f"alert {self.name}", *(f"{label}={value}" for label, value in sorted(self.where.items()))])
+        name = "alert unmute" if self.length is None else "alert mute"
+        return Change(name, target, before, after, f"observatory alert {way} {place}", said, {"reason": self.reason})
+
+    def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:  # noqa: ARG002
+        standing = self._standing()
+        if self.length is None:
+            if standing is not None:
+                self._ask("DELETE", f"silence/{standing['id']}")
+            return lambda: None
+        now = datetime.now(UTC)
+        silence = {
+            "matchers": self._matchers, "createdBy": self.actor, "comment": self.reason,
+            "startsAt": now.isoformat(), "endsAt": (now + timedelta(seconds=duration_seconds(self.length))).isoformat(),
+        }  # fmt: skip
+        made = self._ask("POST", "silences", silence)["silenceID"]
+        if standing is not None:
+            self._ask("DELETE", f"silence/{standing['id']}")
+
+        def undo() -> None:
+            self._ask("DELETE", f"silence/{made}")
+
+        return undo
+
+    @property
+    def _matchers(self) -> list[dict[str, Any]]:
+        labels = {"alertname": self.name, **self.where}
+        return [{"name": label, "value": value, "isRegex": False, "isEqual": True} for label, value in sorted(labels.items())]
+
+    def _standing(self) -> dict[str, Any] | None:
+        """The silence that is in force for exactly this."""
+        for silence in self._ask("GET", "silences"):
+            matchers = sorted(silence["matchers"], key=lambda matcher: str(matcher["name"]))
+            plain = [{"isEqual": True} | matcher for matcher in matchers]
+            if plain == self._matchers and silence["status"]["state"] in ("active", "pending"):
+                return dict(silence)
+        return None
+
+    def _refuse_what_is_odd(self) -> None:
+        known = {alert.name: alert for alert in active(self.settings)}
+        if self.name in _NEVER:
+            raise InputError(f"error: {self.name} fires always, to show that alerts arrive; it is not to be muted")
+        if self.name not in known:
+            raise InputError(f"error: there is no alert {self.name}; {closest(self.name, known)}")
+        for label in self.where:
+            if label not in known[self.name].by:
+                raise InputError(f"error: {self.name} has no label {label}; it has: {', '.join(known[self.name].by)}")
+        if self.length is not None and not 60 <= duration_seconds(self.length) <= duration_seconds(LONGEST):
+            raise InputError(f"error: --for {self.length} is not between 1m and {LONGEST}")
+        if self.length is not None and not self.reason:
+            raise InputError("error: --reason is missing: whoever finds it muted at night has to know why")
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        url = f"{self.settings.sources.alertmanager.url.rstrip('/')}/api/v2/{path}"
+        try:
+            answer = requests.request(method, url, json=body, timeout=_SECONDS)
+        except requests.RequestException as problem:
+            raise Unreachable(f"error: Alertmanager does not answer at {url}: {type(problem).__name__}") from None
+        if answer.status_code == 404 and method == "DELETE":
+            return None
+        if not answer.ok:
+            raise InputError(f"error: Alertmanager refuses: HTTP {answer.status_code}: {answer.text[:200]}")
+        return answer.json() if answer.content else None
+
+
+def _length(silence: Mapping[str, Any]) -> str:
+    """How long a silence was to last, as people write it."""
+    begin, end = (datetime.fromisoformat(silence[name].replace("Z", "+00:00")) for name in ("startsAt", "endsAt"))
+    seconds = round((end - begin).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
