@@ -1,0 +1,106 @@
+"""What `observatory plan` takes: every dashboard, rule and route of the house against servers on this machine.
+
+Prometheus and Alertmanager are real ones. Grafana's interface is spoken by the server of the tests, whose answers may cost less
+than Grafana's own; what is measured is our side of it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.measure import Bar, Measure, median
+from benchmarks.program import ProgramError
+from benchmarks.run import Run
+from provisioning import tools, unpacked
+from tests.grafana.server import TOKEN, serving
+from tests.targets.served import Site, running
+
+_ROOT = Path(__file__).resolve().parent.parent
+_BAR = Bar(2000)
+_CHANGED = {"thresholds": {"error_ratio": 0.07}}
+NOTHING, CHANGES = 0, 10
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder with a configuration for three running servers."""
+
+    folder: Path
+    settings: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+    def configure(self, **more: Any) -> None:
+        (self.folder / "observatory.yaml").write_text(yaml.safe_dump({**self.settings, **more}))
+
+    def run(self, *words: str, ends: int) -> float:
+        """Milliseconds of one command, from the start of its process to its end."""
+        command = [sys.executable, "-m", "provisioning.cli", *words]
+        began = time.perf_counter()
+        done = subprocess.run(command, cwd=self.folder, env={**os.environ, **self.environment}, capture_output=True, text=True)
+        taken = (time.perf_counter() - began) * 1e3
+        if done.returncode != ends:
+            raise ProgramError(f"observatory {' '.join(words)} ended with {done.returncode}: {done.stderr or done.stdout}")
+        return taken
+
+
+def measure(run: Run) -> Iterator[Measure]:
+    with _servers() as place:
+        place.configure()
+        place.run("adopt", "alertmanager configuration", "alertmanager.yml", ends=NOTHING)
+        first = place.run("apply", "--yes", ends=NOTHING)
+        yield Measure("the first apply, with the plans before and after it", first, "ms")
+        taken = [place.run("plan", ends=NOTHING) for _ in range(run.scale.repeat)]
+        yield median("a plan in which nothing differs", taken, bar=_BAR)
+        place.configure(**_CHANGED)
+        taken = [place.run("plan", ends=CHANGES) for _ in range(run.scale.repeat)]
+        yield median("a plan after a limit has changed", taken, bar=_BAR)
+
+
+@contextmanager
+def _servers() -> Iterator[_Place]:
+    prometheus, alertmanager = _found("prometheus"), _found("alertmanager")
+    with tempfile.TemporaryDirectory(prefix="observatory-plan-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        rules, routes = folder / "prometheus", folder / "alertmanager"
+        (rules / "rules").mkdir(parents=True)
+        routes.mkdir()
+        (rules / "prometheus.yml").write_text('rule_files: ["rules/*.yml"]\n')
+        (routes / "alertmanager.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+        (folder / "password").write_text("a password")
+        program = unpacked.alertmanager(alertmanager, folder / "program")
+        storage = (f"--storage.tsdb.path={folder}/data", "--web.enable-lifecycle")
+        one = Site("prometheus", rules, [str(prometheus), f"--config.file={rules}/prometheus.yml", *storage])
+        state = (f"--storage.path={folder}/state", "--cluster.listen-address=")
+        other = Site(
+            "alertmanager", routes, [str(program.path), f"--config.file={routes}/alertmanager.yml", *state], program.folder
+        )
+        with running(one), running(other), serving() as grafana:
+            settings = {
+                "sources": {
+                    "prometheus": {"url": one.url},
+                    "alertmanager": {"url": other.url},
+                    "postgres": {"password_file": "password"},
+                },
+                "targets": {"prometheus": one.served, "alertmanager": other.served},
+            }
+            paths = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+            environment = {"OBSERVATORY_GRAFANA_URL": grafana.url, "OBSERVATORY_GRAFANA_TOKEN": TOKEN, "PYTHONPATH": paths}
+            yield _Place(folder, settings, environment)
+
+
+def _found(name: tools.ToolName) -> Path:
+    path = tools.find(name)
+    if path is None:
+        raise ProgramError(tools.how_to_get(name))
+    return path
