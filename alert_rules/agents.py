@@ -209,7 +209,7 @@ ERRORS_PAGE = Alert(
     impact="The platform fails for its users now, whichever agent they talk to.",
     checks=_ERROR_CHECKS,
     next_steps=_ERROR_STEPS,
-    panel="overview/agent_errors",
+    panel="overview/errors_page",
     scenarios=standard(_errors),
     guards=_ENOUGH_TO_WAKE + _FAILURES_TO_WAKE,
 )
@@ -260,7 +260,7 @@ RESPONSE_TIME_PAGE = Alert(
     impact="To its users the platform looks as if it had stopped.",
     checks=_LATENCY_CHECKS,
     next_steps=_LATENCY_STEPS,
-    panel="overview/agent_latency",
+    panel="overview/latency_page",
     scenarios=standard(_slow),
     guards=_ENOUGH_TO_WAKE,
 )

@@ -8,6 +8,7 @@ from contract.signals.agents import (
     AGENT_LATENCY,
     AGENT_QUERIES,
     AGENT_RETRIES,
+    AGENT_TIME,
     DEPENDENCY_LATENCY,
     DEPENDENCY_TIME,
     GUARDRAIL_BLOCK_RATIO,
@@ -78,6 +79,10 @@ _HOUR = (
         (
             RecordedRate(AGENT_QUERIES.leaf, "queries", ("agent", "status"), "1h"),
             RecordedRate(AGENT_ERRORS.leaf, "errors", ("agent", "error_type"), "1h"),
+            *(
+                RecordedRate(leaf, f"{_DURATION}_{part}", ("agent",), "1h")
+                for leaf, part in zip(AGENT_TIME.leaves, ("sum", "count"), strict=True)
+            ),
         ),
         level=0,
     ),

@@ -26,6 +26,7 @@ AGENT_ERROR_RATIO = Ratio(
 AGENT_LATENCY = Quantile(
     "agent_latency_p95", "p95", "95th percentile of the time from query to answer", "s", "agent_query_duration_seconds", 0.95
 )
+AGENT_TIME = Mean("agent_time", "mean", "Mean time from query to answer", "s", "agent_query_duration_seconds")
 AGENT_ERRORS = Rate("agent_errors", "Errors of agents", "Errors of agents per second", "ops", "agent_errors_total")
 DEPENDENCY_LATENCY = Quantile(
     "dependency_latency_p95",

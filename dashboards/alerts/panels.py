@@ -53,7 +53,12 @@ def _query(alert: Alert, settings: Settings) -> PromQuery:
     if _is_wide(alert):
         value = f"{'topk' if alert.comparison == '>' else 'bottomk'}({MOST}, {value})"
     legend = " · ".join(f"{{{{{label}}}}}" for label in alert.by) or alert.signal.title
-    return PromQuery(expr=value, legend=legend)
+    return PromQuery(expr=value, legend=legend, step=_step(alert))
+
+
+def _step(alert: Alert) -> str | None:
+    """How far apart points may be: what looks back for long changes slowly."""
+    return "5m" if alert.window_seconds >= 3600 else "1m" if alert.window_seconds >= 300 else None
 
 
 def _is_wide(alert: Alert) -> bool:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES, AGENT_SESSIONS, QUERIES_IN_PROGRESS
-from contract.signals.model import Mean
+from contract.signals.agents import (
+    AGENT_ERROR_RATIO,
+    AGENT_LATENCY,
+    AGENT_QUERIES,
+    AGENT_SESSIONS,
+    AGENT_TIME,
+    QUERIES_IN_PROGRESS,
+)
 from dashboards.lib.field import at_least, at_most
 from dashboards.lib.figures import NEITHER, RISE_IS_GOOD, Stat
+from dashboards.lib.filters import acting
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask, series
@@ -14,7 +21,8 @@ from dashboards.lib.queries import PromQuery, ask, series
 NO_TRAFFIC = "no traffic in range"
 HOUR = "1h"
 _SIZE = 28
-_MEAN = Mean("agent_response_mean", "mean", "Mean time from query to answer", "s", "agent_query_duration_seconds")
+_OF_ALL_VERSIONS = ("environment", "agent")
+"""The filters that act on an hour of an agent: it is recorded for all versions together."""
 
 
 def sessions() -> Panel:
@@ -53,6 +61,8 @@ def in_progress() -> Panel:
 
 
 def queries() -> Panel:
+    with acting(_OF_ALL_VERSIONS):
+        hourly = f"3600 * {ask(AGENT_QUERIES, (), HOUR)}"
     return Stat(
         name="queries_per_hour",
         title="Queries per hour",
@@ -60,7 +70,7 @@ def queries() -> Panel:
             "Queries that agents finished in the last hour, and how that went. Compare with the same hour of yesterday: people "
             "have a rhythm."
         ),
-        targets=(PromQuery(expr=f"3600 * {ask(AGENT_QUERIES, (), HOUR)}", legend="queries per hour", step="5m"),),
+        targets=(PromQuery(expr=hourly, legend="queries per hour", step="5m"),),
         unit="locale",
         decimals=0,
         minimum=0,
@@ -73,7 +83,8 @@ def queries() -> Panel:
 
 def response(settings: Settings) -> Panel:
     limit = settings.thresholds.response_seconds
-    parts = {"mean": ask(_MEAN, (), HOUR), "p95": ask(AGENT_LATENCY, (), HOUR)}
+    with acting(_OF_ALL_VERSIONS):
+        parts = {"mean": ask(AGENT_TIME, (), HOUR), "p95": ask(AGENT_LATENCY, (), HOUR)}
     return Stat(
         name="response",
         title="Response time",
@@ -94,6 +105,8 @@ def response(settings: Settings) -> Panel:
 
 def success(settings: Settings) -> Panel:
     target = 1 - settings.thresholds.error_ratio
+    with acting(_OF_ALL_VERSIONS):
+        failing = ask(AGENT_ERROR_RATIO, (), HOUR)
     return Stat(
         name="success",
         title="Success rate",
@@ -101,7 +114,7 @@ def success(settings: Settings) -> Panel:
             "1 - agent queries that failed or timed out / agent queries, over the last hour, and its course; the alert begins "
             f"below {target:.0%}. What fails is below, under Errors."
         ),
-        targets=(PromQuery(expr=f"1 - {ask(AGENT_ERROR_RATIO, (), HOUR)}", legend="success", step="5m"),),
+        targets=(PromQuery(expr=f"1 - {failing}", legend="success", step="5m"),),
         unit="percentunit",
         decimals=1,
         maximum=1,

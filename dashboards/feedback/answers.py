@@ -11,7 +11,10 @@ from dashboards.lib.field import lines, narrowing_link, painted
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery, series
+from dashboards.lib.queries import PromQuery, SqlQuery, ask, leading
+
+MOST = 8
+"""Agents that are drawn."""
 
 
 def days() -> str:
@@ -58,17 +61,16 @@ LIMIT 1200
 
 def negative(settings: Settings) -> Panel:
     limit, least = settings.thresholds.negative_feedback_ratio, settings.thresholds.minimum_negative_feedback
-    asked = series(
-        FEEDBACK_NEGATIVE_RATIO, ("environment", "agent"), window="1h", legend="{{agent}} · {{environment}}", step="15m"
-    )
+    by = ("environment", "agent")
+    worst = leading(ask(FEEDBACK_NEGATIVE_RATIO, by, "1h"), by, MOST)
     return TimeSeries(
         name="negative",
-        title=f"Thumbs down by agent (alert above {limit:.0%}, from {least} thumbs)",
+        title=f"Thumbs down by agent (alert above {limit:.0%})",
         description=(
-            "Thumbs down / thumbs given, over one hour, as the alert asks. A single thumb in a quiet hour is 100 %, and is no "
-            "alert. Above for long: see whether this agent fails, is slow, or has a new version."
+            f"Thumbs down / thumbs given, over one hour, as the alert asks from {least} thumbs on. A single thumb in a quiet "
+            "hour is 100 %, and is no alert. Above for long: see whether this agent fails, is slow, or has a new version."
         ),
-        targets=(asked,),
+        targets=(PromQuery(expr=worst, legend="{{agent}} · {{environment}}", step="15m"),),
         unit="percentunit",
         decimals=0,
         minimum=0,

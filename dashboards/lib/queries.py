@@ -96,6 +96,16 @@ def quantiles(signal: Quantile, at: tuple[float, ...], *, window: str = "$__rate
     return PromQuery(expr=union("figure", parts), legend="{{figure}}")
 
 
+def leading(expression: str, by: tuple[str, ...], most: int, *, lowest: bool = False) -> str:
+    """PromQL of those `most` series, told apart by `by`, that were highest at some time of the range, each from end to end.
+
+    Without it a graph has a line for each of hundreds of agents; with `topk` alone it has pieces of them. `lowest` turns it.
+    """
+    choose, reach = ("bottomk", "min") if lowest else ("topk", "max")
+    reached = f"{reach}_over_time(({expression})[$__range:$__interval] @ end())"
+    return f"({expression}) and on ({', '.join(by)}) {choose}({most}, {reached})"
+
+
 def top(signal: Signal, label: str, count: int, *, window: str = "", overflow: str = "other", where: Matches = ()) -> PromQuery:
     """The greatest `count` values of a label, and all the rest as one series called by `overflow`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
-from dashboards.observatory import delivery, exporter, ledger, reading, rollups
+from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
@@ -33,6 +33,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(8, delivery.rule_share(settings), delivery.rule_failures()),
             line(7, delivery.notifications(), delivery.failures_by_way(), delivery.versions()),
         ),
+        row("changes", "What people changed", line(8, changes.record()), line(6, changes.profiling())),
         row(
             "exporter",
             "The exporter's own use of things",
@@ -53,10 +54,12 @@ TAB = Tab(
     owner="platform team",
     sources=(
         Source("Prometheus", "what exporter, Prometheus and Alertmanager say of themselves, at every scrape"),
-        Source("PostgreSQL", "as the exporter saw it last; nothing is asked directly"),
+        Source("PostgreSQL", "as the exporter saw it last; what people changed is asked when the tab is opened"),
         Source("Langfuse", "as the exporter saw it last"),
     ),
     rows=rows,
     filters=(),
-    empty_is_fine=frozenset(f"observatory/{name}" for name in ("failing_queries", "slow_statements", "requests_left")),
+    empty_is_fine=frozenset(
+        f"observatory/{name}" for name in ("failing_queries", "slow_statements", "requests_left", "changes", "profiling")
+    ),
 )

@@ -1,4 +1,7 @@
-"""Agents as the alerts see them: the alert's own signal at its own window, with its threshold drawn."""
+"""Agents as the alerts see them: the alert's own signal at its own window, with its threshold drawn.
+
+Of a large fleet each graph shows the agents that came nearest to the alert.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from contract.signals.conversations import SUCCESS_RATIO
 from contract.signals.model import Signal, like
 from contract.status import ERROR, FAILED, TIMEOUT, WORDS
 from dashboards.lib import colours
-from dashboards.lib.field import Word, fixed, lines, named, narrowing_link, of_query, words
+from dashboards.lib.field import Word, lines, named, narrowing_link, words
 from dashboards.lib.filters import chosen
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, SqlQuery, series
+from dashboards.lib.queries import PromQuery, SqlQuery, ask, leading
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 from recording_rules import registry
 
@@ -22,21 +25,11 @@ NO_TRAFFIC = "no traffic in range"
 ONE_AGENT = narrowing_link("Only this agent", "overview", "agent", "${__field.labels.agent}", ("environment",))
 
 
-PAGE_WINDOW = "1m"
+MOST = 8
 
 
-def _paged(signal: Signal, what: str) -> PromQuery:
-    """The signal of the page: all agents of an environment together, whichever agents are chosen, over one minute."""
-    expression = registry.query(signal, ("environment",), PAGE_WINDOW, (like("environment", "$environment"),))
-    return PromQuery(expr=expression, legend=f"page: {what} · {{{{environment}}}}")
-
-
-PAGED = of_query("B", color=fixed(colours.PURPLE), custom_lineStyle={"fill": "dash", "dash": [6, 4]})
-"""How the page's own series looks: the colour of its line, dashed."""
-
-
-def _asked(signal: Signal, window: str) -> PromQuery:
-    return series(signal, BY, window=window, legend="{{agent}} · {{environment}}")
+def _asked(signal: Signal, window: str, *, lowest: bool = False) -> PromQuery:
+    return PromQuery(expr=leading(ask(signal, BY, window), BY, MOST, lowest=lowest), legend="{{agent}} · {{environment}}")
 
 
 def success_ratio(settings: Settings) -> Panel:
@@ -49,7 +42,7 @@ def success_ratio(settings: Settings) -> Panel:
             f"{enough} conversations on. Below the line: compare with the agent's newest version, its error ratio and the "
             "reasons of handoffs."
         ),
-        targets=(_asked(SUCCESS_RATIO, "1h"),),
+        targets=(_asked(SUCCESS_RATIO, "1h", lowest=True),),
         unit="percentunit",
         decimals=1,
         maximum=1,
@@ -69,21 +62,15 @@ def agent_errors(settings: Settings) -> Panel:
         title=f"Error ratio by agent (alert above {limits.error_ratio:.0%})",
         description=(
             f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks from {limits.minimum_queries} "
-            "queries on. Lines: warning and critical for one agent; the purple line is for the purple series, all agents "
-            "over one minute, which wakes somebody. Above: see the kind of error in the latest failed executions; when one "
+            "queries on. Lines: warning and critical. Above: see the kind of error in the latest failed executions; when one "
             "kind leads, look at that model, tool or service."
         ),
-        targets=(_asked(AGENT_ERROR_RATIO, "5m"), _paged(AGENT_ERROR_RATIO, "all, 1 min")),
-        overrides=(PAGED,),
+        targets=(_asked(AGENT_ERROR_RATIO, "5m"),),
         unit="percentunit",
         decimals=1,
         minimum=0,
         no_value=NO_TRAFFIC,
-        limits=lines(
-            (limits.error_ratio, colours.DEGRADED),
-            (limits.error_ratio_critical, colours.DOWN),
-            (limits.error_ratio_page, colours.PURPLE),
-        ),
+        limits=lines((limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN)),
         drawn="dashed",
         soft_maximum=limits.error_ratio * 1.5,
         calculations=("lastNotNull", "max"),
@@ -92,26 +79,70 @@ def agent_errors(settings: Settings) -> Panel:
 
 
 def agent_latency(settings: Settings) -> Panel:
-    limit, page = settings.thresholds.response_seconds, settings.thresholds.response_seconds_page
+    limit = settings.thresholds.response_seconds
     enough = settings.thresholds.minimum_queries
     return TimeSeries(
         name="agent_latency",
         title=f"p95 by agent (alert above {limit:g} s)",
         description=(
             f"95th percentile of the time from query to answer, over five minutes, as the alert asks from {enough} queries "
-            "on. The purple line is for the purple series, the median of all agents over one minute, which wakes somebody. "
-            "Too slow: see whether all agents are slow (a model or the database) or one (its tools, its newest version)."
+            "on. Too slow: see whether all agents are slow (a model or the database) or one (its tools, its newest version)."
         ),
-        targets=(_asked(AGENT_LATENCY, "5m"), _paged(AGENT_LATENCY.at(0.5), "median, 1 min")),
-        overrides=(PAGED,),
+        targets=(_asked(AGENT_LATENCY, "5m"),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,
-        limits=lines((limit, colours.DEGRADED), (page, colours.PURPLE)),
+        limits=lines((limit, colours.DEGRADED)),
         drawn="dashed",
         soft_maximum=limit * 1.2,
         calculations=("lastNotNull", "max"),
         data_links=(ONE_AGENT,),
+    )
+
+
+def errors_page(settings: Settings) -> Panel:
+    limit = settings.thresholds.error_ratio_page
+    return _page(
+        "errors_page",
+        f"Errors of all agents (page above {limit:.0%})",
+        f"{DEFINITIONS['error_ratio'].formula}, of all agents of an environment together. Above the line somebody is woken: "
+        "see "
+        "which agents fail above, and the kind of error in the latest failed executions.",
+        AGENT_ERROR_RATIO,
+        "percentunit",
+        limit,
+    )
+
+
+def latency_page(settings: Settings) -> Panel:
+    limit = settings.thresholds.response_seconds_page
+    return _page(
+        "latency_page",
+        f"Median time of all agents (page above {limit:g} s)",
+        "Half of all queries of an environment took longer than this. Above the line somebody is woken: a model's provider or "
+        "the database is slow for everybody.",
+        AGENT_LATENCY.at(0.5),
+        "s",
+        limit,
+    )
+
+
+def _page(name: str, title: str, description: str, signal: Signal, unit: str, limit: float) -> Panel:
+    """What wakes somebody: all agents of an environment together, whichever are chosen. So short a window is not recorded."""
+    expression = registry.query(signal, ("environment",), "1m", (like("environment", "$environment"),))
+    return TimeSeries(
+        name=name,
+        title=title,
+        description=f"{description} Over one minute, as the alert asks; the last twenty minutes.",
+        targets=(PromQuery(expr=expression, legend="{{environment}}"),),
+        unit=unit,
+        minimum=0,
+        no_value=NO_TRAFFIC,
+        limits=lines((limit, colours.DOWN)),
+        drawn="dashed",
+        soft_maximum=limit * 1.2,
+        calculations=("lastNotNull", "max"),
+        always_last="20m",
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
-from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
+from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_TIME
 from contract.signals.conversations import SUCCESS_RATIO
 from contract.signals.cost import BUDGET_SPENT
-from contract.signals.model import Level, Mean, equal, like
+from contract.signals.model import Level, equal, like
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, at_least, at_most
 from dashboards.lib.figures import RISE_IS_GOOD, Gauge, Stat
@@ -18,7 +18,6 @@ from dashboards.lib.queries import PromQuery, ask, series
 HOUR = "1h"
 NO_TRAFFIC = "no traffic in range"
 
-AGENT_MEAN = Mean("agent_latency_mean", "mean", "Mean time from query to answer", "s", "agent_query_duration_seconds")
 COST = Level(
     "cost_month",
     "Cost",
@@ -54,7 +53,7 @@ def success(settings: Settings) -> Panel:
 
 def response(settings: Settings) -> Panel:
     limit = settings.thresholds.response_seconds
-    parts = {signal.title: ask(signal, (), HOUR) for signal in (AGENT_LATENCY, AGENT_MEAN)}
+    parts = {signal.title: ask(signal, (), HOUR) for signal in (AGENT_LATENCY, AGENT_TIME)}
     return Stat(
         name="response_now",
         title="Response time",

@@ -13,6 +13,7 @@ from contract.values import duration_seconds
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, Word, named, words
 from dashboards.lib.figures import Stat
+from dashboards.lib.filters import acting
 from dashboards.lib.firing import FIRING, FIRING_BAD, FIRING_CRITICAL, since
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union, worst
@@ -35,7 +36,8 @@ ALERT_STATES = {
     DOWN: Word("Critical", colours.DOWN),
 }
 COLOURS = Thresholds(colours.OK, ((UNKNOWN, colours.UNKNOWN), (DEGRADED, colours.DEGRADED), (DOWN, colours.DOWN)))
-AGENT_WINDOW = "15m"
+QUICK, LONGER = "5m", "1h"
+"""Windows of the agents' state: the longer one where the quick one has too few queries to tell."""
 
 PLATFORM_UP = Level("platform_up", "Platform", "1 when the platform was scraped", "none", "up", (equal("job", "platform"),))
 EXPORTER_UP = Level("exporter_up", "Exporter", "1 when the exporter was scraped", "none", "up", (equal("job", "exporter"),))
@@ -61,12 +63,15 @@ def source_state(source: str, max_age: float) -> str:
 
 def agents_state(settings: Settings) -> str:
     """Errors and slowness of all agents of an environment together, once there are enough queries to tell."""
+    with acting(("environment",)):
+        return f"({_agents_state(settings, QUICK)} or {_agents_state(settings, LONGER)})"
+
+
+def _agents_state(settings: Settings, window: str) -> str:
     limits, by = settings.thresholds, ("environment",)
-    enough = f"({ask(AGENT_QUERIES, by, AGENT_WINDOW)}) * {duration_seconds(AGENT_WINDOW):g} >= {limits.minimum_queries}"
-    errors = (
-        f"({graded(ask(AGENT_ERROR_RATIO, by, AGENT_WINDOW), limits.error_ratio, limits.error_ratio_critical)}) and ({enough})"
-    )
-    slow = f"(2 * (({ask(AGENT_LATENCY, by, AGENT_WINDOW)}) > bool {limits.response_seconds:g})) and ({enough})"
+    enough = f"({ask(AGENT_QUERIES, by, window)}) * {duration_seconds(window):g} >= {limits.minimum_queries}"
+    errors = f"({graded(ask(AGENT_ERROR_RATIO, by, window), limits.error_ratio, limits.error_ratio_critical)}) and ({enough})"
+    slow = f"(2 * (({ask(AGENT_LATENCY, by, window)}) > bool {limits.response_seconds:g})) and ({enough})"
     return worst(f"max({errors})", f"max({slow})")
 
 
@@ -111,12 +116,12 @@ def lights(settings: Settings) -> Panel:
         name="health",
         title="Health",
         description=(
-            "State of each component, and the worst of them first, where an alert alone is never more than "
-            "degraded. Platform API: a target does not answer, or too many 5xx "
-            f"answers. Agents: error ratio or p95 over {AGENT_WINDOW} beyond the alerts' limits. PostgreSQL and Langfuse: the "
-            "exporter cannot read them, or their figures are older than "
-            f"{settings.exporter.max_age}. Unknown: too little traffic to tell, or no data. Begin with the component that is "
-            "down; the firing alerts name the next steps."
+            "State of each component, and the worst of them first, where an alert alone is never more than degraded. "
+            "Platform API: a target does not answer, or too many 5xx answers. Agents: error ratio or p95 of all agents "
+            f"beyond the alerts' limits, over {QUICK}, or over {LONGER} where that is too few queries to tell. PostgreSQL "
+            f"and Langfuse: the exporter cannot read them, or their figures are older than {settings.exporter.max_age}. "
+            "Unknown: too little traffic to tell, or no data. Begin with the component that is down; the firing alerts name "
+            "the next steps."
         ),
         targets=(PromQuery(expr=union("component", {"Overall": overall, **states}), legend="{{component}}", instant=True),),
         unit="short",
