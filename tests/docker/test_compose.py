@@ -40,7 +40,7 @@ SERVICE = {
         "command": {"type": "array", "items": {"type": "string"}},
         "environment": {"type": "object", "additionalProperties": {"type": "string"}},
         "env_file": {"type": "array", "items": {"type": "string", "pattern": r"^secrets/[a-z_]+\.env$"}},
-        "profiles": {"type": "array", "items": {"enum": ["langfuse", "push"]}, "minItems": 1, "maxItems": 1},
+        "profiles": {"type": "array", "items": {"enum": ["langfuse", "push", "scale"]}, "minItems": 1, "maxItems": 1},
         "networks": {"type": "array", "items": {"enum": ["default", "langfuse"]}},
         "secrets": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         "volumes": {"type": "array", "items": {"type": "string", "pattern": r"^[a-z_]+:/[a-z/]+(:ro)?$"}},
@@ -122,7 +122,7 @@ def test_a_port_open_to_the_network_would_be_refused(compose: dict[str, Any]) ->
 def test_images_have_exact_versions(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         tag = service["image"].split("@")[0].rsplit(":", 1)[1]
-        exact = r"v?[0-9]+\.[0-9]+(\.[0-9]+)?|RELEASE\.[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9-]{8}Z"
+        exact = r"v?[0-9]+\.[0-9]+(\.[0-9]+)?(-cluster)?|RELEASE\.[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9-]{8}Z"
         assert tag == "local" or re.fullmatch(exact, tag), f"{name}: {service['image']}"
     assert services["grafana"]["image"].startswith("grafana/grafana:13.")
     assert services["prometheus"]["image"].startswith("prom/prometheus:v3.")
@@ -240,7 +240,7 @@ def test_files_that_the_services_open_are_built(services: dict[str, dict[str, An
         named = re.findall(
             r"/artefacts/([A-Za-z0-9_./-]+)", yaml.safe_dump({k: v for k, v in service.items() if k != "volumes"})
         )
-        for path in named:
+        for path in (path.rstrip("/") for path in named):
             assert any(built == path or built.startswith(path + "/") for built in artefacts), f"{name} opens {path}"
 
 
@@ -283,3 +283,28 @@ def test_pin_writes_all_digests_or_none(tmp_path: Path) -> None:
     once = (tmp_path / "docker-compose.yml").read_text()
     subprocess.run([tmp_path / "scripts" / "pin.sh"], env=environment, check=True, capture_output=True)
     assert (tmp_path / "docker-compose.yml").read_text() == once, "pinning twice changes nothing"
+
+
+def test_the_parts_of_the_distributed_engine_speak_to_each_other(services: dict[str, dict[str, Any]]) -> None:
+    """Every address in their commands is a service of the profile, at the port that it listens on."""
+    ours = {name: service for name, service in services.items() if service.get("profiles") == ["scale"]}
+    assert len(ours) == 9
+    listening = {
+        "vmstorage": {"8400", "8401", "8482"}, "vminsert": {"8480"}, "vmselect": {"8481"}, "vmagent": {"8429"},
+        "victoria-metrics": {"8428"}, "vmalert": {"8880"}, "alertmanager": {"9093"},
+    }  # fmt: skip
+    for name, service in ours.items():
+        for host, port in re.findall(r"[=/,]([a-z][a-z-]*):([0-9]+)", " ".join(service["command"])):
+            image = services[host]["image"].split("/")[1].split(":")[0]
+            assert port in listening[image], f"{name}: {host}:{port}"
+        (own,) = re.findall(r"http://127.0.0.1:([0-9]+)/health", " ".join(service["healthcheck"]["test"]))
+        assert own in listening[service["image"].split("/")[1].split(":")[0]], name
+    shares = {re.search("memberNum=([0-9])", " ".join(service["command"])) for service in ours.values()}
+    assert sorted(found[1] for found in shares if found) == ["0", "1"]
+
+
+def test_only_recorded_series_are_kept_for_long(services: dict[str, dict[str, Any]]) -> None:
+    writes = [name for name, service in services.items() if any("vmlong" in word for word in service.get("command", []))]
+    assert writes == ["vmagent-recorded"]
+    fed = [name for name, service in services.items() if any("vmagent-recorded" in word for word in service.get("command", []))]
+    assert fed == ["vmalert"]
