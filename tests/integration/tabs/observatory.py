@@ -13,6 +13,7 @@ from tests.integration.moment import Moment
 from tests.integration.tabs import Fault
 
 HOUR = 3600.0
+DAY = 24 * HOUR
 ADDED_ONLY = {
     "messages": "app.messages", "logins": "app.login_events", "kb_searches": "app.kb_searches",
     "features": "app.feature_usage_events",
@@ -103,6 +104,20 @@ def table_sizes(moment: Moment) -> None:
     assert all(size <= min(shown.values()) for table, size in known.items() if table not in shown)
 
 
+def changes(moment: Moment) -> None:
+    rows = moment.sql(
+        "SELECT actor, action, target FROM analytics.audit_log WHERE NOT dry_run AND at BETWEEN :from AND :to", 90 * DAY
+    )
+    shown = moment.panel_table("observatory/changes", seconds=90 * DAY)
+    assert Counter((row["actor"], row["action"], row["target"]) for row in shown) == Counter(rows[:100])
+
+
+def profiling(moment: Moment) -> None:
+    rows = moment.sql("SELECT scope FROM analytics.profiling_sessions WHERE scheduled_at BETWEEN :from AND :to", 30 * DAY)
+    shown = moment.panel_table("observatory/profiling", seconds=30 * DAY)
+    assert Counter(row["agent"] for row in shown) == Counter(agent for (agent,) in rows[:50])
+
+
 def slow_statements(moment: Moment) -> None:
     """Named by pg_stat_statements where it is installed; nothing is made up where it is not."""
     assert bool(moment.panel("observatory/slow_statements")) == _counts_statements(moment)
@@ -121,6 +136,8 @@ FIGURES = {
     "observatory/unpriced": unpriced,
     "observatory/table_sizes": table_sizes,
     "observatory/slow_statements": slow_statements,
+    "observatory/changes": changes,
+    "observatory/profiling": profiling,
     "health/slow_statements": slow_statements,
 }
 FAULTS = (
