@@ -44,8 +44,9 @@ pictures: venv node ## pictures of the dashboards of the running stack into docs
 	@scripts/browser.sh
 	@$(OBSERVATORY) preview --out docs/pictures $(ARGS)
 
-docs: venv ## docs/panels.md and observatory.schema.json, anew from the tabs and the configuration
+docs: venv ## docs/panels.md, docs/checks.md and observatory.schema.json, anew from tabs, checks and configuration
 	@$(PY) -m provisioning.panels_page > docs/panels.md.new && mv docs/panels.md.new docs/panels.md
+	@$(PY) -m provisioning.check.page > docs/checks.md.new && mv docs/checks.md.new docs/checks.md
 	@$(OBSERVATORY) config schema > observatory.schema.json.new && mv observatory.schema.json.new observatory.schema.json
 
 bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")

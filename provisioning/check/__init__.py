@@ -95,9 +95,12 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     from provisioning.check.rules import rule_findings
     from provisioning.check.served import external_labels, saved_in_browser, size_findings
     from provisioning.check.shape import shape_findings
+    from provisioning.mixin import pulled
+    from provisioning.mixin.findings import lint_of_others, mixin_findings
     from provisioning.text import from_yaml
     from recording_rules.kept import FOR_PEOPLE
 
+    everything, artefacts = artefacts, pulled.without(artefacts, settings)
     boards, groups = read_back.read(artefacts), rule_groups(artefacts)
     inspector = Inspector.of(settings, known_series(groups))
     yield from shape_findings(boards, settings)
@@ -118,7 +121,10 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     }
     configuration = from_yaml(artefacts["alertmanager/alertmanager.yml"])
     yield from _named("routes/nowhere", route_findings(configuration, templates, groups))
-    yield from size_findings(artefacts, boards, groups, settings)
+    all_boards, all_groups = read_back.read(everything), rule_groups(everything)
+    yield from size_findings(everything, all_boards, all_groups, settings)
+    yield from mixin_findings(everything, settings)
+    yield from lint_of_others(board_findings([board for board in all_boards if board not in boards], site))
 
 
 def rule_groups(artefacts: Mapping[str, bytes]) -> list[dict[str, Any]]:

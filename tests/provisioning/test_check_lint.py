@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract.settings import Settings
+from provisioning.check.catalogue import CHECKS
 from provisioning.check.expressions import Inspector
 from provisioning.check.known import known_series
 from provisioning.check.lint.catalogue import EXPRESSION_CHECKS, REMOVED_FUNCTION, RULE_CHECKS, SYNTAX
@@ -139,6 +139,9 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("promql/decided", "0 <= sum(rate(agent_queries_total[5m]))", "is always true", "another number"),
     ("promql/decided", "up == 2", "== 2 is never true", "between 0 and 1"),
     ("promql/cost", "rate(agent_queries_total[2h])", "reads about", "there is agent:queries:rate5m"),
+    ("promql/nan", f"sum by (environment) ({RUNNING} / agent_conversations_active)", "makes the whole sum NaN", "divide sums"),
+    ("promql/nan", f"avg(1 / {RUNNING})", "makes the whole avg NaN", "> 0"),
+    ("promql/nan", f"sum(abs({RUNNING} % clamp_min({RUNNING}, 0)))", "one group that divides by 0", "> 0"),
 ]  # fmt: skip
 
 RIGHT: dict[str, tuple[str, ...]] = {
@@ -219,6 +222,14 @@ RIGHT: dict[str, tuple[str, ...]] = {
         "vector(1) > 0",
         f'avg(rate({BUCKETS}{{le="0.5"}}[5m])) / avg(rate({BUCKETS}[5m])) > 1',
     ),
+    "promql/nan": (
+        f"sum({RUNNING} / (agent_conversations_active > 0))",
+        f"sum({RUNNING} / clamp_min(agent_conversations_active, 1)) / sum({BUILD})",
+        f"max({RUNNING} / agent_conversations_active)",
+        f"sum({RUNNING} / agent_conversations_active > 2)",
+        f"sum({RUNNING} / 2)",
+        f"sum({RUNNING} and ({RUNNING} / agent_conversations_active > 1))",
+    ),
     "promql/cost": ("rate(agent_queries_total[1h])", 'rate(agent_queries_total{agent="clerk"}[2h])'),
 }
 
@@ -291,10 +302,15 @@ def says(text: str) -> dict[str, Any]:
     return alert(annotations={"description": text})
 
 
+def counts(expr: str, **changes: Any) -> dict[str, Any]:
+    """An alert on a plain number."""
+    return alert(expr=expr, annotations={"description": "{{ $labels.agent }}: {{ $value | humanize }}"}, **changes)
+
+
 ONE = record("agent:running:sum", f"sum by (agent) ({RUNNING})")
 TWO = record("agent:running:double", "2 * agent:running:sum")
-READS = alert(expr="agent:running:double > 5", annotations={"description": "{{ $value }}"})
-PAGE = {"team": "agents", "paging": "true"}
+READS = alert(expr="agent:running:double > 5", annotations={"description": "{{ $labels.agent }}: {{ $value }}"})
+PAGE = {"team": "agents", "severity": "critical", "paging": "true"}
 
 RULES_WRONG: list[tuple[str, list[Group], str, str]] = [
     ("rules/group-name", [group(), group()], "rule group g", "2 groups have this name"),
@@ -316,7 +332,7 @@ RULES_WRONG: list[tuple[str, list[Group], str, str]] = [
     ("alerts/hold", [group(alert(**{"for": "soon"}))], "alert Slow", "for: 'soon' is not a duration"),
     ("alerts/annotation", [group(alert(annotations={"summary": ""}))], "alert Slow", "annotation summary is missing"),
     ("alerts/team", [group(alert(labels={"team": "nobody"}))], "alert Slow", "team nobody is not in the settings"),
-    ("alerts/team", [group({**alert(), "labels": {}})], "alert Slow", "team None is not in the settings"),
+    ("alerts/team", [group({**alert(), "labels": {"severity": "info"}})], "alert Slow", "team None is not in the settings"),
     ("alerts/template-label", [group(says("{{ $labels.version }}"))], "alert Slow, description", "version does not survive"),
     ("alerts/template-label", [group(alert(labels={"tier": "{{ .Labels.version }}"}))], "alert Slow, tier", "version does not"),
     ("alerts/template-label", [group(alert(expr=f"absent({RUNNING})", annotations={"description": "{{ $labels.agent }}"}))],
@@ -330,11 +346,34 @@ RULES_WRONG: list[tuple[str, list[Group], str, str]] = [
     ("alerts/value-unit", [group(alert(expr="100 * max by (agent) (platform_goal_success_ratio) < 90",
                                        annotations={"description": "{{ $value | humanizePercentage }}"}))],
      "alert Slow, description", "the value is in percent"),
-    ("alerts/empty-value", [group(alert(expr=f"{P95} > bool 5", annotations={"description": "x"}))],
+    ("alerts/empty-value", [group(alert(expr=f"{P95} > bool 5", annotations={"description": "{{ $labels.agent }}"}))],
      "alert Slow", "always fires"),
     ("alerts/empty-value", [group(alert(expr=f"absent({RUNNING})", annotations={"description": "{{ $value }}"}))],
      "alert Slow, description", "$value is always 1"),
     ("alerts/no-condition", [group(alert(expr=P95))], "alert Slow", "compares nothing"),
+    ("alerts/name", [group(alert(alert="slow_queries"))], "alert slow_queries", "not in CamelCase"),
+    ("alerts/name", [group(alert(alert="Slow" * 11))], f"alert {'Slow' * 11}", "44 characters"),
+    ("alerts/severity", [group(alert(labels={"severity": "page"}))], "alert Slow", "severity page"),
+    ("alerts/severity", [group({**ALERT, "labels": {"team": "agents"}})], "alert Slow", "has no severity"),
+    ("alerts/summary", [group(alert(annotations={"summary": "it is slow"}))], "alert Slow", "no sentence: it is slow"),
+    ("alerts/summary", [group(alert(annotations={"summary": "In {{ humanizeDuration $value }}."}))], "alert Slow", "a value in"),
+    ("alerts/description", [group(says("It is slow."))], "alert Slow", "the same for every series"),
+    ("alerts/absent-hold", [group(alert(expr=f"absent({RUNNING})", annotations={"description": "Gone."}, **{"for": "15s"}))],
+     "alert Slow", "without a hold of 30s"),
+    ("alerts/value-in-label", [group(alert(labels={"size": "{{ $value }}"}))], "alert Slow, size", "the value in it"),
+    ("alerts/raw-value", [group(alert(expr="sum by (agent) (rate(agent_queries_total[5m])) > 5",
+                                      annotations={"description": "{{ $labels.agent }}: {{ $value }}"}))],
+     "alert Slow, description", "a rate as it is"),
+    ("rules/interval", [group(alert(**{"for": "10m"}), interval="10m")], "rule group g", "every 10m, and a sample"),
+    ("rules/record-name", [group(record("running_agents", f"sum({RUNNING})"), {**READS, "expr": "running_agents > 5",
+                           "annotations": {**READS["annotations"], "description": "Some."}})],
+     "recording rule running_agents", "does not say that it is recorded"),
+    ("promql/recorded", [group(ONE, counts(f"sum by (agent) ({RUNNING}) * 2 > 5"), counts(
+        "agent:running:sum > 7", alert="Other"))], "alert Slow", "asks again what agent:running:sum records"),
+    ("promql/unstable-selection", [group(counts(f"topk(3, sum by (agent) ({RUNNING})) > 5"))], "alert Slow",
+     "topk chooses the alerts that fire anew"),
+    ("promql/unstable-selection", [group(record("agent:top:sum", f"bottomk(3, sum by (agent) ({RUNNING}))"), counts(
+        "agent:top:sum > 5"))], "recording rule agent:top:sum", "bottomk chooses the recorded series anew"),
 ]  # fmt: skip
 
 RULES_RIGHT: dict[str, list[list[Group]]] = {
@@ -360,7 +399,8 @@ RULES_RIGHT: dict[str, list[list[Group]]] = {
     "alerts/team": [
         [group(alert(labels={"team": "finance"}))],
         [group(record("slo:burn:rate", f"sum({RUNNING})", team="agents"),
-               {**alert(expr="slo:burn:rate > 2", annotations={"description": "{{ $labels.team }}"}), "labels": {}})],
+               {**alert(expr="slo:burn:rate > 2", annotations={"description": "{{ $labels.team }}"}),
+                "labels": {"severity": "info"}})],
     ],
     "alerts/template-label": [[group(alert(labels={"tier": "gold"}, annotations={"description": "{{ $labels.tier }}"}))]],
     "alerts/template-function": [[group(says('{{ with query "up" }}{{ . | first | value | humanize }}{{ end }}'))]],
@@ -372,12 +412,43 @@ RULES_RIGHT: dict[str, list[list[Group]]] = {
                           "(sum by (agent) (rate(agent_query_duration_seconds_count[5m])) > 0) > 5"))],
         [group(says("{{ $labels.agent }} {{ humanizePercentage 0.5 }}"))],
     ],
-    "alerts/empty-value": [[group(alert(expr=f"sum by (agent) ({RUNNING} > bool 5) > 3", annotations={"description": "x"}))]],
+    "alerts/empty-value": [[group(alert(expr=f"sum by (agent) ({RUNNING} > bool 5) > 3"))]],
+    "alerts/name": [[group(alert(alert="HTTPErrors2Many"))], [group(alert(alert="Abcde" * 8))]],
+    "alerts/severity": [[group(alert(labels={"severity": "critical"}))], [group(alert(labels={"severity": "info"}))]],
+    "alerts/summary": [[group(alert(annotations={"summary": "Is {{ $labels.agent }} slow?"}))]],
+    "alerts/description": [
+        [group(alert(expr="vector(1) > 0", annotations={"description": "Nothing varies."}))],
+        [group(says("{{ $labels.agent }} is slow."))],
+    ],
+    "alerts/absent-hold": [
+        [group(alert(expr=f"absent({RUNNING})", annotations={"description": "Gone."}, **{"for": "30s"}))],
+        [group({**alert(expr=f"absent_over_time({RUNNING}[1m])", annotations={"description": "Gone."}), "for": "0s"})],
+    ],
+    "alerts/value-in-label": [[group(alert(labels={"size": "{{ $labels.agent }}"}))]],
+    "alerts/raw-value": [
+        [group(alert(expr="sum by (agent) (rate(agent_queries_total[5m])) > 5",
+                     annotations={"description": "{{ $labels.agent }}: {{ $value | humanize }}"}))],
+        [group(alert(expr=f"sum by (agent) ({RUNNING}) > 5", annotations={"description": "{{ $labels.agent }} {{ $value }}"}))],
+    ],
+    "rules/interval": [
+        [group(alert(**{"for": "5m"}), interval="5m")],
+        [group(alert(keep_firing_for="10m", **{"for": "10m"}), interval="10m")],
+    ],
+    "rules/record-name": [[group(ONE, TWO, READS)]],
+    "promql/recorded": [
+        [group(ONE, alert(expr=f"sum by (environment) ({RUNNING}) > 5", annotations={"description": "{{ $value }}"}),
+               counts("agent:running:sum > 7", alert="Other"))],
+        [group(record("agent:one:sum", RUNNING), counts(f"sum by (agent) ({RUNNING}) > 5"),
+               counts("max by (agent) (agent:one:sum) > 7", alert="Other"))],
+    ],
+    "promql/unstable-selection": [
+        [group(counts(f"sum by (agent) ({RUNNING}) > 5 and topk by (agent) (1, sum by (agent) ({RUNNING}))"))],
+        [group(counts(f"topk by (agent) (1, group by (agent, version) ({BUILD})) > 0"))],
+    ],
     "alerts/no-condition": [
         [group(alert(expr="vector(1)", annotations={"description": "Always."}))],
         [group(alert(expr=f"absent({RUNNING})", annotations={"description": "Gone."}))],
-        [group(alert(expr=f"sum by (agent) ({RUNNING}) unless on (agent) sum by (agent) ({BUILD})",
-                     annotations={"description": "x"}))],
+        [group(counts(f"sum by (agent) ({RUNNING}) unless on (agent) sum by (agent) ({BUILD})"))],
     ],
 }  # fmt: skip
 
@@ -408,6 +479,18 @@ def test_what_dashboards_and_people_read_is_used() -> None:
     assert (found.check, found.remedy) == ("rules/kept-for-nothing", "did you mean agent:running:sum?")
 
 
+def test_labels_that_the_server_adds_are_for_the_server() -> None:
+    settings = Settings()
+    one = record("agent:running:sum", f"sum by (agent) ({RUNNING})", site="north")
+    groups = [group(one, alert(expr="agent:running:sum > 3", annotations={"description": "{{ $externalLabels.site }}"}))]
+    inspector = Inspector.of(settings, known_series(groups))
+    (found,) = rule_findings(groups, inspector, settings, external=["site"])
+    assert (found.check, found.place) == ("rules/external-label", "recording rule agent:running:sum")
+    (found,) = rule_findings(groups, inspector, settings, external=["sites"])
+    assert (found.check, found.place) == ("alerts/template-label", "alert Slow, description")
+    assert found.message == "the server has no external label site" and found.remedy == "did you mean sites?"
+
+
 def test_a_delay_is_a_note_and_for_a_page_a_warning() -> None:
     severities = [found_in(groups)[0].severity for check, groups, _, _ in RULES_WRONG if check == "rules/delay"]
     assert severities == ["note", "warning"]
@@ -416,22 +499,22 @@ def test_a_delay_is_a_note_and_for_a_page_a_warning() -> None:
 def test_a_metric_that_is_recorded_from_another_name_stays_a_counter() -> None:
     name, alias = "agent_query_duration_seconds_count", "gen_ai_invoke_agent_duration_seconds_count"
     adapter = group(record(name, f'label_replace({alias}, "agent", "$1", "gen_ai_agent_name", "(.*)")'))
-    reader = group(alert(expr=f"sum by (agent) (rate({name}[5m])) > 5", annotations={"description": "x"}), name="h")
+    text = "{{ $labels.agent }}: {{ $value | humanize }}"
+    reader = group(alert(expr=f"sum by (agent) (rate({name}[5m])) > 5", annotations={"description": text}), name="h")
     assert found_in([adapter, reader]) == [] and found_in([adapter]) == []
 
 
 # ---- the list
 
-PAGE_OF_CHECKS = Path(__file__).resolve().parents[2] / "docs" / "check.md"
 IDS = {SYNTAX, REMOVED_FUNCTION, *(check.id for check in EXPRESSION_CHECKS), *(check.id for check in RULE_CHECKS)}
 
 
 def test_every_check_is_shown_to_find_and_to_be_quiet() -> None:
-    elsewhere = {"rules/kept-for-nothing"}  # by a test of its own
+    elsewhere = {"rules/kept-for-nothing", "rules/external-label"}  # by tests of their own
     assert {case[0] for case in (*WRONG, *RULES_WRONG)} | elsewhere == IDS
     assert RIGHT.keys() | RULES_RIGHT.keys() | elsewhere == IDS
 
 
 @pytest.mark.parametrize("check", sorted(IDS))
 def test_every_check_is_explained(check: str) -> None:
-    assert f"| `{check}` |" in PAGE_OF_CHECKS.read_text()
+    assert CHECKS[check].finds and CHECKS[check].why

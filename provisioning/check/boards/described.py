@@ -29,7 +29,7 @@ def unit(board: Board, _: Site) -> Iterator[tuple[str, Fault]]:
         place, found = board.panel_place(panel), list(_units(panel))
         for name in found:
             if name not in UNITS and not name.startswith(PREFIXES):
-                yield place, Fault(f"Grafana has no unit {name}", closest(name, UNITS), "warning")
+                yield place, Fault(f"Grafana has no unit {name}", closest(name, UNITS) or "a unit of Grafana's list", "warning")
         if not found and panel.get("type") in _OF_NUMBERS and not _is_text(panel):
             yield place, Fault("its numbers have no unit", "none, where it is a plain number", "warning")
 

@@ -59,7 +59,7 @@ def _faults(node: Mapping[str, Any], shape: Shape, needed: tuple[str, ...]) -> I
             yield Fault(f"{key} is missing", "what Grafana writes when it exports a dashboard")
     for key, value in node.items():
         if key not in shape:
-            yield Fault(f"Grafana reads no key {key} there", closest(key, shape), "warning")
+            yield Fault(f"Grafana reads no key {key} there", closest(key, shape) or "leave it away", "warning")
         elif not isinstance(value, shape[key]) or (isinstance(value, bool) and shape[key] == _NUMBER):
             wanted = " or ".join(kind.__name__ for kind in shape[key])
             yield Fault(f"{key} is {type(value).__name__}, and Grafana wants {wanted}", "another value")
