@@ -19,7 +19,7 @@ ORDER BY at DESC, id DESC LIMIT 100
 _STOP = command(
     "observatory profile stop {agent} --environment {environment}", agent="scope", environment="params->>'environment'"
 )
-_OVER = "scheduled_at + (params->>'seconds')::double precision * interval '1 second' <= now()"
+_OVER = "scheduled_at + (params->>'seconds')::double precision * interval '1 second' <= $__timeTo()"
 _PROFILING = f"""
 SELECT scheduled_at AS "time", scope AS agent, params->>'environment' AS environment, params->>'for' AS length,
        CASE WHEN state IN ('scheduled', 'running') AND {_OVER} THEN 'over' ELSE state END AS state,
