@@ -141,7 +141,9 @@ def _part(target: Target, wanted: Sequence[Wanted], state: State, choice: Choice
     wants, lives = _by_key(target.name, wanted), {live.key: live for live in state.objects}
     changes, seen, ledger = [], {"(last apply)": state.revision}, dict(state.ledger)
     verdicts = []
-    for key in dict.fromkeys([*wants, *lives, *state.ledger]):
+    # What is remembered of kinds that are left to somebody else for now stays remembered.
+    remembered = [key for key in state.ledger if key.kind in target.kinds]
+    for key in dict.fromkeys([*wants, *lives, *remembered]):
         want, live = wants.get(key), lives.get(key)
         digests = [digest(side.document) if side else None for side in (want, live)]
         found = verdict(digests[0], digests[1], state.ledger.get(key), live.owner if live else "", choice.owner)

@@ -7,7 +7,7 @@ import re
 
 from provisioning.plan.changes import Change, Part, Plan
 from provisioning.plan.differences import Difference
-from provisioning.plan.wording import counts, note, sign, summary
+from provisioning.plan.wording import counts, grouped, note, of_group, sign, summary
 
 _MOST = 60_000
 """Characters; hosts of pull requests take little more in a comment."""
@@ -26,11 +26,11 @@ def plan_markdown(plan: Plan) -> str:
     size = sum(len(line) + 1 for line in lines)
     hidden = 0
     for part in plan.parts:
-        for change in part.changes:
-            block = _of_change(part, change)
+        for group in grouped(part.changes):
+            block = _of_change(part, group[0]) if len(group) == 1 else _of_group(part, group)
             length = sum(len(line) + 1 for line in block)
             if size + length > _MOST:
-                hidden += 1
+                hidden += len(group)
             else:
                 size += length
                 lines += block
@@ -48,6 +48,10 @@ def _table(plan: Plan) -> list[str]:
         found = dict(counts([part]))
         lines.append(f"| {part.target.name} | {' | '.join(str(found.get(words, '')) for words in columns)} |")
     return [*lines, ""]
+
+
+def _of_group(part: Part, group: tuple[Change, ...]) -> list[str]:
+    return [f"- `{group[0].label}` {_text(f'{sign(group[0])} {part.target.name}: {of_group(group)}')}", ""]
 
 
 def _of_change(part: Part, change: Change) -> list[str]:

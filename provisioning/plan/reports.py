@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioning.plan.apply import DONE, Outcome
 from provisioning.plan.changes import Change, Plan
-from provisioning.plan.wording import note, sign, summary
+from provisioning.plan.wording import grouped, note, of_group, sign, summary
 
 _LINES = 8
 """Differences of one object that are told; the others are counted."""
@@ -21,12 +21,16 @@ def plan_text(plan: Plan) -> str:
     for part in plan.parts:
         if part.changes:
             lines += ["", part.target.name]
-            for change in part.changes:
-                lines += _of_change(change)
+            for group in grouped(part.changes):
+                lines += _of_change(group[0]) if len(group) == 1 else _of_group(group)
     unverified = [f"  {part.target.name}: {sentence}" for part in plan.parts for sentence in part.state.unverified]
     if unverified:
         lines += ["", "not verified", *unverified]
     return "\n".join(lines)
+
+
+def _of_group(group: tuple[Change, ...]) -> list[str]:
+    return [f"  {sign(group[0])} {of_group(group)}  [{group[0].label}]"]
 
 
 def _of_change(change: Change) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from provisioning.plan.changes import Action, Change, Part, Plan
 from provisioning.plan.verdict import Verdict
@@ -22,6 +23,8 @@ _NOTES = {
     Verdict.CONFLICT: "was edited there, and here too; the edit goes",
     Verdict.EDITED: "was edited there; it goes with the edit",
 }
+_ALONE, _NAMED = 6, 3
+"""So many objects that are alike are listed one by one; of more, so many are named."""
 _COUNTED = (
     ("to create", (Verdict.CREATE, Verdict.RECREATE)),
     ("to change", (Verdict.UPDATE,)),
@@ -38,6 +41,28 @@ def sign(change: Change) -> str:
 def note(change: Change) -> str:
     """What is to be known of the change beside its differences; empty for most."""
     return change.reason or _NOTES.get(change.verdict, "")
+
+
+def grouped(changes: Iterable[Change]) -> list[tuple[Change, ...]]:
+    """The changes in their order; those that there is nothing to tell of but their names, and that are alike, together."""
+
+    def alike(numbered: tuple[int, Change]) -> tuple[object, ...]:
+        number, change = numbered
+        plain = not change.differences and not note(change)
+        return (sign(change), change.key.kind, change.label) if plain else (number,)
+
+    groups = [tuple(change for _, change in group) for _, group in groupby(enumerate(changes), key=alike)]
+    return [part for group in groups for part in ([group] if len(group) > _ALONE else [(change,) for change in group])]
+
+
+def of_group(group: Sequence[Change]) -> str:
+    """`63 recording rules: agent_buckets, agent_figures, agent_rates and 60 more`."""
+    names = ", ".join(change.key.name for change in group[:_NAMED])
+    return f"{len(group)} {_plural(group[0].key.kind)}: {names} and {len(group) - _NAMED} more"
+
+
+def _plural(kind: str) -> str:
+    return kind if kind.endswith("s") else f"{kind}s"
 
 
 def counts(parts: Iterable[Part]) -> list[tuple[str, int]]:

@@ -66,6 +66,12 @@ def test_what_is_gone_and_not_wanted_is_forgotten() -> None:
     assert server.ledger == {}
 
 
+def test_what_is_remembered_of_a_kind_that_is_left_to_others_stays_remembered() -> None:
+    server = Server({BOARD: Held(1)}, {BOARD: digest(1), Key("data source", "postgres"): digest(1)})
+    applied(MemoryTarget(server, [wanted("dashboard", "overview", 2)]))
+    assert server.ledger == {BOARD: digest(2), Key("data source", "postgres"): digest(1)}
+
+
 def test_an_edit_stays_until_somebody_asks_to_overwrite_it() -> None:
     server = Server()
     kept(server, BOARD, 1)

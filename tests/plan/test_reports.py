@@ -102,6 +102,16 @@ def test_a_comment_is_never_longer_than_a_host_takes() -> None:
     assert comment.count("<details>") == comment.count("</details>")
 
 
+def test_many_objects_that_are_alike_are_one_line() -> None:
+    wants = [wanted("dashboard", f"d{number}", number) for number in range(9)]
+    made = changes.make([MemoryTarget(Server(), [*wants, wanted("alert rules", "a", 1)])], Choice(ME))
+    assert reports.plan_text(made).splitlines()[3:] == [
+        "  + 9 dashboards: d0, d1, d2 and 6 more  [query]",
+        "  + alert rules «The a» (a)  [routing]",
+    ]
+    assert "- `query` + memory: 9 dashboards: d0, d1, d2 and 6 more" in markdown.plan_markdown(made).splitlines()
+
+
 def test_what_could_not_be_verified_is_in_every_report() -> None:
     target = MemoryTarget(Server(), [wanted(BY_LEDGER, "business", 1)])
     target.unverified = ("the password of data source PostgreSQL",)
