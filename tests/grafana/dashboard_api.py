@@ -87,7 +87,7 @@ def read(world: World, request: Request) -> Json:
         "provisioned": bool(held["provisioned"]),
         "provisionedExternalId": held["provisioned"],
     }
-    return {"meta": meta, "dashboard": shown(held)}
+    return {"meta": meta, "dashboard": world.converted(shown(held))}
 
 
 def shown(held: Json) -> Json:

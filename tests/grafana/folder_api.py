@@ -18,7 +18,10 @@ def listed(world: World, request: Request) -> list[Json]:
 
 
 def _of(world: World, request: Request) -> Json:
+    """Whoever may not see all folders is not told which ones there are not."""
     if request.place["uid"] not in world.folders:
+        if "folders:delete" not in request.rights:
+            raise Problem(403, "You'll need additional permissions to perform this action. Permissions needed: folders:read")
         raise Problem(404, "folder not found", "not-found")
     return world.folders[request.place["uid"]]
 

@@ -46,6 +46,8 @@ class Fault:
     unread: bool = False
     silent: bool = False
     """Do not answer at all."""
+    page: str = ""
+    """Answer with a page for people."""
     first: Callable[[], None] | None = None
     """Something that happens just before, such as an edit by somebody else."""
 
@@ -110,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.code:
             self._answer(fault.code, {"message": "not now"}, fault.headers)
             return
+        if fault and fault.page:
+            self._send(200, "text/html", fault.page.encode(), {})
+            return
         with self.server.guard:
             code, body = self._answered(parts.path, dict(parse_qsl(parts.query)), raw)
         if fault and fault.lost:
@@ -150,13 +155,13 @@ class _Handler(BaseHTTPRequestHandler):
         return frozenset(token.rights)
 
     def _answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        raw = b"" if code == 204 else json.dumps(body).encode()
+        self._send(code, "application/json", b"" if code == 204 else json.dumps(body).encode(), headers or {})
+
+    def _send(self, code: int, kind: str, raw: bytes, headers: dict[str, str]) -> None:
         self.send_response_only(code)
-        self.send_header("Date", format_datetime(self.server.world.now, usegmt=True))
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(raw)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
+        told = {"Date": format_datetime(self.server.world.now, usegmt=True), "Content-Type": kind, "Content-Length": len(raw)}
+        for name, value in {**told, **headers}.items():
+            self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(raw)
         self.wfile.flush()

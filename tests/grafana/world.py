@@ -49,6 +49,8 @@ class World:
     teams: dict[str, int] = field(default_factory=dict)
     annotations: list[Json] = field(default_factory=list)
     rule_groups: dict[tuple[str, str], Json] = field(default_factory=dict)
+    converted: Callable[[Json], Json] = lambda board: board
+    """What this version of Grafana makes of a dashboard when it is read."""
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def time(self) -> str:

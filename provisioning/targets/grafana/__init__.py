@@ -76,6 +76,8 @@ def _unverified(settings: Settings) -> Iterator[str]:
         for definition in _sources(settings):
             if definition.get("secureJsonData"):
                 yield f"the password of data source {definition['name']}: Grafana does not give it back, so it is not compared"
+    if not settings.grafana.permissions:
+        yield "who may see the folders: Grafana shows a new one to everybody, the folder Administration too"
     if settings.grafana.alerts:
         yield "where Grafana sends its alerts: choose our Alertmanager there, under Alerting, Settings"
     if settings.my_usage:

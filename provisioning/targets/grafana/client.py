@@ -34,6 +34,10 @@ class Absent(Exception):
     """There is no such object (404)."""
 
 
+class Forbidden(Refused):
+    """The token may not do this (403); or there is nothing there, and it may not know that."""
+
+
 class Stale(Exception):
     """Somebody changed the object, or made one of the same name, since it was read (409, 412). The text is Grafana's."""
 
@@ -157,7 +161,7 @@ class Client:
                 f"account, and give it in {TOKEN_VARIABLE} or sources.grafana.token_file"
             )
         if code == 403 and (right := re.search(r"Permissions needed: (.+)", words)):
-            raise Refused(
+            raise Forbidden(
                 f"Grafana refuses {method} {path}: the token lacks the right {right[1]}; docs/grafana.md lists them all"
             )
         raise Refused(f"Grafana refuses {method} {path}: {code} {words}".rstrip())

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from provisioning.plan.objects import Key, Live, Wanted
 from provisioning.plan.target import Moved, Refused
-from provisioning.targets.grafana.client import Absent, Client, Stale
+from provisioning.targets.grafana.client import Absent, Client, Forbidden, Stale
 from provisioning.targets.grafana.kind import Json
 
 KIND = "folder"
@@ -30,14 +30,19 @@ class Folders:
         self._owner = owner
 
     def live(self, known: Collection[str]) -> Iterator[Live]:
-        seen = set()
+        """A token that may not see all folders is told 403 of one that is not there: such a one is missing in the list, too."""
+        listed = {folder["uid"]: folder["title"] for folder in self._listed()}
         for name in sorted(known):
-            if folder := self.read(name):
-                seen.add(name)
+            try:
+                folder = self.read(name)
+            except Forbidden:
+                if name in listed:
+                    raise
+                continue
+            if folder:
                 yield folder
-        for listed in self._listed():
-            if listed["uid"] not in seen:
-                yield Live(Key(KIND, listed["uid"]), listed["title"], {"title": listed["title"]}, raw=listed)
+        for name in sorted(set(listed) - set(known)):
+            yield Live(Key(KIND, name), listed[name], {"title": listed[name]})
 
     def _listed(self) -> Iterator[Json]:
         page = 1

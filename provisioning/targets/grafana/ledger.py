@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from provisioning.plan.objects import Key
 from provisioning.plan.target import Moved
-from provisioning.targets.grafana.client import Absent, Client, Stale
+from provisioning.targets.grafana.client import Absent, Client, Forbidden, Stale
 from provisioning.targets.grafana.kind import Json
 
 TITLE = "What was applied"
@@ -34,9 +34,13 @@ def uid(owner: str) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """What the ledger says. `applying` is who is at it; `silent` is for how many seconds nothing was written to it."""
+    """What the ledger says. `applying` is who is at it; `silent` is for how many seconds nothing was written to it.
+
+    `rewritten`: of objects that Grafana keeps in another form than they were sent, the digests of its form and of ours.
+    """
 
     objects: Mapping[Key, str] = field(default_factory=dict)
+    rewritten: Mapping[Key, tuple[str, str]] = field(default_factory=dict)
     applies: tuple[Mapping[str, str], ...] = ()
     applying: str = ""
     version: int = 0
@@ -56,6 +60,7 @@ class Ledger:
         self._owner = owner
         self._folder = folder
         self._page = Page()
+        self._at = 0.0
         self._placed = False
 
     def read(self) -> Page:
@@ -70,8 +75,9 @@ class Ledger:
             told = json.loads(
                 next(panel["options"]["content"] for panel in _flat(board["panels"]) if panel["title"] == _DIGESTS)
             )
-            objects = {Key(*name.rsplit(" ", 1)): str(held) for name, held in told["objects"].items()}
-            return Page(objects, tuple(told["applies"]), str(told["applying"]), version, silent)
+            objects = {_key(name): str(held) for name, held in told["objects"].items()}
+            rewritten = {_key(name): (str(theirs), str(ours)) for name, (theirs, ours) in told["rewritten"].items()}
+            return Page(objects, rewritten, tuple(told["applies"]), str(told["applying"]), version, silent)
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
             return Page(version=version, silent=silent, legible=False)
 
@@ -88,11 +94,17 @@ class Ledger:
         self._save(replace(page, applying=f"{author()} ({secrets.token_hex(4)})"))
 
     def remember(self, objects: Mapping[Key, str]) -> None:
-        self._save(replace(self._page, objects=dict(objects)))
+        kept = {key: forms for key, forms in self._page.rewritten.items() if key in objects}
+        self._save(replace(self._page, objects=dict(objects), rewritten=kept))
+
+    def note(self, key: Key, theirs: str, ours: str) -> None:
+        """What became of an object that was written: the digests of Grafana's form and of ours. Kept with the next save."""
+        others = {other: forms for other, forms in self._page.rewritten.items() if other != key}
+        self._page = replace(self._page, rewritten=others if theirs == ours else {**others, key: (theirs, ours)})
 
     def finish(self, said: str) -> None:
         """The apply is over, and what it did is told."""
-        now = datetime.fromtimestamp(self._client.ask("GET", "/api/health").at, UTC)
+        now = datetime.fromtimestamp(self._at, UTC)
         entry = {"at": f"{now:%Y-%m-%d %H:%M} UTC", "by": author(), "what": said}
         self._save(replace(self._page, applying="", applies=(entry, *self._page.applies)[:_MOST_APPLIES]))
 
@@ -107,10 +119,11 @@ class Ledger:
             "message": f"apply by {self._owner}",
         }
         try:
-            version = int(self._client.post("/api/dashboards/db", body)["version"])
+            answer = self._client.ask("POST", "/api/dashboards/db", body)
+            self._at, version = answer.at, int(answer.body["version"])
         except Stale:
             found = self.read()
-            if (found.objects, found.applies, found.applying) != (page.objects, page.applies, page.applying):
+            if replace(found, version=page.version, silent=page.silent) != page:
                 raise Moved("another apply took the ledger over; this one stops") from None
             version = found.version  # our own request, whose answer was lost
         self._page = replace(page, version=version)
@@ -120,7 +133,7 @@ class Ledger:
         if not self._placed:
             try:
                 self._client.get(f"/api/folders/{self._folder}")
-            except Absent:
+            except (Absent, Forbidden):
                 return False
             self._placed = True
         return True
@@ -130,6 +143,7 @@ class Ledger:
             "applying": page.applying,
             "applies": list(page.applies),
             "objects": {str(key): held for key, held in sorted(page.objects.items())},
+            "rewritten": {str(key): list(forms) for key, forms in sorted(page.rewritten.items())},
         }
         digests = _text(2, _DIGESTS, "code", json.dumps(told, indent=1, ensure_ascii=False), 1)
         row: Json = {
@@ -152,6 +166,11 @@ class Ledger:
 
 
 _DIGESTS = "What Grafana returned after the last write of each object"
+
+
+def _key(text: str) -> Key:
+    kind, _, name = text.rpartition(" ")
+    return Key(kind, name)
 
 
 def _text(identity: int, title: str, mode: str, content: str, top: int) -> Json:

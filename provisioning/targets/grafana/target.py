@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from provisioning.findings import Finding, Unreachable, warning
 from provisioning.plan.differences import differences
-from provisioning.plan.objects import Key, Live, State, Wanted
+from provisioning.plan.objects import Key, Live, State, Wanted, digest
 from provisioning.plan.target import Moved, Refused
 from provisioning.targets.grafana import alert_groups, dashboards, data_sources, folders, permissions
 from provisioning.targets.grafana.client import Client
 from provisioning.targets.grafana.kind import Kind
-from provisioning.targets.grafana.ledger import Ledger, uid
+from provisioning.targets.grafana.ledger import Ledger, Page, uid
 
 KINDS = (folders.KIND, permissions.KIND, data_sources.KIND, dashboards.KIND, alert_groups.KIND)
 _APPLY = "apply"
@@ -42,7 +43,7 @@ class GrafanaTarget:
         self._unverified = tuple(unverified)
         self._home = home
         self._ledger = Ledger(client, owner, home)
-        self._kept_differently: dict[Key, str] = {}
+        self._rewritten: dict[Key, str] = {}
 
     def wanted(self) -> tuple[Wanted, ...]:
         return self._wanted
@@ -58,7 +59,25 @@ class GrafanaTarget:
         for name in self.kinds:
             known = {key.name for key in (*(each.key for each in self._wanted), *page.objects) if key.kind == name}
             found += self._kind(name).live(known)
-        return State(tuple(found), page.objects, str(page.version), tuple(said))
+        objects, ledger = self._as_sent(found, page)
+        return State(tuple(objects), ledger, str(page.version), tuple(said))
+
+    def _as_sent(self, found: Sequence[Live], page: Page) -> tuple[list[Live], dict[Key, str]]:
+        """Objects and digests, where Grafana's form of what was sent counts as what was sent, as long as just that is wanted.
+
+        Versions of Grafana differ in what they make of a document: without this, the same change would be planned for ever.
+        """
+        wants = {each.key: each for each in self._wanted}
+        objects, ledger = {live.key: live for live in found}, dict(page.objects)
+        for key, (theirs, ours) in page.rewritten.items():
+            want, live = wants.get(key), objects.get(key)
+            if ledger.get(key) not in (theirs, ours):
+                continue
+            still = want is not None and digest(want.document) == ours
+            ledger[key] = ours if still else theirs
+            if want and still and live and digest(live.document) == theirs:
+                objects[key] = replace(live, document=want.document)
+        return list(objects.values()), ledger
 
     def _kind(self, name: str) -> Kind:
         wanted = [each for each in self._wanted if each.key.kind == name]
@@ -73,13 +92,14 @@ class GrafanaTarget:
         return dashboards.Dashboards(self._client, self._owner, uid(self._owner))
 
     def begin(self, state: State) -> None:
-        self._kept_differently.clear()
+        self._rewritten.clear()
         self._ledger.begin(state.revision)
 
     def write(self, wanted: Wanted, live: Live | None) -> Live:
         written = self._kind(wanted.key.kind).write(wanted, live)
+        self._ledger.note(wanted.key, digest(written.document), digest(wanted.document))
         if differs := differences(wanted.key.kind, wanted.document, written.document):
-            self._kept_differently[wanted.key] = differs[0].place
+            self._rewritten[wanted.key] = differs[0].place
         return written
 
     def remove(self, live: Live) -> None:
@@ -95,8 +115,8 @@ class GrafanaTarget:
         """Tell the ledger and the graphs. A token that may not annotate is no reason to fail."""
         self._ledger.finish(said)
         found = [
-            warning(f"grafana: {key}", f"Grafana keeps it differently than it was sent, at {place}; the next plan will show it")
-            for key, place in sorted(self._kept_differently.items())
+            Finding("note", f"grafana: {key}", f"Grafana keeps it in another form than it was sent, as in {place}")
+            for key, place in sorted(self._rewritten.items())
         ]
         try:
             self._client.post_once("/api/annotations", {"tags": [self._owner, _APPLY], "text": said})
