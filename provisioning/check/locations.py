@@ -26,7 +26,7 @@ _SCENARIO = re.compile(r"prometheus/tests/(?P<name>\w+)\.yml")
 _SETTING = re.compile(r"^(?P<path>[a-z_]+(?:\[\d+\]|\.[a-z_]+)*)(?: \(|$)")
 _FOLDERS = {
     "alert": ("alert_rules",), "runbook": ("alert_rules",), "recording rule": ("recording_rules",),
-    "rule group": ("recording_rules", "alert_rules"), "metric": ("contract",), "receiver": ("alert_rules",),
+    "rule group": ("recording_rules", "alert_rules"), "metric": ("contract/exporter_metrics.py",), "receiver": ("alert_rules",),
 }  # fmt: skip
 _REGISTERS = {
     "promql": "recording_rules/registry.py", "rules": "recording_rules/registry.py", "alerts": "alert_rules/catalogue.py",
@@ -126,8 +126,12 @@ class Locator:
                 if pattern.search(line):
                     yield Location(_relative(file), number)
 
-    def _files(self, folders: Iterable[str]) -> list[Path]:
-        return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
+    def _files(self, places: Iterable[str]) -> list[Path]:
+        return [
+            file
+            for place in places
+            for file in ([ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py")))
+        ]
 
     def _of_setting(self, path: str, config: Path) -> Location:
         keys = tuple(int(word) if word.isdigit() else word for word in re.findall(r"\w+", path))
