@@ -40,8 +40,8 @@ def normal(group: Mapping[str, Any]) -> Document:
 
 
 def _plain(node: Mapping[str, Any]) -> dict[str, Any]:
-    found = {str(key): _value(str(key), value) for key, value in node.items()}
-    return {key: value for key, value in sorted(found.items()) if value != _DEFAULTS.get(key) and value not in ({}, "", None)}
+    found = {str(key): _value(str(key), value) for key, value in node.items() if value is not None}
+    return {key: value for key, value in sorted(found.items()) if value != _DEFAULTS.get(key) and value not in ({}, "")}
 
 
 def _value(key: str, value: Any) -> Any:

@@ -10,6 +10,9 @@ import pytest
 from served import Site, running
 
 from provisioning import unpacked
+from tests.scripted import script, server
+
+__all__ = ["script", "server"]
 
 PROMETHEUS = """\
 global: {scrape_interval: 1s, evaluation_interval: 1s}

@@ -35,7 +35,7 @@ class Site:
     """A server called `prometheus` or `alertmanager`, its folder, and what is brought there."""
 
     def __init__(self, called: str, folder: Path, command: list[str], cwd: Path | None = None) -> None:
-        self.called, self.folder, self._command, self._cwd = called, folder, command, cwd
+        self.called, self.folder, self.command, self._cwd = called, folder, command, cwd
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder.parent / f"{called}.log"
@@ -49,7 +49,7 @@ class Site:
 
     def start(self) -> None:
         with self.log.open("ab") as said:
-            command = [*self._command, f"--web.listen-address=127.0.0.1:{self.port}"]
+            command = [*self.command, f"--web.listen-address=127.0.0.1:{self.port}"]
             self.process = subprocess.Popen(command, stdout=said, stderr=said, cwd=self._cwd)
         until(self._ready, lambda: self.log.read_text()[-2000:])
 

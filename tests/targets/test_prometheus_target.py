@@ -251,6 +251,15 @@ def test_a_server_that_goes_down_leaves_everything_as_it_was(prometheus: Site) -
     assert prometheus.apply(rules(limit="0.2")).complete
 
 
+def test_a_server_that_takes_no_reload_over_http_is_told_of(prometheus: Site) -> None:
+    prometheus.stop()
+    prometheus.command.remove("--web.enable-lifecycle")
+    prometheus.start()
+    said = one(prometheus.apply(rules()).findings)
+    assert "takes no reload over HTTP (Lifecycle API is not enabled.); start it with --web.enable-lifecycle" in said
+    assert sorted(prometheus.files()) == ["prometheus.yml"]
+
+
 def test_a_reload_by_signal(prometheus: Site, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     pid.write_text(f"{prometheus.pid}\n")
