@@ -29,6 +29,7 @@ def prepared_findings(artefacts: Mapping[str, bytes], settings: Settings, dsn: s
         said = str(problem).strip().splitlines()[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()
         raise Unreachable(f"error: PostgreSQL cannot be asked: {said}") from None
     connection.read_only = True
+    connection.prepare_threshold = None  # nothing is prepared but what is asked about
     with connection:
         limit = sql.Literal(_STATEMENT_MILLISECONDS)
         connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
