@@ -14,6 +14,7 @@ from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
 from contract.anomaly import Anomalies, Anomaly
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.grafana import GrafanaContents
+from contract.mixins import Mixins
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
 from contract.personal import Person, checked_persons
@@ -161,6 +162,7 @@ class Settings(Section):
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
     naming: Naming = Naming()
+    mixins: Mixins = ()
     my_usage: Annotated[tuple[Person, ...], AfterValidator(checked_persons)] = ()
     plan: Plan = Plan()
     grafana: GrafanaContents = GrafanaContents()

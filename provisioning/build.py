@@ -13,6 +13,7 @@ from contract.settings import Settings
 from provisioning import config, servers
 from provisioning.files import write
 from provisioning.findings import ConfigError, error
+from provisioning.mixin import pulled, written
 from provisioning.text import as_json, as_yaml
 
 __all__ = ["artefacts", "write"]
@@ -31,6 +32,7 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
     with _alerts_sound():
         found |= {**_proofs(located), **_runbooks(located), **_grafana(located)}
     found.update(_elsewhere(located, found))
+    found.update(written.files(pulled.without(found, located), located))
     return dict(sorted(found.items()))
 
 
@@ -38,7 +40,7 @@ def rules_and_routes(settings: Settings) -> dict[str, bytes]:
     """What Prometheus and Alertmanager read, among the files. Raises ConfigError when an alert is not sound."""
     located = config.anchored(settings, Path.cwd())
     with _alerts_sound():
-        return {**_prometheus(located), **_alertmanager(located)}
+        return {**_prometheus(located), **_alertmanager(located), **pulled.rules(located)}
 
 
 @contextmanager
@@ -84,14 +86,14 @@ def dashboards(settings: Settings) -> dict[str, bytes]:
             found[f"grafana/dashboards/{tab.folder}/{tab.person.name}/{tab.uid}.json"] = as_json(tab.dashboard(settings))
     except DashboardError as problem:
         raise ConfigError([error("dashboard", text) for text in problem.problems]) from None
-    return found
+    return found | pulled.dashboards(settings)
 
 
 def _grafana(settings: Settings) -> dict[str, bytes]:
     from dashboards.catalogue import TABS
 
     found = dashboards(settings)
-    folders = tuple(sorted({tab.folder for tab in TABS}))
+    folders = (*sorted({tab.folder for tab in TABS}), *(mixin.name for mixin in settings.mixins))
     found["grafana/provisioning/datasources/observatory.yml"] = as_yaml(servers.datasources(settings), _HEADING)
     found["grafana/provisioning/dashboards/observatory.yml"] = as_yaml(
         servers.dashboard_providers(folders, settings.my_usage), _HEADING

@@ -69,6 +69,8 @@ def test_every_kind_of_file_is_there(artefacts: dict[str, bytes]) -> None:
         "prometheus/tests",
         "alertmanager",
         "alertmanager/templates",
+        "mixin",
+        "mixin/dashboards",
         "runbooks",
     }
     assert list(artefacts) == sorted(artefacts)
