@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from provisioning.plan.changes import Change, Choice, Plan
 from provisioning.plan.objects import Key, Live, State, Wanted
 from provisioning.plan.verdict import Verdict
 from provisioning.targets.grafana import dashboards, data_sources, folders, permissions
-from provisioning.targets.grafana.client import Absent, Client
+from provisioning.targets.grafana.client import Client
 from provisioning.targets.grafana.target import GrafanaTarget
 
 Json = dict[str, Any]
@@ -138,8 +137,9 @@ class Site:
                 self.client.delete(f"/api/folders/{folder['uid']}")
         for source in self.client.get("/api/datasources"):
             if source["uid"].startswith(f"{self.owner}-"):
-                with suppress(Absent):
-                    self.client.delete(f"/api/datasources/uid/{source['uid']}")
+                self.client.delete(f"/api/datasources/uid/{source['uid']}")
+        for annotation in self.client.get("/api/annotations", tags=self.owner):
+            self.client.delete(f"/api/annotations/{annotation['id']}")
 
 
 def verdicts(plan: Plan) -> dict[str, Verdict]:

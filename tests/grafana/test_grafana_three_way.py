@@ -211,7 +211,7 @@ def test_without_the_ledger_nothing_is_replaced_or_removed_unasked(any_site: Sit
     any_site.removed_by_hand("ledger")
     assert any_site.plan().changes == ()
     newer = any_site.wanted({"agents": "All agents"})
-    assert set(verdicts(any_site.plan(newer)).values()) == {Verdict.CONFLICT, Verdict.EDITED}
+    assert verdicts(any_site.plan(newer)) == {str(any_site.key("agents")): Verdict.CONFLICT}
     assert any_site.plan(newer).todo == ()
 
 
@@ -229,6 +229,22 @@ def test_each_apply_is_marked_on_the_graphs(any_site: Site) -> None:
     found = any_site.client.get("/api/annotations", tags=any_site.owner)
     assert [sorted(one["tags"]) for one in found] == [sorted([any_site.owner, "apply"])]
     assert found[0]["text"].startswith("7 created: folder «Administration»")
+
+
+def test_a_copy_with_our_marks_is_not_ours(any_site: Site) -> None:
+    any_site.applied()
+    found = any_site.client.get(f"/api/dashboards/uid/{any_site.uid('agents')}")["dashboard"]
+    copy = {**found, "id": None, "uid": any_site.uid("copy"), "title": "A copy", "version": 0}
+    any_site.client.post("/api/dashboards/db", {"dashboard": copy, "folderUid": any_site.uid("business")})
+    source = any_site.client.get(f"/api/datasources/uid/{any_site.uid('postgres')}")
+    other = {**source, "uid": any_site.uid("other"), "name": f"{any_site.owner} other", "isDefault": False}
+    any_site.client.post("/api/datasources", other)
+    assert any_site.plan(overwrite=True).changes == ()
+    assert any_site.apply(any_site.wanted({}), overwrite=True).complete
+    live = any_site.live(any_site.key("copy"))
+    assert live is not None
+    assert (live.title, live.owner) == ("A copy", "")
+    assert any_site.live(Key("data source", any_site.uid("other"))) is not None
 
 
 def test_a_board_made_by_hand_in_our_folder_is_left_alone(any_site: Site) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -58,18 +57,6 @@ class World:
 
     def pass_by(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-
-    def all_but(self, *owners: str) -> Json:
-        """A copy of everything that does not belong to these owners, for tests of what has to stay as it is."""
-
-        def strange(uid: str, held: Any) -> bool:
-            return not any(uid.startswith(f"{owner}-") or f"'{owner}'" in repr(held) for owner in owners)
-
-        kinds = {"folders": self.folders, "permissions": self.permissions, "dashboards": self.dashboards}
-        kinds |= {"data sources": self.data_sources, "secrets": self.secrets}
-        return copy.deepcopy(
-            {kind: {uid: held for uid, held in objects.items() if strange(uid, held)} for kind, objects in kinds.items()}
-        )
 
 
 Handler = Callable[[World, Request], Any]

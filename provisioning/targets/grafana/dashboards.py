@@ -64,12 +64,14 @@ class Dashboards:
         self._hidden = hidden
 
     def live(self, known: Collection[str]) -> Iterator[Live]:
-        """What was only just made or removed may be missing or left in a search, so the known ones are asked for by uid."""
+        """What was only just made or removed may be missing or left in a search, so the known ones are asked for by uid.
+
+        Others are nobody's, whatever their tags: a copy that somebody saved has those of the original.
+        """
         listed = {hit["uid"]: hit for hit in self._search() if hit["uid"] != self._hidden}
-        ours = {uid for uid, hit in listed.items() if self._owner in hit.get("tags", [])} | set(known)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            yield from filter(None, pool.map(self.read, sorted(ours)))
-        for uid in sorted(set(listed) - ours):
+            yield from filter(None, pool.map(self.read, sorted(known)))
+        for uid in sorted(set(listed) - set(known)):
             hit = listed[uid]
             yield Live(Key(KIND, uid), hit["title"], {"title": hit["title"], "folder": hit.get("folderUid", "")}, raw=hit)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from exporters import credentials
@@ -65,10 +66,12 @@ class DataSources:
         self._definitions: dict[str, Json] = {each.key.name: each.payload for each in wanted}
 
     def live(self, known: Collection[str]) -> Iterator[Live]:
+        """Those that are not known are not ours, even with our mark: somebody may have copied one."""
         for listed in self._client.get("/api/datasources"):
-            marked = listed.get("jsonData", {}).get(MARK) == self._owner
-            found = self.read(listed["uid"]) if marked or listed["uid"] in known else self._live(listed)
-            if found:
+            if listed["uid"] not in known:
+                other = self._live(listed)
+                yield replace(other, owner="") if other.owner == self._owner else other
+            elif found := self.read(listed["uid"]):
                 yield found
 
     def read(self, name: str) -> Live | None:
