@@ -137,6 +137,7 @@ _LONG = (
     "rollups/test_standby_and_crash.py",
     "rollups/test_odd_values.py",
     "rollups/test_property_interleavings.py",
+    "plan/test_whole.py",
     "benchmarks/test_benchmarks.py",
     "preview/test_preview.py",
     "exporters/test_exporter_process.py",

@@ -45,8 +45,10 @@ class Change:
 
     @property
     def name(self) -> str:
-        """What people call it: its kind and title, and its name where that is another one."""
-        return f"{self.key}" if self.title in ("", self.key.name) else f"{self.key.kind} «{self.title}» ({self.key.name})"
+        """What people call it: its kind and title, and its name where the title does not end with it."""
+        if self.title in ("", self.key.name) or self.title.endswith(f" {self.key.name}"):
+            return str(self.key)
+        return f"{self.key.kind} «{self.title}» ({self.key.name})"
 
 
 @dataclass(frozen=True)

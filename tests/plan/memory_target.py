@@ -49,7 +49,7 @@ class Server:
 
 
 def wanted(kind: str, name: str, document: Any, payload: Any = None) -> Wanted:
-    return Wanted(Key(kind, name), f"The {name}", document, document if payload is None else payload)
+    return Wanted(Key(kind, name), f"{name} of ours", document, document if payload is None else payload)
 
 
 class MemoryTarget:
@@ -70,7 +70,7 @@ class MemoryTarget:
 
     def live(self) -> State:
         objects = tuple(
-            Live(key, f"The {key.name}", held.document, self._owner(key, held), str(held.revision), held)
+            Live(key, f"{key.name} of ours", held.document, self._owner(key, held), str(held.revision), held)
             for key, held in self.server.objects.items()
         )
         return State(objects, dict(self.server.ledger), str(self.server.version), self.unverified)

@@ -213,4 +213,4 @@ def test_the_servers_own_records_say_what_was_done() -> None:
     kept(server, Key("dashboard", "old"), 1)
     target = MemoryTarget(server, [wanted("dashboard", "one", 1), wanted("dashboard", "two", 1)])
     applied(target)
-    assert target.said == ["2 created, 1 removed: dashboard «The one» (one), and 2 more"]
+    assert target.said == ["2 created, 1 removed: dashboard «one of ours» (one), and 2 more"]

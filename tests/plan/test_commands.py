@@ -77,11 +77,14 @@ def test_an_edit_is_a_change_that_plan_tells(site: Site) -> None:
     site.server.edit(BOARD, {"title": "Mine"})
     found = run("plan")
     assert found.exit_code == CHANGES
-    assert "! dashboard «The overview» (overview): was edited there; --overwrite-edits puts it back  [cosmetic]" in found.stdout
+    assert (
+        "! dashboard «overview of ours» (overview): was edited there; --overwrite-edits puts it back  [cosmetic]"
+        in found.stdout
+    )
     assert "title: Mine instead of Overview" in found.stdout
     found = run("plan", "--overwrite-edits")
     assert found.exit_code == DESTRUCTIVE
-    assert "~ dashboard «The overview» (overview): was edited there; the edit goes  [destructive]" in found.stdout
+    assert "~ dashboard «overview of ours» (overview): was edited there; the edit goes  [destructive]" in found.stdout
     assert "title: Overview instead of Mine" in found.stdout
 
 
@@ -102,7 +105,7 @@ def test_a_dry_run_says_what_it_could_not_verify(site: Site) -> None:
 def test_apply_does_what_it_says_and_then_nothing_is_left(site: Site) -> None:
     found = run("apply", "--yes")
     assert found.exit_code == NOTHING
-    assert "created: memory: dashboard «The overview» (overview)\n1 done" in found.stdout
+    assert "created: memory: dashboard «overview of ours» (overview)\n1 done" in found.stdout
     assert site.server.objects[BOARD].document == {"title": "Overview"}
     assert run("plan").exit_code == NOTHING
     calls = len(site.server.calls)
@@ -275,7 +278,7 @@ def test_a_server_that_keeps_something_else_than_it_was_sent_is_found_out(site: 
     site.wants = [wanted("dashboard", "overview", {"title": "Overview"}, payload={"title": "Overview", "style": "dark"})]
     found = run("apply", "--yes")
     assert found.exit_code == FINDINGS
-    assert "dashboard «The overview» (overview): is still not as wanted after the apply" in found.stderr
+    assert "dashboard «overview of ours» (overview): is still not as wanted after the apply" in found.stderr
 
 
 def test_apply_as_json_says_what_was_done_and_what_was_left(site: Site) -> None:
@@ -296,7 +299,7 @@ def test_adopting_marks_an_object_and_leaves_it_as_it_is(site: Site) -> None:
     found = run("adopt", "dashboard", "overview")
     assert (found.exit_code, site.server.objects[BOARD]) == (NOTHING, Held({"title": "Mine"}, ME))
     found = run("plan")
-    assert "~ dashboard «The overview» (overview)  [cosmetic]\n      title: Overview instead of Mine" in found.stdout
+    assert "~ dashboard «overview of ours» (overview)  [cosmetic]\n      title: Overview instead of Mine" in found.stdout
     assert run("apply", "--yes").exit_code == NOTHING
 
 

@@ -9,7 +9,7 @@ from memory_target import BY_LEDGER, ME, Held, MemoryTarget, Server, wanted
 
 from provisioning.plan import changes, documents, markdown, reports
 from provisioning.plan.changes import Choice, Plan
-from provisioning.plan.objects import Key, digest
+from provisioning.plan.objects import Key, Wanted, digest
 
 
 def board(**panels: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def test_the_text_begins_with_counts_and_tells_each_object() -> None:
         "1 to change, 3 of others\n"
         "\n"
         "memory\n"
-        "  ~ dashboard «The agents» (agents)  [query]\n"
+        "  ~ dashboard «agents of ours» (agents)  [query]\n"
         "      panel «Errors»: query A: b instead of a"
     )
 
@@ -64,7 +64,7 @@ def test_the_comment_has_a_table_and_folds_details() -> None:
         "|---|---:|---:|",
         "| memory | 1 | 2 |",
         "",
-        "<details><summary><code>query</code> ~ memory: dashboard «The agents» (agents)</summary>",
+        "<details><summary><code>query</code> ~ memory: dashboard «agents of ours» (agents)</summary>",
         "",
         "- `query` panel «Errors»: query A changed",
         "",
@@ -102,12 +102,19 @@ def test_a_comment_is_never_longer_than_a_host_takes() -> None:
     assert comment.count("<details>") == comment.count("</details>")
 
 
+def test_a_title_that_only_repeats_the_name_is_left_out() -> None:
+    key = Key("alert rules", "agent_alerts")
+    for title, name in (("Rules agent_alerts", "alert rules agent_alerts"), ("Agents", "alert rules «Agents» (agent_alerts)")):
+        made = changes.make([MemoryTarget(Server(), [Wanted(key, title, 1)])], Choice(ME))
+        assert made.changes[0].name == name
+
+
 def test_many_objects_that_are_alike_are_one_line() -> None:
     wants = [wanted("dashboard", f"d{number}", number) for number in range(9)]
     made = changes.make([MemoryTarget(Server(), [*wants, wanted("alert rules", "a", 1)])], Choice(ME))
     assert reports.plan_text(made).splitlines()[3:] == [
         "  + 9 dashboards: d0, d1, d2 and 6 more  [query]",
-        "  + alert rules «The a» (a)  [routing]",
+        "  + alert rules «a of ours» (a)  [routing]",
     ]
     assert "- `query` + memory: 9 dashboards: d0, d1, d2 and 6 more" in markdown.plan_markdown(made).splitlines()
 

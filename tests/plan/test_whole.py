@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from provisioning import unpacked
 from provisioning.cli import main
+from provisioning.targets.grafana import client
 from provisioning.targets.grafana.client import Client
 from tests.grafana.server import TOKEN, GrafanaServer, serving
 from tests.targets.served import Site, running
@@ -53,13 +54,23 @@ class Whole:
 
     def applied(self) -> None:
         """Alertmanager's own first configuration is taken over, then everything is applied."""
-        assert self.run("adopt", "alertmanager configuration", "alertmanager.yml").exit_code == NOTHING
+        self.adopted()
         done = self.run("apply", "--yes")
         assert done.exit_code == NOTHING, done.output
+
+    def adopted(self) -> None:
+        words = ("adopt", "alertmanager configuration", "alertmanager.yml", "--only", "alertmanager")
+        assert self.run(*words).exit_code == NOTHING
 
     def everything(self) -> Any:
         """All files and all of Grafana, but for what only an apply's own notes change."""
         return (self.prometheus.files(), self.alertmanager.files(), self.grafana.world.all_but())
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Grafana that is gone is asked again without waiting long."""
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -67,7 +78,7 @@ def whole(prometheus_tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     rules, routes = tmp_path / "prometheus", tmp_path / "alertmanager"
     (rules / "rules").mkdir(parents=True)
     routes.mkdir()
-    (rules / "prometheus.yml").write_text('global: {evaluation_interval: 1s}\nrule_files: ["rules/*.yml"]\n')
+    (rules / "prometheus.yml").write_text('global: {evaluation_interval: 1m}\nrule_files: ["rules/*.yml"]\n')
     (routes / "alertmanager.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
     (tmp_path / "password").write_text(PASSWORD)
     (tmp_path / "webhook").write_text(f"https://hooks.example.com/{WEBHOOK}")
@@ -148,6 +159,7 @@ def test_things_of_others_stay_to_the_byte(whole: Whole) -> None:
 def test_a_limit_that_changes_is_told_as_one_and_applied(whole: Whole) -> None:
     whole.applied()
     whole.configure(thresholds={"error_ratio": 0.07})
+    assert "\nwho is told\n  AgentErrorRatioHigh: fires above 7% instead of 5%\n" in whole.run("plan").stdout
     found = whole.run("plan", "--format", "json")
     labels = {change["label"] for target in json.loads(found.stdout)["targets"] for change in target["changes"]}
     assert found.exit_code == CHANGES
@@ -159,7 +171,7 @@ def test_a_limit_that_changes_is_told_as_one_and_applied(whole: Whole) -> None:
 
 def test_an_apply_that_loses_grafana_is_taken_up_by_the_next(whole: Whole) -> None:
     whole.grafana.fuse = 12
-    assert whole.run("adopt", "alertmanager configuration", "alertmanager.yml", "--only", "alertmanager").exit_code == NOTHING
+    whole.adopted()
     assert whole.run("apply", "--yes").exit_code == UNREACHABLE
     whole.grafana.fuse = None
     whole.grafana.world.pass_by(600)
