@@ -13,7 +13,7 @@ from dataclasses import replace
 import psycopg
 
 from contract.relations import RELATIONS, Relation
-from demo.database import schema
+from demo.database import schema, wishes
 from demo.database.load import Progress
 from demo.database.rows.company import LastSeen, see, write_company, write_users
 from demo.database.rows.conversations import traces_from, write_conversation
@@ -87,6 +87,7 @@ class LiveDatabase:
         self.loaded_until = until
         if observations:
             self._report(since, until, observations)
+        wishes.act(self._connect())
 
     def _difference(self, since: float, until: float) -> tuple[Lines, Lines, LastSeen]:
         """Rows of everything that may have changed, as they stand at both moments, and who was seen between them."""

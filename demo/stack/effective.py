@@ -20,9 +20,10 @@ ENVIRONMENTS = ("production", "staging", "development")
 """Environments of the synthetic platform; each is a scrape target."""
 
 OWNER_DSN, READ_DSN, ADVANCE_DSN, USER_KEY = "postgres_owner_dsn", "postgres_read_dsn", "postgres_advance_dsn", "user_key"
-"""Files of secrets. Only what writes the platform's rows connects as their owner."""
+ACTIONS_DSN = "postgres_actions_dsn"
+"""Files of secrets. Only what writes the platform's rows connects as their owner; the last is for people's commands."""
 
-LOGINS = (Role.ADVANCE, Role.READ, Role.GRAFANA_ADMIN, Role.GRAFANA_BUSINESS)
+LOGINS = (Role.ADVANCE, Role.READ, Role.GRAFANA_ADMIN, Role.GRAFANA_BUSINESS, Role.ACTIONS)
 
 
 def password_file(role: Role) -> str:

@@ -5,17 +5,22 @@ The exporter would read weeks of the past by itself, but only beside the present
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as RowMapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from math import inf
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from contract.settings import Settings
 from contract.values import duration_seconds
 from demo.database.load import Progress
-from demo.langfuse.server import running
+from demo.langfuse.server import address, listen, server
 from demo.langfuse.standin import MODES, Keys, StandIn, price_list
 from demo.langfuse.store import Store
 from demo.world.catalogue import MODELS
@@ -25,9 +30,9 @@ from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
 from exporters.langfuse.attribution import Attribution
 from exporters.langfuse.calls import Call, read_call, read_score
-from exporters.langfuse.client import LangfuseClient
+from exporters.langfuse.client import LangfuseClient, Page
 from exporters.langfuse.collectors import user_pseudonyms
-from exporters.langfuse.following import Listing, Pace, follow
+from exporters.langfuse.following import Fetch, Listing, Pace, follow
 from exporters.langfuse.ledger import Ledger
 from exporters.langfuse.price_list import Prices
 from exporters.langfuse.reading import Reading
@@ -44,13 +49,11 @@ def fill(dsn: str, storage: Path, settings: Settings, until: float, progress: Pr
     `dsn` belongs to the platform's owner, `storage` is the stand-in's file, which nobody else has open.
     """
     now = datetime.fromtimestamp(until, UTC)
-    store = Store(storage)
-    standin = StandIn(store, MODES["v4"], _KEYS, lambda: until, price_list(MODELS), lag_seconds=0.0)
     shared = SharedSession(Session(lambda: dsn, _STATEMENT_SECONDS, read_only=False), patience=_STATEMENT_SECONDS)
     seat = shared.seat()
     try:
         seat.open()
-        with running(standin) as url:
+        with _serving(storage, until) as url:
             client = LangfuseClient(lambda: LangfuseAccess(url, _KEYS.public, _KEYS.secret), RequestBudget("self-hosted"))
             try:
                 user_key = user_pseudonyms(Credentials(settings))
@@ -60,7 +63,44 @@ def fill(dsn: str, storage: Path, settings: Settings, until: float, progress: Pr
                 client.close()
     finally:
         seat.close()
-        store.close()
+
+
+@contextmanager
+def _serving(storage: Path, until: float) -> Iterator[str]:
+    """The stand-in in a process of its own, so that it makes a page while another is written; gives its address."""
+    listener = listen(0)
+    with listener:
+        url = address(listener)
+        process = get_context("spawn").Process(target=_serve, args=(listener, storage, until), daemon=True)
+        process.start()
+    try:
+        yield url
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(listener: socket.socket, storage: Path, until: float) -> None:
+    """Runs in that process until it is ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    store = Store(storage)
+    standin = StandIn(store, MODES["v4"], _KEYS, lambda: until, price_list(MODELS), lag_seconds=0.0)
+    server(standin).run(sockets=[listener])
+    store.close()
+
+
+def _ahead(fetch: Fetch, executor: Executor) -> Fetch:
+    """Asks for the next page of a window while this one is being written."""
+    asked: dict[tuple[datetime, datetime, str], Future[Page]] = {}
+
+    def page(begin: datetime, end: datetime, cursor: str = "") -> Page:
+        waiting = asked.pop((begin, end, cursor), None)
+        found = waiting.result() if waiting else fetch(begin, end, cursor)
+        if found.cursor:
+            asked[begin, end, found.cursor] = executor.submit(fetch, begin, end, found.cursor)
+        return found
+
+    return page
 
 
 def _read(
@@ -86,11 +126,13 @@ def _read(
     def read(row: RowMapping[str, Any]) -> Call:
         return read_call(row, prices, user_key)
 
-    listings: tuple[Listing[Any], ...] = (
-        Listing(CALLS, client.calls, read, lambda call: call.started_at, told(ledger.write_calls)),
-        Listing(SCORES, client.scores, read_score, lambda score: score.at, told(ledger.write_scores)),
-    )
     endless = Pace(reread, first, inf, inf)
-    for listing in listings:
-        ledger.reading(listing.name, first, reread)
-        follow(listing, ledger, client, now, endless)
+    with ThreadPoolExecutor(1) as executor:
+        calls, scores = _ahead(client.calls, executor), _ahead(client.scores, executor)
+        listings: tuple[Listing[Any], ...] = (
+            Listing(CALLS, calls, read, lambda call: call.started_at, told(ledger.write_calls)),
+            Listing(SCORES, scores, read_score, lambda score: score.at, told(ledger.write_scores)),
+        )
+        for listing in listings:
+            ledger.reading(listing.name, first, reread)
+            follow(listing, ledger, client, now, endless)

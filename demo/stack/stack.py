@@ -184,7 +184,11 @@ class Stack:
             secrets.kept(kept / f"langfuse_{kind}_key", prefix)
         secrets.kept(kept / effective.USER_KEY)
         passwords = {role: secrets.kept(kept / effective.password_file(role)).read_text() for role in effective.LOGINS}
-        for role, file in ((Role.READ, effective.READ_DSN), (Role.ADVANCE, effective.ADVANCE_DSN)):
+        for role, file in (
+            (Role.READ, effective.READ_DSN),
+            (Role.ADVANCE, effective.ADVANCE_DSN),
+            (Role.ACTIONS, effective.ACTIONS_DSN),
+        ):
             secrets.write(kept / file, database.role_dsn(where, role, passwords[role]))
 
     def _prepare(self) -> None:
