@@ -28,14 +28,17 @@ def target(settings: Settings, artefacts: Mapping[str, bytes]) -> PrometheusTarg
 
 
 class PrometheusTarget(FiledTarget):
-    """The folders `rules` and `targets`; prometheus.yml names them, and is the site's own."""
+    """The folders `rules` and `targets`; prometheus.yml names them, and is the site's own.
+
+    Alerts that Grafana evaluates are not wanted here, or people would be told twice.
+    """
 
     kinds = (TARGETS, RECORDING, ALERTS, IN_FORCE)
     read_by_itself = ("targets/",)
 
     def __init__(self, settings: Settings, artefacts: Mapping[str, bytes]) -> None:
         served, owner = settings.targets.prometheus, settings.plan.owner
-        wanted = tuple(_wanted(artefacts, owner))
+        wanted = tuple(item for item in _wanted(artefacts, owner) if not (settings.grafana.alerts and item.key.kind == ALERTS))
         self._kind_of = {item.key.name: item.key.kind for item in wanted if item.key.kind != TARGETS}
         server = Server(settings.sources.prometheus.url, "Prometheus", served)
         super().__init__("targets.prometheus", served, owner, server, wanted)

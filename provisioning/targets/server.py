@@ -111,8 +111,9 @@ class Server:
             number = int(place.read_text())
             if number < 2:
                 return f"{place} holds {number}, which is no process id of {self.called}"
-            program = Path(f"/proc/{number}/cmdline")
-            if program.exists() and self.called.lower().encode() not in program.read_bytes().lower():
+            command = Path(f"/proc/{number}/cmdline")
+            program = command.read_bytes().split(b"\0")[0].decode(errors="replace") if command.exists() else self.called
+            if self.called.lower() not in Path(program).name.lower():
                 return f"process {number}, which {place} names, is not {self.called}"  # a signal would end it
             os.kill(number, signal.SIGHUP)
         except ValueError:

@@ -10,9 +10,11 @@ import pytest
 import yaml
 from served import Site, house
 
+from contract.grafana import GrafanaContents
 from provisioning.findings import Finding, InputError, Unreachable
-from provisioning.plan import ownership
+from provisioning.plan import changes, ownership
 from provisioning.plan.apply import carry_out
+from provisioning.plan.changes import Choice
 from provisioning.plan.objects import Key
 from provisioning.plan.paging import of_plan
 from provisioning.plan.target import Moved
@@ -183,6 +185,15 @@ def test_a_released_file_keeps_its_contents_and_is_nobodys(prometheus: Site) -> 
     assert prometheus.verdicts({}) == {ALERTS: Verdict.PRUNE, "scrape targets platform": Verdict.PRUNE}
 
 
+def test_alerts_that_grafana_evaluates_are_not_evaluated_here_as_well(prometheus: Site) -> None:
+    prometheus.apply(rules())
+    settings = prometheus.settings().model_copy(update={"grafana": GrafanaContents(alerts=True)})
+    target = module.target(settings, rules())
+    assert [str(item.key) for item in target.wanted()] == [RATES, "scrape targets platform", IN_FORCE]
+    plan = changes.make([target], Choice(OWNER))
+    assert [(str(change.key), change.verdict) for change in plan.changes] == [(ALERTS, Verdict.PRUNE)]
+
+
 def test_the_files_of_another_owner_are_not_ours(prometheus: Site) -> None:
     prometheus.apply(rules())
     plan = prometheus.plan(rules(), owner="somebody-else")
@@ -281,6 +292,7 @@ def test_a_reload_by_signal(prometheus: Site, tmp_path: Path) -> None:
     ],
 )
 def test_only_prometheus_is_signalled(prometheus: Site, tmp_path: Path, written: Any, said: str) -> None:
+    """This very process is called with the name of this file, in which Prometheus stands, and is none all the same."""
     (tmp_path / "pid").write_text(written())
     prometheus.served |= {"reload": "signal", "pid_file": str(tmp_path / "pid")}
     assert said in one(prometheus.apply(rules()).findings)
