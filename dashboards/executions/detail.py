@@ -185,8 +185,11 @@ def executions_of_session(settings: Settings) -> Panel:
     sql = f"""
 WITH {_ONE_SESSION}
 SELECT {", ".join(_COLUMNS)}
-FROM one s JOIN analytics.agent_executions e ON e.session_id = s.session_id
-WHERE e.start_time BETWEEN s.start_time AND coalesce(s.end_time, s.start_time + interval '1 day')
+FROM one s CROSS JOIN LATERAL (
+  SELECT t.* FROM analytics.agent_executions t
+  WHERE t.start_time BETWEEN s.start_time AND coalesce(s.end_time, s.start_time + interval '1 day')
+    AND t.session_id = s.session_id OFFSET 0
+) e
 ORDER BY e.start_time
 LIMIT 100
 """.strip()

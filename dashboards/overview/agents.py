@@ -133,7 +133,7 @@ def _page(name: str, title: str, description: str, signal: Signal, unit: str, li
     return TimeSeries(
         name=name,
         title=title,
-        description=f"{description} Over one minute, as the alert asks; the last twenty minutes.",
+        description=f"{description} Over one minute, as the alert asks; the last quarter of an hour.",
         targets=(PromQuery(expr=expression, legend="{{environment}}"),),
         unit=unit,
         minimum=0,
@@ -142,7 +142,7 @@ def _page(name: str, title: str, description: str, signal: Signal, unit: str, li
         drawn="dashed",
         soft_maximum=limit * 1.2,
         calculations=("lastNotNull", "max"),
-        always_last="20m",
+        always_last="15m",
     )
 
 
