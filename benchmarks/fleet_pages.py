@@ -120,7 +120,7 @@ def _each(*lists: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 _ENDS = ("success", "error", "timeout")
 _OF_AGENT: dict[str, Callable[[Agent], Iterable[tuple[str, ...]]]] = {
-    "agent_queries_total": lambda a: _each([a.name], _ENDS, a.versions),
+    "agent_queries_total": lambda a: _each([a.name], (*_ENDS, "cancelled"), a.versions),
     "agent_query_duration_seconds": lambda a: _each([a.name], a.versions, ("success", "failed")),
     "agent_queries_in_progress": lambda a: _each([a.name]),
     "agent_errors_total": lambda a: ((a.name, kind, "warning" if kind == "validation" else "error") for kind in a.failures),

@@ -32,7 +32,9 @@ USUAL = {
 """Values of labels that hardly depend on a platform's size."""
 
 FEW = {
+    ("agent_queries_total", "status"): 4,
     ("agent_query_duration_seconds", "status"): 2,
+    ("platform_executions_total", "status"): 4,
     ("gen_ai_client_operation_duration_seconds", "error_type"): 4,
     ("mcp_client_operation_duration_seconds", "error_type"): 2,
     ("mcp_server_operation_duration_seconds", "error_type"): 2,

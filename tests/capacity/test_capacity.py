@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -26,6 +28,7 @@ from provisioning.capacity.series import rules, scraped
 from provisioning.cli import main
 from recording_rules import registry as recorded
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
 ANCHOR = 1_795_219_200.0
 SETTINGS = Settings()
 GROUPS = [*recorded.rule_groups(SETTINGS), *alerting.rule_groups(SETTINGS)]
@@ -112,7 +115,7 @@ def test_one_rule_is_counted_as_it_is_evaluated() -> None:
     }
     found = rules(fleet, [group], SETTINGS)
     assert found.recorded == 10 * 2
-    series = 10 * 3 * 3 * 2  # agents, statuses, versions, environments
+    series = 10 * 4 * 3 * 2  # agents, statuses, versions, environments
     assert found.read_per_second == (series * 300 / 15 + 10) / 30
 
 
@@ -121,6 +124,14 @@ def test_advice_follows_the_size() -> None:
     assert "one large Prometheus" in next(advice(estimate(agents=1000)))
     told = " ".join(advice(estimate(agents=10_000)))
     assert "distributed engine" in told and "200 of 10,000 values of agent" in told and "shard the groups" in told
+
+
+def test_the_page_says_what_the_command_says() -> None:
+    rows = re.findall(r"^\| ([0-9,]+) \| ([0-9,]+) \| ([0-9,]+) \| [0-9.]+ GB \|", PAGE.read_text(), re.MULTILINE)
+    assert [row[0] for row in rows] == ["10", "100", "1,000", "10,000"]
+    for number, series, samples in ([int(cell.replace(",", "")) for cell in row] for row in rows):
+        found = estimate(agents=number)
+        assert (series, samples) == (pytest.approx(found.series, rel=0.02), pytest.approx(found.samples_per_second, rel=0.02))
 
 
 def test_the_command() -> None:

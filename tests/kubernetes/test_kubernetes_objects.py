@@ -196,6 +196,9 @@ def test_what_a_server_would_refuse_is_not_written(built: dict[str, bytes]) -> N
         manifests(settings({"targets": {"kubernetes": {"server_side_apply": False}}}), built)
     with pytest.raises(ConfigError, match="'team-' is no value of a label"):
         manifests(settings({"plan": {"owner": "team-"}}), built)
+    long = {"plan": {"owner": "a" * 40}, "targets": {"kubernetes": {"grafana": "operator"}}}
+    with pytest.raises(ConfigError, match=r"GrafanaFolder .* 40 at most"):
+        manifests(settings(long), built)
     upper = board.replace("observatory-overview", "Observatory_Overview")
     with pytest.raises(ConfigError, match="2 objects would have this file"):
         manifests(Settings(), {**built, upper: built[board]})

@@ -12,7 +12,8 @@ from typing import Any
 from contract.settings import Settings
 from provisioning import servers
 from provisioning.secrets import PANEL_PASSWORD_VARIABLE
-from provisioning.targets.kubernetes.objects import HEADING, Maker, Object, slug
+from provisioning.targets.grafana.folders import uid as folder_uid
+from provisioning.targets.kubernetes.objects import HEADING, Maker, Object
 from provisioning.text import as_yaml
 
 _BOARDS = "grafana/dashboards/"
@@ -53,7 +54,7 @@ def _for_operator(maker: Maker, boards: list[tuple[str, str, str]]) -> Iterator[
     kubernetes = maker.settings.targets.kubernetes
     common: Object = {"instanceSelector": {"matchLabels": dict(kubernetes.instance_labels)}}
     for folder in sorted({folder for folder, _, _ in boards}):
-        spec = {**common, "title": folder, "uid": f"observatory-{slug(folder)}"}
+        spec = {**common, "title": folder, "uid": folder_uid(maker.owner, folder)}
         yield maker.make(_OPERATOR, "GrafanaFolder", maker.name("folder", folder), {"spec": spec})
     for source in _sources(maker.settings):
         spec = {**common, "datasource": {key: value for key, value in source.items() if key != "secureJsonData"}}
