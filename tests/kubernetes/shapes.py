@@ -12,7 +12,13 @@ Schema = dict[str, Any]
 
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _QUALIFIED = rf"^({_DNS_LABEL}(\.{_DNS_LABEL})*/)?[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?$"
-NAME: Schema = {"type": "string", "maxLength": 253, "pattern": rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*$"}
+NAME: Schema = {
+    "type": "string",
+    "maxLength": 253,
+    "pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$",
+}
+SHORT: Schema = {"type": "string", "pattern": r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"}
+"""Of a Service, whose name is part of host names."""
 TEXT: Schema = {"type": "string", "minLength": 1}
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
 DURATION: Schema = {
@@ -38,11 +44,11 @@ def _list(items: Schema, least: int = 1, most: int = 1000) -> Schema:
     return {"type": "array", "items": items, "minItems": least, "maxItems": most}
 
 
-def _resource(api: str, kind: str, **body: Schema) -> Schema:
+def _resource(api: str, kind: str, name: Schema = NAME, **body: Schema) -> Schema:
     metadata = _of(
         "name namespace labels",
         "annotations",
-        name=NAME,
+        name=name,
         namespace={"type": "string", "pattern": rf"^{_DNS_LABEL}$"},
         labels=LABELS,
         annotations={**TEXTS, "propertyNames": {"pattern": _QUALIFIED}},
@@ -229,7 +235,7 @@ SHAPES: dict[str, Schema] = {
     "Secret": _resource("v1", "Secret", type={"const": "Opaque"}, stringData={**_FILES, "required": ["alertmanager.yaml"]}),
     "ConfigMap": _resource("v1", "ConfigMap", data=_FILES),
     "Deployment": _resource("apps/v1", "Deployment", spec=_DEPLOYMENT),
-    "Service": _resource("v1", "Service", spec=_SERVICE),
+    "Service": _resource("v1", "Service", name=SHORT, spec=_SERVICE),
     "NetworkPolicy": _resource("networking.k8s.io/v1", "NetworkPolicy", spec=_POLICY),
     "PodDisruptionBudget": _resource(
         "policy/v1", "PodDisruptionBudget", spec=_of("maxUnavailable selector", maxUnavailable={"const": 1}, selector=SELECTOR)

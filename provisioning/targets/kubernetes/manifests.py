@@ -44,8 +44,6 @@ def _refused(found: Sequence[Object], server_side: bool) -> Iterator[Finding]:
             yield from limits.CONFIG_MAP.exceeded(place, _held(one["data"]))
         elif one["kind"] == "Secret":
             yield from limits.SECRET.exceeded(place, _held(one["stringData"]))
-        elif one["kind"] == "GrafanaFolder":
-            yield from limits.dashboard_uid(place, one["spec"]["uid"])
         elif one["kind"] == "PrometheusRule":
             yield from limits.RULE_OBJECT.exceeded(place, _bytes(one["spec"]))
 
