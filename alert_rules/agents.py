@@ -62,14 +62,19 @@ LIMIT 20;"""
 DEPLOYMENTS = TableCheck("Was a version deployed shortly before?", DEPLOYMENTS_SQL)
 
 
-def _labels(alert: Alert, settings: Settings) -> Labels:
+def about(alert: Alert, settings: Settings) -> Labels:
     """Whom the scenarios are about: an agent of the environment that may page."""
     environment = (*settings.notifications.paging_environments, *settings.environments)[0]
-    return tuple((label, {"environment": environment, "agent": "billing"}[label]) for label in alert.by)
+    return tuple((label, {"environment": environment, "agent": _agent(alert)}[label]) for label in alert.by)
 
 
-def _flow_labels(alert: Alert, settings: Settings) -> Labels:
-    return tuple(sorted({"agent": "billing", "version": "1.4.0", **dict(_labels(alert, settings))}.items()))
+def flow_labels(alert: Alert, settings: Settings) -> Labels:
+    """The labels of the series that the scenarios are told with."""
+    return tuple(sorted({"agent": _agent(alert), "version": "1.4.0", **dict(about(alert, settings))}.items()))
+
+
+def _agent(alert: Alert) -> str:
+    return (*alert.only, "billing")[0]
 
 
 def _busy(alert: Alert, settings: Settings) -> float:
@@ -84,7 +89,7 @@ def _sparse(alert: Alert, settings: Settings) -> float:
 
 
 def _errors(alert: Alert, settings: Settings) -> Story:
-    limit, labels = alert.limit(settings), _flow_labels(alert, settings)
+    limit, labels = alert.limit(settings), flow_labels(alert, settings)
 
     def queries(per_minute: float, failing: float) -> tuple[Flow, ...]:
         return tuple(
@@ -94,11 +99,11 @@ def _errors(alert: Alert, settings: Settings) -> Story:
 
     bad, busy = (1 + limit) / 2, _busy(alert, settings)
     good, sparse = queries(busy, limit / 2), queries(_sparse(alert, settings), 1.0)
-    return Story(_labels(alert, settings), queries(busy, bad), good, bad, sparse)
+    return Story(about(alert, settings), queries(busy, bad), good, bad, sparse)
 
 
 def _slow(alert: Alert, settings: Settings) -> Story:
-    labels, signal = _flow_labels(alert, settings), alert.signal
+    labels, signal = flow_labels(alert, settings), alert.signal
     assert isinstance(signal, Quantile)
     lower, upper = bucket_after(signal.metric_name, alert.limit(settings))
 
@@ -108,7 +113,7 @@ def _slow(alert: Alert, settings: Settings) -> Story:
 
     busy, shows = _busy(alert, settings), lower + (upper - lower) * signal.quantile
     good, sparse = queries(busy, lower), queries(_sparse(alert, settings), upper)
-    return Story(_labels(alert, settings), queries(busy, upper), good, shows, sparse)
+    return Story(about(alert, settings), queries(busy, upper), good, shows, sparse)
 
 
 _ERROR_CHECKS = (

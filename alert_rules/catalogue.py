@@ -14,6 +14,7 @@ from alert_rules import (
     forecasts,
     knowledge,
     models,
+    own,
     reconciliation,
     services,
     slo,
@@ -54,7 +55,8 @@ ALERTS: tuple[Alert, ...] = tuple(alert for concern in _CONCERNS for alert in co
 def active(settings: Settings) -> tuple[Alert, ...]:
     """The alerts that a site has: without an environment that pages, there are no pages."""
     pages = bool(settings.notifications.paging_environments)
-    return tuple(alert for alert in ALERTS if alert.needed(settings) and (pages or not alert.paging))
+    ours = (alert for alert in ALERTS if alert.needed(settings) and (pages or not alert.paging))
+    return (*ours, *own.alerts(settings))
 
 
 def checked(settings: Settings) -> tuple[Alert, ...]:

@@ -11,8 +11,9 @@ from typing import Literal
 from contract.catalogue import series_catalogue
 from contract.metrics import MetricType
 from contract.settings import Settings
-from contract.signals.model import Matches, Rate, Signal, equal, like
+from contract.signals.model import Matches, Rate, Signal
 from contract.values import duration_seconds
+from recording_rules.slo import one_of
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -166,7 +167,7 @@ class Alert:
 
     `team` empty means that the series say whose they are, by a label `team`; `owners` are those whom it may name, first of all
     the owners of service levels. `panel` empty means the alert's own panel on the tab of alerts. `labels` are further fixed
-    labels. `needed` says whether a site has the alert at all.
+    labels. `only` are the agents that it looks at, none for all. `needed` says whether a site has the alert at all.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Alert:
     keep_firing_for: str = "0s"
     paging: bool = False
     labels: Labels = ()
+    only: tuple[str, ...] = ()
     needed: Callable[[Settings], bool] = _always
     owners: Callable[[Settings], tuple[str, ...]] = _of_service_levels
 
@@ -200,11 +202,9 @@ class Alert:
         return float(getattr(settings.thresholds, self.threshold)) if isinstance(self.threshold, str) else self.threshold
 
     def where(self, settings: Settings) -> Matches:
-        """The part of the platform that it looks at: everything, or for a page the environments that may wake people."""
-        if not self.paging:
-            return ()
-        environments = settings.notifications.paging_environments
-        return (equal("environment", *environments) if len(environments) == 1 else like("environment", "|".join(environments)),)
+        """The part of the platform that it looks at: everything, some agents, or for a page where people may be woken."""
+        agents = (one_of("agent", self.only),) if self.only else ()
+        return (*agents, one_of("environment", settings.notifications.paging_environments)) if self.paging else agents
 
     @property
     def source(self) -> str:

@@ -17,6 +17,7 @@ from contract.grafana import GrafanaContents
 from contract.mixins import Mixins
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
+from contract.own_alerts import OwnAlert
 from contract.personal import Person, checked_persons
 from contract.plan import Plan
 from contract.slo import DEFAULTS as SLO_DEFAULTS
@@ -158,6 +159,7 @@ class Settings(Section):
     )
     notifications: Notifications = Notifications()
     slo: tuple[Slo, ...] = SLO_DEFAULTS
+    alerts: Annotated[tuple[OwnAlert, ...], Field(max_length=20)] = ()
     anomalies: Anomalies = ANOMALY_DEFAULTS
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
@@ -168,10 +170,10 @@ class Settings(Section):
     grafana: GrafanaContents = GrafanaContents()
     targets: Targets = Targets()
 
-    @field_validator("environments", "budgets", "teams", "slo")
+    @field_validator("environments", "budgets", "teams", "slo", "alerts")
     @classmethod
     def _names_are_unique(cls, items: tuple[object, ...]) -> tuple[object, ...]:
-        named = (Team, Slo)
+        named = (Team, Slo, OwnAlert)
         names = [item.scope if isinstance(item, Budget) else item.name if isinstance(item, named) else item for item in items]
         twice = sorted({str(name) for name in names if names.count(name) > 1})
         if twice:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_QUOTE, _ESCAPED = "''''", r"'''\'''''"
+"""A single quote, and what a shell takes for one within single quotes, as SQL writes them."""
+
 
 def command(words: str, **values: str) -> str:
     """An SQL expression for a command line, its `{names}` filled with SQL expressions of texts, quoted for a shell."""
@@ -9,10 +12,8 @@ def command(words: str, **values: str) -> str:
     rest = words
     while rest:
         before, brace, after = rest.partition("{")
-        parts += [f"$${before}$$"] if before else []
+        parts += [f"'{before}'"] if before else []
+        name, _, rest = after.partition("}")
         if brace:
-            name, _, rest = after.partition("}")
-            parts.append(f"$$'$$ || replace({values[name]}, $$'$$, $$'\\''$$) || $$'$$")
-        else:
-            rest = ""
+            parts.append(f"{_QUOTE} || replace({values[name]}, {_QUOTE}, {_ESCAPED}) || {_QUOTE}")
     return " || ".join(parts)

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from contract.own_alerts import Measure
 from provisioning.actions.action import Action, Manner, perform
 from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor, recorded
-from provisioning.actions.configured import BUDGETS, SLO, Entry, Item, Listed
+from provisioning.actions.configured import ALERTS, BUDGETS, SLO, Entry, Item, Listed
 from provisioning.actions.profiling import Profiling
 from provisioning.actions.regressions import Judgement, listed
 
@@ -250,12 +251,48 @@ def profile_stop(agent: str, environment: str, **given: Any) -> None:
 
 @click.group()
 def alert() -> None:
-    """Alerts that are muted for a while.
+    """Alerts of your own, in the configuration; and any alert muted for a while.
 
     \b
+    observatory alert create BillingSlow --measure latency --above 5 --agents billing --team finance \\
+        --reason "Customers leave when an invoice takes this long."
+    observatory alert remove BillingSlow
     observatory alert mute AgentErrorRatioHigh --where agent=billing --for 2h --reason "known, rollback at six"
     observatory alert unmute AgentErrorRatioHigh --where agent=billing
     """
+
+
+@alert.command("create")
+@click.argument("name")
+@click.option("--measure", type=click.Choice(get_args(Measure)), required=True, help="What is looked at, over five minutes.")
+@click.option("--above", type=float, required=True, help="Seconds (a bucket bound), a share of queries, or queries per second.")
+@click.option("--agents", multiple=True, help="Only this agent; may be given several times.")
+@click.option("--hold", help="How long it has to be so.  [5m]")
+@click.option("--severity", type=click.Choice(["warning", "critical"]), help="How bad.  [warning]")
+@click.option("--team", required=True, help="Who is told, in its Slack channel and by mail.")
+@click.option("--reason", required=True, help="Why; it stands in the message.")
+@_config
+@acting
+def alert_create(config: Path | None, name: str, **given: Any) -> None:
+    """Make an alert on agents, or change it."""
+    act(Entry(config, ALERTS, name, _item(ALERTS, name, given)), given)
+
+
+@alert.command("remove")
+@click.argument("name")
+@_config
+@acting
+def alert_remove(config: Path | None, name: str, **given: Any) -> None:
+    """Take an alert of your own away."""
+    act(Entry(config, ALERTS, name, None), given)
+
+
+@alert.command("list")
+@_config
+@_form
+def alert_list(config: Path | None, form: str) -> None:
+    """The alerts of your own."""
+    _list(ALERTS, config, form)
 
 
 _where = click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Only where a label has this value.")

@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from alert_rules.catalogue import checked
+from alert_rules.validation import AlertError
 from contract.settings import Settings
 from provisioning import config
 from provisioning.actions import edit
@@ -33,6 +35,7 @@ class Listed:
     section: str
     key: str
     noun: str
+    verb: str = "set"
 
     def standing(self, settings: Settings) -> list[Item]:
         return [plain(item) for item in getattr(settings, self.section)]
@@ -40,6 +43,7 @@ class Listed:
 
 SLO = Listed("slo", "name", "slo")
 BUDGETS = Listed("budgets", "scope", "budget")
+ALERTS = Listed("alerts", "name", "alert", "create")
 
 
 def plain(item: BaseModel) -> Item:
@@ -75,9 +79,9 @@ class Entry:
             raise InputError(f"error: there is no {self.listed.noun} {self.name}; there are: {known or 'none'}")
         after = self._text(settings)[1] if self.item is not None else None
         noun = self.listed.noun
-        rollback = f"observatory {noun} remove {self.name}" if before is None else _command(noun, self.name, before)
+        rollback = f"observatory {noun} remove {self.name}" if before is None else _command(self.listed, self.name, before)
         return Change(
-            f"{noun} {'set' if self.item is not None else 'remove'}", f"{noun} {self.name}", before, after, rollback,
+            f"{noun} {self.listed.verb if self.item is not None else 'remove'}", f"{noun} {self.name}", before, after, rollback,
             (f"  in {self._file}; then: observatory build && observatory apply",),
         )  # fmt: skip
 
@@ -117,6 +121,10 @@ class Entry:
         except edit.Unfit as problem:
             raise InputError(f"error: {file}: {problem}; change it by hand") from None
         new = _read(file, text)
+        try:
+            checked(new)
+        except AlertError as problem:
+            raise InputError("\n".join(f"error: {finding}" for finding in problem.findings)) from None
         after = {one[listed.key]: one for one in listed.standing(new)}
         kept = {one[listed.key]: one for one in standing if one[listed.key] != self.name}
         others = {name: one for name, one in after.items() if name != self.name}
@@ -157,11 +165,11 @@ def _replace(file: Path, body: bytes) -> None:
         raise InputError(f"error: {file} cannot be written: {problem.strerror}") from None
 
 
-def _command(noun: str, name: str, item: Item) -> str:
+def _command(listed: Listed, name: str, item: Item) -> str:
     """The command that sets an entry to what it was."""
     import shlex
 
-    words = ["observatory", noun, "set", name]
+    words = ["observatory", listed.noun, listed.verb, name]
     for key, value in item.items():
         if value == name:
             continue

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from alert_rules import rules
 from provisioning import config
 from provisioning.actions import action as frame
 from provisioning.actions import audit, configured
@@ -232,3 +233,47 @@ def test_a_site_without_a_file_gets_one(site: Path, log: str) -> None:
     assert yaml.safe_load(site.read_text()) == {
         "budgets": [{"scope": "all", "monthly_usd": 4000}, {"scope": "production", "monthly_usd": 9}]
     }
+
+
+OWN = (
+    "alert", "create", "BillingSlow", "--measure", "latency", "--above", "5", "--agents", "billing", "--team", "finance",
+    "--reason", "Customers leave when an invoice takes this long.", "--yes",
+)  # fmt: skip
+
+
+def test_an_alert_of_ones_own(site: Path, log: str) -> None:
+    done = run(*OWN)
+    assert done.exit_code == 0, done.output
+    [rule] = [
+        rule for group in rules.rule_groups(config.load(site)) for rule in group["rules"] if rule["alert"] == "BillingSlow"
+    ]
+    assert 'agent="billing"' in rule["expr"] and "> 5" in rule["expr"] and rule["labels"]["team"] == "finance"
+    louder = run(*OWN[:-1], "--severity", "critical", "--yes")
+    assert louder.exit_code == 0 and '+severity: "critical"' in louder.output, louder.output
+    assert run(*rollback(louder)).exit_code == 0
+    assert json.loads(run("alert", "list", "--format", "json").output)[0]["severity"] == "warning"
+    assert run(*rollback(done)).exit_code == 0 and config.load(site).alerts == ()
+    assert [row[1] for row in recorded(log)] == ["alert create", "alert create", "alert create", "alert remove"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--above", "6"), "no bucket bound"),
+        (("--measure", "errors"), "between 0 and 1"),
+        (("--team", "nobody"), "nobody"),
+        (("--hold", "2d"), "1h"),
+        (("--reason", "{{ .Labels }}"), "reason"),
+    ],
+)
+def test_an_odd_alert_is_refused(site: Path, log: str, change: tuple[str, str], said: str) -> None:
+    done = run(*OWN, *change)
+    assert done.exit_code == 2 and said in done.output, done.output
+    assert site.read_text() == SITE and not recorded(log)
+
+
+@pytest.mark.parametrize("name", ["billing-slow", "Billing Slow", "AgentErrorsPage"])
+def test_a_name_is_of_its_own_kind(site: Path, log: str, name: str) -> None:
+    done = run(*OWN[:2], name, *OWN[3:])
+    assert done.exit_code == 2, done.output
+    assert site.read_text() == SITE

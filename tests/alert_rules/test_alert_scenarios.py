@@ -26,6 +26,13 @@ DEFAULTS = Settings()
 SOURCES = ("platform", "postgres", "langfuse", "exporter", "foreign", "of the series")
 OTHERS = Settings.model_validate(
     {
+        "alerts": [
+            {"name": "BillingSlow", "measure": "latency", "above": 5, "agents": ["billing"], "severity": "critical",
+             "team": "finance", "reason": "Customers leave when an invoice takes this long."},
+            {"name": "AnyFailing", "measure": "errors", "above": 0.5, "team": "agents", "reason": "Half of all is bad."},
+            {"name": "SupportCrowded", "measure": "throughput", "above": 2, "agents": ["support", "sales.eu"], "hold": "10m",
+             "team": "support", "reason": "More than the team can follow up."},
+        ],
         "thresholds": {
             "success_ratio": 0.6,
             "response_seconds": 0.5,
