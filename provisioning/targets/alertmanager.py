@@ -53,7 +53,9 @@ class AlertmanagerTarget(FiledTarget):
     def comment(self, key: Key) -> Comment | None:
         return YAML if key.kind == CONFIGURATION else TEMPLATE
 
-    def unverified(self) -> tuple[str, ...]:
+    def unverified(self, documents: Mapping[str, Document]) -> tuple[str, ...]:
+        if not documents:
+            return ()
         return ("Alertmanager does not say which message templates it works with, nor whether secrets in files are right",)
 
     def sound(self, wanted: Wanted) -> None:

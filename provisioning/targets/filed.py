@@ -68,9 +68,9 @@ class FiledTarget(Target):
     def sound(self, wanted: Wanted) -> None:
         """Raises Refused for what the server would not take, as far as that can be told without it."""
 
-    def unverified(self) -> tuple[str, ...]:
-        """What cannot be read of the server, in sentences."""
-        return ()
+    @abstractmethod
+    def unverified(self, documents: Mapping[str, Document]) -> tuple[str, ...]:
+        """What of these files cannot be seen to be in force, in sentences."""
 
     def reasons(self) -> str:
         """Why the server may have refused the files that are in place, in words; empty when nobody can say."""
@@ -92,8 +92,7 @@ class FiledTarget(Target):
                 continue  # gone since it was listed
             document = self.document(key, body)
             last = ledger.digest_of(path, digest(document))
-            comment = self.comment(key)
-            owner = comment.owner(body) if comment else self.owner if last is not None else ""
+            owner = self._owner(key, body, last)
             objects.append(Live(key, self._titles.get(key, key.name), document, owner, revision(body)))
             if last is not None:
                 digests[key] = last
@@ -111,7 +110,16 @@ class FiledTarget(Target):
         state = Live(self._in_force, self._titles[self._in_force], {"differs": differs}, self.owner)
         digests[self._in_force] = digest(state.document)  # nobody edits it, so it never drifts
         works = tuple(f"{self.server.called} does not work with what its files say: {text}" for text in _shortened(differs))
-        return State((*objects, state), digests, ledger.revision, (*works, *self.unverified()))
+        return State((*objects, state), digests, ledger.revision, (*works, *self.unverified(ours)))
+
+    def _owner(self, key: Key, body: bytes, last: str | None) -> str:
+        """Whose a file is. A copy of one of ours, with our mark in it, is whose who made it."""
+        comment = self.comment(key)
+        marked = comment.owner(body) if comment else ""
+        if comment is None or marked == self.owner:
+            ours = last is not None or (comment is not None and key in self._titles)
+            return self.owner if ours else ""
+        return marked
 
     def _gone(self, ledger: Ledger) -> frozenset[str]:
         return frozenset(path for path in ledger.names if self.folder.read(path) is None)

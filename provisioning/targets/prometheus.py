@@ -6,15 +6,18 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import Any
+
+import yaml
 
 from contract.settings import Settings
 from provisioning import tools
 from provisioning.plan.objects import Document, Key, Wanted
 from provisioning.targets.filed import IN_FORCE, FiledTarget
 from provisioning.targets.mark import YAML, Comment
-from provisioning.targets.rule_groups import by_file, differing, parsed
+from provisioning.targets.rule_groups import Loader, by_file, differing, parsed
 from provisioning.targets.server import Server
 
 RECORDING, ALERTS, TARGETS = "recording rules", "alert rules", "scrape targets"
@@ -64,8 +67,14 @@ class PrometheusTarget(FiledTarget):
     def comment(self, key: Key) -> Comment | None:
         return None if key.kind == TARGETS else YAML
 
-    def unverified(self) -> tuple[str, ...]:
-        return ("Prometheus reads changed scrape targets by itself; whether it has is not looked at",)
+    def unverified(self, documents: Mapping[str, Document]) -> tuple[str, ...]:
+        files = [path for path in documents if path.startswith("targets/")]
+        if not files:
+            return ()
+        configuration = yaml.load(self.server.get("/api/v1/status/config")["data"]["yaml"], Loader=Loader)  # noqa: S506
+        patterns = [PurePosixPath(pattern).name for pattern in _discovered(configuration)]
+        unread = [path for path in files if not any(fnmatch(PurePosixPath(path).name, pattern) for pattern in patterns)]
+        return tuple(f"no file_sd_configs in prometheus.yml names {path}, so nothing in it is scraped" for path in unread)
 
     def differing(self, documents: Mapping[str, Document], gone: frozenset[str]) -> list[str]:
         planned = {path: document for path, document in documents.items() if path.startswith("rules/")}
@@ -102,6 +111,15 @@ class PrometheusTarget(FiledTarget):
 def _least(path: str, document: Document, candidates: list[list[Mapping[str, Any]]]) -> list[str]:
     """Folders may have files of the same name: the groups of the one that differs least are those of ours."""
     return min((list(differing(path, document, groups)) for groups in candidates or [[]]), key=len)
+
+
+def _discovered(node: Any) -> Iterator[str]:
+    """Every file that a configuration discovers targets in."""
+    if isinstance(node, dict):
+        for one in node.get("file_sd_configs") or ():
+            yield from one.get("files", ())
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _discovered(child)
 
 
 def _wanted(artefacts: Mapping[str, bytes], owner: str) -> Iterator[Wanted]:

@@ -12,7 +12,8 @@ import yaml
 from contract.values import duration_seconds, duration_text
 from provisioning.plan.objects import Document
 
-_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is a text, as Prometheus reads labels
+Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Makes texts, lists and dictionaries only: every value is a text, as Prometheus reads labels."""
 _DURATIONS = frozenset({"interval", "query_offset", "for", "keep_firing_for"})
 _DEFAULTS: Mapping[str, Any] = {"for": "", "keep_firing_for": "", "limit": "0", "query_offset": ""}
 
@@ -20,7 +21,7 @@ _DEFAULTS: Mapping[str, Any] = {"for": "", "keep_firing_for": "", "limit": "0", 
 def parsed(body: bytes) -> list[Document]:
     """The groups of a rule file, normalised. Raises ValueError with the line for what is no rule file."""
     try:
-        document = yaml.load(body, Loader=_Loader)  # noqa: S506  a base loader makes texts, lists and dictionaries only
+        document = yaml.load(body, Loader=Loader)  # noqa: S506
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         raise ValueError(f"it cannot be read as YAML{f' from line {mark.line + 1} on' if mark else ''}") from None

@@ -185,6 +185,28 @@ def test_a_released_file_keeps_its_contents_and_is_nobodys(prometheus: Site) -> 
     assert prometheus.verdicts({}) == {ALERTS: Verdict.PRUNE, "scrape targets platform": Verdict.PRUNE}
 
 
+def test_a_copy_of_one_of_ours_is_not_ours(prometheus: Site) -> None:
+    prometheus.apply(rules())
+    ours = prometheus.folder / "rules" / "errors.yml"
+    copy = prometheus.folder / "rules" / "mine.yml"
+    copy.write_bytes(ours.read_bytes().replace(b"ErrorsHigh", b"Mine").replace(b"name: errors", b"name: mine"))
+    before = copy.read_bytes()
+    assert prometheus.verdicts(rules()) == {}
+    assert prometheus.apply({}, overwrite=True).complete
+    assert copy.read_bytes() == before
+
+
+def test_scrape_targets_that_nobody_reads_are_said(prometheus: Site) -> None:
+    prometheus.apply(rules())
+    (said,) = prometheus.plan(rules()).parts[0].state.unverified
+    assert said == "no file_sd_configs in prometheus.yml names targets/platform.json, so nothing in it is scraped"
+    job = "{job_name: platform, file_sd_configs: [{files: ['targets/plat*.json']}]}"
+    with (prometheus.folder / "prometheus.yml").open("a") as file:
+        file.write(f"scrape_configs: [{job}]\n")
+    prometheus.reload()
+    assert prometheus.plan(rules()).parts[0].state.unverified == ()
+
+
 def test_alerts_that_grafana_evaluates_are_not_evaluated_here_as_well(prometheus: Site) -> None:
     prometheus.apply(rules())
     settings = prometheus.settings().model_copy(update={"grafana": GrafanaContents(alerts=True)})
