@@ -25,10 +25,11 @@ class FolderAccess(Section):
 
 
 class Folders(Section):
-    """The folders of the dashboards, each with who may do what in it."""
+    """The folders of the dashboards, each with who may do what in it. `mixins` are all folders of mixins."""
 
     business: FolderAccess = FolderAccess(viewers="view", editors="view")
     administration: FolderAccess = FolderAccess()
+    mixins: FolderAccess = FolderAccess(viewers="view", editors="view")
 
 
 class GrafanaContents(Section):

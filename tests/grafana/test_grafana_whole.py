@@ -119,14 +119,30 @@ def test_what_the_token_may_not_touch_can_be_left_to_others(config: Path, server
     assert server.world.data_sources == {}
 
 
-def test_an_owner_that_is_too_long_for_a_uid_is_refused(config: Path) -> None:
+def test_names_that_are_too_long_for_a_uid_are_shortened(config: Path, server: GrafanaServer) -> None:
+    """And a mixin's dashboards go to a folder of its own, which the site says who may see."""
+    (config.parent / "mixin.libsonnet").write_text(
+        "{ grafanaDashboards:: { 'Nodes.json': { title: 'Nodes', panels: [], schemaVersion: 39 } } }"
+    )
     with config.open("a") as file:
-        file.write("plan: {owner: observatory-of-the-north}\n")
-    assert command("plan", "--only", "grafana", "--config", str(config)).exit_code == 10
-    config.write_text(config.read_text().replace("of-the-north", "of-the-north-and-south"))
+        file.write("plan: {owner: observatory-of-the-north-and-the-south}\n")
+        file.write(f"mixins: [{{name: machines-everywhere, library: {config.parent / 'mixin.libsonnet'}}}]\n")
+        file.write("grafana: {folders: {mixins: {viewers: none, editors: none}}}\n")
+    assert command("apply", "--yes", "--only", "grafana", "--config", str(config)).exit_code == 0
+    folders = {folder["title"]: uid for uid, folder in server.world.folders.items()}
+    assert set(folders) == {"Business", "Administration", "machines-everywhere"}
+    assert all(len(uid) <= 40 for uid in folders.values())
+    assert server.world.permissions[folders["machines-everywhere"]] == []
+    held = server.world.dashboards["machines-everywhere-Nodes"]
+    assert (held["data"]["title"], held["folder"]) == ("Nodes", folders["machines-everywhere"])
+
+
+def test_alerts_are_not_evaluated_twice(config: Path) -> None:
+    with config.open("a") as file:
+        file.write(f"grafana: {{alerts: true}}\ntargets: {{prometheus: {{folder: {config.parent}}}}}\n")
     result = command("plan", "--only", "grafana", "--config", str(config))
     assert result.exit_code == 2
-    assert "is too long for Grafana's uids; at most 25 letters" in result.stderr
+    assert "grafana.alerts: the alerts go to targets.prometheus.folder as well" in result.stderr
 
 
 def test_what_strangers_made_stays_to_the_byte(config: Path, server: GrafanaServer) -> None:

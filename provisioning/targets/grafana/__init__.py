@@ -20,17 +20,15 @@ __all__ = ["GrafanaTarget", "target"]
 
 _HOME = "Administration"
 _PERSONAL = "Personal"
-_MOST_LETTERS = 40
-"""Of a uid in Grafana."""
 
 
 def target(settings: Settings) -> GrafanaTarget:
     """The Grafana of the settings, and what they want there. Raises InputError when there is no token."""
     contents, owner = settings.grafana, settings.plan.owner
+    if contents.alerts and (settings.targets.prometheus.folder or settings.targets.mimir.url):
+        other = "targets.prometheus.folder" if settings.targets.prometheus.folder else "targets.mimir.url"
+        raise InputError(f"error: grafana.alerts: the alerts go to {other} as well, and people would be told twice")
     home = folders.uid(owner, _HOME)
-    if len(home) > _MOST_LETTERS:
-        most = _MOST_LETTERS - len(home) + len(owner)
-        raise InputError(f"error: plan.owner: {owner!r} is too long for Grafana's uids; at most {most} letters")
     chosen = {
         data_sources.KIND: contents.data_sources,
         permissions.KIND: contents.permissions,
@@ -48,7 +46,7 @@ def _wanted(settings: Settings) -> Iterator[Wanted]:
     titles = sorted({_HOME, *map(_folder, boards)})
     yield from (folders.wanted(owner, title) for title in titles)
     rights = {"Business": access.business, _HOME: access.administration}
-    yield from (permissions.wanted(owner, title, rights[title]) for title in titles if title in rights)
+    yield from (permissions.wanted(owner, title, rights.get(title, access.mixins)) for title in titles)
     yield from map(data_sources.wanted, _sources(settings))
     for path, board in boards.items():
         yield dashboards.wanted(board, folders.uid(owner, _folder(path)), owner, settings.grafana.editable)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from provisioning.plan.objects import Key, Live, Wanted
+from provisioning.plan.objects import Key, Live, Wanted, digest
 from provisioning.plan.target import Moved, Refused
 from provisioning.targets.grafana.client import Absent, Client, Forbidden, Stale
 from provisioning.targets.grafana.kind import Json
 
 KIND = "folder"
+MOST_LETTERS = 40
+"""Of a uid in Grafana."""
 _PAGE = 1000
 
 
 def uid(owner: str, title: str) -> str:
-    """The uid of our folder with this title."""
-    return f"{owner}-{title.lower().replace(' ', '-')}"
+    """The uid of our folder with this title, shortened where Grafana takes no longer one."""
+    whole = f"{owner}-{title.lower().replace(' ', '-')}"
+    return whole if len(whole) <= MOST_LETTERS else f"{whole[: MOST_LETTERS - 9]}-{digest(whole)[:8]}"
 
 
 def wanted(owner: str, title: str) -> Wanted:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from provisioning.plan.objects import Key
 from provisioning.plan.target import Moved
+from provisioning.targets.grafana import folders
 from provisioning.targets.grafana.client import Absent, Client, Forbidden, Stale
 from provisioning.targets.grafana.kind import Json
 
@@ -29,7 +30,7 @@ _PEOPLE = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
 
 
 def uid(owner: str) -> str:
-    return f"{owner}-ledger"
+    return folders.uid(owner, "ledger")
 
 
 @dataclass(frozen=True)

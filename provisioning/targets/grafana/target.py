@@ -114,10 +114,12 @@ class GrafanaTarget:
     def finish(self, said: str) -> list[Finding]:
         """Tell the ledger and the graphs. A token that may not annotate is no reason to fail."""
         self._ledger.finish(said)
-        found = [
-            Finding("note", f"grafana: {key}", f"Grafana keeps it in another form than it was sent, as in {place}")
-            for key, place in sorted(self._rewritten.items())
-        ]
+        found = []
+        if self._rewritten:
+            count, (key, place) = len(self._rewritten), min(self._rewritten.items())
+            objects = "one object" if count == 1 else f"{count} objects"
+            said_of = f"Grafana keeps {objects} in another form than sent, which counts as ours; such as {key}, in {place}"
+            found.append(Finding("note", "grafana", said_of))
         try:
             self._client.post_once("/api/annotations", {"tags": [self._owner, _APPLY], "text": said})
         except (Refused, Unreachable) as problem:
