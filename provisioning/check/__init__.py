@@ -85,7 +85,8 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     from dashboards.catalogue import TABS
     from provisioning import boards as read_back
     from provisioning.check.alerts import alert_findings
-    from provisioning.check.boards import Site, board_findings
+    from provisioning.check.boards import board_findings
+    from provisioning.check.boards.model import Site
     from provisioning.check.expressions import Inspector
     from provisioning.check.known import known_series
     from provisioning.check.links import link_findings

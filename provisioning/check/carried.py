@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import promql_parser as promql
-
 from alert_rules.matching import Matcher
 from provisioning.check.known import known_series
 from provisioning.check.labels import surviving
 from provisioning.check.series import Labels
+from provisioning.check.tree import parsed
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def _alerts(groups: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, 
 
 def _left(expression: str, known: Mapping[str, Any]) -> Labels:
     try:
-        return surviving(promql.parse(expression), known, certain=False)
+        return surviving(parsed(expression), known, certain=False)
     except ValueError:
         return None
 

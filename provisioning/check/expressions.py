@@ -7,14 +7,13 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-import promql_parser as promql
-
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.check.lint.catalogue import EXPRESSION_CHECKS, REMOVED_FUNCTION, SYNTAX
 from provisioning.check.lint.functions import RENAMED
 from provisioning.check.lint.model import ExpressionCheck, House, Question, spots
 from provisioning.check.series import Known
+from provisioning.check.tree import parsed
 from provisioning.findings import Finding, error
 
 
@@ -42,7 +41,7 @@ class Inspector:
     ) -> list[Finding]:
         """Everything wrong with one expression, each thing once. The rest of the arguments is as `Question` has it."""
         try:
-            question = Question(place, promql.parse(text), interval, record, alert, chosen)
+            question = Question(place, parsed(text), interval, record, alert, chosen)
         except ValueError as problem:
             return [_unreadable(place, text, str(problem))]
         found = (
@@ -55,7 +54,7 @@ class Inspector:
 
 
 @cache
-def _checks_of(kind: type[promql.Expr]) -> tuple[ExpressionCheck[Any], ...]:
+def _checks_of(kind: Any) -> tuple[ExpressionCheck[Any], ...]:
     return tuple(check for check in EXPRESSION_CHECKS if issubclass(kind, check.kind))
 
 

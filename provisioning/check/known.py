@@ -15,7 +15,7 @@ from contract.naming import source_series
 from contract.values import duration_seconds
 from provisioning.check.labels import surviving
 from provisioning.check.series import Labels, Series, series_of
-from provisioning.check.tree import names_read, unwrapped
+from provisioning.check.tree import names_read, parsed, unwrapped
 
 _PROMETHEUS_OWN = ("ALERTS", "ALERTS_FOR_STATE")
 
@@ -46,7 +46,7 @@ def _rules(groups: Iterable[Mapping[str, Any]]) -> tuple[Rules, list[str]]:
         for rule in group.get("rules", []):
             if "record" in rule:
                 try:
-                    made = (promql.parse(rule["expr"]), rule.get("labels", {}), interval)
+                    made = (parsed(rule["expr"]), rule.get("labels", {}), interval)
                     readable.setdefault(rule["record"], []).append(made)
                 except ValueError:  # what is wrong with it is said where expressions are checked
                     unreadable.append(rule["record"])

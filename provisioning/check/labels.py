@@ -5,14 +5,14 @@ from __future__ import annotations
 import promql_parser as promql
 
 from provisioning.check.series import Known, Labels, series_of
-from provisioning.check.tree import is_scalar, number, unwrapped, vectors
+from provisioning.check.tree import AROUND_ONE, is_scalar, number, unwrapped, vectors
 
 _NOTHING: frozenset[str] = frozenset()
 
 
 def surviving(node: promql.Expr, known: Known, certain: bool) -> Labels:
     """Labels of the result: those on every series when `certain`, else those on at least one. None means any."""
-    if isinstance(node, promql.ParenExpr | promql.UnaryExpr | promql.SubqueryExpr):
+    if isinstance(node, AROUND_ONE):
         return surviving(node.expr, known, certain)
     if isinstance(node, promql.MatrixSelector):
         return surviving(node.vector_selector, known, certain)
@@ -90,7 +90,7 @@ def _called(node: promql.Call, known: Known, certain: bool) -> Labels:
 
 def fixed(node: promql.Expr, known: Known) -> dict[str, str]:
     """Labels of the result that have one value, written in a matcher or set by the one rule that records the series."""
-    if isinstance(node, promql.ParenExpr | promql.UnaryExpr | promql.SubqueryExpr):
+    if isinstance(node, AROUND_ONE):
         return fixed(node.expr, known)
     if isinstance(node, promql.MatrixSelector):
         return fixed(node.vector_selector, known)

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import promql_parser as promql
-
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.boards import Board, Query, variable_expression
 from provisioning.check.expressions import Inspector
 from provisioning.check.relations import relation_findings
 from provisioning.check.sql import sql_findings
-from provisioning.check.tree import names_read
+from provisioning.check.tree import names_read, parsed
 from provisioning.doctor.choices import opened, written
 from provisioning.findings import Finding, closest, error
 from provisioning.interpolation import Span, builtins, names, sql_macros, substitute
@@ -46,7 +44,7 @@ def series_read(boards: Iterable[Board], settings: Settings) -> frozenset[str]:
             if query.language == "promql" and not set(names(query.text)) - values.keys():
                 expression, _ = variable_expression(_filled(query.text, values))
                 try:
-                    found |= names_read(promql.parse(expression))
+                    found |= names_read(parsed(expression))
                 except ValueError:
                     continue
     return found

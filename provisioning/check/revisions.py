@@ -129,5 +129,5 @@ def _subjects(artefacts: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
         elif path.startswith(TESTS):
             asked = excerpt(path, artefacts)
             found[f"promtool test rules {path}"] = [[name, asked[name].decode()] for name in sorted(asked)]
-    for name, said in found.items():
-        yield name, hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+    for name, whole in found.items():
+        yield name, hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()

@@ -13,6 +13,7 @@ from contract.values import duration_seconds
 from provisioning.check.expressions import Inspector
 from provisioning.check.lint.catalogue import RULE_CHECKS
 from provisioning.check.lint.model import Rule, RuleBook
+from provisioning.check.tree import parsed
 from provisioning.findings import Finding
 
 Groups = Iterable[Mapping[str, Any]]
@@ -49,11 +50,11 @@ def _rules(groups: Groups, default: timedelta) -> Iterator[Rule]:
     for group in groups:
         interval = timedelta(seconds=duration_seconds(group["interval"])) if "interval" in group else default
         for position, rule in enumerate(group.get("rules", [])):
-            yield Rule(str(group.get("name")), position, interval, rule, _parsed(str(rule["expr"])))
+            yield Rule(str(group.get("name")), position, interval, rule, _readable(str(rule["expr"])))
 
 
-def _parsed(text: str) -> promql.Expr | None:
+def _readable(text: str) -> promql.Expr | None:
     try:
-        return promql.parse(text)
+        return parsed(text)
     except ValueError:
         return None  # what is wrong is said where expressions are looked at

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
 
 from contract.analytics import PERSONAL, READABLE
 from contract.relations import RELATIONS
@@ -29,8 +31,7 @@ _NO_ALIAS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A word in lower case, a sign, or the kind of a value; `line` counts from 1."""
 
     text: str
@@ -129,9 +130,9 @@ def _columns(place: str, tokens: list[Token]) -> Iterator[Finding]:
                 aliases.setdefault(named[0].text, set()).add("(…)")
     own = {tokens[n].text for n in range(len(tokens) - 2) if tokens[n + 1].text == "as" and tokens[n + 2].text == "("}
     for index in range(len(tokens) - 2):
-        alias, point, column = tokens[index : index + 3]
-        relations = aliases.get(alias.text, set())
-        if point.text != "." or column.kind not in ("word", "name") or len(relations) != 1 or alias.text in own:
+        before, point, column = tokens[index : index + 3]
+        relations = aliases.get(before.text, set())
+        if point.text != "." or column.kind not in ("word", "name") or len(relations) != 1 or before.text in own:
             continue
         if index and tokens[index - 1].text == ".":
             continue
@@ -160,6 +161,7 @@ def _aliased(tokens: list[Token], index: int) -> Iterator[tuple[str, str]]:
     yield named or relation.rpartition(".")[2], relation
 
 
+@cache
 def _known_columns() -> dict[str, frozenset[str]]:
     described = {relation.qualified: frozenset(column.name for column in relation.columns) for relation in RELATIONS.values()}
     return described | {one.qualified: frozenset(one.columns) for one in (*READABLE.values(), *PERSONAL.values())}

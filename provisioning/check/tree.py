@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import promql_parser as promql
 
@@ -13,17 +14,32 @@ SETS = frozenset({"and", "or", "unless"})
 _SCALARS = ("time", "pi", "scalar")
 
 
-def children(node: promql.Expr) -> list[promql.Expr]:
+AROUND_ONE = (promql.ParenExpr, promql.UnaryExpr, promql.SubqueryExpr)
+"""Kinds of nodes around one expression."""
+_SIGNED = (promql.ParenExpr, promql.UnaryExpr)
+_LITERALS = (promql.NumberLiteral, promql.StringLiteral)
+_NODES = 100_000
+"""How many nodes are remembered; a whole build has a third of that."""
+
+
+@lru_cache(maxsize=8192)
+def parsed(text: str) -> promql.Expr:
+    """The tree of an expression, the same one for the same text. Raises ValueError for what is not PromQL."""
+    return promql.parse(text)
+
+
+@lru_cache(maxsize=_NODES)
+def children(node: promql.Expr) -> tuple[promql.Expr, ...]:
     """The parts of a node that are expressions themselves."""
-    if isinstance(node, promql.ParenExpr | promql.UnaryExpr | promql.SubqueryExpr):
-        return [node.expr]
+    if isinstance(node, AROUND_ONE):
+        return (node.expr,)
     if isinstance(node, promql.MatrixSelector):
-        return [node.vector_selector]
+        return (node.vector_selector,)
     if isinstance(node, promql.AggregateExpr):
-        return [node.expr, *([node.param] if isinstance(node.param, promql.Expr) else [])]
+        return (node.expr, node.param) if isinstance(node.param, promql.Expr) else (node.expr,)
     if isinstance(node, promql.BinaryExpr):
-        return [node.lhs, node.rhs]
-    return list(node.args) if isinstance(node, promql.Call) else []
+        return (node.lhs, node.rhs)
+    return tuple(node.args) if isinstance(node, promql.Call) else ()
 
 
 def every(node: promql.Expr) -> Iterator[promql.Expr]:
@@ -55,14 +71,13 @@ def number(node: promql.Expr) -> float | None:
     return node.val if isinstance(node, promql.NumberLiteral) else None
 
 
+@lru_cache(maxsize=_NODES)
 def is_scalar(node: promql.Expr) -> bool:
-    if isinstance(node, promql.ParenExpr | promql.UnaryExpr):
+    if isinstance(node, _SIGNED):
         return is_scalar(node.expr)
     if isinstance(node, promql.BinaryExpr):
         return is_scalar(node.lhs) and is_scalar(node.rhs)
-    return isinstance(node, promql.NumberLiteral | promql.StringLiteral) or (
-        isinstance(node, promql.Call) and node.func.name in _SCALARS
-    )
+    return isinstance(node, _LITERALS) or (isinstance(node, promql.Call) and node.func.name in _SCALARS)
 
 
 def vectors(node: promql.Call) -> list[promql.Expr]:

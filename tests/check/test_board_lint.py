@@ -13,7 +13,8 @@ from contract.settings import Settings
 from provisioning import boards, build
 from provisioning.boards import Board
 from provisioning.check import rule_groups
-from provisioning.check.boards import BOARD_CHECKS, Site, board_findings
+from provisioning.check.boards import BOARD_CHECKS, board_findings
+from provisioning.check.boards.model import Site
 from provisioning.check.known import known_series
 from provisioning.check.served import external_labels, saved_in_browser, size_findings
 from provisioning.findings import Finding

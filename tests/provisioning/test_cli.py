@@ -101,11 +101,12 @@ def test_the_environment_names_the_configuration(site: Path, tmp_path: Path) -> 
 
 
 def test_check_ends_with_1_when_something_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    from provisioning import check
+    from provisioning.check import command
+    from provisioning.check.report import Report
     from provisioning.findings import error
 
-    report = check.Report((error("panel", "wrong", "right"),), {"files": 1}, ())
-    monkeypatch.setattr(check, "run", lambda settings: report)
+    report = Report((error("panel", "wrong", "right"),), {"files": 1})
+    monkeypatch.setattr(command, "run", lambda settings, choices, since: report)
     done = observatory("check")
     assert done.exit_code == 1 and "error: panel: wrong\n    right" in done.output
     done = observatory("check", "--format", "json")

@@ -13,7 +13,7 @@ from provisioning.boards import Board, Json
 from provisioning.check.boards.model import Site
 from provisioning.check.lint.kinds import RATES
 from provisioning.check.lint.model import Fault, shown
-from provisioning.check.tree import every
+from provisioning.check.tree import every, parsed
 from provisioning.interpolation import substitute
 
 _SCREEN = 1600
@@ -41,7 +41,7 @@ def rate_interval(board: Board, site: Site) -> Iterator[tuple[str, Fault]]:
 def _windows(text: str) -> Iterator[timedelta]:
     """Windows of rates that do not follow the time range."""
     try:
-        node = promql.parse(substitute(_GRAFANAS.sub("1y", text), lambda _name, _form: "x"))
+        node = parsed(substitute(_GRAFANAS.sub("1y", text), lambda _name, _form: "x"))
     except ValueError:
         return  # said where expressions are looked at
     for part in every(node):

@@ -12,7 +12,7 @@ from provisioning.boards import Board, Query, variable_expression
 from provisioning.check.boards.model import Site
 from provisioning.check.lint.model import Fault
 from provisioning.check.series import series_of
-from provisioning.check.tree import every
+from provisioning.check.tree import every, parsed
 from provisioning.interpolation import names, substitute
 
 _NEVER = 0
@@ -41,10 +41,11 @@ def _sources(board: Board) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def unused(board: Board, _: Site) -> Iterator[tuple[str, Fault]]:
     """Nothing names it: no query, title, link or repeat, and no other variable."""
-    for name, variable in board.variables.items():
-        rest = [board.model.get("panels"), board.model.get("annotations"), board.model.get("links")]
-        others = [other for other in board.variables.values() if other is not variable]
-        if name not in set(_named([*rest, others])):
+    shown = set(_named([board.model.get(key) for key in ("panels", "annotations", "links")]))
+    asked = {name: set(_named(variable)) for name, variable in board.variables.items()}
+    for name in board.variables:
+        others = (said for other, said in asked.items() if other != name)
+        if name not in shown.union(*others):
             found = "a reader chooses, and nothing follows: nothing names it"
             yield f"{board.place}, variable {name}", Fault(found, "remove it, or follow it", "warning")
 
@@ -86,7 +87,7 @@ def _could_follow(query: Query, site: Site) -> bool:
         return False
     text, _ = variable_expression(re.sub(r"\$__\w+|\$\{__\w+\}", "5m", query.text))
     try:
-        node = promql.parse(substitute(text, lambda _name, _form: "x"))
+        node = parsed(substitute(text, lambda _name, _form: "x"))
     except ValueError:
         return False  # said where expressions are looked at
     selectors = [series_of(part, site.known) for part in every(node) if isinstance(part, promql.VectorSelector)]
