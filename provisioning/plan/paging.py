@@ -22,8 +22,9 @@ from provisioning.plan.objects import Document, Live, Wanted
 from provisioning.plan.recipients import NOBODY, Recipients, Telling
 from provisioning.targets import routing, rule_groups
 from provisioning.targets.alertmanager import CONFIGURATION, AlertmanagerTarget
+from provisioning.targets.kubernetes.reading import ALERTMANAGER_SECRET, PROMETHEUS_RULE
 
-_SERVERS = (frozenset({"prometheus", "alertmanager"}), frozenset({"mimir"}))
+_SERVERS = (frozenset({"prometheus", "alertmanager"}), frozenset({"mimir"}), frozenset({"kubernetes"}))
 """Targets that belong together: the alerts of the one go through the routes of the other."""
 _NAMED = 4
 """So many alerts that differ in the same way are named; of more, the first and their number."""
@@ -77,6 +78,11 @@ def _side(objects: Iterable[Wanted | Live], built: Sequence[Document]) -> Side:
         document = item.document
         if item.key.kind == CONFIGURATION:
             configuration = routing.normal(document["alertmanager_config"]) if "alertmanager_config" in document else document
+        elif item.key.kind == ALERTMANAGER_SECRET:
+            told = document.get("stringData", {}).get("alertmanager.yaml")
+            configuration = routing.normal(told) if isinstance(told, Mapping) and told.get("route") else configuration
+        elif item.key.kind == PROMETHEUS_RULE:
+            groups += [rule_groups.normal(group) for group in (document.get("spec") or {}).get("groups") or ()]
         elif isinstance(document, Mapping):
             groups += [document] if "rules" in document else document.get("groups", ())
     return Side(tuple(groups), configuration)

@@ -12,7 +12,7 @@ import yaml
 
 from contract.settings import Settings
 from provisioning.findings import InputError
-from provisioning.plan import apply, changes
+from provisioning.plan import apply, changes, paging
 from provisioning.plan.changes import Choice, Plan
 from provisioning.plan.objects import Key, digest
 from provisioning.plan.target import Moved, Refused, Target
@@ -107,6 +107,18 @@ def test_what_changes_within_a_dashboard_is_told(site: Path) -> None:
     BUILT[path] = BUILT[path].replace(b'"refresh": "', b'"refresh": "1', 1)
     (change,) = plan(site).changes
     assert change.verdict is Verdict.UPDATE and "refresh" in str(change.differences[0])
+
+
+def test_who_would_be_paged_differently_is_told(site: Path) -> None:
+    applied(site)
+    rules, routes = "prometheus/rules/agent_alerts.yml", "alertmanager/alertmanager.yml"
+    BUILT[rules] = BUILT[rules].replace(b"for: 5m", b"for: 9m", 1)
+    told = paging.of_plan(plan(site))
+    assert len(told) == 1 and "9m" in told[0]
+    changed = yaml.safe_load(BUILT[routes])
+    changed["route"] = {"receiver": "nobody"}
+    BUILT[routes] = yaml.safe_dump(changed).encode()
+    assert any("no longer" in sentence for sentence in paging.of_plan(plan(site)))
 
 
 def test_an_edit_by_hand_is_shown_and_kept_until_it_is_overwritten(site: Path) -> None:

@@ -15,13 +15,14 @@ from provisioning.plan.objects import Document, Key, Live
 from provisioning.targets.kubernetes.objects import MANAGED_BY, Object
 from provisioning.targets.kubernetes.watching import CONFIGURATION
 
+PROMETHEUS_RULE, ALERTMANAGER_SECRET = "prometheus rule", "alertmanager secret"
 KINDS = {
     "GrafanaFolder": "grafana folder",
     "GrafanaDatasource": "grafana data source",
     "ConfigMap": "config map",
     "GrafanaDashboard": "grafana dashboard",
-    "PrometheusRule": "prometheus rule",
-    "Secret": "alertmanager secret",
+    "PrometheusRule": PROMETHEUS_RULE,
+    "Secret": ALERTMANAGER_SECRET,
     "Deployment": "deployment",
     "Service": "service",
     "ServiceMonitor": "service monitor",
