@@ -150,7 +150,7 @@ def test_counters_never_fall_and_hold_what_had_happened(lived: tuple[Figures, Fi
             counted = sum(value for key, value in moments[at].items() if key[0] == "platform_messages_total")
             assert row == (counted,), hours
     gaps = {later - at for at, later in zip(sorted(moments), sorted(moments)[1:], strict=False)}
-    assert gaps == {60, 120}
+    assert gaps == {60, 150}
 
 
 def test_promtool_makes_blocks_of_the_files(

@@ -22,8 +22,8 @@ OBJECTIVE, BUDGET = 0.9, 0.1
 EDGE = 600.0
 """Seconds: as far may a window's ends lie from the moment's, for it is looked at every five minutes, five minutes back."""
 MINUTES_KEPT = 26 * 3600.0
-"""The past is written in samples of a minute for so long; before that they lie four minutes apart."""
-SEEN_CLOSELY, SEEN_FROM_AFAR = 0.75, 0.2
+"""The past is written in samples of a minute for so long; before that there are two in five minutes."""
+SEEN_CLOSELY, SEEN_FROM_AFAR = 0.75, 0.4
 """Share of what happened that is seen five minutes at a time, between the first and the last sample of each look, at least."""
 RANKS = {"critical": "1", "warning": "2"}
 BRIEF = timedelta(minutes=5)
