@@ -102,6 +102,7 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     from recording_rules.kept import FOR_PEOPLE
 
     everything, artefacts = artefacts, pulled.without(artefacts, settings)
+    theirs = {path: body for path, body in everything.items() if path not in artefacts}
     boards, groups = read_back.read(artefacts), rule_groups(artefacts)
     inspector = Inspector.of(settings, known_series(groups))
     yield from shape_findings(boards, settings)
@@ -122,10 +123,10 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     }
     configuration = from_yaml(artefacts["alertmanager/alertmanager.yml"])
     yield from _named("routes/nowhere", route_findings(configuration, templates, groups))
-    all_boards, all_groups = read_back.read(everything), rule_groups(everything)
-    yield from size_findings(everything, all_boards, all_groups, settings)
+    others = read_back.read(theirs)
+    yield from size_findings(everything, (*boards, *others), [*groups, *rule_groups(theirs)], settings)
     yield from mixin_findings(everything, settings)
-    yield from lint_of_others(board_findings([board for board in all_boards if board not in boards], site))
+    yield from lint_of_others(board_findings(others, site))
 
 
 def rule_groups(artefacts: Mapping[str, bytes]) -> list[dict[str, Any]]:

@@ -107,6 +107,7 @@ def page() -> str:
         *_section("## Dashboards (`dashboards/…`)", "", catalogue.DASHBOARDS),
         *_section("## SQL (`sql/…`) and runbooks", _SQL, catalogue.SQL),
         *_section("## How the parts fit together", "", catalogue.TOGETHER),
+        *_section("## Mixins of others (`mixins/…`)", "", catalogue.MIXINS),
         *_section("## Tools (`tools/…`)", "", catalogue.TOOLS),
         "## What targets take at most\n",
         _table(("Target", "What", "At most", "Why", "What to do"), _limits()),

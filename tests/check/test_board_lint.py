@@ -102,6 +102,8 @@ WRONG: list[tuple[str, str, str, Edit]] = [
     ("dashboards/fixed-source", QUERY, "always mimir",
      lambda board: _target(board).update(datasource={"type": "prometheus", "uid": "mimir"})),
     ("dashboards/unused-variable", "dashboard X, variable spare", "nothing names it", _more(name="spare", type="custom")),
+    ("dashboards/unused-variable", "dashboard X, variable postgres", "nothing names it",
+     _more(name="postgres", type="datasource", query="postgres")),
     ("dashboards/reload", "dashboard X, variable environment", "never asked again", _variable(refresh=0)),
     ("dashboards/filter", "dashboard X, panel Running $environment", "does not follow $environment", lambda board: (
         _asks("sum(agent_queries_in_progress)")(board), _graph(board).update(title="Running $environment"))),
@@ -115,6 +117,8 @@ WRONG: list[tuple[str, str, str, Edit]] = [
 RIGHT: list[Edit] = [
     _unit("suffix: tokens"),
     _unit("none"),
+    lambda board: (_more(name="postgres", type="datasource", query="postgres")(board),
+                   board.update(links=[{"title": "Tabs", "type": "dashboards", "includeVars": True}])),
     lambda board: board.update(refresh="15s"),
     lambda board: board.update(refresh=False),
     _variable(refresh=1),

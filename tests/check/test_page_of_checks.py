@@ -27,6 +27,7 @@ def test_every_check_that_is_made_is_described() -> None:
 @pytest.mark.parametrize("name", sorted(CHECKS))
 def test_every_check_that_is_described_is_made(name: str) -> None:
     sources = [path for path in (ROOT / "provisioning" / "check").rglob("*.py") if path.parent.name != "catalogue"]
+    sources += (ROOT / "provisioning" / "mixin").glob("*.py")
     sources.append(ROOT / "provisioning" / "check" / "lint" / "catalogue.py")
     tool = name.removeprefix("tools/")
     named = re.compile(rf"[\"']{re.escape(name)}[\"']")

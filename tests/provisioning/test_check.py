@@ -136,7 +136,8 @@ def _no_place(board: Board) -> None:
 
 
 def _same_letter(board: Board) -> None:
-    panel(board, "agent_errors")["targets"][1]["refId"] = "A"
+    several = next(panel for panel in board.panels if len(panel.get("targets", [])) > 1)
+    several["targets"][1]["refId"] = several["targets"][0]["refId"]
 
 
 @pytest.mark.parametrize(

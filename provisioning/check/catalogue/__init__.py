@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from provisioning.check.catalogue.model import Check
 from provisioning.check.catalogue.promql import KINDS, MATCHING, PROMQL, SELECTORS, WINDOWS
-from provisioning.check.catalogue.rest import DASHBOARDS, SQL, TOGETHER, TOOLS, WAIVERS
+from provisioning.check.catalogue.rest import DASHBOARDS, MIXINS, SQL, TOGETHER, TOOLS, WAIVERS
 from provisioning.check.catalogue.rules import ALERTS, RULES
 
-__all__ = ["ALERTS", "CHECKS", "DASHBOARDS", "KINDS", "MATCHING", "RULES", "SELECTORS", "SQL", "TOGETHER", "TOOLS", "WAIVERS",
+__all__ = ["ALERTS", "CHECKS", "DASHBOARDS", "KINDS", "MATCHING", "MIXINS", "RULES", "SELECTORS", "SQL", "TOGETHER", "TOOLS", "WAIVERS",
            "WINDOWS", "Check"]  # fmt: skip
 
 CHECKS: Mapping[str, Check] = {
-    check.name: check for check in (*PROMQL, *RULES, *ALERTS, *DASHBOARDS, *SQL, *TOGETHER, *TOOLS, *WAIVERS)
+    check.name: check for check in (*PROMQL, *RULES, *ALERTS, *DASHBOARDS, *SQL, *TOGETHER, *MIXINS, *TOOLS, *WAIVERS)
 }

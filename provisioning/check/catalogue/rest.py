@@ -163,6 +163,26 @@ TOGETHER = (
     Check("targets/too-large", "what is larger than its target takes", "it is refused when it is applied"),
     Check("targets/name", "a name that its target does not take", "it is refused when it is applied"),
 )
+MIXINS = (
+    Check(
+        "mixins/dashboard",
+        "a dashboard of a mixin whose uid Grafana does not take, or another has, or that is of before Grafana 5",
+        "it is refused, or overwrites another",
+        "`_config` of the mixin, or a newer one",
+    ),
+    Check(
+        "mixins/alert",
+        "an alert of a mixin without severity, or without a text",
+        "no route takes it for what it is, and who is told reads nothing",
+        "`_config` of the mixin",
+    ),
+    Check(
+        "mixins/lint",
+        "what the checks of dashboards say of a mixin's: one warning for each dashboard and check",
+        "it is others' code, so nothing of it fails",
+        "what the check named says",
+    ),
+)
 TOOLS = (
     Check(
         "tools/promtool",
