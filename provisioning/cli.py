@@ -363,9 +363,9 @@ main.add_command(configuration)
 main.add_command(capacity)
 _grouped("slo", "provisioning.actions.commands", "Set or remove a service level.")
 _grouped("budget", "provisioning.actions.commands", "Set or remove a budget.")
-_grouped("alert", "provisioning.actions.commands", "Mute an alert for a while.")
-_grouped("regression", "provisioning.actions.commands", "Flag or dismiss a version that does worse.")
-_grouped("profile", "provisioning.actions.commands", "Start or stop the profiling of an agent.")
+_grouped("alert", "provisioning.actions.commands", "Make alerts of your own, and mute any for a while.")
+_grouped("regression", "provisioning.actions.row_commands", "Flag or dismiss a version that does worse.")
+_grouped("profile", "provisioning.actions.row_commands", "Start or stop the profiling of an agent.")
 
 
 if __name__ == "__main__":

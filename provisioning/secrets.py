@@ -45,6 +45,21 @@ def panel_dsn(settings: Settings) -> str:
     return f"postgresql://{login}@{postgres.host}/{quote(postgres.database, safe='')}?sslmode={postgres.sslmode}"
 
 
+def named_dsn(file: Path | None, variable: str, missing: str) -> str:
+    """Connection string that a person names for one command: `--dsn-file`, else the variable.
+
+    Raises InputError, which says what is `missing` when neither is there.
+    """
+    if file is not None:
+        try:
+            return credentials.secret_in(file)
+        except credentials.CredentialError as problem:
+            raise InputError(f"error: --dsn-file: {problem}") from None
+    if value := os.environ.get(variable, "").strip():
+        return value
+    raise InputError(f"error: {missing}: set {variable}, or name a file with --dsn-file")
+
+
 def langfuse_credentials(settings: Settings) -> credentials.LangfuseAccess | None:
     """Address and keys of Langfuse, from the environment or from files; None when no key is given at all.
 

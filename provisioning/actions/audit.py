@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from exporters.credentials import CredentialError, secret_in
 from exporters.database.sessions import DatabaseDown, connect, one_line
 from exporters.redaction import without_secrets
 from provisioning.findings import InputError, Unreachable
+from provisioning.secrets import named_dsn
 
 VARIABLE = "OBSERVATORY_POSTGRES_ACTIONS_DSN"
 ACTOR_VARIABLE = "OBSERVATORY_ACTOR"
@@ -34,7 +34,7 @@ def actor(given: str | None) -> str:
 @contextlib.contextmanager
 def recorded(file: Path | None) -> Iterator[Connection]:
     """A connection that may add to the audit log. What goes wrong inside ends the command in words."""
-    dsn = _dsn(file)
+    dsn = named_dsn(file, VARIABLE, "every action is recorded in the audit log, and there is no connection string for it")
     try:
         with connect(dsn, "observatory-actions") as connection:
             connection.execute("SET statement_timeout = '10s'; SET lock_timeout = '5s'")
@@ -54,20 +54,6 @@ def recorded(file: Path | None) -> Iterator[Connection]:
         if isinstance(problem, psycopg.OperationalError) and problem.sqlstate is None:
             raise Unreachable(f"error: PostgreSQL: {said}") from None
         raise InputError(f"error: PostgreSQL refuses: {said}") from None
-
-
-def _dsn(file: Path | None) -> str:
-    if file is not None:
-        try:
-            return secret_in(file)
-        except CredentialError as problem:
-            raise InputError(f"error: --dsn-file: {problem}") from None
-    if value := os.environ.get(VARIABLE, "").strip():
-        return value
-    raise InputError(
-        f"error: every action is recorded in the audit log, and there is no connection string for it: set {VARIABLE}, "
-        "or name a file with --dsn-file"
-    )
 
 
 def alone(connection: Connection, target: str) -> None:

@@ -1,57 +1,18 @@
-"""The click commands of actions."""
+"""The click commands of actions that change the configuration, and of those that mute: `slo`, `budget`, `alert`."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from contract.own_alerts import Measure
-from provisioning.actions.action import Action, Manner, perform
-from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor, recorded
+from provisioning.actions.action import Action
+from provisioning.actions.audit import actor
 from provisioning.actions.configured import ALERTS, BUDGETS, SLO, Entry, Item, Listed
-from provisioning.actions.profiling import Profiling
-from provisioning.actions.regressions import Judgement, listed
-
-_dsn_file = click.option(
-    "--dsn-file", type=click.Path(path_type=Path), help=f"File with the connection string; else {VARIABLE}."
-)
-_form = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-_COMMON = (
-    click.option("--actor", help=f"Who does it.  [env: {ACTOR_VARIABLE}; else your login]"),
-    click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
-    click.option("--yes", is_flag=True, help="Do not ask."),
-    _dsn_file,
-    _form,
-)
-_config = click.option(
-    "--config", type=click.Path(path_type=Path), envvar="OBSERVATORY_CONFIG", show_envvar=True, help="Configuration file."
-)
-
-
-def acting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every action has."""
-    return reduce(lambda made, option: option(made), reversed(_COMMON), command)
-
-
-def act(action: Action, given: dict[str, Any]) -> None:
-    """Performs an action in the manner that the common options say."""
-    manner = Manner(
-        actor=actor(given["actor"]), dry_run=given["dry_run"], yes=given["yes"], form=given["form"],
-        dsn_file=given["dsn_file"], say=click.echo, ask=_asked,
-    )  # fmt: skip
-    perform(action, manner)
-
-
-def _asked(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise click.UsageError("nobody is there to be asked: say --yes, or --dry-run to see what would change")
-    return click.confirm(question, err=True)
+from provisioning.actions.options import CONFIG, FORM, act, acting
 
 
 @click.group()
@@ -79,7 +40,7 @@ def slo() -> None:
 @click.option("--window-days", type=int, help="Days over which it counts.  [30]")
 @click.option("--team", required=True, help="Whose it is.")
 @click.option("--description", required=True, help="What is promised, in a sentence.")
-@_config
+@CONFIG
 @acting
 def slo_set(config: Path | None, name: str, **given: Any) -> None:
     """Make a service level, or change it."""
@@ -88,7 +49,7 @@ def slo_set(config: Path | None, name: str, **given: Any) -> None:
 
 @slo.command("remove")
 @click.argument("name")
-@_config
+@CONFIG
 @acting
 def slo_remove(config: Path | None, name: str, **given: Any) -> None:
     """Take a service level away, with its rules and alerts."""
@@ -96,8 +57,8 @@ def slo_remove(config: Path | None, name: str, **given: Any) -> None:
 
 
 @slo.command("list")
-@_config
-@_form
+@CONFIG
+@FORM
 def slo_list(config: Path | None, form: str) -> None:
     """The service levels that are configured."""
     _list(SLO, config, form)
@@ -117,7 +78,7 @@ def budget() -> None:
 @budget.command("set")
 @click.argument("scope")
 @click.option("--monthly-usd", type=float, required=True, help="Dollars in a calendar month (UTC).")
-@_config
+@CONFIG
 @acting
 def budget_set(config: Path | None, scope: str, **given: Any) -> None:
     """Set the budget of an environment, or of `all`."""
@@ -126,7 +87,7 @@ def budget_set(config: Path | None, scope: str, **given: Any) -> None:
 
 @budget.command("remove")
 @click.argument("scope")
-@_config
+@CONFIG
 @acting
 def budget_remove(config: Path | None, scope: str, **given: Any) -> None:
     """Take a budget away."""
@@ -134,8 +95,8 @@ def budget_remove(config: Path | None, scope: str, **given: Any) -> None:
 
 
 @budget.command("list")
-@_config
-@_form
+@CONFIG
+@FORM
 def budget_list(config: Path | None, form: str) -> None:
     """The budgets that are configured."""
     _list(BUDGETS, config, form)
@@ -169,87 +130,6 @@ def _list(listed: Listed, path: Path | None, form: str) -> None:
 
 
 @click.group()
-def regression() -> None:
-    """Versions that do worse than the one before them.
-
-    \b
-    observatory regression list
-    observatory regression flag billing 1.4.2 --metric latency --reason "slow since the new prompt"
-    observatory regression dismiss billing 1.4.2 --metric latency
-    """
-
-
-def _of_version(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = (
-        click.argument("agent"),
-        click.argument("version"),
-        click.option("--environment", default="production", show_default=True),
-        click.option("--metric", type=click.Choice(["errors", "latency"]), required=True, help="What is worse."),
-        click.option("--reason", default="", help="Why you think so."),
-    )
-    return reduce(lambda made, option: option(made), reversed(options), acting(command))
-
-
-@regression.command("flag")
-@_of_version
-def regression_flag(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
-    """Say that a version is worse, and open an incident."""
-    act(Judgement(agent, version, environment, metric, reason, True), given)
-
-
-@regression.command("dismiss")
-@_of_version
-def regression_dismiss(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
-    """Say that it is not, and close the incident. What was found by itself is not opened again."""
-    act(Judgement(agent, version, environment, metric, reason, False), given)
-
-
-@regression.command("list")
-@_dsn_file
-@_form
-def regression_list(dsn_file: Path | None, form: str) -> None:
-    """What was found or flagged, newest first."""
-    with recorded(dsn_file) as connection:
-        found = listed(connection)
-    if form == "json":
-        click.echo(json.dumps(found, indent=2, default=str))
-        return
-    for row in found:
-        place = " ".join(row[name] for name in ("agent", "version", "environment", "metric"))
-        when = f"{row['detected_at']:%Y-%m-%d %H:%M} UTC"
-        click.echo(f"{place}: {row['before']:.4g} -> {row['after']:.4g}, {row['state']} ({row['source']}, {when})")
-
-
-@click.group()
-def profile() -> None:
-    """Detailed timing of one agent, which ends by itself.
-
-    \b
-    observatory profile start billing --for 1h
-    observatory profile stop billing
-    """
-
-
-@profile.command("start")
-@click.argument("agent")
-@click.option("--environment", default="production", show_default=True)
-@click.option("--for", "length", default="1h", show_default=True, help="How long: 10m, 1h.")
-@acting
-def profile_start(agent: str, environment: str, length: str, **given: Any) -> None:
-    """Ask the platform to profile an agent."""
-    act(Profiling(agent, environment, length), given)
-
-
-@profile.command("stop")
-@click.argument("agent")
-@click.option("--environment", default="production", show_default=True)
-@acting
-def profile_stop(agent: str, environment: str, **given: Any) -> None:
-    """Stop it before its time."""
-    act(Profiling(agent, environment, None), given)
-
-
-@click.group()
 def alert() -> None:
     """Alerts of your own, in the configuration; and any alert muted for a while.
 
@@ -271,7 +151,7 @@ def alert() -> None:
 @click.option("--severity", type=click.Choice(["warning", "critical"]), help="How bad.  [warning]")
 @click.option("--team", required=True, help="Who is told, in its Slack channel and by mail.")
 @click.option("--reason", required=True, help="Why; it stands in the message.")
-@_config
+@CONFIG
 @acting
 def alert_create(config: Path | None, name: str, **given: Any) -> None:
     """Make an alert on agents, or change it."""
@@ -280,7 +160,7 @@ def alert_create(config: Path | None, name: str, **given: Any) -> None:
 
 @alert.command("remove")
 @click.argument("name")
-@_config
+@CONFIG
 @acting
 def alert_remove(config: Path | None, name: str, **given: Any) -> None:
     """Take an alert of your own away."""
@@ -288,8 +168,8 @@ def alert_remove(config: Path | None, name: str, **given: Any) -> None:
 
 
 @alert.command("list")
-@_config
-@_form
+@CONFIG
+@FORM
 def alert_list(config: Path | None, form: str) -> None:
     """The alerts of your own."""
     _list(ALERTS, config, form)
@@ -303,7 +183,7 @@ _where = click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Onl
 @_where
 @click.option("--for", "length", required=True, help="How long: 30m, 2h; at most 7d.")
 @click.option("--reason", required=True, help="Why; whoever looks at night wants to know.")
-@_config
+@CONFIG
 @acting
 def alert_mute(name: str, where: tuple[str, ...], length: str, reason: str, config: Path | None, **given: Any) -> None:
     """Tell nobody of an alert for a while. It still fires, and stands on the dashboards."""
@@ -314,7 +194,7 @@ def alert_mute(name: str, where: tuple[str, ...], length: str, reason: str, conf
 @click.argument("name")
 @_where
 @click.option("--reason", default="", help="Why.")
-@_config
+@CONFIG
 @acting
 def alert_unmute(name: str, where: tuple[str, ...], reason: str, config: Path | None, **given: Any) -> None:
     """Tell people of it again."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from exporters.database.roles import Role
 from exporters.database.sessions import DatabaseDown, connect, one_line
 from exporters.redaction import without_secrets
 from provisioning.findings import InputError, Unreachable
+from provisioning.secrets import named_dsn
 
 VARIABLE = "OBSERVATORY_POSTGRES_ADMIN_DSN"
 _REFUSALS = (
@@ -34,24 +34,13 @@ _REFUSALS = (
 )
 
 
-def _dsn(file: Path | None) -> str:
-    if file is not None:
-        try:
-            return secret_in(file)
-        except CredentialError as problem:
-            raise InputError(f"error: --dsn-file: {problem}") from None
-    if value := os.environ.get(VARIABLE, "").strip():
-        return value
-    raise InputError(
-        f"error: no connection string: set {VARIABLE}, or name a file with --dsn-file; "
-        "it belongs to somebody who may create a schema in the platform's database"
-    )
+_MISSING = "no connection string of somebody who may create a schema in the platform's database"
 
 
 @contextlib.contextmanager
 def administration(file: Path | None) -> Iterator[psycopg.Connection[Any]]:
     """A connection as administrator, in autocommit mode. What goes wrong inside ends the command in words."""
-    dsn = _dsn(file)
+    dsn = named_dsn(file, VARIABLE, _MISSING)
     try:
         with connect(dsn, "observatory-db") as connection, _rights_explained(connection):
             yield connection

@@ -1,0 +1,97 @@
+"""The click commands of actions on rows of the database: `regression`, `profile`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+from provisioning.actions.audit import recorded
+from provisioning.actions.options import DSN_FILE, FORM, act, acting
+from provisioning.actions.profiling import Profiling
+from provisioning.actions.regressions import Judgement, listed
+
+
+@click.group()
+def regression() -> None:
+    """Versions that do worse than the one before them.
+
+    \b
+    observatory regression list
+    observatory regression flag billing 1.4.2 --metric latency --reason "slow since the new prompt"
+    observatory regression dismiss billing 1.4.2 --metric latency
+    """
+
+
+def _of_version(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.argument("agent"),
+        click.argument("version"),
+        click.option("--environment", default="production", show_default=True),
+        click.option("--metric", type=click.Choice(["errors", "latency"]), required=True, help="What is worse."),
+        click.option("--reason", default="", help="Why you think so."),
+    )
+    return reduce(lambda made, option: option(made), reversed(options), acting(command))
+
+
+@regression.command("flag")
+@_of_version
+def regression_flag(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
+    """Say that a version is worse, and open an incident."""
+    act(Judgement(agent, version, environment, metric, reason, True), given)
+
+
+@regression.command("dismiss")
+@_of_version
+def regression_dismiss(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
+    """Say that it is not, and close the incident. What was found by itself is not opened again."""
+    act(Judgement(agent, version, environment, metric, reason, False), given)
+
+
+@regression.command("list")
+@DSN_FILE
+@FORM
+def regression_list(dsn_file: Path | None, form: str) -> None:
+    """What was found or flagged, newest first."""
+    with recorded(dsn_file) as connection:
+        found = listed(connection)
+    if form == "json":
+        click.echo(json.dumps(found, indent=2, default=str))
+        return
+    for row in found:
+        place = " ".join(row[name] for name in ("agent", "version", "environment", "metric"))
+        when = f"{row['detected_at']:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{place}: {row['before']:.4g} -> {row['after']:.4g}, {row['state']} ({row['source']}, {when})")
+
+
+@click.group()
+def profile() -> None:
+    """Detailed timing of one agent, which ends by itself.
+
+    \b
+    observatory profile start billing --for 1h
+    observatory profile stop billing
+    """
+
+
+@profile.command("start")
+@click.argument("agent")
+@click.option("--environment", default="production", show_default=True)
+@click.option("--for", "length", default="1h", show_default=True, help="How long: 10m, 1h.")
+@acting
+def profile_start(agent: str, environment: str, length: str, **given: Any) -> None:
+    """Ask the platform to profile an agent."""
+    act(Profiling(agent, environment, length), given)
+
+
+@profile.command("stop")
+@click.argument("agent")
+@click.option("--environment", default="production", show_default=True)
+@acting
+def profile_stop(agent: str, environment: str, **given: Any) -> None:
+    """Stop it before its time."""
+    act(Profiling(agent, environment, None), given)
