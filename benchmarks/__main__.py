@@ -13,6 +13,7 @@ from benchmarks import machine, report
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.program import ProgramError
 from benchmarks.run import Run, Scale
+from dashboards.catalogue import TABS
 from demo.database.server import ServerError
 
 FOLDER = Path(__file__).resolve().parent.parent / "var" / "bench"
@@ -31,8 +32,18 @@ _FULL = Scale()
 @click.option(
     "--shared-buffers", default=Run.shared_buffers, show_default=True, help="PostgreSQL's memory; less on small machines."
 )
+@click.option("--tab", "tabs", multiple=True, type=click.Choice([tab.key for tab in TABS]), help="Of tabs only this one.")
 @click.option("--keep", is_flag=True, help="Ends well even when a bar is missed.")
-def main(only: tuple[str, ...], rows: int, seconds: float, runs: int, minutes: float, shared_buffers: str, keep: bool) -> None:
+def main(
+    only: tuple[str, ...],
+    rows: int,
+    seconds: float,
+    runs: int,
+    minutes: float,
+    shared_buffers: str,
+    tabs: tuple[str, ...],
+    keep: bool,
+) -> None:
     """Measure the data plane, print a table and write var/bench/<name>.json.
 
     Exit codes: 0 every bar met, 1 a bar was missed, 3 a program does not run.
@@ -42,7 +53,7 @@ def main(only: tuple[str, ...], rows: int, seconds: float, runs: int, minutes: f
     facts = machine.facts()
     missed = []
     try:
-        with Run(FOLDER, scale, shared_buffers, lambda text: console.print(f"  {text}", style="dim")) as run:
+        with Run(FOLDER, scale, shared_buffers, lambda text: console.print(f"  {text}", style="dim"), tabs) as run:
             for name in only or BENCHMARKS:
                 console.print(f"[bold]{name}[/bold] …")
                 measures = list(BENCHMARKS[name].measure(run))

@@ -35,13 +35,21 @@ _SHAPES = 8
 def history(run: Run, until: float, settings: Settings) -> Iterator[str]:
     """Address of a Prometheus over the history that ends at `until`."""
     folder = run.folder / f"history_{run.scale.agents}_{int(until)}"
-    if not (folder / "whole").exists():
+    whole, read = folder / "whole", "\n".join(sorted(_read(settings)))
+    if not whole.exists():
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "server").mkdir(parents=True)
         _write(run, folder, until, settings)
-        (folder / "whole").touch()
+        whole.write_text(read)
+    elif missing := set(read.splitlines()) - set(whole.read_text().splitlines()):
+        run.say(f"history: made before {', '.join(sorted(missing))} were recorded; remove {folder} to have them measured")
     with serving(folder, folder / "data", block=_BLOCK) as url:
         yield url
+
+
+def _read(settings: Settings) -> set[str]:
+    """The recorded series that panels read."""
+    return {name for tab in TABS for panel in tab.panels(settings) for name in read_series(q.text for q in panel.targets)}
 
 
 def _write(run: Run, folder: Path, until: float, settings: Settings) -> None:
@@ -63,7 +71,7 @@ def _write(run: Run, folder: Path, until: float, settings: Settings) -> None:
 
 def _recorded(server: Workshop, until: float, span: int, settings: Settings) -> tuple[int, int]:
     """Every recorded series that panels read, with the labels that its rule gives now: how many series and samples."""
-    read = {name for tab in TABS for panel in tab.panels(settings) for name in read_series(q.text for q in panel.targets)}
+    read = _read(settings)
     times = [until - span + _STEP * number for number in range(span // _STEP + 1)]
     shapes = [encoded((at, 1.0 + (number + shape) % 7 / 10) for number, at in enumerate(times)) for shape in range(_SHAPES)]
     groups: list[Any] = [*registry.rule_groups(settings)]

@@ -71,6 +71,8 @@ class Run:
     scale: Scale = field(default_factory=Scale)
     shared_buffers: str = _TUNED["shared_buffers"]
     say: Callable[[str], None] = lambda _: None
+    tabs: tuple[str, ...] = ()
+    """Keys of the tabs that are opened; without any, all are."""
     _server: EmbeddedPostgres | None = None
     _dsn: str = ""
     _lock: IO[str] = field(init=False)

@@ -44,7 +44,8 @@ def measure(run: Run) -> Iterator[Measure]:
         with history(run, until, settings) as url:
             here = Settings.model_validate({"sources": {"prometheus": {"url": url}}})
             asker = replace(Asker.of(here), postgres=Postgres(dsn, "the reference database"))
-            for tab in TABS:
+            for tab in (tab for tab in TABS if not run.tabs or tab.key in run.tabs):
+                run.say(f"tab {tab.key}")
                 yield from _of_tab(tab, settings, asker, until, run.scale.repeat)
     except (InputError, Unreachable) as problem:
         raise ProgramError(str(problem)) from None

@@ -61,7 +61,7 @@ def now(settings: Settings) -> Panel:
         "severity": "Severity", "alertname": "Alert", "what": "What", "about": "About", "environment": "Environment",
         "team": "Team", "Value": "Since", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Alert": 190, "About": 150, "Environment": 100, "Team": 90, "Since": 120}
+    widths = {"Alert": 190, "About": 150, "Environment": 125, "Team": 90, "Since": 120}
     return Table(
         name="firing_alerts",
         title="Firing alerts",
@@ -77,7 +77,7 @@ def now(settings: Settings) -> Panel:
         greatest_first=False,
         overrides=(
             *(named(column, custom_width=width) for column, width in widths.items()),
-            named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
+            named("Severity", custom_width=105, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             named("Since", unit="dateTimeFromNow"),
             *known.overrides(settings),
         ),

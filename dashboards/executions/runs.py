@@ -158,7 +158,7 @@ LIMIT 200
         transformations=columns(headings),
         paged=True,
         overrides=(
-            named("Agent", custom_width=140, links=[AGENT_LINK]),
+            named("Agent", custom_minWidth=140, links=[AGENT_LINK]),
             named("Executions", unit="locale", decimals=0, custom_width=110),
             named("Success", unit="percentunit", decimals=1, thresholds=target, custom_cellOptions=COLOURED_TEXT,
                   custom_width=95),

@@ -124,7 +124,14 @@ def vector_store(settings: Settings) -> Panel:
             "95 % of the operations of the vector store were done within this time, over five minutes, by what they do. "
             "Searches slow with inserts: an import slows the readers down; run it at night."
         ),
-        targets=(series(VECTOR_LATENCY, ("store", "operation"), window="5m"),),
+        targets=(
+            series(
+                VECTOR_LATENCY,
+                ("environment", "store", "operation"),
+                window="5m",
+                legend="{{store}} · {{operation}} · {{environment}}",
+            ),
+        ),
         unit="s",
         minimum=0,
         no_value="no operation in range",

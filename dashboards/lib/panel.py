@@ -109,16 +109,24 @@ def reduced(calculation: Calculation, all_values: bool = False) -> Json:
     return {"calcs": [calculation], "fields": "", "values": all_values}
 
 
+_HEADINGS = {"lastNotNull": "Last *", "sum": "Total"}
+"""What Grafana writes above calculations, where that is not their name."""
+
+
 def legend(
     calculations: tuple[Calculation, ...] = (), placement: Literal["bottom", "right"] = "bottom", shown: bool = True
 ) -> Json:
-    """A legend; with calculations it is a table."""
-    return {
+    """A legend; with calculations it is a table, and what stands out by the last of them comes first."""
+    described = {
         "showLegend": shown,
         "displayMode": "table" if calculations else "list",
         "placement": placement,
         "calcs": list(calculations),
     }
+    if not calculations:
+        return described
+    last = calculations[-1]
+    return {**described, "sortBy": _HEADINGS.get(last, last.capitalize()), "sortDesc": last != "min"}
 
 
 TOOLTIP: Json = {"mode": "multi", "sort": "desc"}

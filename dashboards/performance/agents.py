@@ -42,7 +42,7 @@ def compared(settings: Settings) -> Panel:
             f"{limits.capacity_ratio:.0%} of the capacity. A click on a heading sorts; a click on an agent opens it. p95 "
             "rises and queries do not: the agent has changed, look at its versions; both rise: it is full."
         ),
-        targets=tuple(PromQuery(expr=f"max by (agent, environment) ({expr})", step="2h") for expr in asked),
+        targets=tuple(PromQuery(expr=f"max by (agent, environment) ({expr})", step="1h") for expr in asked),
         width=16,
         no_value=NO_TRAFFIC,
         transformations=(TRENDS, MERGED, *columns(headings)),

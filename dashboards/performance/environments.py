@@ -98,7 +98,7 @@ def parity(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             named("Environment", custom_width=125),
-            named(f"Beside {name}", custom_width=145, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
+            named(f"Beside {name}", custom_width=155, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
             named("p95", unit="s", custom_width=80),
             _gap("p95 gap", GAP, 0),
             named("Errors", unit="percentunit", decimals=2, custom_width=90),
