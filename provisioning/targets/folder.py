@@ -45,11 +45,11 @@ class Folder:
     # Reading.
 
     def names(self, folder: str, *endings: str) -> list[str]:
-        """Names of the files in a folder of it (`.`: itself) that a server would read, sorted."""
+        """Names of the files in a folder of it (`.`: itself) that a server would read, and that we may read, sorted."""
         if not self.root.is_dir():
             raise InputError(f"error: {self._setting}: there is no folder {self.root}; name the one that the server reads")
         try:
-            found = [entry.name for entry in (self.root / folder).iterdir() if entry.is_file()]
+            found = [one.name for one in (self.root / folder).iterdir() if one.is_file() and os.access(one, os.R_OK)]
         except FileNotFoundError:
             return []
         except OSError as problem:
@@ -113,12 +113,12 @@ class Folder:
     def switch(self, applying: Mapping[str, str]) -> None:
         """Put everything that is staged in its place; `applying` are the digests of all our files then."""
         ledger = self.ledger()
-        new = {name for name in self._staged if not (self.root / name).exists() and not self._kept(name)}
-        created = tuple(sorted({*ledger.created, *new}))
+        staged = {name: () if new is None else (revision(new.read_bytes()),) for name, new in self._staged.items()}
+        written = {**ledger.written, **{name: (*ledger.written.get(name, ()), *found) for name, found in staged.items()}}
         try:
-            self._write_ledger(replace(ledger, applying=applying, created=created))
+            self._write_ledger(replace(ledger, applying=applying, written=written))
             for name in sorted(self._staged):
-                self._keep(name)
+                self._keep(name, ledger.written.get(name, ()))
             for name, prepared in sorted(self._staged.items()):
                 if prepared is None:
                     (self.root / name).unlink(missing_ok=True)
@@ -142,15 +142,17 @@ class Folder:
         shutil.rmtree(self._before, ignore_errors=True)
 
     def go_back(self) -> int:
-        """Restore all files to the byte as they were when the server last took them; how many have changed by that."""
+        """Restore what we wrote, to the byte as it was when the server last took it; how many files have changed by that."""
         ledger, count = self.ledger(), 0
-        for name in ledger.created:
-            count += (self.root / name).exists()
-            (self.root / name).unlink(missing_ok=True)
-        for kept in sorted(self._before.rglob("*")):
-            place = self.root / kept.relative_to(self._before)
-            if kept.is_file() and not (place.exists() and place.samefile(kept)):
+        for name, ours in ledger.written.items():
+            place, kept, now = self.root / name, self._before / name, revision(self.read(name))
+            if now and now not in ours:
+                continue  # as it was, or what somebody has made of it meanwhile
+            if kept.exists():
                 kept.replace(place)
+                count += 1
+            elif now:
+                place.unlink()
                 count += 1
         self._write_ledger(Ledger(ledger.applied, said=ledger.said))
         shutil.rmtree(self._before, ignore_errors=True)
@@ -178,13 +180,10 @@ class Folder:
         Path(name).chmod(stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o644)  # servers run as other users
         return Path(name)
 
-    def _kept(self, name: str) -> bool:
-        return (self._before / name).exists()
-
-    def _keep(self, name: str) -> None:
-        """Give a file a second name. One that is kept since an interrupted apply is older, and stays."""
+    def _keep(self, name: str, ours: tuple[str, ...]) -> None:
+        """Give a file a second name, unless an interrupted apply made it (`ours`) or has kept an older one already."""
         place, second = self.root / name, self._before / name
-        if not place.exists() or self._kept(name) or name in self.ledger().created:
+        if not place.exists() or second.exists() or revision(self.read(name)) in ours:
             return
         second.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:

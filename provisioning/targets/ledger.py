@@ -21,12 +21,13 @@ class Ledger:
     """Digests of documents by path of their file, relative to the folder.
 
     `applied` were in force after the last apply. While one is under way, `applying` are those that are to be in force, and
-    `created` the files that were not there before it. `said` is a sentence about the last apply that ended well.
+    `written` the revisions of what it puts into each file, none where it takes the file away. `said` is a sentence about the
+    last apply that ended well.
     """
 
     applied: Mapping[str, str] = field(default_factory=dict)
     applying: Mapping[str, str] | None = None
-    created: tuple[str, ...] = ()
+    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     said: str = ""
 
     @property
@@ -47,7 +48,10 @@ class Ledger:
     def as_bytes(self) -> bytes:
         document: dict[str, Any] = {"said": self.said, "applied": dict(self.applied)}
         if self.applying is not None:
-            document |= {"applying": dict(self.applying), "created": sorted(self.created)}
+            document |= {
+                "applying": dict(self.applying),
+                "written": {name: list(found) for name, found in self.written.items()},
+            }
         return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 
     @classmethod
@@ -64,7 +68,7 @@ class Ledger:
             return cls(
                 _digests(document["applied"]),
                 None if applying is None else _digests(applying),
-                tuple(map(_inside, document.get("created", ()))),
+                {_inside(name): tuple(map(str, found)) for name, found in document.get("written", {}).items()},
                 str(document.get("said", "")),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as problem:

@@ -115,6 +115,30 @@ def test_after_an_interruption_there_still_is_a_way_back(prometheus: Site) -> No
     assert until_the_end(prometheus, gone_back) > 10
 
 
+def test_what_people_do_after_an_interruption_is_not_gone_back_from(prometheus: Site) -> None:
+    """Whatever becomes of a later apply, files that somebody made or edited meanwhile stay as they are."""
+    made = "groups: [{name: created, rules: [{record: by_hand, expr: vector(5)}]}]"
+
+    def left_alone(step: int) -> None:
+        places = [prometheus.folder / "rules" / f"{name}.yml" for name in ("created", "changed")]
+        for place in places:
+            place.write_text(made)
+        assert not prometheus.apply(REFUSED).complete
+        assert [place.read_text() for place in places] == [made, made], f"at step {step}"
+        for place in places:
+            place.unlink()
+
+    assert until_the_end(prometheus, left_alone) > 10
+
+
+def test_a_file_of_others_that_may_not_be_read_does_not_matter(prometheus: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (prometheus.folder / "rules" / "closed.yaml").write_text("closed")
+    readable = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed.yaml" and readable(path, mode))
+    assert prometheus.apply(BEFORE).complete
+    assert prometheus.verdicts(BEFORE) == {}
+
+
 def test_what_is_changed_keeps_its_rights(prometheus: Site) -> None:
     prometheus.apply(BEFORE)
     place = prometheus.folder / "rules" / "changed.yml"
