@@ -303,6 +303,16 @@ def test_what_comes_from_files_is_left_to_them(site: Site, server: GrafanaServer
     assert "comes from a file on Grafana's machine and cannot be changed" in said(site.apply(overwrite=True))
 
 
+def test_what_comes_from_files_cannot_be_adopted(site: Site, server: GrafanaServer) -> None:
+    site.made_by_hand("agents", "From a file")
+    server.world.dashboards[site.uid("agents")]["provisioned"] = "Business/agents.json"
+    assert verdicts(site.plan())[str(site.key("agents"))] is Verdict.ADOPT
+    with pytest.raises(Refused, match=r"comes from Business/agents\.json on Grafana's machine and cannot be changed"):
+        site.adopt(site.key("agents"))
+    assert site.apply().complete  # the rest is not held up by it
+    assert server.world.dashboards[site.uid("agents")]["version"] == 1
+
+
 def test_another_data_source_of_the_same_name_is_named(site: Site, server: GrafanaServer) -> None:
     hers = {"name": "ours PostgreSQL", "uid": "hers", "type": "prometheus", "access": "proxy", "url": "http://127.0.0.1:1"}
     site.client.post("/api/datasources", hers)
