@@ -73,8 +73,8 @@ def _limits(before: Rule, after: Rule) -> Iterator[str]:
             unit, words = about[place]
             yield words.format(
                 side=_SIDES[now.operator],
-                now=wording.shown(unit, now.limit) if unit else f"{now.limit:g}",
-                was=wording.shown(unit, was.limit) if unit else f"{was.limit:g}",
+                now=wording.shown(unit, now.limit) if unit else wording.decimal(now.limit),
+                was=wording.shown(unit, was.limit) if unit else wording.decimal(was.limit),
             )
 
 

@@ -79,13 +79,16 @@ class AlertmanagerTarget(FiledTarget):
         return [group for path, body in self._artefacts.items() if path.startswith(_RULES) for group in _read(body)["groups"]]
 
     def differing(self, documents: Mapping[str, Document], gone: frozenset[str]) -> list[str]:
-        status = self.server.get("/api/v2/status")
+        original = self.server.get("/api/v2/status", "config", "original")
         if FILE in gone:
             return [f"{FILE} is not there any more, and Alertmanager works with what it had"]
         planned = documents.get(FILE)
         if planned is None or "unreadable" in planned:
             return []
-        return [f"{FILE}: {text}" for text in differing(planned, parsed(status["config"]["original"]))]
+        try:
+            return [f"{FILE}: {text}" for text in differing(planned, parsed(original))]
+        except ValueError as problem:
+            return [f"{FILE}: of what Alertmanager works with, {problem}"]
 
 
 def _wanted(artefacts: Mapping[str, bytes], owner: str) -> Iterator[Wanted]:

@@ -71,14 +71,14 @@ class PrometheusTarget(FiledTarget):
         files = [path for path in documents if path.startswith("targets/")]
         if not files:
             return ()
-        configuration = yaml.load(self.server.get("/api/v1/status/config")["data"]["yaml"], Loader=Loader)  # noqa: S506
+        configuration = yaml.load(self.server.get("/api/v1/status/config", "data", "yaml"), Loader=Loader)  # noqa: S506
         patterns = [PurePosixPath(pattern).name for pattern in _discovered(configuration)]
         unread = [path for path in files if not any(fnmatch(PurePosixPath(path).name, pattern) for pattern in patterns)]
         return tuple(f"no file_sd_configs in prometheus.yml names {path}, so nothing in it is scraped" for path in unread)
 
     def differing(self, documents: Mapping[str, Document], gone: frozenset[str]) -> list[str]:
         planned = {path: document for path, document in documents.items() if path.startswith("rules/")}
-        rules = self.server.get("/api/v1/rules")["data"]["groups"]
+        rules = self.server.get("/api/v1/rules", "data", "groups")
         loaded = {PurePosixPath(file): groups for file, groups in by_file(rules).items()}
         folders = {file.parent for file in loaded if f"rules/{file.name}" in planned}
         if planned and not folders:

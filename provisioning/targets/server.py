@@ -42,15 +42,17 @@ class Server:
         self.url, self.called, self._served = url, called, served
         self._within = duration_seconds(served.within)
 
-    def get(self, path: str) -> Any:
-        """The JSON at a path. Raises Unreachable when there is none in time."""
+    def get(self, path: str, *keys: str) -> Any:
+        """What stands under these keys in the JSON at a path. Raises Unreachable when there is none in time."""
         answer = self._answer(path)
         try:
-            return answer.json()
-        except ValueError:
-            raise Unreachable(
-                f"error: {self.called} at {self.url}{path} does not answer with JSON; is it the address?"
-            ) from None
+            found = answer.json()
+            for key in keys:
+                found = found[key]
+        except (ValueError, KeyError, TypeError):
+            said = f"does not answer as {self.called} does; is it the address?"
+            raise Unreachable(f"error: {self.url}{path} {said}") from None
+        return found
 
     def loaded(self) -> Loaded:
         """Raises Unreachable when the server does not say."""

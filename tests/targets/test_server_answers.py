@@ -63,8 +63,11 @@ def test_what_stays_is_said_after_a_bound(
 
 def test_what_is_no_answer_of_prometheus_is_said(server: ScriptedServer, script: type[Script]) -> None:
     server.scripts[RULES] = [script.body(b"<html>", kind="text/html")]
-    with pytest.raises(Unreachable, match="does not answer with JSON; is it the address"):
+    with pytest.raises(Unreachable, match=f"{RULES} does not answer as Prometheus does; is it the address"):
         of(server).get(RULES)
+    server.scripts[RULES] = [script.body(b"[1]")]
+    with pytest.raises(Unreachable, match="does not answer as Prometheus does"):
+        of(server).get(RULES, "data", "groups")
     server.scripts["/metrics"] = [script.body(b"go_goroutines 1\n", kind="text/plain")]
     with pytest.raises(Unreachable, match="does not say how Prometheus was loaded"):
         of(server).loaded()
