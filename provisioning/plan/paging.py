@@ -31,6 +31,7 @@ _NAMED = 4
 _COMBINATIONS = 200
 _OTHER = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for every value of a label that no route asks for."""
+_MADE = {"alert", "record"}
 _LIST = re.compile(r"[\w-]+(\|[\w-]+)*")
 Labels = Mapping[str, str]
 
@@ -107,8 +108,9 @@ class _Followed:
     """One side, with everything that is asked of it more than once."""
 
     def __init__(self, side: Side) -> None:
-        rules = [rule for group in side.groups for rule in group.get("rules", ()) if "alert" in rule]
-        self.alerts = {alert.name: alert for alert in carried(side.groups)}
+        groups = [_sound(group) for group in side.groups]
+        rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+        self.alerts = {alert.name: alert for alert in carried(groups)}
         self.rules = _named(rules)
         self.recipients = Recipients(side.configuration) if side.configuration is not None else None
         self.muters = muters(side.configuration or {}, self.alerts.values())
@@ -119,6 +121,12 @@ class _Followed:
             return {}
         own = {label: text for label, text in rule.get("labels", {}).items() if "{{" not in text}
         return self.recipients.of({"alertname": rule["alert"], **free, **own})
+
+
+def _sound(group: Document) -> Document:
+    """What of a group a server could evaluate; others' files may hold anything."""
+    rules = [rule for rule in group.get("rules", ()) if isinstance(rule, Mapping) and "expr" in rule and rule.keys() & _MADE]
+    return {"name": group.get("name", ""), "rules": rules}
 
 
 def _named(rules: Sequence[conditions.Rule]) -> dict[str, conditions.Rule]:

@@ -209,6 +209,18 @@ def test_routes_that_cannot_be_followed_are_said_and_rules_are_compared_all_the_
     assert said[1:] == ("Errors: holds 5m instead of 2m",)
 
 
+def test_what_others_wrote_wrongly_does_not_matter() -> None:
+    wrong: list[Any] = [
+        "nonsense",
+        {"alert": "NoExpression"},
+        {"expr": "up"},
+        {"alert": "Unreadable", "expr": "sum((", "for": "soon"},
+    ]
+    one = side(*wrong, ALERT)
+    other = side(*wrong[:3], {**wrong[3], "for": "later"}, {**ALERT, "for": "5m"})
+    assert differences(one, other) == ("Errors: holds 5m instead of 2m", "Unreadable: holds later instead of soon")
+
+
 def house(**parts: Any) -> Side:
     settings = Settings.model_validate(parts)
     groups = [*registry.rule_groups(settings), *rules.rule_groups(settings)]
