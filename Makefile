@@ -42,7 +42,8 @@ preview: venv node ## the dashboards in the browser, without Grafana
 
 pictures: venv node ## pictures of the dashboards of the running stack into docs/pictures
 	@scripts/browser.sh
-	@$(OBSERVATORY) preview --out docs/pictures $(ARGS)
+	@$(OBSERVATORY) preview --out docs/pictures --webp --keep-collapsed $(ARGS)
+	@$(OBSERVATORY) preview --out docs/pictures/light --webp --keep-collapsed --theme light --only observatory-overview $(ARGS)
 
 docs: venv ## docs/panels.md, docs/checks.md and observatory.schema.json, anew from tabs, checks and configuration
 	@$(PY) -m provisioning.panels_page > docs/panels.md.new && mv docs/panels.md.new docs/panels.md

@@ -18,7 +18,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(4, headline.success(settings), headline.response(settings), headline.cost(settings)),
             line(4, headline.open_conversations(), headline.open_sessions(), headline.running()),
         ),
-        row("attention", "Who needs attention?", line(6, attention.board(settings))),
+        row("attention", "Who needs attention?", line(7, attention.board(settings))),
         row(
             "course",
             "Success, speed and cost, day by day",
