@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import promql_parser as promql
+
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.check.lint.catalogue import EXPRESSION_CHECKS, REMOVED_FUNCTION, SYNTAX
@@ -47,15 +49,16 @@ class Inspector:
         found = (
             Finding(fault.severity, place, fault.message, fault.remedy, check.id)
             for spot in spots(question, self.house)
-            for check in _checks_of(type(spot.node))
+            for check in _checks_of(type(spot.node).__name__)
             for fault in check.find(spot)
         )
         return list(dict.fromkeys(found))
 
 
 @cache
-def _checks_of(kind: Any) -> tuple[ExpressionCheck[Any], ...]:
-    return tuple(check for check in EXPRESSION_CHECKS if issubclass(kind, check.kind))
+def _checks_of(kind: str) -> tuple[ExpressionCheck[Any], ...]:
+    """The checks of one kind of node, by its name."""
+    return tuple(check for check in EXPRESSION_CHECKS if issubclass(getattr(promql, kind), check.kind))
 
 
 def _unreadable(place: str, text: str, problem: str) -> Finding:

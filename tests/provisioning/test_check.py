@@ -16,11 +16,13 @@ from alert_rules.catalogue import active
 from contract.keys import panel_id
 from contract.settings import Settings
 from dashboards.catalogue import TABS
+from provisioning import build
 from provisioning.boards import Board, read
-from provisioning.check import all_findings, rule_groups, run
+from provisioning.check import Choices, all_findings, rule_groups, run
 from provisioning.check.alerts import alert_findings
 from provisioning.check.catalogue import CHECKS
 from provisioning.check.configured import configured_findings
+from provisioning.check.excerpts import excerpt
 from provisioning.check.expressions import Inspector
 from provisioning.check.external import external_findings
 from provisioning.check.formats import written
@@ -31,11 +33,13 @@ from provisioning.check.pages import page_findings
 from provisioning.check.queries import query_findings, series_read
 from provisioning.check.routes import route_findings
 from provisioning.check.rules import rule_findings
-from provisioning.check.scenarios import scenario_findings
+from provisioning.check.scenarios import TESTS, proved, scenario_findings
 from provisioning.check.shape import shape_findings
 from provisioning.findings import Finding
 
 SETTINGS = Settings()
+UNPROVED = Choices(scenarios="none")
+"""Every scenario is proved once, in tests/alert_rules."""
 Edit = Callable[[Any], object]
 
 
@@ -76,15 +80,19 @@ def panel(board: Board, name: str) -> dict[str, Any]:
     return next(panel for panel in board.panels if panel["id"] == panel_id(f"overview/{name}"))
 
 
-def test_a_house_that_pages_nobody_passes() -> None:
-    report = run(Settings.model_validate({"notifications": {"paging_environments": []}}))
-    assert _worse_than_notes(report.findings) == []
+@pytest.mark.usefixtures("prometheus_tools")
+def test_a_house_that_pages_nobody_passes(artefacts: dict[str, bytes]) -> None:
+    nobody = Settings.model_validate({"notifications": {"paging_environments": []}})
+    assert _worse_than_notes(run(nobody, choices=UNPROVED).findings) == []
+    built = build.artefacts(nobody)
+    tests = [path for path in built if path.startswith(TESTS) and excerpt(path, built) != excerpt(path, artefacts)]
+    assert tests and [finding for path in tests for finding in proved(path, built)] == []
 
 
 def test_a_target_of_an_environment_that_does_not_exist(artefacts: dict[str, bytes]) -> None:
     platform = [{"environment": "prodution", "address": "x:1"}, {"environment": "staging", "address": "x:1"}]
     settings = Settings.model_validate({"scrape": {"platform": platform}})
-    found = only(finding for finding in all_findings(artefacts, settings) if finding.check == "settings/configured")
+    found = only(finding for finding in all_findings(artefacts, settings, UNPROVED) if finding.check == "settings/configured")
     assert (found.severity, found.place) == ("error", "scrape.platform[0].environment")
     assert found.remedy == "did you mean production?"
 
@@ -95,14 +103,14 @@ def test_slacks_file_is_looked_for_where_the_environment_names_it(
     monkeypatch.setenv("SLACK_WEBHOOK_URL_FILE", str(tmp_path / "slack"))
     found = only(configured_findings(SETTINGS))
     assert (found.severity, found.place) == ("warning", "SLACK_WEBHOOK_URL_FILE")
-    assert replace(found, check="settings/configured") in all_findings(artefacts, SETTINGS)
+    assert replace(found, check="settings/configured") in all_findings(artefacts, SETTINGS, UNPROVED)
     (tmp_path / "slack").write_text("https://hooks.example/x")
     assert list(configured_findings(SETTINGS)) == []
 
 
 def test_the_house_passes_and_says_what_was_looked_at() -> None:
-    report = run(SETTINGS)
-    assert _worse_than_notes(report.findings) == [] and report.notes == ()
+    report = run(SETTINGS, choices=UNPROVED)
+    assert _worse_than_notes(report.findings) == [] and report.notes == ("the scenarios of alerts were not proved",)
     assert all(finding.check for finding in report.findings)
     assert report.counts["dashboards"] == len(TABS) and report.counts["alerts"] == len(active(SETTINGS))
     assert {finding.check for finding in report.findings} <= CHECKS.keys()

@@ -9,8 +9,22 @@ from provisioning.check.catalogue.promql import KINDS, MATCHING, PROMQL, SELECTO
 from provisioning.check.catalogue.rest import DASHBOARDS, MIXINS, SQL, TOGETHER, TOOLS, WAIVERS
 from provisioning.check.catalogue.rules import ALERTS, RULES
 
-__all__ = ["ALERTS", "CHECKS", "DASHBOARDS", "KINDS", "MATCHING", "MIXINS", "RULES", "SELECTORS", "SQL", "TOGETHER", "TOOLS", "WAIVERS",
-           "WINDOWS", "Check"]  # fmt: skip
+__all__ = [
+    "ALERTS",
+    "CHECKS",
+    "DASHBOARDS",
+    "KINDS",
+    "MATCHING",
+    "MIXINS",
+    "RULES",
+    "SELECTORS",
+    "SQL",
+    "TOGETHER",
+    "TOOLS",
+    "WAIVERS",
+    "WINDOWS",
+    "Check",
+]
 
 CHECKS: Mapping[str, Check] = {
     check.name: check for check in (*PROMQL, *RULES, *ALERTS, *DASHBOARDS, *SQL, *TOGETHER, *MIXINS, *TOOLS, *WAIVERS)
