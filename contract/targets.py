@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from contract.served import ServedFolder
 from contract.values import Count, Section, Url
 
-Written = Literal["kubernetes", "thanos", "vmalert"]
+Written = Literal["kubernetes", "thanos", "vmalert", "dashboards-v2"]
 """What `build` can write beside what Prometheus, Alertmanager and Grafana read."""
 
 _WORD = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"

@@ -68,6 +68,10 @@ def _elsewhere(settings: Settings, found: dict[str, bytes]) -> dict[str, bytes]:
         from provisioning.targets import vmalert
 
         written.update(vmalert.files(found))
+    if "dashboards-v2" in settings.targets.build:
+        from provisioning.targets import dashboards_v2
+
+        written.update(dashboards_v2.files(settings, pulled.without(found, settings)))
     return written
 
 

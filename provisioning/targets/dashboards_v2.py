@@ -1,0 +1,204 @@
+"""Dashboards as resources of Grafana's newer schema (dashboard.grafana.app/v2), made of the ones that `build` writes.
+
+For those who bring dashboards to Grafana as resources: Git Sync, Grafana's command line, or GrafanaManifest of its operator.
+Files of Grafana's own provisioning have to be of the older schema, so these lie in a folder of their own. Boards of single
+persons are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from contract.settings import Settings
+from provisioning.targets.grafana.folders import uid as folder_uid
+from provisioning.text import as_json
+
+Node = dict[str, Any]
+API = "dashboard.grafana.app/v2"
+_BOARDS = "grafana/dashboards/"
+_SYNC = ("Off", "Crosshair", "Tooltip")
+_HIDE = ("dontHide", "hideLabel", "hideVariable")
+_REFRESH = ("never", "onDashboardLoad", "onTimeRangeChanged")
+_SORT = ("disabled", "alphabeticalAsc", "alphabeticalDesc", "numericalAsc", "numericalDesc")
+_TEXT = "__legacyStringValue"
+"""Where a variable's query that is a single text stands."""
+_OF_TARGET = frozenset({"refId", "datasource", "hide"})
+_OF_ANNOTATION = frozenset({"datasource", "enable", "hide", "iconColor", "name", "target", "filter"})
+
+
+def files(settings: Settings, built: Mapping[str, bytes]) -> dict[str, bytes]:
+    """By path in the folder of a build, of the dashboards that `build` wrote."""
+    found = {}
+    for path, body in built.items():
+        parts = PurePosixPath(path.removeprefix(_BOARDS)).parts if path.startswith(_BOARDS) else ()
+        if len(parts) == 2:
+            board = json.loads(body)
+            found[f"dashboards-v2/{parts[1]}"] = as_json(resource(board, folder_uid(settings.plan.owner, parts[0])))
+    return found
+
+
+def resource(board: Node, folder: str) -> Node:
+    """The resource of one dashboard, in the folder with this uid."""
+    metadata = {"name": board["uid"], "annotations": {"grafana.app/folder": folder}}
+    return {"apiVersion": API, "kind": "Dashboard", "metadata": metadata, "spec": _spec(board)}
+
+
+def _spec(board: Node) -> Node:
+    rows = list(_rows(board["panels"]))
+    return {
+        "title": board["title"],
+        "description": board.get("description", ""),
+        "tags": board["tags"],
+        "editable": board["editable"],
+        "preload": False,
+        "cursorSync": _SYNC[board["graphTooltip"]],
+        "links": [_dashboard_link(link) for link in board["links"]],
+        "timeSettings": {
+            "timezone": board["timezone"],
+            "from": board["time"]["from"],
+            "to": board["time"]["to"],
+            "autoRefresh": board["refresh"],
+            "autoRefreshIntervals": board["timepicker"].get("refresh_intervals", []),
+            "hideTimepicker": board["timepicker"].get("hidden", False),
+            "fiscalYearStartMonth": 0,
+        },
+        "variables": [_variable(one) for one in board["templating"]["list"]],
+        "annotations": [_annotation(one) for one in board["annotations"]["list"]],
+        "elements": {_name(panel): _panel(panel) for _, panels in rows for panel in panels},
+        "layout": {"kind": "RowsLayout", "spec": {"rows": [_row(head, panels) for head, panels in rows]}},
+    }
+
+
+def _rows(panels: Sequence[Node]) -> Iterator[tuple[Node | None, list[Node]]]:
+    """Each row with its panels; those above the first row have none."""
+    head: Node | None = None
+    inside: list[Node] = []
+    for panel in panels:
+        if panel["type"] != "row":
+            inside.append(panel)
+            continue
+        if head is not None or inside:
+            yield head, inside
+        head, inside = panel, list(panel["panels"])
+    if head is not None or inside:
+        yield head, inside
+
+
+def _row(head: Node | None, panels: Sequence[Node]) -> Node:
+    """Places of panels count from the top of their row."""
+    top = min((panel["gridPos"]["y"] for panel in panels), default=0)
+    items = [
+        {
+            "kind": "GridLayoutItem",
+            "spec": {
+                "x": place["x"],
+                "y": place["y"] - top,
+                "width": place["w"],
+                "height": place["h"],
+                "element": {"kind": "ElementReference", "name": _name(panel)},
+            },
+        }
+        for panel in panels
+        for place in [panel["gridPos"]]
+    ]
+    title, collapsed = (head["title"], head["collapsed"]) if head else ("", False)
+    layout = {"kind": "GridLayout", "spec": {"items": items}}
+    return {
+        "kind": "RowsLayoutRow",
+        "spec": {"title": title, "collapse": collapsed, "hideHeader": head is None, "layout": layout},
+    }
+
+
+def _name(panel: Node) -> str:
+    return f"panel-{panel['id']}"
+
+
+def _panel(panel: Node) -> Node:
+    options = {"timeFrom": panel["timeFrom"]} if "timeFrom" in panel else {}
+    group = {
+        "queries": [_query(target) for target in panel.get("targets", [])],
+        "transformations": [_transformation(one) for one in panel.get("transformations", [])],
+        "queryOptions": options,
+    }
+    shown = {"options": panel["options"], "fieldConfig": panel["fieldConfig"]}
+    spec = {
+        "id": panel["id"],
+        "title": panel["title"],
+        "description": panel.get("description", ""),
+        "links": panel.get("links", []),
+        "data": {"kind": "QueryGroup", "spec": group},
+        "vizConfig": {"kind": "VizConfig", "group": panel["type"], "version": "", "spec": shown},
+    }
+    return {"kind": "Panel", "spec": spec}
+
+
+def _transformation(one: Node) -> Node:
+    spec = {key: value for key, value in one.items() if key != "id"}
+    return {"kind": "Transformation", "group": one["id"], "spec": spec}
+
+
+def _query(target: Node) -> Node:
+    asked = _data_query(target["datasource"], {key: value for key, value in target.items() if key not in _OF_TARGET})
+    spec = {"refId": target["refId"], "hidden": target.get("hide", False), "query": asked}
+    return {"kind": "PanelQuery", "spec": spec}
+
+
+def _data_query(source: Node, asked: Node) -> Node:
+    return {"kind": "DataQuery", "group": source["type"], "version": "v0", "datasource": {"name": source["uid"]}, "spec": asked}
+
+
+def _annotation(one: Node) -> Node:
+    """What a data source asks in a way of its own, without a target, stands among the legacy options."""
+    spec = {
+        "name": one["name"],
+        "enable": one["enable"],
+        "hide": one["hide"],
+        "iconColor": one["iconColor"],
+        "query": _data_query(one["datasource"], one.get("target", {})),
+    }
+    if "filter" in one:
+        spec["filter"] = one["filter"]
+    if own := {key: value for key, value in one.items() if key not in _OF_ANNOTATION}:
+        spec["legacyOptions"] = own
+    return {"kind": "AnnotationQuery", "spec": spec}
+
+
+def _variable(one: Node) -> Node:
+    shared = {
+        "name": one["name"],
+        "label": one["label"],
+        "hide": _HIDE[one["hide"]],
+        "skipUrlSync": False,
+        **({"description": one["description"]} if "description" in one else {}),
+    }
+    if one["type"] == "textbox":
+        return {"kind": "TextVariable", "spec": {**shared, "query": one["query"], "current": _current(one["current"])}}
+    shared |= {
+        "current": _current(one["current"]),
+        "options": [] if one["type"] == "query" else one["options"],
+        "multi": one["multi"],
+        "includeAll": one["includeAll"],
+        "allowCustomValue": True,
+        **({"allValue": one["allValue"]} if "allValue" in one else {}),
+    }
+    if one["type"] == "custom":
+        return {"kind": "CustomVariable", "spec": {**shared, "query": one["query"]}}
+    shared |= {"refresh": _REFRESH[one["refresh"]], "regex": one["regex"]}
+    if one["type"] == "datasource":
+        return {"kind": "DatasourceVariable", "spec": {**shared, "pluginId": one["query"]}}
+    asked = one["query"] if isinstance(one["query"], dict) else {_TEXT: one["query"]}
+    query = {"query": _data_query(one["datasource"], asked), "sort": _SORT[one["sort"]], "definition": one["definition"]}
+    return {"kind": "QueryVariable", "spec": {**shared, **query}}
+
+
+def _current(chosen: Node) -> Node:
+    """What is chosen at first; nothing, where the first value that is found is taken."""
+    return {"text": chosen.get("text", ""), "value": chosen.get("value", "")}
+
+
+def _dashboard_link(link: Node) -> Node:
+    defaults = {"icon": "", "tooltip": "", "url": "", "tags": [], "asDropdown": False, "targetBlank": False}
+    return {**defaults, "includeVars": False, "keepTime": False, **link}
