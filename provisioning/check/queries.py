@@ -13,7 +13,7 @@ from provisioning.check.expressions import Inspector
 from provisioning.check.relations import relation_findings
 from provisioning.check.sql import sql_findings
 from provisioning.check.tree import names_read, parsed
-from provisioning.doctor.choices import opened, written
+from provisioning.choices import opened, written
 from provisioning.findings import Finding, closest, error
 from provisioning.interpolation import Span, builtins, names, sql_macros, substitute
 

@@ -11,9 +11,9 @@ from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.boards import Query, variable_expression
 from provisioning.check.known import known_series
+from provisioning.choices import Choice, written
 from provisioning.doctor import reasons, sources
 from provisioning.doctor.answers import Answer, SourceHealth
-from provisioning.doctor.choices import Choice, written
 from provisioning.doctor.postgres import Postgres, SqlError
 from provisioning.doctor.prometheus import Prometheus, QueryError
 from provisioning.doctor.reasons import Inputs, Reason

@@ -12,8 +12,8 @@ from contract.keys import panel_id
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.boards import Board, Query
+from provisioning.choices import Choice, opened
 from provisioning.doctor.asker import Asker, Choices
-from provisioning.doctor.choices import Choice, opened
 from provisioning.interpolation import Span
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_QUERIES
 from contract.signals.sources import TARGET_UP
 from dashboards.lib.describe import acting as acting_in
 from dashboards.lib.filters import acting, chosen, chosen_all, filtered
-from provisioning.doctor.choices import Choice, written
+from provisioning.choices import Choice, written
 from provisioning.interpolation import substitute
 from tests.conftest import PostgresServer
 

@@ -19,7 +19,7 @@ from contract.settings import Settings
 from dashboards import one_agent, one_request
 from dashboards.lib.requests import CAUSES, FILTERS, PHASES
 from dashboards.lib.tab import Tab
-from provisioning.doctor.choices import Choice, written
+from provisioning.choices import Choice, written
 from provisioning.interpolation import Span, sql_macros, substitute
 
 Json = dict[str, Any]

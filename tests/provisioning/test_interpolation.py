@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from provisioning.doctor.choices import Choice, opened, written
+from provisioning.choices import Choice, opened, written
 from provisioning.interpolation import Span, builtins, names, sql_macros, substitute
 
 SPAN = Span(start=1_700_000_000, end=1_700_021_600, step=60)
