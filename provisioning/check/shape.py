@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from contract.settings import Settings
 from provisioning.boards import Board, Json
+from provisioning.check.limits import DASHBOARD_UID, dashboard_uid
 from provisioning.findings import Finding, closest, error
 from provisioning.interpolation import names
 from provisioning.servers import ALERTMANAGER_UID
@@ -35,8 +37,11 @@ def shape_findings(boards: Iterable[Board], settings: Settings) -> Iterator[Find
 
 
 def _identity(board: Board) -> Iterator[Finding]:
-    if not board.uid or len(board.uid) > 40:
-        yield error(board.place, f"uid {board.uid!r}: Grafana takes 1 to 40 characters", "a shorter key", _UID)
+    if not board.uid or len(board.uid) > DASHBOARD_UID.most:
+        found = f"uid {board.uid!r}: Grafana takes 1 to {DASHBOARD_UID.most} characters"
+        yield error(board.place, found, DASHBOARD_UID.remedy, _UID)
+    else:
+        yield from (replace(one, check=_UID) for one in dashboard_uid(board.place, board.uid))
     panels = list(board.panels)
     for identity, count in Counter(panel.get("id") for panel in panels).items():
         if count > 1:

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from provisioning.check.labels import fixed
+from provisioning.check.limits import GROUP_RULES
 from provisioning.check.lint.model import Fault, Rule, RuleBook
 from provisioning.check.tree import names_read
 from provisioning.findings import closest
-
-_MOST_RULES = 20
 
 
 def group_name(book: RuleBook) -> Iterator[tuple[str, Fault]]:
@@ -21,8 +20,8 @@ def group_name(book: RuleBook) -> Iterator[tuple[str, Fault]]:
 
 def group_size(book: RuleBook) -> Iterator[tuple[str, Fault]]:
     for group in book.groups:
-        if (count := len(group.get("rules", []))) > _MOST_RULES:
-            yield f"rule group {group.get('name')}", Fault(f"{count} rules", f"split it, {_MOST_RULES} is the most")
+        if (count := len(group.get("rules", []))) > GROUP_RULES.most:
+            yield f"rule group {group.get('name')}", Fault(f"{count} rules", f"split it, {GROUP_RULES.most} is the most")
 
 
 def same_name(book: RuleBook) -> Iterator[tuple[str, Fault]]:
