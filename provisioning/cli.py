@@ -74,6 +74,7 @@ def main(ctx: click.Context, overlays: tuple[str, ...]) -> None:
     observatory doctor                 hold every query against the live sources
     observatory plan                   what an apply would change on the servers
     observatory apply                  change exactly that
+    observatory capacity               what a platform of a given size needs
     observatory db install             count in the platform's own database
     observatory rules backtest         when alerts would have fired over the last days
     observatory demo incident errors   let the synthetic platform have an incident
