@@ -307,6 +307,11 @@ def counts(expr: str, **changes: Any) -> dict[str, Any]:
     return alert(expr=expr, annotations={"description": "{{ $labels.agent }}: {{ $value | humanize }}"}, **changes)
 
 
+def total(expr: str, **changes: Any) -> dict[str, Any]:
+    """An alert on one number of the whole platform."""
+    return alert(expr=expr, annotations={"description": "{{ $value | humanize }}"}, **changes)
+
+
 ONE = record("agent:running:sum", f"sum by (agent) ({RUNNING})")
 TWO = record("agent:running:double", "2 * agent:running:sum")
 READS = alert(expr="agent:running:double > 5", annotations={"description": "{{ $labels.agent }}: {{ $value }}"})
@@ -356,10 +361,13 @@ RULES_WRONG: list[tuple[str, list[Group], str, str]] = [
     ("alerts/severity", [group(alert(labels={"severity": "page"}))], "alert Slow", "severity page"),
     ("alerts/severity", [group({**ALERT, "labels": {"team": "agents"}})], "alert Slow", "has no severity"),
     ("alerts/summary", [group(alert(annotations={"summary": "it is slow"}))], "alert Slow", "no sentence: it is slow"),
-    ("alerts/summary", [group(alert(annotations={"summary": "In {{ humanizeDuration $value }}."}))], "alert Slow", "a value in"),
+    ("alerts/summary", [group(alert(annotations={"summary": "In {{ humanizeDuration $value }}."}))],
+     "alert Slow", "a value in it"),
     ("alerts/description", [group(says("It is slow."))], "alert Slow", "the same for every series"),
     ("alerts/absent-hold", [group(alert(expr=f"absent({RUNNING})", annotations={"description": "Gone."}, **{"for": "15s"}))],
      "alert Slow", "without a hold of 30s"),
+    ("alerts/partial-start", [group({**total(f"sum({RUNNING}) / max(platform_users) > 5"), "for": "0s"})],
+     "alert Slow", "holds figures of platform against those of postgres from the first scrape on"),
     ("alerts/value-in-label", [group(alert(labels={"size": "{{ $value }}"}))], "alert Slow, size", "the value in it"),
     ("alerts/raw-value", [group(alert(expr="sum by (agent) (rate(agent_queries_total[5m])) > 5",
                                       annotations={"description": "{{ $labels.agent }}: {{ $value }}"}))],
@@ -423,6 +431,11 @@ RULES_RIGHT: dict[str, list[list[Group]]] = {
     "alerts/absent-hold": [
         [group(alert(expr=f"absent({RUNNING})", annotations={"description": "Gone."}, **{"for": "30s"}))],
         [group({**alert(expr=f"absent_over_time({RUNNING}[1m])", annotations={"description": "Gone."}), "for": "0s"})],
+    ],
+    "alerts/partial-start": [
+        [group(total(f"sum({RUNNING}) / max(platform_users) > 5"))],
+        [group({**counts(f"sum by (agent) ({RUNNING}) / sum by (agent) ({BUILD}) > 5"), "for": "0s"})],
+        [group({**total("max(platform_users) * 2 > 5"), "for": "0s"})],
     ],
     "alerts/value-in-label": [[group(alert(labels={"size": "{{ $labels.agent }}"}))]],
     "alerts/raw-value": [

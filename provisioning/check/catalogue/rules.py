@@ -118,6 +118,13 @@ ALERTS = (
         "pint alerts/absent",
     ),
     Check(
+        "alerts/partial-start",
+        "an alert without a hold that holds figures of one source against those of another",
+        "when the server starts, one is scraped before the other",
+        "`for:` a scrape interval or more",
+        "pint promql/fragile",
+    ),
+    Check(
         "alerts/annotation",
         "no summary, description, runbook or dashboard",
         "the person who is told needs it",

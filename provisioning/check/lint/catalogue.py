@@ -83,6 +83,7 @@ RULE_CHECKS = (
     RuleCheck("alerts/description", names.description),
     RuleCheck("alerts/hold", timing.holds),
     RuleCheck("alerts/absent-hold", timing.absent_hold),
+    RuleCheck("alerts/partial-start", timing.partial_start),
     RuleCheck("alerts/annotation", templates.missing_annotation),
     RuleCheck("alerts/team", templates.team),
     RuleCheck("alerts/template-label", templates.labels_survive),

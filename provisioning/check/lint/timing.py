@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import promql_parser as promql
 
+from contract.metrics import Source
 from contract.values import duration_seconds
 from provisioning.check.lint.model import Fault, Rule, RuleBook, shown
+from provisioning.check.series import series_of
 from provisioning.check.tree import every, names_read
 
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^"})
 _PAGE_DELAY = timedelta(seconds=45)
 """A page may rest on figures that are this old, or as old as it holds before it fires."""
 
@@ -50,6 +53,35 @@ def absent_hold(book: RuleBook) -> Iterator[tuple[str, Fault]]:
         calls = (node for node in every(alert.node) if isinstance(node, promql.Call)) if alert.node is not None else ()
         if _hold(alert) < least and any(call.func.name == "absent" for call in calls):
             yield alert.place, Fault(f"absent() without a hold of {shown(least)} or more", f"for: {shown(least)}", "warning")
+
+
+def partial_start(book: RuleBook) -> Iterator[tuple[str, Fault]]:
+    """A server that has just started scrapes its targets one by one: one side is whole before the other is."""
+    for alert in book.alerts:
+        if alert.node is None or _hold(alert) >= book.house.scrape:
+            continue
+        for node in every(alert.node):
+            if isinstance(node, promql.BinaryExpr) and str(node.op) in _ARITHMETIC:
+                left, right = _sources(node.lhs, book), _sources(node.rhs, book)
+                if left and right and not left & right:
+                    found = f"holds figures of {_named(left)} against those of {_named(right)} from the first scrape on"
+                    yield alert.place, Fault(found, f"for: {shown(book.house.scrape)} or more", "warning")
+                    break
+
+
+def _sources(node: promql.Expr, book: RuleBook) -> set[Source]:
+    """Who exposes what an expression reads, through recorded series as well."""
+    found: set[Source] = set()
+    for part in every(node):
+        series = series_of(part, book.house.known) if isinstance(part, promql.VectorSelector) else None
+        if series is not None:
+            found |= {series.metric.source} if series.metric else set()
+            found = found.union(*(_sources(made, book) for made in series.made))
+    return found
+
+
+def _named(sources: set[Source]) -> str:
+    return " and ".join(sorted(sources))
 
 
 def _hold(alert: Rule) -> timedelta:
