@@ -42,6 +42,8 @@ class FiledTarget(Target):
 
     # What a kind of server adds.
 
+    as_a_whole = True
+    """All changes are made in `finish`, or none."""
     read_by_itself: tuple[str, ...] = ()
     """Beginnings of the paths of files that the server looks at without a reload."""
 

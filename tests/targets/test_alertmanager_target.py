@@ -187,8 +187,14 @@ def test_what_leads_nowhere_is_refused_before_it_is_written(alertmanager: Site, 
     before = alertmanager.files()
     configuration = yaml.safe_load(artefacts["alertmanager/alertmanager.yml"])
     configuration["route"]["receiver"] = "nowhere"
-    wrong = {**artefacts, "alertmanager/alertmanager.yml": yaml.safe_dump(configuration).encode()}
-    assert "there is no receiver nowhere" in one(alertmanager.apply(wrong).findings)
+    wrong = {
+        **artefacts,
+        "alertmanager/alertmanager.yml": yaml.safe_dump(configuration).encode(),
+        "alertmanager/templates/words.tmpl": artefacts["alertmanager/templates/words.tmpl"] + b"\n",
+    }
+    outcome = alertmanager.apply(wrong)
+    assert "there is no receiver nowhere" in one(outcome.findings)
+    assert outcome.done == []
     assert alertmanager.files() == before
     assert alertmanager.verdicts(artefacts) == {}
 
