@@ -19,4 +19,9 @@ def rule_files(built: Mapping[str, bytes]) -> Iterator[tuple[str, list[Group]]]:
     for path, body in sorted(built.items()):
         if path.startswith(_RULES):
             name = "-".join(PurePosixPath(path.removeprefix(_RULES)).with_suffix("").parts)
-            yield name, yaml.load(body, Loader=_LOADER)["groups"]  # noqa: S506  a safe loader, the fast one where there is one
+            yield name, parsed(body)["groups"]
+
+
+def parsed(body: bytes) -> Any:
+    """What a YAML file of a build says."""
+    return yaml.load(body, Loader=_LOADER)  # noqa: S506  a safe loader, the fast one where there is one

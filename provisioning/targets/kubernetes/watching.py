@@ -11,10 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from provisioning.targets.kubernetes.objects import HEADING, Maker, Object
-from provisioning.targets.rules_built import rule_files
+from provisioning.targets.rules_built import parsed, rule_files
 from provisioning.text import as_yaml
 
 _ROUTES, _TEMPLATES = "alertmanager/alertmanager.yml", "alertmanager/templates/"
@@ -32,9 +30,7 @@ def objects(maker: Maker, built: Mapping[str, bytes]) -> Iterator[Object]:
 
 
 def _routes(maker: Maker, name: str, built: Mapping[str, bytes]) -> Object:
-    configuration = _moved(
-        yaml.safe_load(built[_ROUTES]), f"{_SECRETS}/{maker.settings.targets.kubernetes.alertmanager_secret}"
-    )
+    configuration = _moved(parsed(built[_ROUTES]), f"{_SECRETS}/{maker.settings.targets.kubernetes.alertmanager_secret}")
     configuration["templates"] = [f"{_MOUNTED}/*.tmpl"]
     files = {CONFIGURATION: as_yaml(configuration, HEADING).decode()}
     for path, body in sorted(built.items()):
