@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from tests.grafana.server import TOKEN, GrafanaServer, serving
 from tests.targets.served import Site, running
 
 PASSWORD, WEBHOOK = "canary-password-81f", "canary-webhook-4c2"
-OWNER = "agent-observatory"
 NOTHING, FINDINGS, UNREACHABLE, CHANGES, DESTRUCTIVE = 0, 1, 3, 10, 11
 
 
@@ -64,7 +64,9 @@ class Whole:
 
     def everything(self) -> Any:
         """All files and all of Grafana, but for what only an apply's own notes change."""
-        return (self.prometheus.files(), self.alertmanager.files(), self.grafana.world.all_but())
+        world = self.grafana.world
+        kept = (world.folders, world.permissions, world.dashboards, world.data_sources, world.secrets)
+        return (self.prometheus.files(), self.alertmanager.files(), copy.deepcopy(kept))
 
 
 @pytest.fixture(autouse=True)
@@ -142,8 +144,11 @@ def test_things_of_others_stay_to_the_byte(whole: Whole) -> None:
     grafana, world = Client(whole.grafana.url, TOKEN), whole.grafana.world
     grafana.post("/api/folders", {"uid": "theirs", "title": "Theirs"})
     grafana.post("/api/dashboards/db", {"dashboard": {"uid": "own", "title": "Own", "panels": []}, "folderUid": "theirs"})
-    kinds = ("folders", "permissions", "dashboards")
-    before = {kind: world.all_but(OWNER)[kind] for kind in kinds}
+
+    def theirs() -> Any:
+        return copy.deepcopy((world.folders["theirs"], world.permissions["theirs"], world.dashboards["own"]))
+
+    before = theirs()
 
     whole.applied()
     whole.configure(slo=[], anomalies=[])
@@ -152,8 +157,7 @@ def test_things_of_others_stay_to_the_byte(whole: Whole) -> None:
     assert not (whole.prometheus.folder / "rules" / "slo_pages.yml").exists()
 
     assert {path: path.read_text() for path in hand_made} == hand_made
-    assert {kind: world.all_but(OWNER)[kind] for kind in kinds} == before
-    assert set(before["dashboards"]) == {"own"}
+    assert theirs() == before
 
 
 def test_a_limit_that_changes_is_told_as_one_and_applied(whole: Whole) -> None:
