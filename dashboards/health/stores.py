@@ -18,7 +18,7 @@ from dashboards.lib import colours
 from dashboards.lib.field import lines
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, series
+from dashboards.lib.queries import PromQuery, series, slowest
 
 
 def vector_operations() -> Panel:
@@ -43,10 +43,10 @@ def vector_latency(settings: Settings) -> Panel:
         name="vector_latency",
         title=f"Vector p95 (alert above {limit:g} s)",
         description=(
-            f"{VECTOR_LATENCY.description}, over five minutes. Slow searches: the index has outgrown memory, or is being "
-            "rebuilt; every answer that uses the knowledge base waits for them."
+            f"{VECTOR_LATENCY.description}, over five minutes, in the slowest environment. Slow searches: the index has "
+            "outgrown memory, or is being rebuilt; every answer that uses the knowledge base waits for them."
         ),
-        targets=(series(VECTOR_LATENCY, ("store", "operation"), window="5m"),),
+        targets=(slowest(VECTOR_LATENCY, ("store", "operation")),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,
@@ -84,8 +84,11 @@ def edge_latency() -> Panel:
     return TimeSeries(
         name="edge_latency",
         title="p95 of edge functions",
-        description=f"{EDGE_LATENCY.description}, over five minutes. Short peaks after quiet times are cold starts.",
-        targets=(series(EDGE_LATENCY, ("function",), window="5m"),),
+        description=(
+            f"{EDGE_LATENCY.description}, over five minutes, in the slowest environment. Short peaks after quiet times are "
+            "cold starts."
+        ),
+        targets=(slowest(EDGE_LATENCY, ("function",)),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,

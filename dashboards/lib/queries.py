@@ -96,6 +96,13 @@ def quantiles(signal: Quantile, at: tuple[float, ...], *, window: str = "$__rate
     return PromQuery(expr=union("figure", parts), legend="{{figure}}")
 
 
+def slowest(signal: Quantile, by: tuple[str, ...], *, window: str = "5m") -> PromQuery:
+    """A quantile by `by`, in that one of the chosen environments where it is greatest: recorded for each, never for some."""
+    figures = ask(signal, ("environment", *by), window)
+    legend = " · ".join(f"{{{{{label}}}}}" for label in by)
+    return PromQuery(expr=f"max by ({', '.join(by)}) ({figures})", legend=legend)
+
+
 def leading(expression: str, by: tuple[str, ...], most: int, *, lowest: bool = False) -> str:
     """PromQL of those `most` series, told apart by `by`, that were highest at some time of the range, each from end to end.
 

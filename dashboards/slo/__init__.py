@@ -68,6 +68,7 @@ def _remaining() -> Panel:
         targets=(
             PromQuery(
                 expr=f"bottomk(8, {ask(alerts.REMAINING, ('environment', 'scope', 'slo'))})",
+                step="1m",
                 legend="{{slo}} · {{scope}} · {{environment}}",
             ),
         ),
@@ -92,6 +93,7 @@ def _burning(settings: Settings) -> Panel:
         targets=(
             PromQuery(
                 expr=f"topk(8, {ask(alerts.burn('1h'), ('environment', 'scope', 'slo'))})",
+                step="1m",
                 legend="{{slo}} · {{scope}} · {{environment}}",
             ),
         ),
