@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Any, Literal
 
 from psycopg import sql
 
 from exporters.rollups.fresh import EVERYTHING, Moment, in_order
-from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, SEPARATOR, SUMS
+from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, SEPARATOR
 from exporters.rollups.sources import FACTS
 from exporters.rollups.state import Connection
 
@@ -53,7 +54,6 @@ class Totals:
 
     def __init__(self) -> None:
         self._moment = Moment()
-        self._figures: dict[_Key, list[int]] = {}
         self._cells: dict[_Key, Cell] = {}
 
     def question(self) -> sql.Composed:
@@ -66,13 +66,14 @@ class Totals:
         if not self._moment.leads_to(Moment.of(last)):
             return None
         self._moment = Moment.of(last)
-        changed: dict[tuple[str, str], _Key] = {}
+        keys: dict[tuple[str, str], _Key] = {}
         for fact, labels, _, bucket, *figures in counted:
-            key = changed.get((fact, labels))
+            key = keys.get((fact, labels))
             if key is None:
-                key = changed[fact, labels] = fact, tuple(labels.split(SEPARATOR)) if labels else ()
-            _add(self._figures.setdefault(key, [0] * len(FIGURES)), bucket, figures)
-        self._cells |= {key: _cell(*key, self._figures[key]) for key in changed.values()}
+                # The same few names stand in thousands of cells.
+                key = keys[fact, labels] = intern(fact), tuple(map(intern, labels.split(SEPARATOR))) if labels else ()
+            known = self._cells.get(key) or _nothing(*key)
+            self._cells[key] = _more(known, bucket, figures)
         return list(self._cells.values())
 
     def read(self, connection: Connection) -> list[Cell]:
@@ -81,7 +82,7 @@ class Totals:
         if cells is not None:
             return cells
         rows = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
-        self._figures, self._cells, self._moment = {}, {}, Moment.of(rows[-1])
+        self._cells, self._moment = {}, Moment.of(rows[-1])
         return self.added(rows) or []
 
 
@@ -98,23 +99,23 @@ def window(connection: Connection, tier: Tier, facts: Iterable[str], since: date
         " WHERE fact = ANY (%s) AND bucket >= %s GROUP BY fact, labels".encode(),
         (list(facts), since),
     )
-    return [_cell(fact, tuple(labels), figures) for fact, labels, *figures in cursor]
+    return [_more(_nothing(fact, tuple(labels)), None, figures) for fact, labels, *figures in cursor]
 
 
-def _add(figures: list[int], bucket: int | None, added: Sequence[int | None]) -> None:
-    for place, value in enumerate(added):
-        if value:
-            figures[place] += value
-    if bucket is not None and added[0]:
-        figures[len(COUNTED) + bucket] += added[0]
-
-
-def _cell(fact: str, labels: tuple[str, ...], figures: Sequence[Any]) -> Cell:
+def _nothing(fact: str, labels: tuple[str, ...]) -> Cell:
     declared = FACTS.get(fact)
     if declared is None:
-        return Cell(fact, labels, figures[0], (), ())
-    sums = tuple(value or 0 for value in figures[1 : 1 + len(declared.sums)])
-    if not declared.bounds:
-        return Cell(fact, labels, figures[0], sums, ())
-    counts = figures[1 + SUMS : 2 + SUMS + len(declared.bounds)]
-    return Cell(fact, labels, figures[0], sums, tuple(count or 0 for count in counts))
+        return Cell(fact, labels, 0, (), ())
+    return Cell(fact, labels, 0, (0,) * len(declared.sums), (0,) * (len(declared.bounds) + 1 if declared.bounds else 0))
+
+
+def _more(cell: Cell, bucket: int | None, added: Sequence[int | None]) -> Cell:
+    """A cell with what a row adds to it: the figures of `COUNTED`, perhaps those of the histogram, or one of its buckets."""
+    n, sums, counts = added[0] or 0, added[1:], list(added[len(COUNTED) :])
+    histogram = cell.histogram
+    if counts and histogram:
+        histogram = tuple([known + (count or 0) for known, count in zip(histogram, counts, strict=False)])
+    if bucket is not None and histogram:
+        histogram = (*histogram[:bucket], histogram[bucket] + n, *histogram[bucket + 1 :])
+    all_sums = tuple([known + (amount or 0) for known, amount in zip(cell.sums, sums, strict=False)])
+    return Cell(cell.fact, cell.labels, cell.n + n, all_sums, histogram)
