@@ -39,17 +39,18 @@ def run(settings: Settings, today: date | None = None, choices: Choices = Choice
     than there, and such as were not found there, are reported.
     """
     from provisioning import build
-    from provisioning.check import revisions
     from provisioning.check.external import missing_tools
     from provisioning.check.report import Report
     from provisioning.check.waivers import waived
 
     artefacts = build.artefacts(settings)
-    before = revisions.built(since) if since else None
     found = list(dict.fromkeys(all_findings(artefacts, settings, choices)))
     findings = waived(found, settings.waivers, today or datetime.now(UTC).date(), _not_run(choices))
     reported = findings
-    if before is not None:
+    if since:
+        from provisioning.check import revisions
+
+        before = revisions.built(since)
         new = revisions.changed(found, built_findings(before, settings), artefacts, before)
         reported = [one for one in findings if (one.check, one.place) in new or one.check.startswith("waivers/")]
     notes = missing_tools()
@@ -63,7 +64,6 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings, choices: Ch
     from provisioning.check.configured import configured_findings
     from provisioning.check.exporter import exporter_findings
     from provisioning.check.external import external_findings
-    from provisioning.check.prepared import prepared_findings
     from provisioning.check.scenarios import scenario_findings
 
     with ThreadPoolExecutor(1) as beside:
@@ -74,6 +74,8 @@ def all_findings(artefacts: Mapping[str, bytes], settings: Settings, choices: Ch
         yield from external.result()
     yield from scenario_findings(artefacts, choices.scenarios, choices.say)
     if choices.database:
+        from provisioning.check.prepared import prepared_findings
+
         yield from prepared_findings(artefacts, settings, choices.database)
 
 

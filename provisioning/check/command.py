@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract.settings import Settings
 from provisioning.check import Choices, run
 from provisioning.check.formats import Format, written
 from provisioning.check.locations import Locator
 from provisioning.check.report import Report
-from provisioning.check.revisions import Since
 from provisioning.check.scenarios import Which
 from provisioning.findings import ConfigError
+
+if TYPE_CHECKING:
+    from provisioning.check.revisions import Since
 
 FINE, FINDINGS, WRONG_INPUT = 0, 1, 2
 
@@ -27,6 +30,14 @@ class Asked:
     changed_since: str = ""
     database: bool = False
     config: Path | None = None
+
+
+def _since(asked: Asked) -> Since | None:
+    if not asked.changed_since:
+        return None
+    from provisioning.check.revisions import Since
+
+    return Since(asked.changed_since, asked.config)
 
 
 def _dsn(settings: Settings) -> str:
@@ -46,8 +57,7 @@ def check(settings: Callable[[], Settings], asked: Asked, say: Callable[[str], N
     try:
         configured = settings()
         choices = Choices(asked.scenarios, _dsn(configured) if asked.database else None, say)
-        since = Since(asked.changed_since, asked.config) if asked.changed_since else None
-        report = run(configured, choices=choices, since=since)
+        report = run(configured, choices=choices, since=_since(asked))
     except ConfigError as problem:
         if asked.form == "text":
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -21,9 +21,13 @@ from provisioning.findings import Finding, error
 
 @dataclass(frozen=True)
 class Inspector:
-    """Reads expressions with what is known about series and about the server that will run them."""
+    """Reads expressions with what is known about series and about the server that will run them.
+
+    Runbooks and panels ask a quarter of all questions again, so answers are kept.
+    """
 
     house: House
+    _answers: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, settings: Settings, known: Known) -> Inspector:
@@ -42,17 +46,26 @@ class Inspector:
         chosen: frozenset[tuple[str, str]] = frozenset(),
     ) -> list[Finding]:
         """Everything wrong with one expression, each thing once. The rest of the arguments is as `Question` has it."""
+        asked = (text, interval, record, alert, chosen)
+        if asked not in self._answers:
+            self._answers[asked] = self._looked_at(*asked)
+        return [replace(finding, place=place) for finding in self._answers[asked]]
+
+    def _looked_at(
+        self, text: str, interval: timedelta | None, record: str, alert: bool, chosen: frozenset[tuple[str, str]]
+    ) -> tuple[Finding, ...]:
+        """The findings without their place."""
         try:
-            question = Question(place, parsed(text), interval, record, alert, chosen)
+            question = Question(parsed(text), interval, record, alert, chosen)
         except ValueError as problem:
-            return [_unreadable(place, text, str(problem))]
+            return (_unreadable(text, str(problem)),)
         found = (
-            Finding(fault.severity, place, fault.message, fault.remedy, check.id)
+            Finding(fault.severity, "", fault.message, fault.remedy, check.id)
             for spot in spots(question, self.house)
             for check in _checks_of(type(spot.node).__name__)
             for fault in check.find(spot)
         )
-        return list(dict.fromkeys(found))
+        return tuple(dict.fromkeys(found))
 
 
 @cache
@@ -61,8 +74,8 @@ def _checks_of(kind: str) -> tuple[ExpressionCheck[Any], ...]:
     return tuple(check for check in EXPRESSION_CHECKS if issubclass(getattr(promql, kind), check.kind))
 
 
-def _unreadable(place: str, text: str, problem: str) -> Finding:
+def _unreadable(text: str, problem: str) -> Finding:
     for old, new in RENAMED.items():
         if f"'{old}'" in problem:
-            return error(place, f"Prometheus 3 has no function {old}", f"{new}, which is experimental", REMOVED_FUNCTION)
-    return error(place, f"not PromQL: {problem}", text if len(text) <= 200 else f"{text[:197]}...", SYNTAX)
+            return error("", f"Prometheus 3 has no function {old}", f"{new}, which is experimental", REMOVED_FUNCTION)
+    return error("", f"not PromQL: {problem}", text if len(text) <= 200 else f"{text[:197]}...", SYNTAX)

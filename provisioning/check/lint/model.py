@@ -46,7 +46,6 @@ class Question:
     variables fill in: any value may stand there.
     """
 
-    place: str
     node: promql.Expr
     interval: timedelta | None = None
     record: str = ""
