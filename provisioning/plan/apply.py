@@ -61,7 +61,7 @@ def carry_out(plan: Plan, say: Callable[[Change], None]) -> Outcome:
         except Unreachable as problem:
             outcome.silent = str(problem)
         if not outcome.complete:
-            if getattr(part.target, "as_a_whole", False):  # what it was given by then was not written
+            if part.target.as_a_whole:  # what it was given by then was not written
                 outcome.done = [change for change in outcome.done if change not in part.todo]
             break
     return outcome

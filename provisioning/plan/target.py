@@ -28,6 +28,8 @@ class Target(Protocol):
     """Such as `grafana`; the first word of every line about it."""
     kinds: tuple[str, ...]
     """Kinds of objects in the order in which they are written; they are removed in the reverse order."""
+    as_a_whole: bool
+    """Whether nothing is written before `finish`, so that an apply which ends early has changed nothing."""
 
     def wanted(self) -> tuple[Wanted, ...]:
         """Every object that the configuration wants there."""

@@ -58,7 +58,7 @@ class MemoryTarget:
     def __init__(self, server: Server, wants: Iterable[Wanted] = (), staged: bool = False, name: str = "memory") -> None:
         self.name = name
         self.kinds: tuple[str, ...] = KINDS
-        self.server, self.wants, self.staged = server, tuple(wants), staged
+        self.server, self.wants, self.as_a_whole = server, tuple(wants), staged
         self.unverified: tuple[str, ...] = ()
         self.findings: list[Finding] = []
         self.said: list[str] = []
@@ -144,7 +144,7 @@ class MemoryTarget:
         self.server.calls.append(name)
         try:
             self.server.at_call(number, name)
-            if self.staged and in_force:
+            if self.as_a_whole and in_force:
                 self._pending.append(lambda: change() and None)
             else:
                 change()

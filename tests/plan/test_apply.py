@@ -170,6 +170,18 @@ def test_a_failure_ends_the_apply_frees_the_lock_and_leaves_later_targets_alone(
     assert applied(MemoryTarget(first, [wanted("dashboard", "one", 1), wanted("dashboard", "two", 1)])).complete
 
 
+def test_of_a_target_that_changes_as_a_whole_nothing_is_done_when_its_apply_ends_early() -> None:
+    server = Server()
+
+    def fail(_number: int, name: str) -> None:
+        if name == "write dashboard two":
+            raise Refused("no")
+
+    server.at_call = fail
+    wants = [wanted("dashboard", "one", 1), wanted("dashboard", "two", 1)]
+    assert (applied(MemoryTarget(server, wants, staged=True)).done, server.objects) == ([], {})
+
+
 def test_a_target_that_takes_everything_back_ends_the_apply() -> None:
     first, second = (
         MemoryTarget(Server(), [wanted("dashboard", "one", 1)]),

@@ -26,6 +26,7 @@ class GrafanaTarget:
     """
 
     name = "grafana"
+    as_a_whole = False
 
     def __init__(
         self,

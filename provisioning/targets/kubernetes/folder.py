@@ -26,6 +26,7 @@ class Folder:
     """`settings.targets.kubernetes.folder`; made when it is missing and its parent is there."""
 
     name = "kubernetes"
+    as_a_whole = False
     kinds = tuple(reading.KINDS.values())
 
     def __init__(self, settings: Settings, folder: Path, built: Mapping[str, bytes]) -> None:

@@ -27,6 +27,7 @@ class Tenant:
     """`settings.targets.mimir`, with what `build` wrote."""
 
     name = "mimir"
+    as_a_whole = False
     kinds: tuple[str, ...] = (routes.KIND, rules.RECORDING, rules.ALERTS)
 
     def __init__(self, settings: Settings, client: Client, built: Mapping[str, bytes]) -> None:
