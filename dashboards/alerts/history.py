@@ -54,7 +54,7 @@ LIMIT 200
 
 def frequent(settings: Settings) -> Panel:
     headings = {
-        "severity": "Severity", "alertname": "Alert", "week": "7 days", "month": "30 days", "mean_seconds": "Mean time to end",
+        "severity": "Severity", "alertname": "Alert", "week": "7 days", "month": "30 days", "mean_seconds": "Mean time",
         "total_seconds": "Fired in all", "brief": "Brief", "last": "Last", "tab": "tab", "panel": "panel",
     }  # fmt: skip
     return Table(
@@ -72,9 +72,9 @@ def frequent(settings: Settings) -> Panel:
         overrides=(
             *(
                 named(column, custom_width=width, unit="short", decimals=0)
-                for column, width in (("7 days", 80), ("30 days", 80))
+                for column, width in (("7 days", 80), ("30 days", 95))
             ),
-            *(named(column, unit="s", decimals=0, custom_width=130) for column in ("Mean time to end", "Fired in all")),
+            *(named(column, unit="s", decimals=0, custom_width=130) for column in ("Mean time", "Fired in all")),
             named("Brief", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL, custom_width=130),
             named("Last", unit="dateTimeFromNow", custom_width=130),
             named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),

@@ -170,7 +170,8 @@ def firing() -> Panel:
         sorted_by="Since",
         greatest_first=False,
         overrides=(
-            named("Since", unit="dateTimeFromNow"),
+            named("Alert", custom_minWidth=200),
+            named("Since", unit="dateTimeFromNow", custom_minWidth=125),
             named("Severity", custom_cellOptions=COLOURED_TEXT, mappings=severity),
         ),
     )

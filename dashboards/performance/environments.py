@@ -199,7 +199,7 @@ def only_there(settings: Settings) -> Panel:
             named("Agent", custom_width=100),
             named("Kind of error", custom_width=115),
             named("Failed", decimals=0, custom_width=80),
-            named("Tried elsewhere", unit="locale", decimals=0, custom_width=125),
+            named("Tried elsewhere", unit="locale", decimals=0, custom_width=135),
             named("Last", custom_width=155),
             named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),

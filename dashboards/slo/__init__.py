@@ -47,11 +47,13 @@ def _status() -> Panel:
         greatest_first=False,
         overrides=(
             NARROW,
+            named("Service level", custom_minWidth=130),
+            named("Of", custom_minWidth=115),
             *(named(name, unit="percentunit", decimals=2) for name in ("Objective", "Reached")),
             named("Budget left", unit="percentunit", min=0, max=1, thresholds=at_least(0.2).to_json_data(),
                   custom_cellOptions=BAR_CELL),
             *(
-                named(f"Burn {window}", decimals=1, custom_width=85, thresholds=_BURNING.to_json_data(),
+                named(f"Burn {window}", decimals=1, custom_width=75, thresholds=_BURNING.to_json_data(),
                       custom_cellOptions=COLOURED_TEXT)
                 for window in _WINDOWS
             ),
