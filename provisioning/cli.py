@@ -345,6 +345,18 @@ def rules(arguments: tuple[str, ...]) -> None:
     commands.group(_settings, RUNNING_CONFIG).main(list(arguments), prog_name="observatory rules", standalone_mode=False)
 
 
+@main.command(context_settings=_PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def report(arguments: tuple[str, ...]) -> None:
+    """Write a tab as a file: HTML, PDF, XLSX, CSV or JSON.  `observatory report --help` says more."""
+    from provisioning.report import command
+
+    def load(path: Path | None) -> Settings:
+        return _settings(path or (RUNNING_CONFIG if RUNNING_CONFIG.exists() else None))
+
+    command.report.main(list(arguments), prog_name="observatory report", standalone_mode=False, obj=load)
+
+
 def _grouped(name: str, module: str, what: str) -> None:
     """A group of commands that stands in a module of its own, which is imported when it is called."""
 

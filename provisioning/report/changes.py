@@ -1,0 +1,59 @@
+"""What differs from the period of the same length before: each single figure, and what the legends of graphs calculate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from provisioning.report.model import Section, Table, number_column, text_column
+
+Key = tuple[str, str, str, int]
+"""Section, row's name, column's name, and which of several equal ones."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number with what it is."""
+
+    panel: str
+    name: str
+    unit: str
+    value: float
+    text: str
+
+
+def compared(now: Sequence[Section], before: Sequence[Section]) -> Table:
+    """A row for each figure that both periods have. The difference is in its unit, the share is of the figure before."""
+    then = dict(_figures(before))
+    pairs = [(then[key], figure) for key, figure in _figures(now) if key in then]
+    differences: list[float | None] = [new.value - old.value for old, new in pairs]
+    shares: list[float | None] = [(new.value - old.value) / abs(old.value) if old.value else None for old, new in pairs]
+    columns = (
+        text_column("Panel", [new.panel for _, new in pairs]),
+        text_column("Figure", [new.name for _, new in pairs]),
+        number_column("Before", [old.value for old, _ in pairs], texts=[old.text for old, _ in pairs]),
+        number_column("Now", [new.value for _, new in pairs], texts=[new.text for _, new in pairs]),
+        number_column("Difference", differences, texts=[f"{value:+.4g}" for value in differences if value is not None]),
+        number_column(
+            "Difference of before", shares, "Percent (0.0-1.0)", ["" if share is None else f"{share:+.1%}" for share in shares]
+        ),
+        text_column("Unit", [new.unit for _, new in pairs]),
+    )
+    return Table(columns)
+
+
+def _figures(sections: Sequence[Section]) -> Iterator[tuple[Key, Figure]]:
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for section in sections:
+        for table in section.tables:
+            if table.form not in ("values", "series"):
+                continue
+            names, units = table.columns[0].texts, table.columns[-1].texts
+            for column in table.columns[1:-1]:
+                for name, unit, value, text in zip(names, units, column.values, column.texts, strict=True):
+                    place = (section.key, name, column.name)
+                    seen[place] += 1
+                    if isinstance(value, (int, float)):
+                        called = " · ".join(part for part in (name, column.name if table.form == "series" else "") if part)
+                        yield (*place, seen[place]), Figure(section.title, called, unit, value, text)

@@ -1,0 +1,48 @@
+"""A report put together: the range and the one before it, what changed, how things stand, and every panel."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from contract.keys import panel_id
+from contract.settings import Settings
+from provisioning.findings import InputError, closest
+from provisioning.interpolation import Span
+from provisioning.report import changes, drawn, standing
+from provisioning.report.model import Report, Section
+
+
+def make(settings: Settings, tab: str, span: Span, variables: Sequence[tuple[str, str]], panel: str, pictures: bool) -> Report:
+    """The tab, or one panel of it by name, over a range. Raises InputError, Unreachable."""
+    before = Span(2 * span.start - span.end, span.start, span.step)
+    with tempfile.TemporaryDirectory(prefix="observatory-report-") as folder:
+        board = drawn.board(settings, tab, variables, Path(folder))
+        number = _number(settings, tab, panel) if panel else None
+        now = board.draw(span, variables, number, pictures)
+        then = board.draw(before, variables, number, pictures=False)
+    changed = changes.compared(now.sections, then.sections)
+    first = Section("changes", "What changed against the period before", (changed,) if changed.rows else ())
+    if not changed.rows:
+        first = Section("changes", first.title, note="No figure is there in both periods.")
+    around = () if panel else (first, *standing.sections(settings, span))
+    remarks = [*now.problems, *_of_login(settings)]
+    return Report(tab, now.title, span, before, now.variables, tuple(remarks), (*around, *now.sections))
+
+
+def _number(settings: Settings, tab: str, name: str) -> int:
+    from dashboards.catalogue import TABS
+
+    [found] = [entry for entry in TABS if entry.key == tab]
+    names = {panel.name for panel in found.panels(settings)}
+    if name not in names:
+        raise InputError(f"error: --panel {name}: the tab {tab} has no such panel; {closest(name, names)}")
+    return panel_id(f"{tab}/{name}")
+
+
+def _of_login(settings: Settings) -> list[str]:
+    """A report holds what its login may see."""
+    if settings.sources.postgres.password_file:
+        return []
+    return ["PostgreSQL was read with this machine's login, not with Grafana's: sources.postgres.password_file is not set."]

@@ -1,0 +1,154 @@
+"""The panels of a tab as the preview shows them: figures after all transformations, with units and texts, and pictures.
+
+The preview draws with Grafana's own packages, so a report says what the panel says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.keys import dashboard_uid
+from contract.settings import Settings
+from provisioning import build, preview
+from provisioning.findings import InputError, closest
+from provisioning.interpolation import Span
+from provisioning.report.model import Column, Section, Table
+
+SECONDS = 600
+"""How long all panels of a tab may take together."""
+WIDTH = 1600
+_CHROMIUM = "/usr/bin/chromium"
+_NOTES = {"no data": "No data in this range.", "unsupported": "The preview cannot draw this kind of panel; Grafana shows it."}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A tab over one range. `problems` are what could not be read, beside what stands in the sections' notes."""
+
+    title: str
+    variables: Mapping[str, str]
+    sections: tuple[Section, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A built dashboard, alone in a folder."""
+
+    settings: Settings
+    tab: str
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{dashboard_uid(self.tab)}.json"
+
+    def draw(self, span: Span, variables: Sequence[tuple[str, str]], panel: int | None, pictures: bool) -> Drawn:
+        """Raises InputError, which says what the preview says."""
+        arguments = ["--from", str(int(span.start * 1000)), "--to", str(int(span.end * 1000)), "--timezone", "UTC"]
+        arguments += ["--theme", "light", "--width", str(WIDTH), "--webp", "--figures"]
+        arguments += [] if pictures else ["--no-pictures"]
+        arguments += [] if panel is None else ["--panel", str(panel)]
+        arguments += [word for name, value in variables for word in ("--var", f"{name}={value}")]
+        with tempfile.TemporaryDirectory(prefix="observatory-report-") as out:
+            command, environment = preview.invocation(self.settings, self.folder, Path(out), arguments)
+            run([*command, "--chromium", browser()], environment)
+            [told] = json.loads((Path(out) / "report.json").read_text()) or [{"fatal": "there is no such panel"}]
+            if "fatal" in told:
+                raise InputError(f"error: the tab could not be drawn: {told['fatal'].splitlines()[0]}")
+            return _drawn(told, Path(out))
+
+
+def board(settings: Settings, tab: str, variables: Sequence[tuple[str, str]], folder: Path) -> Board:
+    """The tab's dashboard, built into `folder`. Raises InputError for a tab or a variable that does not exist."""
+    from dashboards.catalogue import TABS
+
+    known = {entry.key: entry for entry in TABS}
+    if tab not in known:
+        if tab.startswith("my_usage"):
+            raise InputError(
+                f"error: {tab} is read with a person's own login; a report of it would need that person's password"
+            )
+        raise InputError(f"error: there is no tab {tab!r}; {closest(tab, known)}")
+    made = Board(settings, tab, folder)
+    name = f"grafana/dashboards/{known[tab].folder}/{dashboard_uid(tab)}.json"
+    body = build.artefacts(settings)[name]
+    made.file.write_bytes(body)
+    filters = {entry["name"] for entry in json.loads(body)["templating"]["list"] if entry["type"] != "datasource"}
+    for variable, _value in variables:
+        if variable not in filters:
+            raise InputError(f"error: --var {variable}: the tab has no such filter; {closest(variable, filters)}")
+    return made
+
+
+def browser() -> str:
+    """The Chromium that draws. Raises InputError when there is none."""
+    named = os.environ.get("CHROMIUM", "")
+    found = next(
+        (path for name in (named, _CHROMIUM, "chromium", "chromium-browser") if name and (path := shutil.which(name))), ""
+    )
+    if not found:
+        raise InputError(
+            "error: a report is drawn by Chromium, and none is here; install it (Debian: apt install chromium), or name it: "
+            "CHROMIUM=/path/to/chromium"
+        )
+    return found
+
+
+def with_node() -> dict[str, str]:
+    """An environment in which the preview finds the Node.js of this Python first."""
+    return {**os.environ, "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))}
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    """One run of the preview. What panels could not answer is in its report, not in its exit code."""
+    if not os.access(preview.SCRIPT, os.X_OK):
+        raise InputError(f"error: there is no preview: {preview.SCRIPT} is missing")
+    try:
+        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise InputError(f"error: the preview took longer than {SECONDS} s; choose a shorter range") from None
+    if done.returncode not in (0, 1):
+        raise InputError(f"error: {(done.stderr.strip() or 'the preview ended without a word').splitlines()[-1]}")
+
+
+def _drawn(told: Mapping[str, Any], folder: Path) -> Drawn:
+    shown = {entry["name"]: entry for entry in told["variables"] if entry["type"] not in ("datasource", "constant")}
+    problems = [f"filter {name}: {entry['error']}" for name, entry in shown.items() if entry.get("error")]
+    problems += [f"marks: {entry['error']}" for entry in told["annotations"] if entry.get("error")]
+    return Drawn(
+        told["title"],
+        {name: _chosen(entry["value"]) for name, entry in shown.items()},
+        tuple(_section(panel, folder) for panel in told["panels"] if panel["type"] not in ("text", "dashlist")),
+        tuple(problems),
+    )
+
+
+def _chosen(value: Any) -> str:
+    texts = [str(part) for part in (value if isinstance(value, list) else [value])]
+    return ", ".join("All" if text == "$__all" else text for text in texts)
+
+
+def _section(panel: Mapping[str, Any], folder: Path) -> Section:
+    tables = tuple(_table(figures) for figures in panel.get("figures", ()) if figures["columns"])
+    note = _NOTES.get(panel["status"], "")
+    if panel["status"].endswith("error"):
+        note = f"This panel could not be read: {str(panel.get('error', '')).splitlines()[0] if panel.get('error') else 'no reason given'}"
+    picture = (folder / panel["picture"]).read_bytes() if "picture" in panel else None
+    return Section(f"panel-{panel['id']}{panel.get('copy', '')}", panel["title"] or "Panel", tables, note, picture)
+
+
+def _table(figures: Mapping[str, Any]) -> Table:
+    columns = tuple(
+        Column(one["name"], one["kind"], tuple(one["values"]), tuple(one["texts"]), one["unit"]) for one in figures["columns"]
+    )
+    return Table(columns, figures["form"], figures["name"])
