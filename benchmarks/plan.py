@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +22,14 @@ from typing import Any
 import yaml
 
 from benchmarks.measure import Bar, Measure, median
-from benchmarks.program import ProgramError
-from benchmarks.run import Run
+from benchmarks.program import ProgramError, started
+from benchmarks.run import Run, free_port
 from provisioning import tools, unpacked
-from tests.grafana.server import TOKEN, serving
-from tests.targets.served import Site, running
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BAR = Bar(2000)
+_READY_SECONDS = 30.0
+_TOKEN = "glsa_test"  # noqa: S105  what the server of the tests takes
 _CHANGED = {"thresholds": {"error_ratio": 0.07}}
 NOTHING, CHANGES = 0, 10
 
@@ -79,24 +81,49 @@ def _servers() -> Iterator[_Place]:
         (routes / "alertmanager.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
         (folder / "password").write_text("a password")
         program = unpacked.alertmanager(alertmanager, folder / "program")
-        storage = (f"--storage.tsdb.path={folder}/data", "--web.enable-lifecycle")
-        one = Site("prometheus", rules, [str(prometheus), f"--config.file={rules}/prometheus.yml", *storage])
-        state = (f"--storage.path={folder}/state", "--cluster.listen-address=")
-        other = Site(
-            "alertmanager", routes, [str(program.path), f"--config.file={routes}/alertmanager.yml", *state], program.folder
-        )
-        with running(one), running(other), serving() as grafana:
+        paths = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        urls = {name: f"http://127.0.0.1:{free_port()}" for name in ("prometheus", "alertmanager", "grafana")}
+        listens = {name: f"--web.listen-address={url.removeprefix('http://')}" for name, url in urls.items()}
+        commands = {
+            "prometheus": [
+                str(prometheus), f"--config.file={rules}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+                "--web.enable-lifecycle", listens["prometheus"],
+            ],
+            "alertmanager": [
+                str(program.path), f"--config.file={routes}/alertmanager.yml", f"--storage.path={folder}/state",
+                "--cluster.listen-address=", listens["alertmanager"],
+            ],
+            "grafana": [sys.executable, "-m", "tests.grafana", urls["grafana"].rpartition(":")[2]],
+        }  # fmt: skip
+        with ExitStack() as running:
+            for name, command in commands.items():
+                place = program.folder if name == "alertmanager" else None
+                running.enter_context(started(command, urls[name], folder / f"{name}.log", {"PYTHONPATH": paths}, place))
+            _ready(urls["prometheus"], urls["alertmanager"])
             settings = {
                 "sources": {
-                    "prometheus": {"url": one.url},
-                    "alertmanager": {"url": other.url},
+                    "prometheus": {"url": urls["prometheus"]},
+                    "alertmanager": {"url": urls["alertmanager"]},
                     "postgres": {"password_file": "password"},
                 },
-                "targets": {"prometheus": one.served, "alertmanager": other.served},
+                "targets": {name: {"folder": str(folder / name)} for name in ("prometheus", "alertmanager")},
             }
-            paths = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-            environment = {"OBSERVATORY_GRAFANA_URL": grafana.url, "OBSERVATORY_GRAFANA_TOKEN": TOKEN, "PYTHONPATH": paths}
+            environment = {
+                "OBSERVATORY_GRAFANA_URL": urls["grafana"], "OBSERVATORY_GRAFANA_TOKEN": _TOKEN, "PYTHONPATH": paths
+            }  # fmt: skip
             yield _Place(folder, settings, environment)
+
+
+def _ready(*urls: str) -> None:
+    """Waits until Prometheus and Alertmanager answer questions."""
+    end = time.monotonic() + _READY_SECONDS
+    for url in urls:
+        while True:
+            with suppress(urllib.error.URLError), urllib.request.urlopen(f"{url}/-/ready", timeout=1):  # noqa: S310  ours
+                break
+            if time.monotonic() > end:
+                raise ProgramError(f"{url} is not ready within {_READY_SECONDS:g} s")
+            time.sleep(0.05)
 
 
 def _found(name: tools.ToolName) -> Path:

@@ -43,10 +43,12 @@ class Program:
 
 
 @contextlib.contextmanager
-def started(command: list[str], url: str, log: Path, environment: Mapping[str, str]) -> Iterator[Program]:
-    """A program that serves `url`; ended afterwards. Raises ProgramError when it does not answer."""
+def started(
+    command: list[str], url: str, log: Path, environment: Mapping[str, str], folder: Path | None = None
+) -> Iterator[Program]:
+    """A program that serves `url`, run in a folder; ended afterwards. Raises ProgramError when it does not answer."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment}, cwd=folder)
     try:
         _wait(process, url, log)
         yield Program(process.pid, url)

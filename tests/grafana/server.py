@@ -61,8 +61,8 @@ class GrafanaServer(ThreadingHTTPServer):
     daemon_threads = True
     fuse: int | None = None
 
-    def __init__(self, world: World) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, world: World, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.world = world
         self.tokens = {TOKEN: Token()}
         self.faults: list[Fault] = []
