@@ -6,8 +6,7 @@ import io
 import re
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell, WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
@@ -54,7 +53,7 @@ def _sheet(book: Workbook, title: str, taken: set[str]) -> WriteOnlyWorksheet:
     return sheet
 
 
-def _cell(sheet: WriteOnlyWorksheet, value: Value, bold: bool = False) -> WriteOnlyCell:
+def _cell(sheet: WriteOnlyWorksheet, value: Value, bold: bool = False) -> Cell:
     """A text stays a text, even one that begins as a formula does."""
     cell = WriteOnlyCell(sheet, _clean(value) if isinstance(value, str) else value)
     if isinstance(value, str):

@@ -27,20 +27,28 @@ def compared(now: Sequence[Section], before: Sequence[Section]) -> Table:
     """A row for each figure that both periods have. The difference is in its unit, the share is of the figure before."""
     then = dict(_figures(before))
     pairs = [(then[key], figure) for key, figure in _figures(now) if key in then]
-    differences: list[float | None] = [new.value - old.value for old, new in pairs]
-    shares: list[float | None] = [(new.value - old.value) / abs(old.value) if old.value else None for old, new in pairs]
+    differences = [new.value - old.value if _measured(old) and _measured(new) else None for old, new in pairs]
+    shares = [
+        None if difference is None or not old.value else difference / abs(old.value)
+        for difference, (old, _) in zip(differences, pairs, strict=True)
+    ]
     columns = (
         text_column("Panel", [new.panel for _, new in pairs]),
         text_column("Figure", [new.name for _, new in pairs]),
         number_column("Before", [old.value for old, _ in pairs], texts=[old.text for old, _ in pairs]),
         number_column("Now", [new.value for _, new in pairs], texts=[new.text for _, new in pairs]),
-        number_column("Difference", differences, texts=[f"{value:+.4g}" for value in differences if value is not None]),
+        number_column("Difference", differences, texts=["" if value is None else f"{value:+.4g}" for value in differences]),
         number_column(
             "Difference of before", shares, "Percent (0.0-1.0)", ["" if share is None else f"{share:+.1%}" for share in shares]
         ),
         text_column("Unit", [new.unit for _, new in pairs]),
     )
     return Table(columns)
+
+
+def _measured(figure: Figure) -> bool:
+    """Whether it is an amount. A state has a number too, but is shown as a word, and between words there is no difference."""
+    return any(character.isdigit() for character in figure.text)
 
 
 def _figures(sections: Sequence[Section]) -> Iterator[tuple[Key, Figure]]:

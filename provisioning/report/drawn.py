@@ -92,11 +92,9 @@ def board(settings: Settings, tab: str, variables: Sequence[tuple[str, str]], fo
 
 def browser() -> str:
     """The Chromium that draws. Raises InputError when there is none."""
-    named = os.environ.get("CHROMIUM", "")
-    found = next(
-        (path for name in (named, _CHROMIUM, "chromium", "chromium-browser") if name and (path := shutil.which(name))), ""
-    )
-    if not found:
+    names = filter(None, (os.environ.get("CHROMIUM"), _CHROMIUM, "chromium", "chromium-browser"))
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
         raise InputError(
             "error: a report is drawn by Chromium, and none is here; install it (Debian: apt install chromium), or name it: "
             "CHROMIUM=/path/to/chromium"
@@ -142,7 +140,8 @@ def _section(panel: Mapping[str, Any], folder: Path) -> Section:
     tables = tuple(_table(figures) for figures in panel.get("figures", ()) if figures["columns"])
     note = _NOTES.get(panel["status"], "")
     if panel["status"].endswith("error"):
-        note = f"This panel could not be read: {str(panel.get('error', '')).splitlines()[0] if panel.get('error') else 'no reason given'}"
+        said = str(panel.get("error") or "no reason given").splitlines()
+        note = f"This panel could not be read: {said[0]}"
     picture = (folder / panel["picture"]).read_bytes() if "picture" in panel else None
     return Section(f"panel-{panel['id']}{panel.get('copy', '')}", panel["title"] or "Panel", tables, note, picture)
 

@@ -18,7 +18,7 @@ Form = Literal["values", "series", "rows", "points"]
 
 @dataclass(frozen=True)
 class Column:
-    """`values` are for machines: numbers in `unit`, times in ISO 8601 (UTC), None where there is none. `texts` are for people."""
+    """`values` are for machines: numbers in `unit`, times in ISO 8601 (UTC), or None. `texts` are for people."""
 
     name: str
     kind: Kind

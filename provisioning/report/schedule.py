@@ -1,4 +1,4 @@
-"""How a report is made by itself: a line for cron, and a service with its timer for systemd. They are printed, not installed."""
+"""How a report is made by itself: a line for cron, and a service with its timer for systemd. Both are printed only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pathlib import Path
 from contract.notifications import WEEK
 from provisioning.findings import InputError
 
-_FORM = re.compile(
-    r"^(?P<every>daily|weekly:(?P<day>[a-z]+)|monthly:(?P<date>[1-9]|1\d|2[0-8]))@(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)$"
-)
+_DAYS = r"(?:daily|weekly:(?P<day>[a-z]+)|monthly:(?P<date>[1-9]|1\d|2[0-8]))"
+_FORM = re.compile(_DAYS + r"@(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)")
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,10 @@ class Times:
 
 def times(text: str) -> Times:
     """`daily@07:00`, `weekly:monday@07:00` or `monthly:1@07:00`. Raises InputError."""
-    found = _FORM.match(text)
+    found = _FORM.fullmatch(text)
     if not found or (found["day"] and found["day"] not in WEEK):
         raise InputError(
-            f"error: --schedule {text}: write daily@07:00, weekly:monday@07:00, or monthly:1@07:00 (a day up to 28, in every month)"
+            f"error: --schedule {text}: write daily@07:00, weekly:monday@07:00, or monthly:1@07:00 (a day up to the 28th)"
         )
     hour, minute = int(found["hour"]), int(found["minute"])
     clock = f"{hour:02d}:{minute:02d}:00 UTC"

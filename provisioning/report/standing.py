@@ -1,4 +1,4 @@
-"""How things stand beside the panels: alerts that fired in the range, service levels at its end, and how old the sources are."""
+"""How things stand beside the panels: alerts of the range, service levels at its end, and the age of what the sources say."""
 
 from __future__ import annotations
 

@@ -1,0 +1,148 @@
+"""The command, its mistakes, its mail and its schedule."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+import stat
+from collections.abc import Iterator
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from click.testing import CliRunner, Result
+
+from contract.notifications import Smtp
+from contract.settings import Settings
+from provisioning import cli
+from provisioning.findings import InputError, Unreachable
+from provisioning.report import drawn, mail, schedule
+from provisioning.report.model import Report
+from tests.provisioning.conftest import Scraped, free_port
+
+
+def _run(*words: str) -> Result:
+    return CliRunner().invoke(cli.main, ["report", *words])
+
+
+@pytest.fixture
+def site(scraped: Scraped, settings: Settings, tmp_path: Path) -> str:
+    file = tmp_path / "observatory.yaml"
+    closed = settings.sources.alertmanager.url
+    file.write_text(f"sources:\n  prometheus: {{url: '{scraped.url}'}}\n  alertmanager: {{url: '{closed}'}}\n")
+    return str(file)
+
+
+def test_a_panel_of_a_real_tab_as_csv(site: str, tmp_path: Path) -> None:
+    out = tmp_path / "health.csv"
+    done = _run(
+        "--config", site, "--tab", "overview", "--panel", "health", "--range", "1h", "--format", "csv", "--out", str(out)
+    )
+    assert done.exit_code == 0, done.output
+    heads, *rows = csv.reader(io.StringIO(out.read_text()))
+    assert heads == ["Name", "Value", "Unit"] and ["Platform API", "0", ""] in rows
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--tab", "performence"], "did you mean performance?"),
+        (["--tab", "my_usage_anna"], "a person's own login"),
+        (["--tab", "overview", "--panel", "helth"], "did you mean health?"),
+        (["--tab", "overview", "--var", "agents=billing"], "did you mean agent?"),
+        (["--tab", "overview", "--var", "agent"], "write NAME=VALUE"),
+        (["--tab", "overview", "--range", "week"], "such as 24h, 7d or 30d"),
+        (["--tab", "overview", "--range", "0s"], "such as 24h, 7d or 30d"),
+        (["--tab", "overview", "--until", "noon"], "2026-01-31T00:00:00Z"),
+        (["--tab", "overview", "--mail", "a@b, c@d"], "one address"),
+        (["--tab", "overview", "--schedule", "daily@25:00"], "daily@07:00"),
+        (["--tab", "overview", "--schedule", "weekly:someday@07:00"], "weekly:monday@07:00"),
+    ],
+)
+def test_mistakes(site: str, words: list[str], said: str) -> None:
+    done = _run("--config", site, *words)
+    assert done.exit_code == 2 and said in done.output, done.output
+
+
+def test_without_a_browser_it_says_what_to_install(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawn, "_CHROMIUM", "/nonexistent/chromium")
+    monkeypatch.setenv("CHROMIUM", "/nonexistent/chromium")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    done = _run("--config", site, "--tab", "overview")
+    assert done.exit_code == 2 and "apt install chromium" in done.output
+
+
+class _Inbox:
+    def __init__(self) -> None:
+        self.received: list[EmailMessage] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        parsed = BytesParser(policy=policy.default).parsebytes(envelope.content)
+        assert isinstance(parsed, EmailMessage)
+        self.received.append(parsed)
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[_Inbox, str]]:
+    handler, port = _Inbox(), free_port()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield handler, f"127.0.0.1:{port}"
+    controller.stop()
+
+
+def test_the_report_is_sent_through_the_mail_server(inbox: tuple[_Inbox, str], report: Report) -> None:
+    handler, address = inbox
+    mail.send(Smtp(smarthost=address), ("a@example.com", "b@example.com"), report, "small-report.pdf", b"%PDF-1.4")
+    [message] = handler.received
+    assert message["To"] == "a@example.com, b@example.com" and message["Subject"] == "Report: Small <board>"
+    [attached] = message.iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == ("small-report.pdf", "application/pdf")
+    assert attached.get_content() == b"%PDF-1.4"
+
+
+def test_a_mail_server_that_is_not_there_or_knows_no_tls(inbox: tuple[_Inbox, str], report: Report) -> None:
+    with pytest.raises(Unreachable, match="did not take the report"):
+        mail.send(Smtp(smarthost=f"127.0.0.1:{free_port()}"), ("a@example.com",), report, "r.html", b"x")
+    with pytest.raises(Unreachable, match="STARTTLS"):
+        mail.send(Smtp(smarthost=inbox[1], require_tls=True), ("a@example.com",), report, "r.html", b"x")
+    assert not inbox[0].received
+
+
+@pytest.mark.parametrize(
+    ("text", "cron", "systemd"),
+    [
+        ("daily@07:00", "0 7 * * *", "*-*-* 07:00:00 UTC"),
+        ("weekly:monday@06:30", "30 6 * * 1", "Mon *-*-* 06:30:00 UTC"),
+        ("weekly:sunday@23:59", "59 23 * * 0", "Sun *-*-* 23:59:00 UTC"),
+        ("monthly:1@07:05", "5 7 1 * *", "*-*-01 07:05:00 UTC"),
+    ],
+)
+def test_times(text: str, cron: str, systemd: str) -> None:
+    assert schedule.times(text) == schedule.Times(cron, systemd)
+
+
+@pytest.mark.parametrize("text", ["daily", "monthly:29@07:00", "daily@7:00", "daily@07:00\n* * * * * root", ""])
+def test_times_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="--schedule"):
+        schedule.times(text)
+
+
+def test_the_schedule_repeats_the_command() -> None:
+    words = ["--tab", "cost", "--format", "pdf", "--var", "agent=50% off; rm", "--mail", "a@example.com"]
+    done = _run(*words, "--schedule", "daily@07:00")
+    assert done.exit_code == 0, done.output
+    [line] = [line for line in done.output.splitlines() if line.startswith("0 7 * * * ")]
+    again = shlex.split(line.removeprefix("0 7 * * * ").replace(r"\%", "%"))
+    assert again[:3] == ["cd", str(Path.cwd()), "&&"]
+    assert again[again.index("report") + 1 :] == words
+    [service] = [line for line in done.output.splitlines() if line.startswith("ExecStart=")]
+    assert '"agent=50%% off; rm"' in service
+    assert "OnCalendar=*-*-* 07:00:00 UTC" in done.output
