@@ -162,12 +162,13 @@ def firing() -> Panel:
     return Table(
         name="firing_alerts",
         title="Firing alerts",
-        description="Alerts that fire now, the oldest first. Each alert's message says what to do and links to its runbook.",
-        targets=(PromQuery(expr=since(FIRING), format="table", instant=True),),
+        description="Alerts that fire now, critical ones first, then the oldest. Each alert's message says what to do and "
+        "links to its runbook.",
+        targets=(PromQuery(expr=f"sort({since(FIRING)})", format="table", instant=True),),
         no_value="no alert fires",
         limits=PLAIN,
         transformations=columns(headings),
-        sorted_by="Since",
+        sorted_by="Severity",
         greatest_first=False,
         overrides=(
             named("Alert", custom_minWidth=200),
