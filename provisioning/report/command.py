@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from contract.values import duration_seconds
 from provisioning.findings import InputError
@@ -155,11 +156,12 @@ def _scheduled(when: str, ctx: click.Context, tab: str) -> str:
 
 
 def _again(ctx: click.Context) -> list[str]:
-    """The options as they were given, without the one that asks for a schedule."""
+    """The options as they were given, without the one that asks for a schedule. Timers have another environment."""
+    told = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     words: list[str] = []
     for option in ctx.command.params:
         source = ctx.get_parameter_source(option.name or "")
-        if option.name == "schedule" or source is not click.core.ParameterSource.COMMANDLINE:
+        if option.name == "schedule" or source not in told:
             continue
         given = ctx.params[option.name or ""]
         for value in given if isinstance(given, tuple) else (given,):

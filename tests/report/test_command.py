@@ -135,14 +135,17 @@ def test_times_that_are_none(text: str) -> None:
         schedule.times(text)
 
 
-def test_the_schedule_repeats_the_command() -> None:
+def test_the_schedule_repeats_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBSERVATORY_CONFIG", "site.yaml")
     words = ["--tab", "cost", "--format", "pdf", "--var", "agent=50% off; rm", "--mail", "a@example.com"]
     done = _run(*words, "--schedule", "daily@07:00")
     assert done.exit_code == 0, done.output
     [line] = [line for line in done.output.splitlines() if line.startswith("0 7 * * * ")]
     again = shlex.split(line.removeprefix("0 7 * * * ").replace(r"\%", "%"))
     assert again[:3] == ["cd", str(Path.cwd()), "&&"]
-    assert again[again.index("report") + 1 :] == words
+    repeated = again[again.index("report") + 1 :]
+    given = [*zip(words[::2], words[1::2], strict=True), ("--config", "site.yaml")]
+    assert sorted(zip(repeated[::2], repeated[1::2], strict=True)) == sorted(given)
     [service] = [line for line in done.output.splitlines() if line.startswith("ExecStart=")]
     assert '"agent=50%% off; rm"' in service
     assert "OnCalendar=*-*-* 07:00:00 UTC" in done.output
