@@ -30,6 +30,9 @@ def _say(text: str, err: bool = False) -> None:
     click.echo(text.encode(errors="replace").decode(), err=err)
 
 
+_HELP = ["-h", "--help"]
+
+
 class _Commands(click.Group):
     """Ends every command with an exit code and a text for people, never with a traceback for a user's mistake."""
 
@@ -56,7 +59,7 @@ class _Commands(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Commands, context_settings={"help_option_names": _HELP, "max_content_width": 100})
 @click.option(
     "--overlay",
     "overlays",
@@ -364,7 +367,7 @@ def _grouped(name: str, module: str, what: str) -> None:
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def group(arguments: tuple[str, ...]) -> None:
         commands: click.Group = getattr(importlib.import_module(module), name)
-        commands.main(list(arguments), prog_name=f"observatory {name}", standalone_mode=False)
+        commands.main(list(arguments), prog_name=f"observatory {name}", standalone_mode=False, help_option_names=_HELP)
 
 
 _grouped("db", "provisioning.database.commands", "Schema `analytics` in the platform's database.")

@@ -177,7 +177,7 @@ def _example(path: yaml_source.Path) -> str:
             value = getattr(value, part, None)
     if isinstance(value, BaseModel | tuple) or value is None:
         return ""
-    return json.dumps(value)
+    return json.dumps(value, default=float)  # exact numbers
 
 
 def _known_keys(path: yaml_source.Path) -> list[str]:

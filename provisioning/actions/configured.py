@@ -7,6 +7,7 @@ would say anything else than what was asked for, nothing is written.
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -79,10 +80,11 @@ class Entry:
             raise InputError(f"error: there is no {self.listed.noun} {self.name}; there are: {known or 'none'}")
         after = self._text(settings)[1] if self.item is not None else None
         noun = self.listed.noun
-        rollback = f"observatory {noun} remove {self.name}" if before is None else _command(self.listed, self.name, before)
+        back = f"observatory {noun} remove {self.name}" if before is None else _command(self.listed, self.name, before)
+        here = f" --config {shlex.quote(str(self.path))}" if self.path else ""
         return Change(
-            f"{noun} {self.listed.verb if self.item is not None else 'remove'}", f"{noun} {self.name}", before, after, rollback,
-            (f"  in {self._file}; then: observatory build && observatory apply",),
+            f"{noun} {self.listed.verb if self.item is not None else 'remove'}", f"{noun} {self.name}", before, after, back + here,
+            (f"  in {self._file}; then: observatory build{here} && observatory apply{here}",),
         )  # fmt: skip
 
     def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:  # noqa: ARG002
@@ -167,8 +169,6 @@ def _replace(file: Path, body: bytes) -> None:
 
 def _command(listed: Listed, name: str, item: Item) -> str:
     """The command that sets an entry to what it was."""
-    import shlex
-
     words = ["observatory", listed.noun, listed.verb, name]
     for key, value in item.items():
         if value == name:

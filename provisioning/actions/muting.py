@@ -85,7 +85,8 @@ class Mute:
         if self.name in _NEVER:
             raise InputError(f"error: {self.name} fires always, to show that alerts arrive; it is not to be muted")
         if self.name not in known:
-            raise InputError(f"error: there is no alert {self.name}; {closest(self.name, known)}")
+            near = closest(self.name, known)
+            raise InputError(f"error: there is no alert {self.name}{f'; {near}' if near else ''}")
         for label in self.where:
             if label not in known[self.name].by:
                 raise InputError(f"error: {self.name} has no label {label}; it has: {', '.join(known[self.name].by)}")

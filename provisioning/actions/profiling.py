@@ -77,6 +77,6 @@ class Profiling:
     def _refuse_what_is_odd(self, connection: Connection) -> None:
         known = [name for (name,) in connection.execute(_AGENTS).fetchall()]
         if self.agent not in known:
-            raise InputError(f"error: there is no agent {self.agent}; there are: {', '.join(known[:20])}")
+            raise InputError(f"error: there is no agent {self.agent}; there are: {', '.join(known[:20]) or 'none'}")
         if self.length is not None and not 60 <= duration_seconds(self.length) <= duration_seconds(LONGEST):
             raise InputError(f"error: --for {self.length} is not between 1m and {LONGEST}")

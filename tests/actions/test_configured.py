@@ -96,6 +96,21 @@ def test_from_a_first_look_to_taking_it_back(site: Path, log: str) -> None:
     assert all(earlier[4] == later[3] for earlier, later in zip(recorded(log), recorded(log)[1:], strict=False))
 
 
+def test_what_was_done_to_a_file_that_was_named_is_taken_back_there(site: Path, log: str, tmp_path: Path) -> None:
+    other = tmp_path / "other site.yaml"
+    other.write_text(SITE)
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes", "--config", str(other))
+    assert done.exit_code == 0 and f"observatory build --config '{other}' &&" in done.output
+    assert "staging" in other.read_text().partition("budgets:")[2]
+    assert run(*rollback(done)).exit_code == 0 and other.read_text() == SITE
+
+
+@pytest.mark.parametrize("words", [("slo", "-h"), ("slo", "set", "-h"), ("profile", "start", "-h")])
+def test_each_command_says_what_it_takes(words: tuple[str, ...]) -> None:
+    asked = run(*words)
+    assert asked.exit_code == 0 and asked.output.startswith(f"Usage: observatory {' '.join(words[:-1])} ")
+
+
 def test_a_budget_keeps_the_comments_around_it(site: Path, log: str) -> None:
     done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
     assert done.exit_code == 0, done.output

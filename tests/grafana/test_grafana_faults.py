@@ -238,6 +238,18 @@ def test_nobody_there(pauses: list[float]) -> None:
         Site(Client("http://127.0.0.1:1", TOKEN, pauses.append), "ours").plan()
 
 
+def test_a_host_that_cannot_be_found_is_told_in_whole_words(pauses: list[float]) -> None:
+    with pytest.raises(Unreachable) as raised:
+        Client("http://grafana.invalid", TOKEN, pauses.append).get("/api/folders")
+    assert str(raised.value).count("(") == str(raised.value).count(")")
+
+
+def test_what_has_no_folders_is_not_grafana(site: Site, server: GrafanaServer) -> None:
+    server.goes_wrong("GET", ".*", times=99, code=404)
+    with pytest.raises(Unreachable, match="is not Grafana: GET /api/folders"):
+        site.plan()
+
+
 def test_an_expired_token_is_told_with_what_to_do(site: Site, server: GrafanaServer) -> None:
     server.tokens[TOKEN].expired = True
     with pytest.raises(InputError, match=r"does not accept the token: Expired API key. Make a new token .*TOKEN or sources\."):

@@ -103,6 +103,11 @@ def test_every_mistake_is_shown_at_once_in_the_order_of_the_file(tmp_path: Path)
         ("budgets: [{scope: moon}]\n", "1:1: budgets", "neither 'all' nor one of the environments"),
         ("environments: [a, a]\n", "1:1: environments", "named twice: a"),
         ("teams: []\n", "1:1: teams", "at least one is needed"),
+        (
+            "slo: [{name: s, sli: errors, team: platform, description: Answered well., objective: 100}]\n",
+            "1:75: slo[0].objective",
+            "100 should be less than",
+        ),
         ("budgets: [{monthly_usd: .inf}]\n", "1:12: budgets[0].monthly_usd", "finite"),
         ("thresholds:\n  error_ratio: 0.4\n", "1:1: thresholds.error_ratio_critical", "must be above error_ratio"),
         ("sources: {langfuse: {plan: gold}}\n", "1:22: sources.langfuse.plan", "'hobby', 'core', 'pro' or 'self-hosted'"),

@@ -146,6 +146,7 @@ class Client:
         if 200 <= code < 300:
             return Answer(self._json(response), _at(response))
         if code == 404:
+            self._json(response)  # what is absent from Grafana is told in JSON
             raise Absent(f"{method} {path}: {words or 'not found'}")
         if code in (409, 412):
             raise Stale(words)
@@ -232,11 +233,11 @@ def _at(response: requests.Response) -> float:
 
 def _reason(problem: BaseException) -> str:
     """The innermost cause in a few words, without the addresses that requests repeats."""
-    while problem.args and isinstance(problem.args[0], BaseException):
-        problem = problem.args[0]
+    while causes := [cause for cause in problem.args if isinstance(cause, BaseException)]:
+        problem = causes[-1]
     reason = getattr(problem, "reason", None)
     if isinstance(reason, BaseException):
         return _reason(reason)
     if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
         return "no answer in time"
-    return str(problem).rpartition(": ")[2].strip("()'\" ")[:_MOST_WORDS] or type(problem).__name__
+    return str(problem).rpartition(": ")[2].strip("'\" ")[:_MOST_WORDS] or type(problem).__name__

@@ -10,7 +10,7 @@ from provisioning.plan.differences import differences
 from provisioning.plan.objects import Key, Live, State, Wanted, digest
 from provisioning.plan.target import Moved, Refused
 from provisioning.targets.grafana import alert_groups, dashboards, data_sources, folders, permissions
-from provisioning.targets.grafana.client import Client
+from provisioning.targets.grafana.client import Absent, Client
 from provisioning.targets.grafana.kind import Kind
 from provisioning.targets.grafana.ledger import Ledger, Page, uid
 
@@ -50,6 +50,12 @@ class GrafanaTarget:
         return self._wanted
 
     def live(self) -> State:
+        try:
+            return self._live()
+        except Absent as problem:
+            raise Unreachable(f"what answers at {self._client.url} is not Grafana: {problem}") from None
+
+    def _live(self) -> State:
         page = self._ledger.read()
         said = [*self._unverified]
         if not page.legible:
