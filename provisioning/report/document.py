@@ -13,6 +13,8 @@ from provisioning.interpolation import Span
 from provisioning.report import changes, drawn, standing
 from provisioning.report.model import Report, Section
 
+_BLIND = "There are no pictures: no Chromium is on this machine. scripts/browser.sh installs it, or CHROMIUM names one."
+
 
 def make(settings: Settings, tab: str, span: Span, variables: Sequence[tuple[str, str]], panel: str, pictures: bool) -> Report:
     """The tab, or one panel of it by name, over a range. Raises InputError, Unreachable."""
@@ -27,7 +29,8 @@ def make(settings: Settings, tab: str, span: Span, variables: Sequence[tuple[str
     if not changed.rows:
         first = Section("changes", first.title, note="No figure is there in both periods.")
     around = () if panel else (first, *standing.sections(settings, span))
-    remarks = [*now.problems, *_of_login(settings)]
+    blind = pictures and drawn.browser() is None
+    remarks = [*now.problems, *([_BLIND] if blind else []), *_of_login(settings)]
     return Report(tab, now.title, span, before, now.variables, tuple(remarks), (*around, *now.sections))
 
 

@@ -70,12 +70,17 @@ def test_mistakes(site: str, words: list[str], said: str) -> None:
     assert done.exit_code == 2 and said in done.output, done.output
 
 
-def test_without_a_browser_it_says_what_to_install(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_browser_there_are_tables_and_a_remark(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawn, "_CHROMIUM", "/nonexistent/chromium")
     monkeypatch.setenv("CHROMIUM", "/nonexistent/chromium")
-    monkeypatch.setenv("PATH", "/nonexistent")
-    done = _run("--config", site, "--tab", "overview")
-    assert done.exit_code == 2 and "apt install chromium" in done.output
+    monkeypatch.setattr(drawn.shutil, "which", lambda _name: None)
+    words = ["--config", site, "--tab", "overview", "--panel", "health", "--range", "1h"]
+    done = _run(*words, "--out", str(tmp_path / "health.html"))
+    assert done.exit_code == 0 and "There are no pictures" in done.output, done.output
+    page = (tmp_path / "health.html").read_text()
+    assert "<img" not in page and "There are no pictures" in page and "<td>Platform API</td>" in page
+    done = _run(*words, "--format", "pdf", "--out", str(tmp_path / "health.pdf"))
+    assert done.exit_code == 2 and "apt install chromium" in done.output and not (tmp_path / "health.pdf").exists()
 
 
 class _Inbox:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import psycopg
 import requests
 
 from contract.settings import Settings
 from provisioning.interpolation import Span, sql_macros
-from provisioning.report.drawn import Drawn
+from provisioning.report.drawn import Board, Drawn
 from provisioning.report.model import Report as Made
 from provisioning.report.model import Section, Table, moment
-from tests.report.conftest import AMOUNTS
+from tests.report.conftest import AMOUNTS, BOARD
 
 
 def _section(drawn: Drawn, number: int) -> Section:
@@ -50,6 +53,17 @@ def test_a_graph_has_its_legend_and_its_points(both: tuple[Drawn, Drawn], settin
     assert summary.rows == (("clerk", float(series["value"][1]), float(series["value"][1]), ""),)
     assert {column.name for column in points.columns} == {"Time", "clerk"}
     assert set(_column(points, "clerk")) - {None} == {2}
+
+
+def test_figures_are_the_same_without_a_browser(
+    both: tuple[Drawn, Drawn], settings: Settings, span: Span, tmp_path: Path
+) -> None:
+    board = Board(settings, "small", tmp_path)
+    board.file.write_text(json.dumps(BOARD))
+    read = board.draw(span, [], None, pictures=False)
+    assert [(one.key, one.note, one.tables) for one in read.sections] == [
+        (one.key, one.note, one.tables) for one in both[0].sections
+    ]
 
 
 def test_panels_that_say_nothing_say_why(both: tuple[Drawn, Drawn]) -> None:
