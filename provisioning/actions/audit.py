@@ -19,6 +19,7 @@ from provisioning.secrets import named_dsn
 
 VARIABLE = "OBSERVATORY_POSTGRES_ACTIONS_DSN"
 ACTOR_VARIABLE = "OBSERVATORY_ACTOR"
+LONGEST_ACTOR = 200
 Connection = psycopg.Connection[Any]
 
 _ADD = "INSERT INTO analytics.audit_log (actor, action, target, before, after) VALUES (%s, %s, %s, %s, %s)"
@@ -27,8 +28,11 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 20261121))"
 
 
 def actor(given: str | None) -> str:
-    """Who acts: as said, as the environment says, or the login of this machine."""
-    return given or os.environ.get(ACTOR_VARIABLE, "").strip() or getpass.getuser()
+    """Who acts: as said, as the environment says, or the login of this machine. Raises InputError for what is no name."""
+    who = given or os.environ.get(ACTOR_VARIABLE, "").strip() or getpass.getuser()
+    if not who.isprintable() or len(who) > LONGEST_ACTOR:
+        raise InputError(f"error: --actor or {ACTOR_VARIABLE}: a name has at most {LONGEST_ACTOR} letters, all in one line")
+    return who
 
 
 @contextlib.contextmanager

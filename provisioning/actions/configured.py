@@ -82,8 +82,9 @@ class Entry:
         noun = self.listed.noun
         back = f"observatory {noun} remove {self.name}" if before is None else _command(self.listed, self.name, before)
         here = f" --config {shlex.quote(str(self.path))}" if self.path else ""
+        verb = self.listed.verb if self.item is not None else "remove"
         return Change(
-            f"{noun} {self.listed.verb if self.item is not None else 'remove'}", f"{noun} {self.name}", before, after, back + here,
+            f"{noun} {verb}", f"{noun} {self.name}", before, after, f"{back}{here}",
             (f"  in {self._file}; then: observatory build{here} && observatory apply{here}",),
         )  # fmt: skip
 
@@ -91,7 +92,8 @@ class Entry:
         file = self._file
         old = file.read_bytes() if file.exists() else None
         text, _ = self._text(self._settings())
-        _replace(file, text.encode())
+        ends = "\r\n" if old and b"\r\n" in old else "\n"
+        _replace(file, text.replace("\n", ends).encode())
 
         def undo() -> None:
             if old is None:
@@ -106,6 +108,8 @@ class Entry:
         path = self.path or layers.default_file() or Path(layers.FILE_NAMES[0])
         if path.suffix not in (".yaml", ".yml"):
             raise InputError(f"error: {path} is a program, which a command cannot change; write it there, or name a YAML file")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"error: {path}: there is no such folder")
         return path
 
     def _settings(self) -> Settings:
@@ -155,7 +159,8 @@ def _read(file: Path, text: str) -> Settings:
         Path(name).unlink(missing_ok=True)
 
 
-def _replace(file: Path, body: bytes) -> None:
+def _replace(path: Path, body: bytes) -> None:
+    file = path.resolve()  # what a link points to changes, not the link
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".new", dir=file.absolute().parent)
     try:
         with os.fdopen(handle, "wb") as out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,8 @@ class Mute:
         standing = self._standing()
         before = None if standing is None else {"for": _length(standing)}
         after = None if self.length is None else {"for": self.length}
-        place = " ".join([self.name, *(f"--where {label}={value}" for label, value in sorted(self.where.items()))])
+        where = [word for label, value in sorted(self.where.items()) for word in ("--where", f"{label}={value}")]
+        place = shlex.join([self.name, *where])
         way = "unmute" if before is None else f"mute --for {before['for']} --reason again"
         said = (f"  because: {self.reason}",) if self.reason else ()
         target = " ".join([f"alert {self.name}", *(f"{label}={value}" for label, value in sorted(self.where.items()))])

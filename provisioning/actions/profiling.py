@@ -6,6 +6,7 @@ The row says what is wanted (`scheduled_at`, `params`) and what the platform mad
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -53,10 +54,9 @@ class Profiling:
         row = connection.execute(_RUNNING, self._key).fetchone()
         before = None if row is None else {"for": row[1]["for"]}
         after = None if self.length is None else {"for": self.length}
-        start, place = f"observatory profile start {self.agent}", f"--environment {self.environment}"
-        rollback = (
-            f"observatory profile stop {self.agent} {place}" if before is None else f"{start} {place} --for {before['for']}"
-        )
+        way = "stop" if before is None else "start"
+        length = [] if before is None else ["--for", before["for"]]
+        rollback = shlex.join(["observatory", "profile", way, self.agent, "--environment", self.environment, *length])
         said = () if self.length is None else (f"  costs the agent about {OVERHEAD} of its time, and ends by itself",)
         name = "profile stop" if self.length is None else "profile start"
         return Change(name, f"profile {self.agent} {self.environment}", before, after, rollback, said)

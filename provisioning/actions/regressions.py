@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -85,7 +86,7 @@ class Judgement:
             said += (f"  {previous}: {_told(old)}", f"  {self.version}: {_told(new)}")
             evidence |= {"previous": previous, "days": _DAYS, "before": old._asdict(), "after": new._asdict()}
         action, other = ("flag", "dismiss") if self.flagged else ("dismiss", "flag")
-        place = f"{self.agent} {self.version} --environment {self.environment} --metric {self.metric}"
+        place = shlex.join([self.agent, self.version, "--environment", self.environment, "--metric", self.metric])
         after = {"state": "confirmed" if self.flagged else "dismissed"}
         rollback = f"observatory regression {other} {place}"
         return Change(f"regression {action}", self.target, before, after, rollback, said, evidence)

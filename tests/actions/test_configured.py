@@ -111,6 +111,28 @@ def test_each_command_says_what_it_takes(words: tuple[str, ...]) -> None:
     assert asked.exit_code == 0 and asked.output.startswith(f"Usage: observatory {' '.join(words[:-1])} ")
 
 
+def test_a_link_stays_one_and_so_do_the_ends_of_lines(site: Path, log: str, tmp_path: Path) -> None:
+    real = tmp_path / "real.yaml"
+    real.write_bytes(SITE.replace("\n", "\r\n").encode())
+    site.unlink()
+    site.symlink_to(real)
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
+    assert done.exit_code == 0 and site.is_symlink()
+    assert real.read_bytes() == f"{SITE}  - scope: staging\n    monthly_usd: 50\n".replace("\n", "\r\n").encode()
+    assert run(*rollback(done)).exit_code == 0 and real.read_bytes() == SITE.replace("\n", "\r\n").encode()
+
+
+def test_a_folder_that_is_missing_is_told(site: Path, log: str) -> None:
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes", "--config", "absent/site.yaml")
+    assert done.exit_code == 2 and "error: absent/site.yaml: there is no such folder" in done.output and not recorded(log)
+
+
+@pytest.mark.parametrize("who", ["a\nb", "\udcff", "\x1b[31m", "a" * 201])
+def test_who_acts_has_a_name_that_can_be_shown(site: Path, log: str, who: str) -> None:
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes", "--actor", who)
+    assert done.exit_code == 2 and "at most 200 letters, all in one line" in done.output and not recorded(log)
+
+
 def test_a_budget_keeps_the_comments_around_it(site: Path, log: str) -> None:
     done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
     assert done.exit_code == 0, done.output

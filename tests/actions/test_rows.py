@@ -136,6 +136,10 @@ class TestProfiling:
         assert [state for _, state in rows(platform, states)] == ["cancelled", "cancelled", "done"]
         assert [entry[1] for entry in log(platform)] == ["profile start", "profile start", "profile start", "profile stop"]
 
+    def test_the_command_that_takes_it_back_can_be_pasted(self, platform: str) -> None:
+        started = run("profile", "start", "billing", "--environment", "blue team", "--yes")
+        assert started.exit_code == 0 and take_back(started).exit_code == 0, started.output
+
     def test_it_ends_by_itself(self, platform: str) -> None:
         assert run(*START).exit_code == 0
         with psycopg.connect(platform) as connection:
