@@ -355,6 +355,17 @@ class TestTrouble:
         assert [row["user_id"] for row in rows(tables_database, "session_metrics")] == [1, 3]
         assert value(registry, "agent_tracking_dropped_rows_total", table="session_metrics", reason="refused") >= 1
 
+    @pytest.mark.parametrize("version", ["1\0", "1\udcff"])
+    def test_a_text_that_cannot_be_sent_holds_up_no_other_nor_its_agent(
+        self, tracker: Tracker, tables_database: str, registry: CollectorRegistry, version: str
+    ) -> None:
+        for said in ("1", version, "2"):
+            with tracker.track_execution("billing", said):
+                pass
+        assert tracker.flush(10)
+        assert [row["version"] for row in rows(tables_database, "agent_executions")] == ["1", "2"]
+        assert value(registry, "agent_tracking_dropped_rows_total", table="agent_executions", reason="refused") >= 1
+
     def test_a_lost_connection_loses_no_row(self, tracker: Tracker, tables_database: str) -> None:
         for agent in ("one", "two", "three"):
             with tracker.track_execution(agent):

@@ -141,9 +141,10 @@ class Writer:
             connection = self._opened()
             try:
                 self._store(connection, rows)
-            except psycopg.Error as error:
+            except Exception as error:
                 if _passes(error):
                     raise
+                self._agents.clear()  # those of this transaction were not introduced
                 for key, row in rows.items():
                     self._store_alone(connection, key, row)
         except (psycopg.Error, OSError) as error:
@@ -159,11 +160,13 @@ class Writer:
     def _store_alone(self, connection: Connection, key: tuple[str, str], row: Row) -> None:
         try:
             self._store(connection, {key: row})
-        except psycopg.Error as error:
+        except Exception as error:
             if _passes(error):
                 raise
+            self._agents.clear()
             self._dropped(key[0], "refused", 1)
-            self._complain(f"{key[0]}: a row is refused: {error.diag.sqlstate} {type(error).__name__}")
+            state = f"{error.diag.sqlstate} " if isinstance(error, psycopg.Error) and error.diag.sqlstate else ""
+            self._complain(f"{key[0]}: a row is refused: {state}{type(error).__name__}")
 
     def _store(self, connection: Connection, rows: Rows) -> None:
         with connection.transaction(), connection.cursor() as cursor:
@@ -206,10 +209,14 @@ class Writer:
         self._begin()
 
 
-def _passes(error: psycopg.Error) -> bool:
+def _passes(error: Exception) -> bool:
     """Whether the trouble is the database's and not the row's: no answer, no room, a lock, a restart, a deadlock."""
+    if not isinstance(error, psycopg.Error):
+        return isinstance(error, OSError)  # such as a text that is no UTF-8
     state = error.diag.sqlstate
-    return state is None or state[:2] in ("08", "40", "53", "55", "57", "58")
+    if state is None:  # not from the server: it is away, or the row cannot even be sent, as a text with a NUL
+        return not isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
+    return state[:2] in ("08", "40", "53", "55", "57", "58")
 
 
 def _upsert(schema: str, table: str) -> sql.Composed:
