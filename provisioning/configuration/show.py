@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from provisioning.configuration.effective import Effective, leaves
+from contract.settings import Settings
+from provisioning.configuration.effective import Effective, leaves, plain, value_at
 from provisioning.yaml_source import Path as Place
 from provisioning.yaml_source import dotted
 
@@ -36,7 +37,17 @@ def as_json(found: Effective, changed: bool) -> str:
 
 def _kept(found: Effective) -> Any:
     """The values without those that are defaults; a list is kept whole or not at all."""
-    return _pruned(found.values, (), lambda place: bool(found.origin(place))) or {}
+    values, defaults = found.values, plain(Settings())
+
+    def changed(place: Place) -> bool:
+        if found.variable(place):
+            return True
+        try:
+            return bool(found.origin(place)) and value_at(values, place) != value_at(defaults, place)
+        except LookupError:
+            return True
+
+    return _pruned(values, (), changed) or {}
 
 
 def _pruned(value: Any, place: Place, said: Callable[[Place], bool]) -> Any:

@@ -103,6 +103,14 @@ def test_only_what_was_changed_is_shown_with_its_place(site: Path) -> None:
     assert as_json["origins"]["thresholds.error_ratio"] == "overlays/live.yaml:1:14"
 
 
+def test_what_is_said_as_it_is_by_default_is_not_changed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site / "observatory.yaml").write_text((ROOT / "observatory.yaml").read_text())
+    assert says("config", "show", "--changed").startswith("{}")
+    monkeypatch.setenv("OBSERVATORY_GRAFANA_TOKEN", "glsa_canary")
+    shown = says("config", "show", "--changed")
+    assert "token_file: null" in shown and "the variable OBSERVATORY_GRAFANA_TOKEN" in shown and "canary" not in shown
+
+
 def test_every_variable_comes_before_a_key_and_is_read_somewhere() -> None:
     code = "".join(
         file.read_text()
