@@ -210,4 +210,5 @@ def _mute(
     pairs = [pair.partition("=") for pair in where]
     if odd := [f"{label}{sign}{value}" for label, sign, value in pairs if not (label and value)]:
         raise click.UsageError(f"--where {odd[0]}: write LABEL=VALUE")
-    return Mute(config.chosen(path), name, {label: value for label, _, value in pairs}, length, reason, actor(given["actor"]))
+    chosen = {label: value for label, _, value in pairs}
+    return Mute(path, config.chosen(path), name, chosen, length, reason, actor(given["actor"]))

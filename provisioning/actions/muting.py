@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import requests
@@ -16,6 +17,7 @@ from contract.values import duration_seconds
 from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
 from provisioning.findings import InputError, Unreachable, closest
+from provisioning.unreached import reason
 
 LONGEST = "7d"
 _SECONDS = 10.0
@@ -25,8 +27,12 @@ _NEVER = ("Watchdog",)
 
 @dataclass(frozen=True)
 class Mute:
-    """Mutes the alerts of a name, where their labels have these values, for a time such as `2h`; ends that where it is None."""
+    """Mutes the alerts of a name, where their labels have these values, for a time such as `2h`; ends that where it is None.
 
+    `path` is the configuration that was named, if one was.
+    """
+
+    path: Path | None
     settings: Settings
     name: str
     where: Mapping[str, str]
@@ -41,7 +47,7 @@ class Mute:
         before = None if standing is None else {"for": _length(standing)}
         after = None if self.length is None else {"for": self.length}
         where = [word for label, value in sorted(self.where.items()) for word in ("--where", f"{label}={value}")]
-        place = shlex.join([self.name, *where])
+        place = shlex.join([self.name, *where, *(["--config", str(self.path)] if self.path else [])])
         way = "unmute" if before is None else f"mute --for {before['for']} --reason again"
         said = (f"  because: {self.reason}",) if self.reason else ()
         target = " ".join([f"alert {self.name}", *(f"{label}={value}" for label, value in sorted(self.where.items()))])
@@ -102,7 +108,7 @@ class Mute:
         try:
             answer = requests.request(method, url, json=body, timeout=_SECONDS)
         except requests.RequestException as problem:
-            raise Unreachable(f"error: Alertmanager does not answer at {url}: {type(problem).__name__}") from None
+            raise Unreachable(f"error: Alertmanager does not answer at {url}: {reason(problem)}") from None
         if answer.status_code == 404 and method == "DELETE":
             return None
         if not answer.ok:

@@ -16,6 +16,7 @@ import requests
 from contract.served import ServedFolder
 from contract.values import duration_seconds
 from provisioning.findings import Unreachable
+from provisioning.unreached import reason
 
 _SECONDS = 10.0
 """So long may an answer take. A reload may take as long as its own bound."""
@@ -97,7 +98,7 @@ class Server:
         try:
             answer = requests.post(f"{self.url}/-/reload", timeout=max(self._within, _SECONDS))
         except requests.RequestException as problem:
-            return f"{self.called} at {self.url} does not answer: {type(problem).__name__}"
+            return f"{self.called} at {self.url} does not answer: {reason(problem)}"
         if answer.ok:
             return ""
         said = _line(answer.text)
@@ -137,7 +138,7 @@ class Server:
                     break
                 pause = _asked_for(answer, pause)
             except requests.RequestException as problem:
-                said = f"does not answer: {type(problem).__name__}"
+                said = f"does not answer: {reason(problem)}"
             if attempt < _TRIES - 1:
                 time.sleep(pause)
         raise Unreachable(f"error: {self.called} at {self.url} {said}")

@@ -137,6 +137,11 @@ class TestProfiling:
         assert [entry[1] for entry in log(platform)] == ["profile start", "profile start", "profile start", "profile stop"]
 
     def test_the_command_that_takes_it_back_can_be_pasted(self, platform: str) -> None:
+        with psycopg.connect(platform) as connection:
+            connection.execute(
+                "INSERT INTO app.deployments (id, agent_id, version, environment, deployed_at) "
+                "VALUES (3, 1, '1.4.2', 'blue team', now())"
+            )
         started = run("profile", "start", "billing", "--environment", "blue team", "--yes")
         assert started.exit_code == 0 and take_back(started).exit_code == 0, started.output
 
@@ -148,7 +153,12 @@ class TestProfiling:
         assert "nothing to do" in run("profile", "stop", "billing", "--yes").output
 
     @pytest.mark.parametrize(
-        ("words", "said"), [(("nobody",), "there is no agent nobody"), (("billing", "--for", "9h"), "between 1m and 4h")]
+        ("words", "said"),
+        [
+            (("nobody",), "there is no agent nobody"),
+            (("billing", "--environment", "no such"), "was never in no such; it is or was in: production"),
+            (("billing", "--for", "9h"), "between 1m and 4h"),
+        ],
     )
     def test_what_cannot_be_is_said(self, platform: str, words: tuple[str, ...], said: str) -> None:
         done = run("profile", "start", *words, "--yes")

@@ -274,7 +274,7 @@ def test_a_server_that_goes_down_leaves_everything_as_it_was(prometheus: Site) -
     before, plan = prometheus.files(), prometheus.plan(rules(limit="0.2"))
     prometheus.stop()
     said = one(carry_out(plan, lambda _: None).findings)
-    assert f"Prometheus at {prometheus.url} does not answer: ConnectionError" in said
+    assert f"Prometheus at {prometheus.url} does not answer: Connection refused" in said
     assert "1 file is as it was, and Prometheus could not be told so" in said
     assert prometheus.files() == before
     with pytest.raises(Unreachable, match="does not answer"):

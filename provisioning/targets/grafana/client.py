@@ -19,6 +19,7 @@ from exporters import credentials
 from provisioning.deadline import within
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan.target import Refused
+from provisioning.unreached import reason
 
 URL_VARIABLE = "OBSERVATORY_GRAFANA_URL"
 TOKEN_VARIABLE = "OBSERVATORY_GRAFANA_TOKEN"  # noqa: S105  the variable's name
@@ -127,11 +128,11 @@ class Client:
                 method, address, params=query, json=body, timeout=(CONNECT, READ), allow_redirects=False
             )
         except requests.exceptions.SSLError as problem:
-            raise Unreachable(f"Grafana at {self.url}: its certificate is not trusted: {_reason(problem)}") from None
+            raise Unreachable(f"Grafana at {self.url}: its certificate is not trusted: {reason(problem)}") from None
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as problem:
-            raise _Passing(f"does not answer: {_reason(problem)}") from None
+            raise _Passing(f"does not answer: {reason(problem)}") from None
         except requests.RequestException as problem:
-            raise Unreachable(f"Grafana at {self.url} cannot be asked: {_reason(problem)}") from None
+            raise Unreachable(f"Grafana at {self.url} cannot be asked: {reason(problem)}") from None
         if response.status_code == 429:
             wish = _wished_pause(response)
             waits = f"; it asks to wait {wish:.0f} seconds" if wish else ""
@@ -229,15 +230,3 @@ def _at(response: requests.Response) -> float:
         return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
     except ValueError:
         return time.time()
-
-
-def _reason(problem: BaseException) -> str:
-    """The innermost cause in a few words, without the addresses that requests repeats."""
-    while causes := [cause for cause in problem.args if isinstance(cause, BaseException)]:
-        problem = causes[-1]
-    reason = getattr(problem, "reason", None)
-    if isinstance(reason, BaseException):
-        return _reason(reason)
-    if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
-        return "no answer in time"
-    return str(problem).rpartition(": ")[2].strip("'\" ")[:_MOST_WORDS] or type(problem).__name__

@@ -15,6 +15,7 @@ from exporters import credentials
 from provisioning.deadline import within
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan.target import Refused
+from provisioning.unreached import reason
 
 CONNECT, READ = 3.0, 15.0
 """Seconds to connect, and between two pieces of an answer."""
@@ -73,7 +74,7 @@ class Client:
             except (requests.ConnectionError, requests.Timeout) as problem:
                 why = "does not answer in time" if isinstance(problem, requests.Timeout) else "does not answer"
             except requests.RequestException as problem:
-                raise Unreachable(f"Mimir at {self.url} cannot be asked: {type(problem).__name__}") from None
+                raise Unreachable(f"Mimir at {self.url} cannot be asked: {reason(problem)}") from None
             if attempt == ATTEMPTS or wish > LONGEST_PAUSE:
                 raise Unreachable(f"Mimir at {self.url} {why} (asked {attempt} times)")
             self._pause(max(pause, wish))
