@@ -12,6 +12,7 @@ import contextlib
 import functools
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import Token
 from dataclasses import replace
@@ -65,7 +66,7 @@ def _error_type(error: BaseException) -> str:
     return next((kind for class_, kind in kinds if isinstance(error, class_)), "internal")
 
 
-class Span:
+class Span(ABC):
     """What all of them share: an id, a beginning, an end, an outcome. `seconds` is what it took, once it has ended."""
 
     def __init__(self, tracker: Tracker) -> None:
@@ -134,16 +135,17 @@ class Span:
     def _kind(self, error: BaseException) -> str:
         return _error_type(error)
 
+    @abstractmethod
     def _within(self, current: Current) -> Current:
         """What is going on inside of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _opened(self) -> None:
         """Tells that it has begun."""
 
+    @abstractmethod
     def _closed(self) -> None:
         """Tells that it has ended."""
-        raise NotImplementedError
 
     def _times(self) -> dict[str, Any]:
         over = self._ended_at is not None
@@ -315,6 +317,9 @@ class Tool(Span):
     def _within(self, current: Current) -> Current:
         self._execution = current.execution
         return current
+
+    def _opened(self) -> None:
+        """It is told of when it ends."""
 
     def _closed(self) -> None:
         agent = self._execution.agent if self._execution else ""
