@@ -168,7 +168,8 @@ def build(config: Path | None, out: str, form: str) -> None:
 @click.option(
     "--database", is_flag=True, help="Let the live database prepare every query, with the panels' login; it runs none."
 )
-def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, database: bool) -> None:
+@click.option("--out", type=click.Path(path_type=Path), help="Write what was built to this folder, when no error is in it.")
+def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, database: bool, out: Path | None) -> None:
     """Prove the artefacts without any server.
 
     Dashboards, PromQL and SQL against the contract, rules, routes, links; promtool and amtool too where they are installed.
@@ -176,6 +177,7 @@ def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, da
 
     \b
     observatory check
+    observatory check --out build
     observatory check --changed-since origin/main --format github
     observatory check --format json | jq '.findings[].place'
     """
@@ -183,7 +185,7 @@ def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, da
     from provisioning.check.command import check as examine
     from provisioning.configuration.layers import default_file
 
-    asked = Asked(form, scenarios, changed_since, database, config or default_file())
+    asked = Asked(form, scenarios, changed_since, database, config or default_file(), out)
     text, code = examine(lambda: _settings(config), asked, lambda sentence: _say(sentence, err=True))
     _say(text)
     raise SystemExit(code)

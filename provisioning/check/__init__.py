@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from contract.settings import Settings
-from provisioning.findings import Finding
+from provisioning.findings import Finding, has_errors
 
 if TYPE_CHECKING:
     from provisioning.check.report import Report
@@ -24,12 +24,13 @@ class Choices:
     """What is asked of a check beside the build itself.
 
     `scenarios` says which of them promtool proves, `database` is the DSN of a database that prepares the queries, and `say` is
-    told what takes long while it does.
+    told what takes long while it does. `sound` is given what was built when no error was found in it.
     """
 
     scenarios: Which = "changed"
     database: str | None = None
     say: Callable[[str], None] = lambda _: None
+    sound: Callable[[Mapping[str, bytes]], None] = lambda _: None
 
 
 def run(settings: Settings, today: date | None = None, choices: Choices = Choices(), since: Since | None = None) -> Report:
@@ -46,6 +47,8 @@ def run(settings: Settings, today: date | None = None, choices: Choices = Choice
     artefacts = build.artefacts(settings)
     found = list(dict.fromkeys(all_findings(artefacts, settings, choices)))
     findings = waived(found, settings.waivers, today or datetime.now(UTC).date(), _not_run(choices))
+    if not has_errors(findings):
+        choices.sound(artefacts)
     reported = findings
     if since:
         from provisioning.check import revisions

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.settings import Settings
+from provisioning import files
 from provisioning.check import Choices, run
 from provisioning.check.formats import Format, written
 from provisioning.check.locations import Locator
@@ -23,13 +24,23 @@ FINE, FINDINGS, WRONG_INPUT = 0, 1, 2
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of one call. `config` is the configuration file, where there is one."""
+    """The options of one call. `config` is the configuration file, where there is one; `out` a folder for what is sound."""
 
     form: Format = "text"
     scenarios: Which = "changed"
     changed_since: str = ""
     database: bool = False
     config: Path | None = None
+    out: Path | None = None
+
+
+def _writing(out: Path | None, say: Callable[[str], None]) -> Callable[[Mapping[str, bytes]], None]:
+    def write(artefacts: Mapping[str, bytes]) -> None:
+        if out is not None:
+            files.write(artefacts, out)
+            say(f"{len(artefacts)} files in {out}")
+
+    return write
 
 
 def _since(asked: Asked) -> Since | None:
@@ -56,7 +67,7 @@ def check(settings: Callable[[], Settings], asked: Asked, say: Callable[[str], N
     """
     try:
         configured = settings()
-        choices = Choices(asked.scenarios, _dsn(configured) if asked.database else None, say)
+        choices = Choices(asked.scenarios, _dsn(configured) if asked.database else None, say, _writing(asked.out, say))
         report = run(configured, choices=choices, since=_since(asked))
     except ConfigError as problem:
         if asked.form == "text":

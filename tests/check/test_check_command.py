@@ -54,6 +54,15 @@ def test_a_configuration_with_findings_fails_and_says_where(failing: Path) -> No
     assert "::notice::the scenarios of alerts were not proved" in result.stdout
 
 
+def test_what_is_sound_is_written_and_nothing_else(failing: Path, artefacts: dict[str, bytes], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused = _check("--config", str(failing), "--out", str(out))
+    assert refused.exit_code == 1 and not out.exists()
+    done = _check("--out", str(out))
+    assert done.exit_code == 0 and f"{len(artefacts)} files in {out}" in done.output
+    assert {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file() and file.name[0] != "."} == set(artefacts)
+
+
 def test_a_wrong_configuration_is_an_annotation_too_and_ends_with_2(wrong: Path) -> None:
     result = _check("--config", str(wrong), "--format", "sarif")
     assert result.exit_code == 2
