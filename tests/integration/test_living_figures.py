@@ -125,17 +125,16 @@ class TestEveryFigure:
             again = page(moment.stack)
             if of(shown, "exporter_source_data_timestamp_seconds") != of(again, "exporter_source_data_timestamp_seconds"):
                 return False
-            # The source's time is that of its oldest figure: each query knows the time that its own answer is of.
-            asked = shown["exporter_query_last_success_timestamp_seconds", "postgres", "tickets_oldest_open"]
+            # The source's time is that of its oldest figure, and some are read once a minute: each query knows its own time.
+            oldest, windows = (
+                datetime.fromtimestamp(shown["exporter_query_last_success_timestamp_seconds", "postgres", query], UTC)
+                for query in ("tickets_oldest_open", "counts")
+            )
             for name, query in plain.STANDING.items():
-                at = datetime.fromtimestamp(asked, UTC)
-                expected = {labels: value for labels, value in plain.answer(moment.dsn, query, at).items() if value}
+                expected = {labels: value for labels, value in plain.answer(moment.dsn, query, oldest).items() if value}
                 assert of(shown, name) == pytest.approx(expected, abs=1e-3), name
             for name, query in {**plain.WINDOWED, "platform_feedback_response_ratio": plain.FEEDBACK_RESPONSE_FIRST}.items():
-                of_the_source = shown["exporter_source_data_timestamp_seconds", "postgres"]
-                read = shown.get(("exporter_query_last_success_timestamp_seconds", "postgres", name), of_the_source)
-                at = datetime.fromtimestamp(read, UTC)
-                expected = {labels: value for labels, value in plain.windowed(moment.dsn, query, at).items() if value}
+                expected = {labels: value for labels, value in plain.windowed(moment.dsn, query, windows).items() if value}
                 assert of(shown, name) == pytest.approx(expected), name
             return True
 
