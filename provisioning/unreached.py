@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import requests
 
 _MOST_LETTERS = 200
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 def reason(problem: BaseException) -> str:
@@ -16,4 +19,5 @@ def reason(problem: BaseException) -> str:
         return reason(cause)
     if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
         return "no answer in time"
-    return str(problem).rpartition(": ")[2].strip("'\" ")[:_MOST_LETTERS] or type(problem).__name__
+    said = _NUMBER.sub("", str(problem).rpartition(": ")[2].strip("'\" "))
+    return said[:_MOST_LETTERS] or type(problem).__name__
