@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,18 @@ def test_every_part_is_healthy(stack: LivingStack) -> None:
     eventually(well, 60, "all parts are healthy, the preview too")
     for part in ("PostgreSQL", "Inbox", "Langfuse", "platform", "Exporter", "Alertmanager", "Prometheus"):
         assert part in stack.table, stack.table
+
+
+def test_no_secret_is_on_the_screen_in_a_log_or_in_the_list_of_processes(stack: LivingStack) -> None:
+    files = [*(stack.var / "secrets").glob("*_password"), *(stack.var / "secrets").glob("langfuse_secret_key")]
+    secrets = {file.read_text().strip() for file in (*files, stack.var / "secrets" / "user_key")}
+    assert len(secrets) > 5 and all(len(secret) > 15 for secret in secrets)
+    shown = {"the screen": stack.table, **{file.name: file.read_text() for file in (stack.var / "log").glob("*.log")}}
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            shown[str(process)] = process.read_bytes().decode(errors="replace")
+    assert len(shown) > 20
+    assert {name for name, text in shown.items() if any(secret in text for secret in secrets)} == set()
 
 
 def test_doctor_finds_data_for_every_panel_within_90_seconds(stack: LivingStack) -> None:

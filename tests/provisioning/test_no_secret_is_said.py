@@ -43,7 +43,7 @@ COMMANDS = (
 OFFLINE = ("build", "check", "config", "capacity", "slo")
 """Commands that need no server, and so come to their end here."""
 STARTED = {"up", "down", "demo", "preview"}
-"""Programs of their own, which the command becomes; their tests hold them to the same."""
+"""Programs of their own, which the command becomes; the living stack is held to the same."""
 
 
 @pytest.fixture
