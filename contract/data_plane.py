@@ -79,8 +79,25 @@ class Mapped(Section):
         return self
 
 
+Archivable = Literal[
+    "rollup_minute", "rollup_hour", "rollup_day", "llm_calls", "llm_scores", "alert_events", "audit_log", "forecasts",
+    "anomalies", "incidents", "profiling_sessions", "load_tests",
+]  # fmt: skip
+"""Tables of schema `analytics` whose old rows may go into an archive."""
+
+Removable = Literal[
+    "messages", "ticket_events", "kb_searches", "feedback", "agent_executions", "tool_usage_metrics", "workflow_metrics",
+    "session_metrics", "traces", "trace_spans", "feature_usage_events", "login_events",
+]  # fmt: skip
+"""Relations of the platform whose rows say that something happened, and nothing of what is there now."""
+
+
 class Retention(Section):
-    """How long the schema `analytics` keeps what it counted. Prometheus has a retention of its own."""
+    """How long the schema `analytics` keeps what it counted. Prometheus has a retention of its own.
+
+    The exporter leaves old rows of `archived` to `observatory retention apply --archive`. Of the relations in `platform`
+    that command archives and removes what is older; nobody removes anything of others.
+    """
 
     minute: Annotated[str, between("25h", "90d")] = "26h"
     hour: Annotated[str, between("32d", "10y")] = "400d"
@@ -88,6 +105,10 @@ class Retention(Section):
     model_calls: Annotated[str, between("32d", "10y")] = "90d"
     alert_events: Annotated[str, between("32d", "100y")] = "400d"
     audit_log: Annotated[str, between("30d", "100y")] = "2y"
+    findings: Annotated[str, between("32d", "100y")] = "2y"
+    """Forecasts, anomalies, and incidents, profiles and load tests that are over."""
+    archived: tuple[Archivable, ...] = ()
+    platform: dict[Removable, Annotated[str, between("32d", "100y")]] = Field(default_factory=dict)
 
 
 class Database(Section):

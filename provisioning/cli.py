@@ -373,6 +373,7 @@ def _grouped(name: str, module: str, what: str) -> None:
 
 
 _grouped("db", "provisioning.database.commands", "Schema `analytics` in the platform's database.")
+_grouped("retention", "provisioning.retention.commands", "How long what is known stays.")
 for command in (planning.plan, planning.apply, planning.adopt, planning.release):
     main.add_command(command)
 

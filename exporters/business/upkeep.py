@@ -106,9 +106,11 @@ class Upkeep:
 
     def _removals(self, at: datetime) -> Iterator[Callable[[Connection], int]]:
         for tier, before in retention.horizons(self._retention, at).items():
-            yield partial(retention.step, aged=tier, before=before)
+            if retention.table(tier) not in self._retention.archived:
+                yield partial(retention.step, aged=tier, before=before)
         for aged in ageing.BY_THE_EXPORTER:
-            yield partial(ageing.step, aged=aged, retention=self._retention)
+            if aged.table not in self._retention.archived:
+                yield partial(ageing.step, aged=aged, retention=self._retention)
 
     def _fill(self) -> Answer:
         key = self._user_key()

@@ -1,11 +1,11 @@
 """Removing single rows that are older than their retention, a few thousand at a time, so that nobody waits for it.
 
-The tiers of the roll-ups have a way of their own: `exporters.rollups.retention`.
+The tiers of the roll-ups have a way of their own: `exporters.rollups.retention`. What is to be archived first waits for a
+command: `provisioning.retention`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,46 +36,21 @@ AGED = (
     Aged("llm_scores", "at", "model_calls"),
     Aged("alert_events", "received_at", "alert_events"),
     Aged("audit_log", "at", "audit_log"),
+    Aged("forecasts", "made_at", "findings"),
+    Aged("anomalies", "at", "findings"),
+    Aged("incidents", "closed_at", "findings"),
+    Aged("profiling_sessions", "ended_at", "findings"),
+    Aged("load_tests", "ended_at", "findings"),
 )
+"""What is not over yet has no such time, and stays."""
 BY_THE_EXPORTER = tuple(aged for aged in AGED if aged.table != "audit_log")
 """What the role that counts may remove from. Who changed what is an administrator's to forget."""
-
-
-@dataclass(frozen=True)
-class Old:
-    """How many rows of a table are, or were, too old."""
-
-    table: str
-    older_than: str
-    rows: int
-
-
-def too_old(connection: psycopg.Connection[Any], retention: Retention) -> list[Old]:
-    """What a cleaning would remove now."""
-    return [Old(aged.table, getattr(retention, aged.retention), _count(connection, aged, retention)) for aged in AGED]
-
-
-def clean(connection: psycopg.Connection[Any], retention: Retention) -> Iterator[Old]:
-    """Removes what is too old; gives each table when it is done. `connection` is in autocommit mode."""
-    for aged in AGED:
-        removed = 0
-        while gone := step(connection, aged, retention):
-            removed += gone
-        yield Old(aged.table, getattr(retention, aged.retention), removed)
 
 
 def _is_old(aged: Aged, retention: Retention) -> sql.Composed:
     return sql.SQL("{} < now() - make_interval(secs => {})").format(
         sql.Identifier(aged.time), sql.Literal(aged.seconds(retention))
     )
-
-
-def _count(connection: psycopg.Connection[Any], aged: Aged, retention: Retention) -> int:
-    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
-        sql.Identifier(ANALYTICS_SCHEMA, aged.table), _is_old(aged, retention)
-    )
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
 
 
 def step(connection: psycopg.Connection[Any], aged: Aged, retention: Retention) -> int:

@@ -35,6 +35,11 @@ def table(aged: Aged) -> str:
     return _TABLES[aged][0]
 
 
+def time(aged: Aged) -> str:
+    """The column that says how old a row is."""
+    return _TABLES[aged][1]
+
+
 def kept(retention: Retention, aged: Aged) -> str:
     """For how long it is kept, as the configuration says it."""
     if aged in ("firsts", "user_seen"):
@@ -77,10 +82,3 @@ def step(connection: Connection, aged: Aged, before: datetime, rows: int = STEP_
         {"before": before, "rows": rows},
     ).fetchone()
     return found[0] if found else 0
-
-
-def count(connection: Connection, aged: Aged, before: datetime) -> int:
-    """How many rows there are from before a time."""
-    name, time = _TABLES[aged]
-    row = connection.execute(f"SELECT count(*) FROM analytics.{name} WHERE {time} < %s".encode(), (before,)).fetchone()
-    return row[0] if row else 0

@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.database.options import CONFIG, DSN_FILE, FORM, dry_run_option, settings_of
 from provisioning.findings import InputError
 
 if TYPE_CHECKING:
     import psycopg
 
-    from contract.settings import Settings
     from exporters.database.installation import Plan
 
 FINDINGS = 1
-
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="OBSERVATORY_CONFIG",
-    show_envvar=True,
-    help="Configuration file. Without it: ./observatory.yaml when there is one, else the defaults.",
-)
-_dsn_file = click.option(
-    "--dsn-file",
-    type=click.Path(path_type=Path),
-    help="File with the administrator's connection string; else OBSERVATORY_POSTGRES_ADMIN_DSN.",
-)
-_format = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-
-
-def _settings(path: Path | None) -> Settings:
-    from provisioning.cli import _settings as settings
-
-    return settings(path)
-
-
-def _dry_run(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option("--dry-run", is_flag=True, help=f"Print {what}, and change nothing.")
 
 
 @click.group()
@@ -60,9 +35,9 @@ def db() -> None:
 
 
 @db.command()
-@_config
-@_dsn_file
-@_dry_run("the SQL")
+@CONFIG
+@DSN_FILE
+@dry_run_option("the SQL")
 def install(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
     """Make the schema, its roles, views, and what finds changes on the platform's tables.
 
@@ -72,9 +47,9 @@ def install(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
 
 
 @db.command()
-@_config
-@_dsn_file
-@_dry_run("the SQL")
+@CONFIG
+@DSN_FILE
+@dry_run_option("the SQL")
 def upgrade(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
     """Bring an installed schema to this version."""
     _install(config, dsn_file, dry_run, upgrade=True)
@@ -85,7 +60,7 @@ def _install(config: Path | None, dsn_file: Path | None, dry_run: bool, upgrade:
     from provisioning.database.admin import administration, owned, passwords
     from provisioning.database.installing import carry_out, prepared
 
-    settings = _settings(config)
+    settings = settings_of(config)
     logins = passwords(settings)
     with administration(dsn_file) as connection:
         if not dry_run:
@@ -111,9 +86,9 @@ def _tell_requests(connection: psycopg.Connection[Any], todo: Plan) -> None:
 
 @db.command("map")
 @click.option("--check", is_flag=True, required=True, help="Hold the mapping against the live database.")
-@_config
-@_dsn_file
-@_format
+@CONFIG
+@DSN_FILE
+@FORM
 def map_(check: bool, config: Path | None, dsn_file: Path | None, form: str) -> None:  # noqa: ARG001
     """Does the configured mapping fit the database?
 
@@ -125,7 +100,7 @@ def map_(check: bool, config: Path | None, dsn_file: Path | None, form: str) -> 
     from provisioning.database.admin import administration
     from provisioning.database.consequences import consequences
 
-    settings = _settings(config)
+    settings = settings_of(config)
     with administration(dsn_file) as connection:
         mapping = Mapping.of(settings)
         found = problems(connection, mapping)
@@ -146,16 +121,16 @@ def map_(check: bool, config: Path | None, dsn_file: Path | None, form: str) -> 
 
 
 @db.command()
-@_config
-@_dsn_file
-@_format
+@CONFIG
+@DSN_FILE
+@FORM
 def status(config: Path | None, dsn_file: Path | None, form: str) -> None:
     """Versions, how far each source is counted, sizes, slow statements, and what is missing."""
     from provisioning.database import report
     from provisioning.database.admin import administration
     from provisioning.database.installing import prepared
 
-    settings = _settings(config)
+    settings = settings_of(config)
     with administration(dsn_file) as connection:
         found = report.status(connection, settings, lambda: prepared(connection, settings, {}).plan)
     click.echo(json.dumps(found.as_json(), indent=2, default=str) if form == "json" else found.as_text())
@@ -165,8 +140,8 @@ def status(config: Path | None, dsn_file: Path | None, form: str) -> None:
 
 @db.command()
 @click.argument("sources", nargs=-1, required=True)
-@_config
-@_dsn_file
+@CONFIG
+@DSN_FILE
 def rebuild(sources: tuple[str, ...], config: Path | None, dsn_file: Path | None) -> None:
     """Count SOURCES anew, after a restore or a truncation of their tables. `observatory db status` says which need it.
 
@@ -175,34 +150,15 @@ def rebuild(sources: tuple[str, ...], config: Path | None, dsn_file: Path | None
     from provisioning.database.admin import administration, installed
     from provisioning.database.rebuilding import rebuild_sources
 
-    settings = _settings(config)
+    settings = settings_of(config)
     with administration(dsn_file) as connection:
         installed(connection)
         rebuild_sources(connection, settings, sources, click.echo)
 
 
 @db.command()
-@_config
-@_dsn_file
-@_dry_run("how many rows are too old")
-def clean(config: Path | None, dsn_file: Path | None, dry_run: bool) -> None:
-    """Remove what is older than the configured retention.
-
-    The exporter does the same by itself, a little at a time, but for the audit log, which it may only add to.
-    """
-    from provisioning.database import cleaning
-    from provisioning.database.admin import administration, installed
-
-    retention = _settings(config).database.retention
-    with administration(dsn_file) as connection:
-        installed(connection)
-        for old in cleaning.too_old(connection, retention) if dry_run else cleaning.clean(connection, retention):
-            click.echo(f"{old.table}: {old.rows} rows older than {old.older_than} {'would be ' * dry_run}removed")
-
-
-@db.command()
-@_dsn_file
-@_dry_run("the SQL")
+@DSN_FILE
+@dry_run_option("the SQL")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def uninstall(dsn_file: Path | None, dry_run: bool, yes: bool) -> None:
     """Remove everything that `install` made, from the platform's tables too, with everything that was counted."""

@@ -18,8 +18,7 @@ from exporters.rollups.state import State, states
 from exporters.rollups.triggers import OFF, switched_off
 from provisioning.database import capturing
 from provisioning.database.admin import installed
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+from provisioning.sizes import size
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,9 @@ class Status:
             drift = "-" if state.drift is None else str(state.drift)
             lag, filled = f"{said['lag_seconds']:.0f} s", said["backfill"]
             lines.append(f"{state.source:<16}{state.mode:<10}{lag:>8}  {state.counted:>13}  {filled:<28}{drift:>6}")
-        total = sum(size for size, _ in self.condition.sizes.values())
-        lines.append(f"\nsize: {_size(total)}")
-        lines += [f"  {_size(size):>8}  {name}" for name, (size, _) in list(self.condition.sizes.items())[:5]]
+        total = sum(size_ for size_, _ in self.condition.sizes.values())
+        lines.append(f"\nsize: {size(total)}")
+        lines += [f"  {size(size_):>8}  {name}" for name, (size_, _) in list(self.condition.sizes.items())[:5]]
         if self.condition.slow is None:
             lines.append("slow statements: unknown, pg_stat_statements is not installed or not readable")
         for slow in self.condition.slow or ():
@@ -113,10 +112,3 @@ def _unseen(sources: tuple[State, ...], off: list[str]) -> list[str]:
     """What has to be said of triggers where the source itself does not say it yet."""
     unsaid = [state.source for state in sources if state.source in off and not state.rebuild_needed]
     return [f"{source}: {OFF}; after that run `observatory db rebuild {source}`" for source in unsaid]
-
-
-def _size(size: float) -> str:
-    unit = 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"

@@ -1,4 +1,4 @@
-"""`observatory db status`, `clean`, `upgrade`: what they say and how they end."""
+"""`observatory db status`, `upgrade`: what they say and how they end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Observatory = Callable[..., Result]
 
 
 def test_status_without_an_installation_says_how_to_make_one(platform: Connection, observatory: Observatory) -> None:
-    for command in (["status"], ["clean"], ["upgrade"]):
+    for command in (["status"], ["upgrade"]):
         result = observatory(*command)
         assert result.exit_code == 2, result.output
         assert "run `observatory db install`" in result.output
@@ -60,40 +60,6 @@ def test_upgrade_applies_what_is_new(platform: Connection, observatory: Observat
     assert platform.execute("SELECT count(*) FROM analytics.latency_hourly").fetchone() == (0,)
 
 
-def test_clean_removes_what_is_too_old_and_nothing_else(platform: Connection, observatory: Observatory, tmp_path: Path) -> None:
-    install(platform, settings_of())
-    platform.execute(
-        "INSERT INTO analytics.audit_log (at, actor, action, target)"
-        " SELECT now() - n * interval '1 day', 'anna', 'set', 'budget' FROM generate_series(1, 100) AS n"
-    )
-    platform.execute("INSERT INTO analytics.totals (fact, labels, n) VALUES ('tickets_created', '{low,none}', 5)")
-    platform.execute(
-        "INSERT INTO analytics.rollup_day (series, bucket, n)"
-        " SELECT series, date_trunc('day', now()) - ago * interval '400 days', 1"
-        " FROM analytics.totals, generate_series(0, 4) AS ago"
-    )
-    platform.execute(
-        "INSERT INTO analytics.alert_events (fingerprint, starts_at, status, received_at, alertname, severity, environment,"
-        " agent, labels, annotations) SELECT 'f', at, 'firing', at, 'Slow', 'warning', 'production', '', '{}', '{}'"
-        " FROM generate_series(now() - interval '49.5 days', now(), interval '1 day') AS at"
-    )
-    (tmp_path / "site.yaml").write_text("database: {retention: {audit_log: 30d, alert_events: 32d}}\n")
-    shown = observatory("clean", "--dry-run", "--config", "site.yaml")
-    assert "audit_log: 71 rows older than 30d would be removed" in shown.output
-    assert "rollup_day: 2 rows older than 3y would be removed" in shown.output
-    assert platform.execute("SELECT count(*) FROM analytics.audit_log").fetchone() == (100,)
-    done = observatory("clean", "--config", "site.yaml")
-    assert done.exit_code == 0, done.output
-    assert "audit_log: 71 rows older than 30d removed" in done.output
-    assert "alert_events: 18 rows older than 32d removed" in done.output
-    assert platform.execute("SELECT count(*) FROM analytics.alert_events").fetchone() == (32,)
-    assert platform.execute("SELECT count(*) FROM analytics.rollup_day").fetchone() == (3,)
-    assert platform.execute("SELECT count(*), max(now() - at) < interval '30 days' FROM analytics.audit_log").fetchone() == (
-        29,
-        True,
-    )
-
-
 def test_the_connection_string_may_stand_in_a_file(
     platform: Connection, database: str, observatory: Observatory, tmp_path: Path
 ) -> None:
@@ -108,7 +74,7 @@ def test_the_connection_string_may_stand_in_a_file(
 def test_every_command_explains_itself(observatory: Observatory) -> None:
     result = observatory("--help")
     assert result.exit_code == 0
-    for command in ("install", "status", "upgrade", "uninstall", "map", "rebuild", "clean"):
+    for command in ("install", "status", "upgrade", "uninstall", "map", "rebuild"):
         assert command in result.output
         told = observatory(command, "--help")
         assert told.exit_code == 0 and "Usage: observatory db " + command in told.output
