@@ -67,6 +67,8 @@ _TABLES = (
     _own("regressions", "id agent version environment metric before after p_value detected_at source state"),
     _own("profiling_sessions", "id scope params scheduled_at started_at ended_at state result"),
     _own("load_tests", "id scope params scheduled_at started_at ended_at state result"),
+    _own("configuration_desired", "id agent environment setting version value reason asked_at"),
+    _own("configuration_observed", "agent environment setting version value state said at"),
     _own("forecasts", "series at value low high method made_at"),
     _own("anomalies", "series at value low high score"),
     _own("capacity_limits", "scope rps valid_from"),

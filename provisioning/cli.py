@@ -385,6 +385,8 @@ _grouped("budget", "provisioning.actions.commands", "Set or remove a budget.")
 _grouped("alert", "provisioning.actions.commands", "Make alerts of your own, and mute any for a while.")
 _grouped("regression", "provisioning.actions.row_commands", "Flag or dismiss a version that does worse.")
 _grouped("profile", "provisioning.actions.row_commands", "Start or stop the profiling of an agent.")
+_grouped("configure", "provisioning.actions.configuration_commands", "What agents are configured with.")
+_grouped("cache", "provisioning.actions.configuration_commands", "How long agents keep answers.")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import psycopg
 
 from contract.relations import RELATIONS, Relation
 from demo.database import schema, wishes
+from demo.database.configuration import Configuration
 from demo.database.load import Progress
 from demo.database.rows.company import LastSeen, see, write_company, write_users
 from demo.database.rows.conversations import traces_from, write_conversation
@@ -38,6 +39,7 @@ class LiveDatabase:
         self._dsn = dsn
         self._world = world
         self._connection: psycopg.Connection | None = None
+        self.configuration = Configuration()
         mark = schema.read_mark(self._connect())
         if mark is None or mark.loaded_until is None:
             raise OtherWorld("the database holds no finished load; load the history first")
@@ -88,6 +90,7 @@ class LiveDatabase:
         if observations:
             self._report(since, until, observations)
         wishes.act(self._connect())
+        self.configuration.act(self._connect())
 
     def _difference(self, since: float, until: float) -> tuple[Lines, Lines, LastSeen]:
         """Rows of everything that may have changed, as they stand at both moments, and who was seen between them."""

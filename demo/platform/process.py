@@ -58,7 +58,7 @@ class Platform:
         self._stop = Event()
         follow = partial(Follower, clock=clock, stop=self._stop, give_up=give_up)
         self.followers = [
-            follow("metrics", lambda now: metrics.advance(for_metrics.ask(), now), ()),
+            follow("metrics", lambda now: metrics.advance(for_metrics.ask(), now, self._rows.missed), ()),
             follow("database", lambda now: self._rows.advance(for_rows.ask(), now), Rows.failures),
             follow("checkpoint", lambda _: self._save(), (OSError,), step=CHECKPOINT_SECONDS),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -36,11 +37,13 @@ class Metrics:
     def at(self) -> float:
         return self._metrics.at
 
-    def advance(self, world: World, now: float) -> None:
+    def advance(self, world: World, now: float, missed: Mapping[str, float]) -> None:
+        """`missed`: see `Configuration`."""
         while self._metrics.at < now:
             with self._lock:
                 if world is not self._metrics.world:
                     self._metrics.world = world
+                self._metrics.missed = missed
                 self._metrics.advance(min(now, self._metrics.at + _STRIDE_SECONDS))
         self.caught_up = True
 
@@ -68,6 +71,8 @@ class Rows:
         self._dsn_file = dsn_file
         self._live: LiveDatabase | None = None
         self._world: World | None = None
+        self.missed: Mapping[str, float] = {}
+        """As the agents are configured: see `Configuration`."""
 
     def advance(self, world: World, now: float) -> None:
         """Raises one of `failures`; what was not written then is written by a later call."""
@@ -78,6 +83,7 @@ class Rows:
         while self._live.loaded_until < now:
             since = self._live.loaded_until
             self._live.advance(since, min(now, since + _STRIDE_SECONDS))
+            self.missed = self._live.configuration.missed
 
     def close(self) -> None:
         if self._live is not None:

@@ -98,6 +98,8 @@ FLOWS = (
 SMALL_HANDLERS = ("/api/conversations/{id}/messages", "/api/me", "/health")
 """Staging and development serve few routes; that keeps their number of series small."""
 
+ANSWERS = ("answers", "get")
+
 POOLS = (("api", 30), ("workers", 12))
 
 
@@ -135,7 +137,7 @@ class Traffic:
         self._registry, self._environment = registry, environment
         self._share = dict(ENVIRONMENTS)[environment]
         self._flows = flows_of(environment)
-        self._minute: tuple[int, WorldSpec, Minute] | None = None
+        self._minute: tuple[tuple[int, WorldSpec, float | None], Minute] | None = None
         self.sums = [[0] * len(profile(flow, 0)) for flow in self._flows]
         self._first = [registry.declare(flow.histogram, *flow.labels) for flow in self._flows]
         for flow in self._flows:
@@ -146,12 +148,12 @@ class Traffic:
         for pool, size in POOLS:
             registry.set("db_pool_connections_max", pool, to=size)
 
-    def advance(self, spec: WorldSpec, since: int, until: int) -> None:
-        """Add the quarters [since, until), counted from the epoch."""
+    def advance(self, spec: WorldSpec, since: int, until: int, missed: float | None = None) -> None:
+        """Add the quarters [since, until), counted from the epoch. `missed` is the part of the answers that no cache has."""
         for minute, begin, end in _minutes(since, until):
-            if self._minute is None or self._minute[:2] != (minute, spec):
-                self._minute = (minute, spec, self._draw(spec, minute))
-            self._add(self._minute[2], begin, end)
+            if self._minute is None or self._minute[0] != (minute, spec, missed):
+                self._minute = ((minute, spec, missed), self._draw(spec, minute, missed))
+            self._add(self._minute[1], begin, end)
 
     def _add(self, held: Minute, begin: int, end: int) -> None:
         registry = self._registry
@@ -178,7 +180,7 @@ class Traffic:
         first = self._first[number]
         self._registry.values[first : first + len(counts) + 2] = [*counts, micros / _MICRO, counts[-1]]
 
-    def _draw(self, spec: WorldSpec, minute: int) -> Minute:
+    def _draw(self, spec: WorldSpec, minute: int, missed: float | None) -> Minute:
         rng = stream(spec, "traffic", self._environment, minute)
         at = minute * 60.0
         kinds = {incident.kind for incident in spec.incidents if incident.start < at + 60.0 and at < incident.end}
@@ -187,7 +189,7 @@ class Traffic:
         requests = REQUESTS_PER_CONVERSATION * self._share * rate(spec, at) * 60.0
         ends, paces, in_progress = [], [], []
         for flow in self._flows:
-            number, pace = _ends(rng, flow, requests, kinds), min(7, int(rng.random() * rng.random() * 8))
+            number, pace = _ends(rng, _kept(flow, missed), requests, kinds), min(7, int(rng.random() * rng.random() * 8))
             pace = min(7, pace + _TROUBLED_PACES) if "latency" in kinds else pace
             ends.append(number)
             paces.append(pace)
@@ -195,6 +197,13 @@ class Traffic:
         busy = sum(sum(n) * profile(f, p)[-1] / _MICRO for n, f, p in zip(ends, self._flows, paces, strict=True)) / 60.0
         pools = [(min(size, wanted), max(0, wanted - size)) for _, size in POOLS for wanted in (1 + count(rng, busy),)]
         return Minute(ends, paces, in_progress, pools)
+
+
+def _kept(flow: Flow, missed: float | None) -> Flow:
+    """The flow as it is while so much of the answers is in no cache."""
+    if missed is None or flow.labels != ANSWERS:
+        return flow
+    return flow._replace(ends=(flow.ends[0], ("miss", missed)))
 
 
 def _ends(rng: Random, flow: Flow, requests: float, kinds: set[str]) -> list[int]:

@@ -37,6 +37,8 @@ DASHBOARDS = (Role.GRAFANA_ADMIN, Role.GRAFANA_BUSINESS)
 POLICY = "observatory_counts"
 ACTED_ON = ("incidents", "load_tests", "profiling_sessions", "regressions")
 """Tables that commands of people change."""
+ADDED_TO = ("audit_log", "configuration_desired")
+"""Tables that commands of people add to, and never change."""
 
 DASHBOARD_LIMITS = {
     "timezone": "UTC",
@@ -121,7 +123,8 @@ def _actions() -> Iterator[Statement]:
     for name in ACTED_ON:
         table = sql.Identifier(ANALYTICS_SCHEMA, name)
         yield sql.SQL("GRANT SELECT, INSERT, UPDATE ON {} TO {}").format(table, role)
-    yield sql.SQL("GRANT SELECT, INSERT ON {} TO {}").format(sql.Identifier(ANALYTICS_SCHEMA, "audit_log"), role)
+    for name in ADDED_TO:
+        yield sql.SQL("GRANT SELECT, INSERT ON {} TO {}").format(sql.Identifier(ANALYTICS_SCHEMA, name), role)
 
 
 def _dashboards(role: Role) -> Iterator[Statement]:

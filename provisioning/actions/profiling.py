@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from contract.values import duration_seconds
 from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
+from provisioning.actions.places import refuse_unknown
 from provisioning.findings import InputError
 
 LONGEST = "4h"
@@ -35,11 +36,6 @@ UPDATE analytics.profiling_sessions
 SET state = CASE WHEN started_at IS NULL THEN 'cancelled' ELSE 'done' END,
     ended_at = CASE WHEN started_at IS NOT NULL THEN greatest(started_at, now()) END
 WHERE scope = %(agent)s AND params->>'environment' = %(environment)s AND state IN ('scheduled', 'running')
-"""
-_AGENTS = "SELECT name FROM analytics.agents ORDER BY name"
-_PLACES = """
-SELECT d.environment FROM analytics.deployments d JOIN analytics.agents a ON a.id = d.agent_id WHERE a.name = %(agent)s
-UNION SELECT environment FROM analytics.agents WHERE name = %(agent)s ORDER BY 1
 """
 
 
@@ -79,11 +75,6 @@ class Profiling:
         return {"agent": self.agent, "environment": self.environment}
 
     def _refuse_what_is_odd(self, connection: Connection) -> None:
-        known = [name for (name,) in connection.execute(_AGENTS).fetchall()]
-        if self.agent not in known:
-            raise InputError(f"error: there is no agent {self.agent}; there are: {', '.join(known[:20]) or 'none'}")
-        places = [place for (place,) in connection.execute(_PLACES, self._key).fetchall()]
-        if self.environment not in places:
-            raise InputError(f"error: {self.agent} was never in {self.environment}; it is or was in: {', '.join(places)}")
+        refuse_unknown(connection, self.agent, self.environment)
         if self.length is not None and not 60 <= duration_seconds(self.length) <= duration_seconds(LONGEST):
             raise InputError(f"error: --for {self.length} is not between 1m and {LONGEST}")

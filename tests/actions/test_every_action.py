@@ -1,0 +1,162 @@
+"""What holds for every action: dry run, rights, killed, done, recorded, again, several at once, taken back, done again."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from exporters.database.roles import Role
+from provisioning.actions import audit, options
+from provisioning.actions.action import Action, Manner, perform
+from provisioning.cli import main
+from provisioning.findings import InputError
+from tests.actions.platform_rows import PLATFORM
+
+SLO = ("--sli", "latency", "--agents", "billing", "--target-seconds", "5", "--objective", "95", "--team", "agents")
+ALERT = ("--measure", "latency", "--above", "5", "--agents", "billing", "--team", "agents")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Words of an action, and the query for what it changes; without one it is in the configuration.
+
+    `left` is what its way back leaves of what was not there before: wishes and judgements are taken back, not forgotten.
+    """
+
+    words: tuple[str, ...]
+    state: str = ""
+    left: Any = None
+
+    def standing(self, dsn: str) -> Any:
+        if not self.state:
+            return run(self.words[0], "list", "--format", "json").output
+        with psycopg.connect(dsn) as connection:
+            return connection.execute(self.state.encode()).fetchall()
+
+
+JUDGED = "SELECT agent, version, metric, state FROM analytics.regressions"
+PROFILED = "SELECT scope, state FROM analytics.profiling_sessions ORDER BY id DESC LIMIT 1"
+ASKED = "SELECT setting, value FROM analytics.configuration_desired ORDER BY id DESC LIMIT 1"
+CASES = {
+    "slo": Case(("slo", "set", "billing-in-time", *SLO, "--description", "Billing answers within five seconds.")),
+    "budget": Case(("budget", "set", "production", "--monthly-usd", "3000")),
+    "alert": Case(("alert", "create", "BillingSlow", *ALERT, "--reason", "Customers leave when this takes long.")),
+    "regression": Case(
+        ("regression", "flag", "billing", "1.4.2", "--metric", "errors"), JUDGED, [("billing", "1.4.2", "errors", "dismissed")]
+    ),
+    "profile": Case(("profile", "start", "billing", "--for", "1h"), PROFILED, [("billing", "cancelled")]),
+    "configuration": Case(
+        ("configure", "set", "billing", "timeout_seconds", "20"), ASKED, [("timeout_seconds", None)]
+    ),
+    "cache": Case(("cache", "set", "billing", "--ttl", "1h"), ASKED, [("cache.response", None)]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path: Path, platform_database: str, install_schema: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> str:
+    install_schema(platform_database)
+    with psycopg.connect(platform_database) as connection:
+        connection.execute(PLATFORM.encode())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(audit.VARIABLE, as_role(platform_database, Role.ACTIONS))
+    monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
+    return platform_database
+
+
+def as_role(dsn: str, role: Role) -> str:
+    return psycopg.conninfo.make_conninfo(dsn, options=f"-c role={role}")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def log(dsn: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute("SELECT actor, action, target, before, after FROM analytics.audit_log ORDER BY id").fetchall()
+
+
+@contextlib.contextmanager
+def unrecorded(dsn: str) -> Iterator[None]:
+    """The database ends every change at its very end: as when the command is killed before its transaction was kept."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;"
+            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON analytics.audit_log DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        yield
+        connection.execute("DROP TRIGGER late ON analytics.audit_log; DROP FUNCTION refuse()")
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], people: int) -> list[str]:
+    """Why it was refused to people who all saw the same, and then all said yes."""
+    caught: list[tuple[Action, Manner]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(options, "perform", lambda action, manner: caught.append((action, manner)))
+        run(*words)
+    [(action, manner)] = caught
+    together, refused = threading.Barrier(people), list[str]()
+
+    def agreed(_: str) -> bool:
+        together.wait(30)
+        return True
+
+    def person() -> None:
+        try:
+            perform(action, replace(manner, ask=agreed, say=lambda _: None))
+        except InputError as problem:
+            refused.append(str(problem))
+
+    threads = [threading.Thread(target=person) for _ in range(people)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return refused
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_life_of_an_action(case: Case, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = case.standing(site)
+
+    shown = run(*case.words, "--dry-run")
+    assert shown.exit_code == 0 and shown.output.strip(), shown.output
+    nobody = run(*case.words)
+    assert nobody.exit_code == 2 and "--yes" in nobody.output, nobody.output
+    with monkeypatch.context() as patch:
+        patch.setenv(audit.VARIABLE, as_role(site, Role.GRAFANA_BUSINESS))
+        refused = run(*case.words, "--yes")
+    assert refused.exit_code == 2 and "observatory_actions" in refused.output, refused.output
+    with unrecorded(site):
+        assert run(*case.words, "--yes").exit_code == 2
+    assert case.standing(site) == before and not log(site)
+
+    done = run(*case.words, "--yes")
+    assert done.exit_code == 0, done.output
+    after = case.standing(site)
+    assert after != before
+    [(actor, action, target, was, _)] = log(site)
+    assert (actor, action, was) == ("ada", " ".join(case.words[:2]), None)
+    assert target and action in done.output
+
+    again = run(*case.words, "--yes")
+    assert again.exit_code == 0 and "nothing to do" in again.output and case.standing(site) == after and len(log(site)) == 1
+
+    back = tuple(shlex.split(done.output.strip().splitlines()[-1])[1:])
+    refused_to = at_once(monkeypatch, back, 3)
+    assert len(refused_to) == 2 and len(log(site)) == 2, refused_to
+    assert log(site)[1][2] == target
+    assert case.standing(site) == (before if case.left is None else case.left)
+
+    assert run(*case.words, "--yes").exit_code == 0 and len(log(site)) == 3
+    assert case.standing(site) == after
