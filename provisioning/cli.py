@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.backup import commands as backing
 from provisioning.capacity.commands import capacity
 from provisioning.configuration.commands import config as configuration
 from provisioning.findings import InputError, Unreachable
@@ -374,6 +375,8 @@ def _grouped(name: str, module: str, what: str) -> None:
 
 _grouped("db", "provisioning.database.commands", "Schema `analytics` in the platform's database.")
 _grouped("retention", "provisioning.retention.commands", "How long what is known stays.")
+main.add_command(backing.backup)
+main.add_command(backing.restore)
 for command in (planning.plan, planning.apply, planning.adopt, planning.release):
     main.add_command(command)
 

@@ -33,14 +33,15 @@ COMMANDS = (
     "doctor --tab overview", "rules backtest --days 1", "report --tab overview --format json --out report.json",
     "db status --dsn-file secrets/admin_dsn", "db install --dsn-file secrets/admin_dsn",
     "db map --check --dsn-file secrets/admin_dsn", "retention status --dsn-file secrets/admin_dsn",
-    "retention apply --yes --archive old --dsn-file secrets/admin_dsn",
+    "retention apply --yes --archive old --dsn-file secrets/admin_dsn", "backup saved.zip --dsn-file secrets/admin_dsn",
+    "restore saved.zip --yes --dsn-file secrets/admin_dsn",
     "plan", "plan --format json --only prometheus", "apply --yes --only mimir", "adopt dashboard observatory-overview",
     "release dashboard observatory-overview", "config show", "config explain sources.postgres.dsn_file", "config schema",
     "capacity --agents 10", "slo list", "budget set all --monthly-usd 1 --yes --dsn-file secrets/actions_dsn",
     "alert mute AgentErrorsPage --for 1h --reason why --yes --dsn-file secrets/actions_dsn",
     "regression list --dsn-file secrets/actions_dsn", "profile start billing --yes --dsn-file secrets/actions_dsn",
     "configure set billing batch_size 8 --yes --dsn-file secrets/actions_dsn", "cache list --dsn-file secrets/actions_dsn",
-    "configure set billing batch_size 8 --yes --dsn-file secrets/actions_dsn", "cache list --dsn-file secrets/actions_dsn",
+    "loadtest run --dsn-file secrets/actions_dsn",
     "exporter backfill --days 1 --out history",
 )  # fmt: skip
 OFFLINE = ("build", "check", "config", "capacity", "slo")
