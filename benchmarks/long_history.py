@@ -99,7 +99,7 @@ def _snapshot(server: Workshop, data: Path) -> Path:
 
 
 def _record(run: Run, server: Workshop, kept: Workshop, until: float, at: float, settings: Settings) -> int:
-    """Writes what is not recorded yet into `kept`, with the labels that its rule gives on `server` at a moment; how many series.
+    """Writes what is not recorded yet into `kept`, labelled as its rule does on `server` at a moment; gives how many series.
 
     What panels read is there for all of the time until `until`; what only later rules read is on `server`, at the moment.
     """
