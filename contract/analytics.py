@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from contract.relations import RELATIONS, Column, Relation, Shown
 from contract.rollup_views import RETENTION_COLUMNS, ROLLUP_VIEWS, USER_WEEK_COLUMNS
@@ -70,7 +71,16 @@ _TABLES = (
     _own("configuration_desired", "id agent environment setting version value reason asked_at"),
     _own("configuration_observed", "agent environment setting version value state said at"),
     _own("forecasts", "series at value low high method made_at"),
+    _own("forecast_trials", "series method used days points ahead relative share covered change made_at"),
+    _own("active_users_daily", "day users"),
+    _own(
+        "advice",
+        "id place kind agent environment subject what why setting before after effect low high unit p_value not_considered "
+        "found_at made_at",
+    ),
+    _own("outlook_runs", "made_at compared advised seconds"),
     _own("anomalies", "series at value low high score"),
+    _own("users_active_history", "window_name at n"),
     _own("capacity_limits", "scope rps valid_from"),
     _own(
         "alert_events",
@@ -126,7 +136,8 @@ PERSONAL: dict[str, Readable] = {
 """What a person with a login for own figures may read, and nobody else: the own rows, without anybody's key."""
 
 
-def readable_names() -> set[str]:
+@cache
+def readable_names() -> frozenset[str]:
     """`schema.name` of everything that queries may read: the platform's relations, and what is readable here."""
     ours = (*READABLE.values(), *PERSONAL.values())
-    return {relation.qualified for relation in RELATIONS.values()} | {readable.qualified for readable in ours}
+    return frozenset({relation.qualified for relation in RELATIONS.values()} | {readable.qualified for readable in ours})

@@ -16,6 +16,7 @@ from provisioning.capacity.commands import capacity
 from provisioning.configuration.commands import config as configuration
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan import commands as planning
+from provisioning.short_lived import short_lived
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -134,6 +135,7 @@ def build(config: Path | None, out: str, form: str) -> None:
     """
     from provisioning import build as builder
 
+    short_lived()
     if not out:
         raise InputError("error: --out is empty; name a folder, for example --out build")
     artefacts = builder.artefacts(_settings(config))
@@ -186,6 +188,7 @@ def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, da
     from provisioning.check.command import check as examine
     from provisioning.configuration.layers import default_file
 
+    short_lived()
     asked = Asked(form, scenarios, changed_since, database, config or default_file(), out)
     text, code = examine(lambda: _settings(config), asked, lambda sentence: _say(sentence, err=True))
     _say(text)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
 import yaml
+from yaml.resolver import Resolver
 
 _LONG = 80
+_CONSTANTS = {None: "null", False: "false", True: "true"}
 
 
 def decimal(number: float) -> str:
@@ -52,6 +55,8 @@ def _add_json(node: Any, newline: str, parts: list[str]) -> None:
         parts.append(newline + "]")
     elif isinstance(node, float):
         parts.append(decimal(node))
+    elif node is None or isinstance(node, bool):
+        parts.append(_CONSTANTS[node])
     else:
         parts.append(json.dumps(node))
 
@@ -64,32 +69,53 @@ def from_yaml(text: bytes | str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506  it is the safe one
 
 
-_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # seven times faster, and the same text
-
-
-class _Dumper(_Base):  # type: ignore[misc]
-    """Keeps the order of keys, never folds lines, never writes anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    block = "\n" in text or (len(text) > _LONG and " " in text)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)
-
-
-def _float_node(dumper: yaml.SafeDumper, number: float) -> yaml.Node:
-    text = decimal(number)
-    return dumper.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
-
-
-_Dumper.add_representer(str, _text_node)
-_Dumper.add_representer(float, _float_node)
-_Dumper.add_representer(tuple, lambda dumper, items: dumper.represent_list(list(items)))
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # seven times faster, and the same text
+_RESOLVER: Any = Resolver()
+"""Knows what a plain word would be taken for, so that it is quoted where that is not a text."""
+_STR = "tag:yaml.org,2002:str"
 
 
 def as_yaml(document: Any, heading: str) -> bytes:
-    """YAML with a comment line above. Keys keep the order that their writer gave them."""
-    body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+    """YAML with a comment line above. Keys keep the order that their writer gave them; lines are never folded."""
+    body = yaml.emit(_events(document), Dumper=_Dumper, allow_unicode=True, width=1_000_000)
     return f"# {heading}\n{body}".encode()
+
+
+def _events(document: Any) -> list[yaml.Event]:
+    """What the emitter of YAML is told. Going there without a tree of nodes between takes a third of the time."""
+    found: list[yaml.Event] = [yaml.StreamStartEvent(), yaml.DocumentStartEvent(explicit=False)]
+    _add_yaml(document, found)
+    return [*found, yaml.DocumentEndEvent(explicit=False), yaml.StreamEndEvent()]
+
+
+def _add_yaml(node: Any, events: list[yaml.Event]) -> None:
+    if isinstance(node, str):
+        events.append(_text_event(node))
+    elif isinstance(node, dict):
+        events.append(_MAPPING)
+        for key, value in node.items():
+            _add_yaml(key, events)
+            _add_yaml(value, events)
+        events.append(_MAPPING_END)
+    elif isinstance(node, list | tuple):
+        events.append(_SEQUENCE)
+        for item in node:
+            _add_yaml(item, events)
+        events.append(_SEQUENCE_END)
+    else:
+        plain = decimal(node) if isinstance(node, float) else json.dumps(node)
+        events.append(yaml.ScalarEvent(None, None, (True, False), plain))
+
+
+_MAPPING = yaml.MappingStartEvent(None, None, implicit=True, flow_style=False)
+_MAPPING_END = yaml.MappingEndEvent()
+_SEQUENCE = yaml.SequenceStartEvent(None, None, implicit=True, flow_style=False)
+_SEQUENCE_END = yaml.SequenceEndEvent()
+
+
+@lru_cache(maxsize=10_000)
+def _text_event(text: str) -> yaml.ScalarEvent:
+    """A long text stands as a block. Keys and names come again and again."""
+    block = "\n" in text or (len(text) > _LONG and " " in text)
+    plain = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)) == _STR
+    return yaml.ScalarEvent(None, _STR, (plain, True), text, style="|" if block else None)

@@ -38,7 +38,7 @@ def without_nulls(node: Any) -> Any:
 
 def finished_panel(panel: Panel, identity: int, description: str, grid_position: Json) -> Json:
     """A panel's JSON. Its data source is that of its queries, or Grafana's mixed one."""
-    data = without_nulls(plain(panel.to_json_data()))
+    data: Json = without_nulls(plain(panel.to_json_data()))
     for key in _DEAD_PANEL_KEYS:
         data.pop(key, None)
     for key in _EMPTY_UNLESS_SET:
@@ -55,7 +55,7 @@ def finished_panel(panel: Panel, identity: int, description: str, grid_position:
     sources = [target["datasource"] for target in targets]
     if sources:
         data["datasource"] = sources[0] if all(source == sources[0] for source in sources) else MIXED
-    return sorted_keys(data)
+    return data
 
 
 def finished_dashboard(data: Any, panels: list[Json]) -> Json:
@@ -65,10 +65,5 @@ def finished_dashboard(data: Any, panels: list[Json]) -> Json:
         board.pop(key, None)
     board["timepicker"].pop("time_options", None)
     board["panels"] = panels
-    return sorted_keys(board)
-
-
-def sorted_keys(data: Json) -> Json:
-    """Keys in order, so that equal dashboards are equal texts whoever writes them."""
-    ordered: Json = json.loads(json.dumps(data, sort_keys=True))
+    ordered: Json = json.loads(json.dumps(board, sort_keys=True))  # equal dashboards are equal texts whoever writes them
     return ordered

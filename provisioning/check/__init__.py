@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from contract.settings import Settings
 from provisioning.findings import Finding, has_errors
+from provisioning.rule_files import rule_groups
 
 if TYPE_CHECKING:
     from provisioning.check.report import Report
     from provisioning.check.revisions import Since
     from provisioning.check.scenarios import Which
 
-__all__ = ["Choices", "all_findings", "rule_groups", "run"]
+__all__ = ["Choices", "all_findings", "run"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     yield from _named("runbooks/query", page_findings(pages, inspector))
     read = series_read(boards, settings) | recorded_in(pages.values())
     yield from rule_findings(groups, inspector, settings, read, FOR_PEOPLE, external_labels(artefacts))
-    keys = [key for tab in TABS for key in tab.panel_keys(settings)]
+
+    def keys() -> Iterator[str]:
+        return (key for tab in TABS for key in tab.panel_keys(settings))
+
     yield from _named("alerts/panel", alert_findings(active(settings), keys, boards, settings))
     yield from _named("links/nowhere", link_findings(boards, groups, pages, settings))
     templates = {
@@ -132,15 +136,6 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     yield from size_findings(everything, (*boards, *others), [*groups, *rule_groups(theirs)], settings)
     yield from mixin_findings(everything, settings)
     yield from lint_of_others(board_findings(others, site))
-
-
-def rule_groups(artefacts: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """The rule groups among built files."""
-    from provisioning.text import from_yaml
-
-    return [
-        group for path, body in artefacts.items() if path.startswith("prometheus/rules/") for group in from_yaml(body)["groups"]
-    ]
 
 
 def _named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import isclose
 from typing import Any
 
@@ -17,16 +17,15 @@ from provisioning.interpolation import names
 
 
 def alert_findings(
-    alerts: Iterable[Alert], keys: Iterable[str], boards: Iterable[Board], settings: Settings
+    alerts: Iterable[Alert], keys: Callable[[], Iterable[str]], boards: Iterable[Board], settings: Settings
 ) -> Iterator[Finding]:
-    """`keys` are the panels' keys (`tab/name`) of all tabs."""
-    keys = tuple(keys)
+    """`keys` gives the panels' keys (`tab/name`) of all tabs, when a panel is missing."""
     found = {panel.get("id"): (board, panel) for board in boards for panel in board.panels}
     for alert in alerts:
         place = f"alert {alert.name}"
         board, panel = found.get(panel_id(alert.panel_key), (None, None))
-        if alert.panel_key not in keys or board is None or panel is None:
-            yield error(place, f"its panel {alert.panel_key} does not exist", closest(alert.panel_key, keys))
+        if board is None or panel is None:
+            yield error(place, f"its panel {alert.panel_key} does not exist", closest(alert.panel_key, keys()))
             continue
         limit, drawn = alert.limit(settings), _drawn(panel)
         if not any(isclose(limit, step, rel_tol=1e-9) for step in drawn):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
+from provisioning.rule_files import groups
 from provisioning.text import from_yaml
 
 RULES = PurePosixPath("prometheus/rules")
@@ -32,12 +32,6 @@ def excerpt(path: str, artefacts: Mapping[str, bytes]) -> dict[str, bytes]:
     return {path: artefacts[path]} | {
         name: json.dumps({"groups": found}, ensure_ascii=False).encode() for name, found in short.items()
     }
-
-
-@lru_cache(maxsize=512)
-def groups(rule_file: bytes) -> tuple[dict[str, Any], ...]:
-    """The groups of a rule file, which many tests name."""
-    return tuple(from_yaml(rule_file)["groups"])
 
 
 def read_by(expression: str, rule_groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

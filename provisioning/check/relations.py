@@ -1,14 +1,14 @@
-"""SQL reads only what the contract has. A small tokenizer finds the names behind FROM and JOIN; PostgreSQL proves the rest."""
+"""SQL reads only what the contract has. The names behind FROM and JOIN are looked at; PostgreSQL proves the rest."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from contract.analytics import readable_names
+from provisioning.check.sql import tokens_of
 from provisioning.findings import Finding, closest, error
 
-_TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|(?P<word>\"[^\"]+\"|[A-Za-z_][\w$]*)|(?P<sign>[().,;])|\S", re.S)
+_SIGNS = frozenset("().,;")
 _WRITES = frozenset({"insert", "update", "delete", "truncate", "drop", "alter", "create", "grant", "copy", "merge"})
 _NOT_RELATIONS = frozenset({"lateral", "only", "select", "unnest", "generate_series", "values", "rows"})
 
@@ -33,8 +33,12 @@ def relation_names(sql: str) -> list[str]:
 
 
 def _words(sql: str) -> list[str]:
-    """Names and signs of a statement, in lower case, without comments and texts."""
-    return [(found["word"] or found["sign"]).lower() for found in _TOKEN.finditer(sql) if found["word"] or found["sign"]]
+    """Names, those in quotes with them, and signs of a statement, in lower case, without comments and texts."""
+    return [
+        f'"{token.text.lower()}"' if token.kind == "name" else token.text
+        for token in tokens_of(sql)
+        if token.kind in ("word", "name") or token.text in _SIGNS
+    ]
 
 
 def _relations(words: list[str]) -> Iterator[str]:

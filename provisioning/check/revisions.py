@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from provisioning import boards
-from provisioning.check import rule_groups
 from provisioning.check.excerpts import excerpt
 from provisioning.check.scenarios import TESTS
 from provisioning.findings import Finding, InputError
+from provisioning.rule_files import rule_groups
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 120

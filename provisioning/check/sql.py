@@ -6,9 +6,9 @@ It knows less than PostgreSQL: `--database` and `observatory doctor` ask that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from contract.analytics import PERSONAL, READABLE
@@ -17,8 +17,8 @@ from provisioning.findings import Finding, closest, error
 
 SYNTAX, COLUMN = "sql/syntax", "sql/column"
 _TOKEN = re.compile(
-    r"\s+|--[^\n]*|/\*.*?\*/|(?P<text>[eE]?'(?:[^']|'')*'|\$(\w*)\$.*?\$\2\$)|(?P<name>\"(?:[^\"]|\"\")+\")"
-    r"|(?P<word>[A-Za-z_][\w$]*)|(?P<number>\d[\w.]*)|(?P<sign>::|[<>=!|&@#~^*/%+-]+|[()\[\],.;:])|(?P<wrong>.)",
+    r"--[^\n]*|/\*.*?\*/|(?P<text>[eE]?'(?:[^']|'')*'|\$(\w*)\$.*?\$\2\$)|(?P<name>\"(?:[^\"]|\"\")+\")"
+    r"|(?P<word>[A-Za-z_][\w$]*)|(?P<number>\d[\w.]*)|(?P<sign>::|[<>=!|&@#~^*/%+-]+|[()\[\],.;:])|(?P<wrong>\S)",
     re.S,
 )
 _ORDER = ("select", "from", "where", "group", "having", "window", "order", "limit", "offset", "fetch")
@@ -32,18 +32,18 @@ _NO_ALIAS = frozenset(
 
 
 class Token(NamedTuple):
-    """A word in lower case, a sign, or the kind of a value; `line` counts from 1."""
+    """A word in lower case, a sign, or a value, its kind, and where it begins in the statement."""
 
     text: str
     kind: str
-    line: int
+    at: int
 
 
 @dataclass
 class _Level:
-    """What is open: a bracket, and the clauses that its SELECT has had."""
+    """What is open since where: a bracket, and the clauses that its SELECT has had."""
 
-    line: int
+    at: int
     clause: int = -1
     begun: str = ""
     function: str = ""
@@ -52,38 +52,47 @@ class _Level:
 
 def sql_findings(place: str, text: str) -> Iterator[Finding]:
     """What PostgreSQL would refuse of a statement, as far as it can be seen."""
-    tokens = list(_tokens(text))
+    tokens = tokens_of(text)
     broken = [token for token in tokens if token.kind == "wrong"]
     for token in broken[:1]:
         what = "a quote that does not end" if token.text in "'\"" else f"{token.text!r} is no SQL"
-        yield error(place, f"line {token.line}: {what}", "close it, or leave it away", SYNTAX)
+        yield error(place, f"line {_line(text, token.at)}: {what}", "close it, or leave it away", SYNTAX)
     if not broken:
         faults = list(_shape(tokens))
-        yield from (error(place, f"line {line}: {said}", remedy, SYNTAX) for line, said, remedy in faults)
+        yield from (error(place, f"line {_line(text, at)}: {said}", remedy, SYNTAX) for at, said, remedy in faults)
         if not faults:
-            yield from _columns(place, tokens)
+            yield from _columns(place, text, tokens)
+
+
+@lru_cache(maxsize=2048)
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """A statement without blanks and comments; what is no SQL is of the kind `wrong`."""
+    return tuple(_tokens(text))
+
+
+def _line(text: str, at: int) -> int:
+    """The number of a line, from 1, by a place in the text."""
+    return text.count("\n", 0, at) + 1
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    line = 1
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup
         if kind:
             word = found[0].lower() if kind == "word" else found[0].strip('"') if kind == "name" else found[0]
-            yield Token(word, kind, line)
-        line += found[0].count("\n")
+            yield Token(word, kind, found.start())
 
 
-def _shape(tokens: list[Token]) -> Iterator[tuple[int, str, str]]:
-    levels = [_Level(1)]
-    before = Token("", "", 1)
+def _shape(tokens: Sequence[Token]) -> Iterator[tuple[int, str, str]]:
+    levels = [_Level(0)]
+    before = Token("", "", 0)
     for token in tokens:
         level = levels[-1]
         if token.text in ("(", "["):
-            levels.append(_Level(token.line, begun=token.text, function=before.text if before.kind == "word" else ""))
+            levels.append(_Level(token.at, begun=token.text, function=before.text if before.kind == "word" else ""))
         elif token.text in (")", "]"):
             if level.begun != {")": "(", "]": "["}[token.text]:
-                yield token.line, f"{token.text} closes nothing", "remove it"
+                yield token.at, f"{token.text} closes nothing", "remove it"
                 return
             levels.pop()
         elif token.kind == "word" and token.text in _ANEW:
@@ -92,7 +101,7 @@ def _shape(tokens: list[Token]) -> Iterator[tuple[int, str, str]]:
             position = min(_ORDER.index(token.text), _ORDER.index("limit"))
             if position < level.clause or token.text in level.seen:
                 yield (
-                    token.line,
+                    token.at,
                     f"{token.text.upper()} after {level.seen[-1].upper()}",
                     "WITH, SELECT, FROM, WHERE, GROUP BY, …",
                 )
@@ -101,7 +110,7 @@ def _shape(tokens: list[Token]) -> Iterator[tuple[int, str, str]]:
             level.seen.append(token.text)
         before = token
     if len(levels) > 1:
-        yield levels[-1].line, f"{levels[-1].begun} is never closed", "close it"
+        yield levels[-1].at, f"{levels[-1].begun} is never closed", "close it"
 
 
 def _begins(token: Token, before: Token, level: _Level) -> bool:
@@ -115,7 +124,7 @@ def _begins(token: Token, before: Token, level: _Level) -> bool:
     return not (token.text == "select" and level.seen == [] and before.text in ("insert", "grant"))
 
 
-def _columns(place: str, tokens: list[Token]) -> Iterator[Finding]:
+def _columns(place: str, text: str, tokens: Sequence[Token]) -> Iterator[Finding]:
     """`alias.column` of a relation that the contract describes. An alias that means two things is left to PostgreSQL."""
     known = _known_columns()
     aliases: dict[str, set[str]] = {}
@@ -140,11 +149,11 @@ def _columns(place: str, tokens: list[Token]) -> Iterator[Finding]:
         columns = known.get(relation)
         is_call = tokens[index + 3 : index + 4] and tokens[index + 3].text in ("(", ".")
         if columns is not None and column.text not in columns and not is_call:
-            found = f"line {column.line}: {relation} has no column {column.text}"
+            found = f"line {_line(text, column.at)}: {relation} has no column {column.text}"
             yield error(place, found, closest(column.text, columns), COLUMN)
 
 
-def _aliased(tokens: list[Token], index: int) -> Iterator[tuple[str, str]]:
+def _aliased(tokens: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
     """The alias and the name of a relation that is written out here; without an alias its own last name."""
     names = tokens[index : index + 5]
     if len(names) < 3 or names[0].kind not in ("word", "name") or names[0].text in _NO_ALIAS:

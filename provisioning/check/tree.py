@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import promql_parser as promql
@@ -42,13 +41,13 @@ def children(node: promql.Expr) -> tuple[promql.Expr, ...]:
     return tuple(node.args) if isinstance(node, promql.Call) else ()
 
 
-def every(node: promql.Expr) -> Iterator[promql.Expr]:
+@lru_cache(maxsize=_NODES)
+def every(node: promql.Expr) -> tuple[promql.Expr, ...]:
     """A node and all below it."""
-    yield node
-    for child in children(node):
-        yield from every(child)
+    return (node, *(below for child in children(node) for below in every(child)))
 
 
+@lru_cache(maxsize=_NODES)
 def names_read(node: promql.Expr) -> frozenset[str]:
     """Names of all series that an expression selects."""
     selectors = (part for part in every(node) if isinstance(part, promql.VectorSelector))

@@ -43,7 +43,7 @@ def metrics_without(relations: Iterable[str]) -> list[str]:
 def consequences(relations: Iterable[str], settings: Settings) -> Consequences:
     """Everything that is without data when the platform has none of these relations."""
     from provisioning import boards, build
-    from provisioning.check import rule_groups
+    from provisioning.rule_files import rule_groups
 
     gone = set(relations)
     metrics = metrics_without(gone)

@@ -20,6 +20,8 @@ _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 def mixin_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterator[Finding]:
     """Findings about the files of a build that come from mixins."""
     theirs = {path: body for path, body in artefacts.items() if pulled.of(path, settings)}
+    if not theirs:
+        return
     own = {board.uid for board in read(pulled.without(artefacts, settings))}
     yield from _dashboards(read(theirs), own, settings)
     for path, body in theirs.items():

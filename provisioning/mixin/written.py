@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from contract.settings import Settings
+from provisioning.rule_files import rule_groups
 from provisioning.text import as_json
 
 FOLDER = "mixin"
@@ -100,12 +99,12 @@ class _Parameters:
         longest = sorted(self.texts, key=len, reverse=True)
         uids = "|".join(map(re.escape, sorted(config["dashboardUids"], key=len, reverse=True)))
         self.addresses = re.compile(f"(?:{'|'.join(map(re.escape, longest))}){_END}")
-        self.linked = re.compile(rf"(?<=/d/)({uids}){_END}")
+        self.linked = re.compile(rf"/d/({uids}){_END}")
         self.named = re.compile(rf'("uid": |"__dashboardUid__": )"({uids})"')
 
     def everywhere(self, text: str) -> str:
         """JSON with the addresses, and the uids of dashboards, replaced."""
-        text = self.linked.sub(lambda found: f'" + c.dashboardUids["{found[1]}"] + "', text)
+        text = self.linked.sub(lambda found: f'/d/" + c.dashboardUids["{found[1]}"] + "', text)
         text = self.named.sub(lambda found: f'{found[1]}c.dashboardUids["{found[2]}"]', text)
         return self.addresses.sub(lambda found: self.texts[found[0]], text)
 
@@ -121,13 +120,7 @@ class _Parameters:
 
 def _groups(artefacts: Mapping[str, bytes]) -> tuple[list[Any], list[Any]]:
     """Groups of recording rules and of alerts; a group that has both is in both, with its own rules each."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    groups = [
-        group
-        for path, body in sorted(artefacts.items())
-        if path.startswith("prometheus/rules/")
-        for group in yaml.load(body, loader)["groups"]  # noqa: S506  a safe loader
-    ]
+    groups = rule_groups(dict(sorted(artefacts.items())))
     return (_only(groups, "record"), _only(groups, "alert"))
 
 

@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from provisioning.targets.kubernetes.objects import HEADING, Maker, Object
-from provisioning.targets.rules_built import parsed, rule_files
-from provisioning.text import as_yaml
+from provisioning.targets.rules_built import rule_files
+from provisioning.text import as_yaml, from_yaml
 
 _ROUTES, _TEMPLATES = "alertmanager/alertmanager.yml", "alertmanager/templates/"
 CONFIGURATION = "alertmanager.yaml"
@@ -30,7 +30,7 @@ def objects(maker: Maker, built: Mapping[str, bytes]) -> Iterator[Object]:
 
 
 def _routes(maker: Maker, name: str, built: Mapping[str, bytes]) -> Object:
-    configuration = _moved(parsed(built[_ROUTES]), f"{_SECRETS}/{maker.settings.targets.kubernetes.alertmanager_secret}")
+    configuration = _moved(from_yaml(built[_ROUTES]), f"{_SECRETS}/{maker.settings.targets.kubernetes.alertmanager_secret}")
     configuration["templates"] = [f"{_MOUNTED}/*.tmpl"]
     files = {CONFIGURATION: as_yaml(configuration, HEADING).decode()}
     for path, body in sorted(built.items()):

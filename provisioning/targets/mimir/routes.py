@@ -16,8 +16,7 @@ import yaml
 from exporters import credentials
 from provisioning.plan.objects import Document, Key, Live, Wanted, digest
 from provisioning.plan.target import Refused
-from provisioning.targets.rules_built import parsed
-from provisioning.text import as_yaml
+from provisioning.text import as_yaml, from_yaml
 
 KIND = "alertmanager configuration"
 _ROUTES, _TEMPLATES = "alertmanager/alertmanager.yml", "alertmanager/templates/"
@@ -29,7 +28,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def wanted(built: Mapping[str, bytes], tenant: str) -> Wanted:
     """The payload is the configuration that still names files, and the templates."""
     templates = {PurePosixPath(path).name: body.decode() for path, body in built.items() if path.startswith(_TEMPLATES)}
-    configuration = parsed(built[_ROUTES])
+    configuration = from_yaml(built[_ROUTES])
     configuration["templates"] = sorted(templates)
     document = {"alertmanager_config": _masked(_renamed(configuration)), "template_files": templates}
     return Wanted(Key(KIND, tenant), f"Alertmanager of {tenant}", document, (configuration, templates))
