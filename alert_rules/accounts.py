@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from math import ceil
+from math import ceil, isclose
 
 from alert_rules.model import Alert, Flow, Labels
 from alert_rules.stories import MINUTE, Story, Tell, bucket_after, durations, uneven
@@ -200,7 +200,13 @@ def _turned(
         return shows(max(lead - first, 0.0), last - max(lead, first), beyond)
 
     limit, above = alert.limit(settings), alert.comparison == ">"
-    steps = next(n for n in count(1) if (at(lead + n * step, lead + n * step) > limit) == above)
+
+    def beyond_limit(steps: int) -> bool:
+        """Clearly so: a step at which a story only just reaches its limit may be seen either way."""
+        value = at(lead + steps * step, lead + steps * step)
+        return (value > limit) == above and not isclose(value, limit, rel_tol=1e-6)
+
+    steps = next(n for n in count(1) if beyond_limit(n))
     named = _named(alert, about)
     return Story(named, bad, good, at, sparse, begins=(steps - 1) * step, lead=lead, past=past, step=step)
 

@@ -259,7 +259,7 @@ ANSWERS_CUT = Alert(
         "A label with very many values: see LabelsOverflow, and lower what is asked for.",
         "It began today: something new writes rows; the query's name says which table or view.",
     ),
-    scenarios=standard(events("exporter_truncated_results_total", (("query", "calls"), *_LANGFUSE), per_minute=4.0)),
+    scenarios=standard(events("exporter_truncated_results_total", (("query", "calls"), *_LANGFUSE))),
 )
 LABELS_OVERFLOW = replace(
     ANSWERS_CUT,
@@ -276,7 +276,7 @@ LABELS_OVERFLOW = replace(
         "The names are right: raise the label's cap in the contract, after a look at the number of series.",
         "Old names are gone from the data: they free their places when the exporter starts again.",
     ),
-    scenarios=standard(events("exporter_label_overflow_total", (("query", "calls"), *_LANGFUSE), per_minute=4.0)),
+    scenarios=standard(events("exporter_label_overflow_total", (("query", "calls"), *_LANGFUSE))),
 )
 
 ALERTS = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alert_rules.agents import AGENT, ERROR_RATIO, RESPONSE_TIME, about, flow_labels
-from alert_rules.model import Alert, AlertGroup, Flow, Severity
+from alert_rules.accounts import changed, counted
+from alert_rules.agents import AGENT, ERROR_RATIO, RESPONSE_TIME, about
+from alert_rules.model import Alert, AlertGroup, Severity
 from alert_rules.stories import Story, standard
 from contract.own_alerts import Measure, OwnAlert
 from contract.settings import Settings
@@ -15,12 +16,8 @@ GROUP = AlertGroup("own_alerts", "30s")
 
 
 def _crowded(alert: Alert, settings: Settings) -> Story:
-    labels, limit = (*flow_labels(alert, settings), ("status", "success")), alert.limit(settings)
-
-    def queries(per_second: float) -> tuple[Flow, ...]:
-        return (Flow("agent_queries_total", labels, per_second * 60),)
-
-    return Story(about(alert, settings), queries(limit * 2), queries(limit / 2), limit * 2)
+    labels = tuple((label, value) for label, value in about(alert, settings) if label != "environment")
+    return changed(labels, counted("agent_queries_total", ("status", "success"), ("version", "1.4.0")))(alert, settings)
 
 
 _CROWDED = replace(

@@ -134,7 +134,7 @@ REDIS_REJECTS = replace(
         "Many processes were added: raise `maxclients`, and the limit of open files with it.",
         "Set `timeout` in Redis, so that connections that nobody uses are closed.",
     ),
-    scenarios=standard(events("redis_rejected_connections_total", _REDIS, per_minute=6.0)),
+    scenarios=standard(events("redis_rejected_connections_total", _REDIS)),
 )
 POSTGRES_DOWN = replace(
     REDIS_DOWN,
@@ -202,7 +202,7 @@ DEADLOCKS = replace(
         "A migration or a large update runs beside the usual traffic: stop it, and do it in small parts.",
         "It began with a release: roll it back.",
     ),
-    scenarios=standard(events("pg_stat_database_deadlocks", (*_POSTGRES, ("datname", "platform")), per_minute=4000.0)),
+    scenarios=standard(events("pg_stat_database_deadlocks", (*_POSTGRES, ("datname", "platform")))),
 )
 CACHE_MISSES = Alert(
     name="CacheHitRatioDropped",

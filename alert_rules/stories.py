@@ -103,11 +103,12 @@ def moment(series: str, labels: Labels, remembered: float) -> Tell:
     return tell
 
 
-def events(series: str, labels: Labels, per_minute: float) -> Tell:
-    """The story of a counter that should not move at all."""
+def events(series: str, labels: Labels) -> Tell:
+    """The story of a counter that should hardly move: with every scrape there is one more than the limit, or four a minute."""
 
     def tell(alert: Alert, settings: Settings) -> Story:
         step, window = duration_seconds(settings.sources.prometheus.scrape_interval), alert.window_seconds
+        per_minute = max(4.0, (alert.limit(settings) + 1) * 60 / step)
 
         def counted(moment: float, last: float) -> float:
             """Prometheus counts half a step more at each end of its samples, or all that is missing there when it is little."""

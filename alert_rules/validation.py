@@ -104,20 +104,30 @@ def _identity(alert: Alert, settings: Settings) -> Parts:
 def _durations(alert: Alert, settings: Settings) -> Parts:
     prometheus = settings.sources.prometheus
     least, most = 2 * duration_seconds(prometheus.scrape_interval), duration_seconds(prometheus.retention)
-    windows = [("window", alert.window), *(("guards", guard.window) for guard in alert.guards)]
-    for part, text in (
-        *windows,
-        ("hold", alert.hold),
-        ("keep_firing_for", alert.keep_firing_for),
-        ("group", alert.group.interval),
-    ):
+    looks = [("window", alert.signal, alert.window), *(("guards", guard.signal, guard.window) for guard in alert.guards)]
+    durations = [(part, text) for part, _, text in looks]
+    durations += [("hold", alert.hold), ("keep_firing_for", alert.keep_firing_for), ("group", alert.group.interval)]
+    for part, text in durations:
         try:
-            seconds = duration_seconds(text)
+            duration_seconds(text)
         except ValueError as error:
             yield part, str(error)
-            continue
-        if (part, text) in windows and not least <= seconds <= most:
-            yield part, f"{text} does not lie between two scrapes ({least:g} s) and the retention ({prometheus.retention})"
+            return
+    for part, signal, text in looks:
+        seconds = duration_seconds(text)
+        if _looks_over(signal) and not least <= seconds <= most:
+            remedy = f"; scrape every {seconds / 2:g} s or more often" if seconds < least else ""
+            remedy += ", or name no `notifications.paging_environments`" if remedy and alert.paging else ""
+            told = f"{text} does not lie between two scrapes ({least:g} s) and the retention ({prometheus.retention})"
+            yield part, told + remedy
+
+
+def _looks_over(signal: Signal) -> bool:
+    """Whether a window plays a part. That of a gauge as it stands does not; what cannot be asked is said elsewhere."""
+    try:
+        return signal.expression(window="5m") != signal.expression(window="10m")
+    except KeyError:
+        return False
 
 
 def _signals(alert: Alert) -> Parts:

@@ -99,7 +99,7 @@ RULES_FAIL = Alert(
         "`query processing would load too many samples`: a label has grown; see LabelsOverflow.",
         "It began with a deployment of rules: put the earlier build back, then look at the difference.",
     ),
-    scenarios=standard(events("prometheus_rule_evaluation_failures_total", _GROUP_LABELS, per_minute=4.0)),
+    scenarios=standard(events("prometheus_rule_evaluation_failures_total", _GROUP_LABELS)),
 )
 RULES_SLOW = Alert(
     name="RuleEvaluationSlow",
@@ -141,7 +141,7 @@ RULES_LEFT_OUT = replace(
         "Follow RuleEvaluationSlow: a group that takes longer than its interval misses the next one.",
         "It happens at fixed times only: something heavy runs then, such as a backup or a compaction.",
     ),
-    scenarios=standard(events("prometheus_rule_group_iterations_missed_total", _GROUP_LABELS, per_minute=4.0)),
+    scenarios=standard(events("prometheus_rule_group_iterations_missed_total", _GROUP_LABELS)),
 )
 UNDELIVERED = Alert(
     name="NotificationsFailing",
@@ -167,7 +167,7 @@ UNDELIVERED = Alert(
         "Mail: a login that was refused, or a certificate; try the server by hand from the same machine.",
         "Until it works: watch the list of firing alerts on the tab of alerts, and tell the others.",
     ),
-    scenarios=standard(events("alertmanager_notifications_failed_total", (("integration", "slack"),), per_minute=4.0)),
+    scenarios=standard(events("alertmanager_notifications_failed_total", (("integration", "slack"),))),
 )
 DROPPED = replace(
     UNDELIVERED,
@@ -185,7 +185,7 @@ DROPPED = replace(
         "`sources.alertmanager`.",
         "Both run: look at the network between them, and at certificates.",
     ),
-    scenarios=standard(events("prometheus_notifications_dropped_total", _PROMETHEUS, per_minute=4.0)),
+    scenarios=standard(events("prometheus_notifications_dropped_total", _PROMETHEUS)),
 )
 PROMETHEUS_STALE = Alert(
     name="PrometheusConfigurationOld",

@@ -20,6 +20,7 @@ from contract.signals.model import Always
 from contract.thresholds import Thresholds
 from provisioning import build
 from provisioning.check.scenarios import proved
+from provisioning.text import as_yaml
 from recording_rules import registry
 
 DEFAULTS = Settings()
@@ -27,11 +28,25 @@ SOURCES = ("platform", "postgres", "langfuse", "exporter", "foreign", "of the se
 OTHERS = Settings.model_validate(
     {
         "alerts": [
-            {"name": "BillingSlow", "measure": "latency", "above": 5, "agents": ["billing"], "severity": "critical",
-             "team": "finance", "reason": "Customers leave when an invoice takes this long."},
+            {
+                "name": "BillingSlow",
+                "measure": "latency",
+                "above": 5,
+                "agents": ["billing"],
+                "severity": "critical",
+                "team": "finance",
+                "reason": "Customers leave when an invoice takes this long.",
+            },
             {"name": "AnyFailing", "measure": "errors", "above": 0.5, "team": "agents", "reason": "Half of all is bad."},
-            {"name": "SupportCrowded", "measure": "throughput", "above": 2, "agents": ["support", "sales.eu"], "hold": "10m",
-             "team": "support", "reason": "More than the team can follow up."},
+            {
+                "name": "SupportCrowded",
+                "measure": "throughput",
+                "above": 2,
+                "agents": ["support", "sales.eu"],
+                "hold": "10m",
+                "team": "support",
+                "reason": "More than the team can follow up.",
+            },
         ],
         "thresholds": {
             "success_ratio": 0.6,
@@ -147,25 +162,38 @@ def test_promtool_accepts_both_rule_sets(built: Any) -> None:
 
 
 @cache
-def built_for(others: bool) -> dict[str, bytes]:
-    """What is built under the defaults, or under the other limits."""
-    return build.artefacts(OTHERS if others else DEFAULTS)
+def built_for(scrapes: str) -> dict[str, bytes]:
+    """The rules and scenarios under the defaults, or under the other limits at another interval between scrapes."""
+    settings = others(scrapes) if scrapes else DEFAULTS
+    found = {f"prometheus/tests/{name}": as_yaml(document, "") for name, document in promtool_files(settings).items()}
+    return found | build.rules_and_routes(settings)
+
+
+def others(scrapes: str) -> Settings:
+    """The other limits. Whoever scrapes once a minute cannot page: no window of a page would hold two scrapes."""
+    found = OTHERS.model_dump(exclude_unset=True) | {"sources": {"prometheus": {"scrape_interval": scrapes}}}
+    return Settings.model_validate(found | ({"notifications": {"paging_environments": []}} if scrapes == "60s" else {}))
 
 
 @pytest.mark.parametrize("alert", [alert.name for alert in ALERTS])
 def test_promtool_agrees_with_the_scenarios(alert: str, prometheus_tools: Any) -> None:
     assert prometheus_tools.promtool.exists()
-    assert proved(f"prometheus/tests/{alert}.yml", built_for(others=False)) == []
+    assert proved(f"prometheus/tests/{alert}.yml", built_for("")) == []
 
 
-OTHERWISE = [alert.name for alert in active(OTHERS) if expression(alert, OTHERS) != expression(alert, DEFAULTS)]
-"""The alerts that ask something else under the other limits."""
+OTHERWISE = [
+    alert for alert in active(OTHERS) if alert not in ALERTS or expression(alert, OTHERS) != expression(alert, DEFAULTS)
+]
+"""The alerts that ask something else under the other limits, and those of the site's own."""
+SCRAPES = ("5s", "30s", "60s")
+"""Between scrapes, beside the 15 seconds of the defaults: each alert is proved at one of them, pages at the shorter two."""
+AT_TURNS = [(alert.name, SCRAPES[n % (2 if alert.paging else 3)]) for n, alert in enumerate(OTHERWISE)]
 
 
-@pytest.mark.parametrize("alert", OTHERWISE)
-def test_scenarios_hold_for_other_limits_too(alert: str, prometheus_tools: Any) -> None:
+@pytest.mark.parametrize(("alert", "scrapes"), AT_TURNS)
+def test_scenarios_hold_for_other_limits_and_scrapes_too(alert: str, scrapes: str, prometheus_tools: Any) -> None:
     assert prometheus_tools.promtool.exists()
-    assert proved(f"prometheus/tests/{alert}.yml", built_for(others=True)) == []
+    assert proved(f"prometheus/tests/{alert}.yml", built_for(scrapes)) == []
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
