@@ -38,6 +38,7 @@ class Intervals(Section):
     versions: Interval = "1m"
     langfuse: Interval = "1m"
     cost: Interval = "5m"
+    outlook: Interval = "6h"
 
 
 class Exporter(Section):

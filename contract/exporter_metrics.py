@@ -13,6 +13,7 @@ from contract.metrics import Metric, MetricType, Source
 
 P, L, X = Source.POSTGRES, Source.LANGFUSE, Source.EXPORTER
 _NO_NEW_VERSION = "no version is new"
+_NO_OUTLOOK = "forecasts and advice were never made: they come minutes after the first start, by the connection that writes"
 _NO_PLAN = "no limit is known: a server of one's own has none"
 
 
@@ -129,6 +130,31 @@ POSTGRES = (
         "1 when the newest version is recorded as worse and nobody has dismissed that",
         absent=_NO_NEW_VERSION,
     ),
+    _gauge(
+        P,
+        "platform_forecast_made_timestamp_seconds",
+        "",
+        "When forecasts and advice were made",
+        "seconds",
+        absent=_NO_OUTLOOK,
+    ),
+    _gauge(
+        P,
+        "platform_forecast_error_ratio",
+        "subject",
+        "Errors of the forecast's method on the past / what happened",
+        "ratio",
+        absent="fewer than four weeks are known",
+    ),
+    _gauge(
+        P,
+        "platform_forecast_change_ratio",
+        "subject",
+        "Mean day of the next four weeks / mean day of the last four",
+        "ratio",
+        absent="fewer than four weeks are known",
+    ),
+    _gauge(P, "platform_advice", "advice", "Pieces of advice that stand", absent=_NO_OUTLOOK),
     _gauge(P, "platform_rollup_advanced_timestamp_seconds", "source", "When a roll-up was last advanced", "seconds"),
     _gauge(P, "platform_rollup_mode", "source mode", "1 for the way in which the changes of a source are captured"),
     _counter(P, "platform_rollup_rows_total", "source", "Rows and changes of rows that were counted"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract.advice import KINDS
+
 OVERFLOW = "other"
 
 
@@ -40,6 +42,7 @@ def _open(name: str, help_: str, cap: int) -> Label:
 
 
 _ALL = (
+    _closed("advice", "rule that advises", *KINDS),
     _open("agent", "agent name", 200),
     _open("alertmanager", "address of an Alertmanager", 6),
     _open("api", "external interface", 40),
@@ -134,6 +137,7 @@ _ALL = (
     _open("role", "role of a user, or of a message's author", 12),
     _open("rule_group", "rule file and group", 400),
     _open("scope", "what a budget or a service level covers", 200),
+    _open("subject", "what is forecast, by day", 12),
     _closed("sentiment", "of a feedback", "positive", "negative"),
     _closed("severity", "how bad", "info", "warning", "error", "critical"),
     _closed("side", "of a comparison of versions", "new", "previous"),

@@ -10,6 +10,7 @@ from exporters.database.mapping import Mapping
 from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
 from exporters.langfuse.collectors import langfuse_collectors
+from exporters.outlook.collector import OutlookCollector
 from exporters.scheduler import Collector
 
 
@@ -21,9 +22,11 @@ def collectors(settings: Settings, credentials: Credentials) -> tuple[Collector,
     mapping, timeout = Mapping.of(settings), duration_seconds(settings.exporter.query_timeout)
     reading = SharedSession(Session(credentials.postgres_dsn, timeout), patience=timeout)
     writing = _writing(settings, credentials)
+    outlook = () if writing is None else (OutlookCollector(settings, mapping, reading.seat(), writing.seat()),)
     return (
         *business_collectors(settings, mapping, reading, writing, credentials.user_key),
         *langfuse_collectors(settings, credentials, writing, mapping),
+        *outlook,
     )
 
 

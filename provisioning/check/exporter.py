@@ -14,6 +14,7 @@ from exporters import gathering, journal, scheduler
 from exporters.business import collectors, from_rollups, read_only, regressions, rollups, tables
 from exporters.business.figures import FIGURES
 from exporters.langfuse import cost, ledger_collector, windows
+from exporters.outlook import collector as outlook
 from exporters.rollups.model import Fact, Stock
 from exporters.rollups.sources import FACTS, STOCKS
 from provisioning.findings import Finding, closest, error
@@ -40,6 +41,7 @@ WITH_ROLLUPS: Given = {
     "versions": _queries(regressions.YIELDS),
     "ledger": (*_queries(ledger_collector.YIELDS), *ledger_collector.ABOUT),
     "cost": (*_queries(cost.YIELDS), *cost.ABOUT),
+    "outlook": _queries(outlook.YIELDS),
 }
 READ_ONLY: Given = {
     **_ITSELF,

@@ -13,6 +13,7 @@ BELOW = {
     "rollups": {"database"},
     "business": {"database", "rollups"},
     "langfuse": {"database", "rollups"},
+    "outlook": {"database", "rollups", "business"},
     "history": {"database", "rollups", "business", "langfuse"},
 }
 """Each room, and those that it stands on. `history` writes down what both of the others would have shown."""
