@@ -135,6 +135,22 @@ _INSIDE = (
 
 _FLEET = (
     Group(
+        "fleet_rates", "15s",
+        (
+            RecordedRate(AGENT_QUERIES.leaf, "queries", (), "5m", summed_from=("agent",)),
+            RecordedRate(AGENT_QUERIES.leaf, "queries", ("status",), "5m", summed_from=("agent", "status")),
+        ),
+        level=1,
+    ),
+    Group(
+        "fleet_hour_rates", "1m",
+        (
+            RecordedRate(AGENT_QUERIES.leaf, "queries", (), "1h", summed_from=("agent", "status")),
+            RecordedRate(AGENT_QUERIES.leaf, "queries", ("status",), "1h", summed_from=("agent", "status")),
+        ),
+        level=1,
+    ),
+    Group(
         "fleet_latency_figures", "1m",
         tuple(RecordedSignal(AGENT_LATENCY.at(q), _DURATION, (), "5m") for q in _PERCENTILES),
         level=1,

@@ -23,7 +23,7 @@ class RecordedRate:
     """The rate of one leaf, summed by `labels` (and `environment`) over `window`: the numerators and denominators.
 
     The series is called `level:name:rateWINDOW`, where `level` is the joined labels without `environment`, or `subject` where
-    there are none.
+    there are none. With `summed_from`, it adds up the rate of an earlier group that is recorded by those labels.
     """
 
     leaf: Leaf
@@ -31,6 +31,7 @@ class RecordedRate:
     labels: tuple[str, ...]
     window: str
     subject: str = KEPT
+    summed_from: tuple[str, ...] = ()
 
     @property
     def all_labels(self) -> tuple[str, ...]:
@@ -42,6 +43,8 @@ class RecordedRate:
 
     @property
     def expression(self) -> str:
+        if self.summed_from:
+            return aggregate("sum", self.all_labels, replace(self, labels=self.summed_from).record)
         return self.leaf.raw(self.all_labels, self.window, ())
 
 

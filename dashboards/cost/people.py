@@ -12,14 +12,21 @@ from dashboards.lib.tables import NARROW, Table, columns
 
 
 def queries_per_user() -> Panel:
-    filters_ = chosen_all(environment="e.environment", agent="e.agent_name")
+    # Summed before it is chosen (OFFSET keeps it so): the filters' patterns are held against few rows then.
     sql = f"""
-SELECT e.user_key, u.role, u.department, e.queries, e.tokens
-FROM (SELECT e.user_key, count(*)::float8 AS queries, sum(e.tokens_used)::float8 AS tokens FROM analytics.agent_executions e
-      WHERE e.start_time BETWEEN {FIRST_DAY} AND {TO} AND e.user_key IS NOT NULL AND {filters_}
-      GROUP BY e.user_key ORDER BY queries DESC, e.user_key LIMIT 100) e
-JOIN analytics.users u USING (user_key)
-ORDER BY e.queries DESC, e.user_key
+WITH asked AS (
+  SELECT e.user_key, e.environment, e.agent_name, count(*) AS queries, sum(e.tokens_used) AS tokens
+  FROM analytics.agent_executions e
+  WHERE e.start_time BETWEEN {FIRST_DAY} AND {TO} AND e.user_key IS NOT NULL
+  GROUP BY e.user_key, e.environment, e.agent_name OFFSET 0
+), most AS (
+  SELECT a.user_key, sum(a.queries)::float8 AS queries, sum(a.tokens)::float8 AS tokens FROM asked a
+  WHERE {chosen_all(environment="a.environment", agent="a.agent_name")}
+  GROUP BY a.user_key ORDER BY queries DESC, a.user_key LIMIT 100
+)
+SELECT m.user_key, u.role, u.department, m.queries, m.tokens
+FROM most m JOIN analytics.users u USING (user_key)
+ORDER BY m.queries DESC, m.user_key
 """.strip()
     headings = {"user_key": "User", "role": "Role", "department": "Department", "queries": "Queries", "tokens": "Tokens"}
     return Table(

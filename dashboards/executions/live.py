@@ -92,7 +92,7 @@ def response(settings: Settings) -> Panel:
             f"Mean and 95th percentile of the time from query to answer, over the last hour; the alert begins at a p95 of "
             f"{limit:g} s. A mean far below p95: most are quick, some very slow; the tab Performance shows which."
         ),
-        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", step="5m"),),
+        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", step="15m"),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,

@@ -70,7 +70,7 @@ def negative(settings: Settings) -> Panel:
             f"Thumbs down / thumbs given, over one hour, as the alert asks from {least} thumbs on. A single thumb in a quiet "
             "hour is 100 %, and is no alert. Above for long: see whether this agent fails, is slow, or has a new version."
         ),
-        targets=(PromQuery(expr=worst, legend="{{agent}} · {{environment}}", step="15m"),),
+        targets=(PromQuery(expr=worst, legend="{{agent}} · {{environment}}", step="1h"),),
         unit="percentunit",
         decimals=0,
         minimum=0,

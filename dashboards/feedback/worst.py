@@ -78,7 +78,9 @@ WITH rated AS (
 )
 SELECT r.at AS "Rated", r.id::text AS "Conversation", a.name AS "Agent", c.intent AS "Intent", r.category AS "About",
        c.outcome AS "Outcome", r.stars::float8 AS "Stars", r.trace AS "Trace"
-FROM rated r JOIN analytics.conversations c ON c.id = r.id JOIN analytics.agents a ON a.id = c.agent_id
+FROM rated r CROSS JOIN LATERAL (
+  SELECT t.agent_id, t.intent, t.outcome FROM analytics.conversations t WHERE t.id = r.id OFFSET 0
+) c JOIN analytics.agents a ON a.id = c.agent_id
 ORDER BY r.stars, r.at DESC, r.id
 """.strip()
     return Table(

@@ -7,7 +7,7 @@ from contract.signals.stores import CACHE_HIT_RATIO, CACHE_LATENCY, CACHE_OPERAT
 from dashboards.health.headline import NO_TRAFFIC
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import series
+from dashboards.lib.queries import series, slowest
 
 
 def hit_ratio(settings: Settings) -> Panel:
@@ -50,10 +50,11 @@ def latency() -> Panel:
         name="cache_latency",
         title="p95 of cache operations",
         description=(
-            f"{CACHE_LATENCY.description}, over five minutes. A cache should answer within milliseconds; when it does not, "
-            "it is short of memory or connections, or the network is slow."
+            f"{CACHE_LATENCY.description}, over five minutes, in the environment where it is longest. "
+            "A cache should answer within milliseconds; when it does not, it is short of memory or "
+            "connections, or the network is slow."
         ),
-        targets=(series(CACHE_LATENCY, ("cache", "operation"), window="5m"),),
+        targets=(slowest(CACHE_LATENCY, ("cache", "operation")),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,

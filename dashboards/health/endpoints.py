@@ -16,7 +16,7 @@ from dashboards.lib.field import at_most, lines, named, painted
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
-from dashboards.lib.queries import PromQuery, ask
+from dashboards.lib.queries import PromQuery, ask, greatest
 from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, MERGED, Table, columns
 
 MOST = 8
@@ -68,10 +68,11 @@ def latency(settings: Settings) -> Panel:
         name="route_latency",
         title=f"Slowest routes (alert above {limit:g} s)",
         description=(
-            f"{P95.description}, over five minutes, of the {MOST} slowest routes at each moment, on a logarithmic scale. "
+            f"{P95.description}, over five minutes, in the environment where it is longest; the {MOST} slowest routes at each "
+            "moment, on a logarithmic scale. "
             "Routes that wait for a model are slow by nature; others that become slow wait for database or cache."
         ),
-        targets=(PromQuery(expr=f"topk({MOST}, {ask(P95, BY, '5m')} >= 0)", legend="{{handler}}"),),
+        targets=(PromQuery(expr=f"topk({MOST}, {greatest(P95, BY)} >= 0)", legend="{{handler}}"),),
         unit="s",
         logarithmic=True,
         soft_minimum=0.005,
@@ -88,8 +89,8 @@ def table(settings: Settings) -> Panel:
         "Requests": ask(HTTP_REQUESTS, BY, "5m"),
         "Failed": ask(HTTP_SERVER_ERROR_RATIO, BY, "5m"),
         "Refused": ask(HTTP_CLIENT_ERROR_RATIO, BY, "5m"),
-        "p95": f"{ask(P95, BY, '5m')} >= 0",
-        "p99": f"{ask(P99, BY, '5m')} >= 0",
+        "p95": f"{greatest(P95, BY)} >= 0",
+        "p99": f"{greatest(P99, BY)} >= 0",
         "In progress": ask(HTTP_IN_PROGRESS, BY, ""),
     }
     values = {f"Value #{chr(65 + place)}": name for place, name in enumerate(asked)}
@@ -99,7 +100,8 @@ def table(settings: Settings) -> Panel:
         title="Routes",
         description=(
             "Each route over the last five minutes: requests per second, share that failed (5xx) and was refused (4xx), and "
-            "how long 95 % and 99 % of them took at most. Coloured from where the alerts begin."
+            "how long 95 % and 99 % of them took at most, in the environment where it is longest. Coloured from where the "
+            "alerts begin."
         ),
         targets=tuple(PromQuery(expr=expr, instant=True, format="table") for expr in asked.values()),
         no_value=NO_TRAFFIC,

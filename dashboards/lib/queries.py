@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from attrs import define
 
 from contract.signals.model import Match, Matches, Quantile, Signal
+from contract.values import duration_seconds
+from dashboards.lib.describe import read_series
 from dashboards.lib.filters import filtered
 from dashboards.lib.promql import union
 from recording_rules import registry
@@ -18,6 +21,7 @@ Json = dict[str, Any]
 class PromQuery:
     """One PromQL query. `instant` asks for the end of the range only; `step` is the least distance between two points.
 
+    Without `step`, what is recorded is asked no more often than it is recorded.
     `legend` is Grafana's text with `{{label}}`; empty leaves the naming to Grafana.
     """
 
@@ -40,9 +44,20 @@ class PromQuery:
             "format": self.format,
             "instant": self.instant,
             "range": not self.instant,
-            "interval": self.step,
+            "interval": self.step or self._recorded_every(),
             "legendFormat": self.legend,
         }
+
+    def _recorded_every(self) -> str | None:
+        every = [_recorded_every().get(name) for name in read_series([self.expr])]
+        known = [interval for interval in every if interval]
+        return min(known, key=duration_seconds) if known and len(known) == len(every) and not self.instant else None
+
+
+@cache
+def _recorded_every() -> dict[str, str]:
+    """How often each recorded series that every site has is recorded: a duration, by its name."""
+    return {rule.record: group.interval for group in registry.fixed_groups() for rule in group.rules}
 
 
 @define(kw_only=True)
@@ -98,9 +113,12 @@ def quantiles(signal: Quantile, at: tuple[float, ...], *, window: str = "$__rate
 
 def slowest(signal: Quantile, by: tuple[str, ...], *, window: str = "5m") -> PromQuery:
     """A quantile by `by`, in that one of the chosen environments where it is greatest: recorded for each, never for some."""
-    figures = ask(signal, ("environment", *by), window)
-    legend = " · ".join(f"{{{{{label}}}}}" for label in by)
-    return PromQuery(expr=f"max by ({', '.join(by)}) ({figures})", legend=legend)
+    return PromQuery(expr=greatest(signal, by, window), legend=" · ".join(f"{{{{{label}}}}}" for label in by))
+
+
+def greatest(signal: Quantile, by: tuple[str, ...], window: str = "5m") -> str:
+    """PromQL of `slowest`."""
+    return f"max by ({', '.join(by)}) ({ask(signal, ('environment', *by), window)})"
 
 
 def leading(expression: str, by: tuple[str, ...], most: int, *, lowest: bool = False) -> str:

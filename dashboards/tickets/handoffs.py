@@ -81,8 +81,9 @@ SELECT a.name AS agent, replace(h.reason, '_', ' ') AS reason, count(*)::float8 
        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM h.accepted_at - h.at)) AS median,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM h.accepted_at - h.at)) AS p90,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM h.resolved_at - h.at)) AS resolved
-FROM analytics.handoffs h
-JOIN analytics.conversations c ON c.id = h.conversation_id
+FROM analytics.handoffs h CROSS JOIN LATERAL (
+  SELECT t.agent_id, t.environment, t.created_at FROM analytics.conversations t WHERE t.id = h.conversation_id OFFSET 0
+) c
 JOIN analytics.agents a ON a.id = c.agent_id
 WHERE $__timeFilter(h.at) AND $__timeFilter(c.created_at) AND {chosen_all(environment="c.environment", agent="a.name")}
 GROUP BY 1, 2

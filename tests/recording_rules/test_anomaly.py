@@ -69,7 +69,7 @@ def _series(name: str) -> dict[str, str]:
     chance, tell = random.Random(name), STORIES[name]
     told = (tell(step * STEP / 3600, chance) for step in range(HOURS * 3600 // STEP + 1))
     values = " ".join("_" if value is None else f"{value:.4f}" for value in told)
-    return {"series": f'agent:queries:rate5m{{environment="{name}",agent="a"}}', "values": values}
+    return {"series": f'environment:queries:rate5m{{environment="{name}"}}', "values": values}
 
 
 def _odd(side: str, environment: str, hours: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,7 @@ def test_names_are_unique_and_groups_come_after_what_they_read() -> None:
     known: set[str] = set()
     for group in registry.fixed_groups():
         for rule in group.rules:
-            reads = {
-                name
-                for name in names
-                if f"{name}{{" in registry.rule_expression(rule) or f"({name})" in registry.rule_expression(rule)
-            }
+            reads = set(re.findall(r"[\w:]+", registry.rule_expression(rule))) & set(names)
             assert reads <= known, f"{rule.record} reads {reads - known} of its own group or a later one"
         known |= {rule.record for rule in group.rules}
 
@@ -92,7 +89,8 @@ def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_too
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": registry.rule_groups(Settings())}))
     expectations = []
     for rule in ANSWERS:
-        raw = rule.signal.expression(rule.all_labels, rule.window) if isinstance(rule, RecordedSignal) else rule.expression
+        asked = rule.signal.expression if isinstance(rule, RecordedSignal) else rule.leaf.raw
+        raw = asked(rule.all_labels, rule.window, ())
         assert ":" not in raw
         expectations += [
             {"expr": f"count({rule.record} > 0) == bool count({raw} > 0)", "exp_samples": [{"labels": "{}", "value": 1}]},
