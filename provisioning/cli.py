@@ -14,7 +14,7 @@ import click
 from provisioning.backup import commands as backing
 from provisioning.capacity.commands import capacity
 from provisioning.configuration.commands import config as configuration
-from provisioning.findings import InputError, Unreachable
+from provisioning.findings import InputError, Unreachable, as_error
 from provisioning.plan import commands as planning
 from provisioning.short_lived import short_lived
 
@@ -45,7 +45,7 @@ class _Commands(click.Group):
             _say(str(problem), err=True)
             ctx.exit(WRONG_INPUT)
         except Unreachable as problem:
-            _say(str(problem), err=True)
+            _say(as_error(problem), err=True)
             ctx.exit(UNREACHABLE)
         except BrokenPipeError:  # the reader, `head` for example, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -60,6 +60,12 @@ class Unreachable(Exception):
     """A server does not answer: the command ends with exit code 3 and the text."""
 
 
+def as_error(problem: Exception | str) -> str:
+    """The text that ends a command. What is embedded in other sentences does not begin with `error:`; this does."""
+    text = str(problem)
+    return text if text.startswith("error: ") else f"error: {text}"
+
+
 class ConfigError(InputError):
     """The configuration cannot be used. `findings` holds every mistake at once."""
 

@@ -27,10 +27,12 @@ class Report:
     @property
     def summary(self) -> str:
         """What was looked at and how many findings of each kind there are, in one line."""
-        looked_at = ", ".join(f"{count} {name}" for name, count in self.counts.items())
+        looked_at = ", ".join(
+            f"{count} {name if count != 1 else name.removesuffix('s')}" for name, count in self.counts.items()
+        )
         counted = {kind: sum(finding.severity == kind for finding in self.findings) for kind in ("error", "warning", "note")}
-        notes = f", {counted['note']} notes" if counted["note"] else ""
-        said = f"{counted['error']} errors, {counted['warning']} warnings{notes}"
+        shown = [kind for kind in counted if counted[kind] or kind != "note"]
+        said = ", ".join(f"{counted[kind]} {kind}{'' if counted[kind] == 1 else 's'}" for kind in shown)
         return f"{looked_at}: {said}" if looked_at else said
 
     @property

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 
-from provisioning.findings import InputError, Unreachable
+from provisioning.findings import InputError, Unreachable, as_error
 from provisioning.plan import labels
 from provisioning.plan.differences import Difference, differences
 from provisioning.plan.labels import Label
@@ -131,7 +131,7 @@ def make(targets: Sequence[Target], choice: Choice) -> Plan:
         except Refused as problem:
             refused.append(f"error: {target.name}: {problem}")
         except Unreachable as problem:
-            silent.append(str(problem))
+            silent.append(as_error(problem))
     if refused:
         raise InputError("\n".join([*refused, *silent]))
     if silent:

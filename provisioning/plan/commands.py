@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provisioning.findings import Finding, InputError, has_errors
+from provisioning.findings import Finding, InputError, as_error, has_errors
 from provisioning.plan.target import Moved, Refused, Target
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _applied(made: Plan, targets: Sequence[Target], choice: Choice, form: str) -
         _say(reports.outcome_text(made, outcome))
     _tell(outcome.findings)
     if outcome.silent:
-        _say(outcome.silent, err=True)
+        _say(as_error(outcome.silent), err=True)
     return outcome
 
 

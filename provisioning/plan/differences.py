@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from provisioning.plan import labels, places
 from provisioning.plan.labels import Label
-from provisioning.plan.objects import Document, digest
+from provisioning.plan.objects import Document, digest, why_unreadable
 
 HIDDEN = "(hidden)"
 _SHORT = 60
@@ -53,8 +53,9 @@ class Difference:
 
 def differences(kind: str, before: Document, after: Document) -> tuple[Difference, ...]:
     """Everything that changes when a document of this kind becomes the other one. Empty only when their digests are equal."""
-    found, moved = [], 0
-    for difference in _Walk(kind).of((), (), before, after):
+    found, moved = list(_texts(kind, before, after)), 0
+    readable = [{} if why_unreadable(document) else document for document in (before, after)]
+    for difference in _Walk(kind).of((), (), *readable):
         if difference.place.endswith(": layout"):
             moved += 1
         else:
@@ -62,6 +63,15 @@ def differences(kind: str, before: Document, after: Document) -> tuple[Differenc
     if moved:
         found.append(Difference(Label.COSMETIC, f"layout of {moved} panel{'s' if moved > 1 else ''}", "changed"))
     return tuple(found)
+
+
+def _texts(kind: str, before: Document, after: Document) -> Iterator[Difference]:
+    """What is no document of its kind comes and goes as a text."""
+    why, later = why_unreadable(before), why_unreadable(after)
+    if (why or later) and digest(before) != digest(after):
+        what: What = "changed" if why and later else "removed" if why else "added"
+        label = labels.of_place(kind, ("",))
+        yield Difference(label, f"a text that cannot be read ({why or later})", what)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,21 @@ Document = Any
 """A JSON value: dictionaries with text keys, lists, texts, numbers, booleans and None."""
 
 
+UNREADABLE, _TEXT = "unreadable", "text"
+IN_FORCE = "in force"
+"""The kind of what is no object, and nobody's: whether a server works with what its files say."""
+
+
+def unreadable(body: bytes, why: str) -> Document:
+    """Stands for a text that is no document of its kind: it says why, and can be seen to have changed."""
+    return {UNREADABLE: why, _TEXT: hashlib.sha256(body).hexdigest()[:16]}
+
+
+def why_unreadable(document: Document) -> str:
+    """What is wrong with the text that a document stands for; empty for a document that could be read."""
+    return str(document[UNREADABLE]) if isinstance(document, dict) and document.keys() == {UNREADABLE, _TEXT} else ""
+
+
 @dataclass(frozen=True, order=True)
 class Key:
     """What an object is called on its target, for life: `Key("dashboard", "observatory-overview")`."""

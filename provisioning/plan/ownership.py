@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from provisioning.findings import Finding, InputError, closest
 from provisioning.plan.apply import opened
-from provisioning.plan.objects import Key, Live, State, digest
+from provisioning.plan.objects import IN_FORCE, Key, Live, State, digest
 from provisioning.plan.target import Refused, Target
 
 
@@ -25,7 +25,12 @@ def adopt(targets: Sequence[Target], key: Key, owner: str) -> Taken:
     Raises InputError when it is not wanted, not there, or ours or another owner's already; Moved, Refused and Unreachable as
     targets do.
     """
-    target = _the_one(targets, lambda target: [want.key for want in target.wanted()], key, "the configuration wants")
+    target = _the_one(
+        targets,
+        lambda target: [want.key for want in target.wanted() if _may_change_hands(want.key)],
+        key,
+        "the configuration wants",
+    )
     state = _state(target)
     live = _there(state, target, key)
     if live.owner == owner:
@@ -54,8 +59,13 @@ def release(targets: Sequence[Target], key: Key, owner: str) -> Taken:
     return Taken(f"released: {target.name}: {key} stays as it is, and is not ours{still}", findings)
 
 
+def _may_change_hands(key: Key) -> bool:
+    """What a server works with is no object: it is nobody's."""
+    return key.kind != IN_FORCE
+
+
 def _ours(state: State, owner: str) -> list[Key]:
-    return [live.key for live in state.objects if live.owner == owner]
+    return [live.key for live in state.objects if live.owner == owner and _may_change_hands(live.key)]
 
 
 def _the_one(targets: Sequence[Target], keys: Callable[[Target], list[Key]], key: Key, whose: str) -> Target:
@@ -67,8 +77,19 @@ def _the_one(targets: Sequence[Target], keys: Callable[[Target], list[Key]], key
     if having:
         names = ", ".join(target.name for target in having)
         raise InputError(f"error: {key} is on {names}; say which one is meant, for example --only {having[0].name}")
-    near = closest(str(key), {str(other) for others in known.values() for other in others})
-    raise InputError(f"error: {whose} no {key}{f'; {near}' if near else ''}")
+    raise InputError(f"error: {whose} no {key}{_near(key, [other for others in known.values() for other in others])}")
+
+
+def _near(key: Key, known: Sequence[Key]) -> str:
+    """What may have been meant: the same name of another kind, another name, or one of the kinds that there are."""
+    kinds = sorted({other.kind for other in known})
+    same = [str(other) for other in known if other.name == key.name]
+    if same:
+        return f"; did you mean {same[0]}?"
+    if kinds and key.kind not in kinds:
+        return f"; {closest(key.kind, kinds) or 'known: ' + ', '.join(kinds)}"
+    near = closest(str(key), {str(other) for other in known if other.kind == key.kind})
+    return f"; {near}" if near else ""
 
 
 def _state(target: Target) -> State:

@@ -8,7 +8,7 @@ from typing import Any
 
 from alert_rules import matching
 from contract.notifications import WEEK
-from provisioning.plan.objects import Document
+from provisioning.plan.objects import Document, why_unreadable
 
 NOBODY = "nobody"
 _HANDED_DOWN = ("receiver", "group_by", "group_wait", "group_interval", "repeat_interval")
@@ -54,8 +54,8 @@ class Recipients:
     """Reads a normalised configuration. Raises ValueError when its routes cannot be followed."""
 
     def __init__(self, configuration: Document) -> None:
-        if "unreadable" in configuration:
-            raise ValueError(f"alertmanager.yml: {configuration['unreadable']}")
+        if why := why_unreadable(configuration):
+            raise ValueError(f"alertmanager.yml: {why}")
         self._route = _handed_down(configuration["route"], _DEFAULTS)
         self._receivers = {receiver.get("name", ""): receiver for receiver in configuration.get("receivers", ())}
         self._hours = {one["name"]: _spoken(one) for one in configuration.get("time_intervals", ())}

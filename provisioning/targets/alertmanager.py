@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,9 +9,9 @@ import yaml
 
 from contract.settings import Settings
 from provisioning.findings import has_errors
-from provisioning.plan.objects import Document, Key, Wanted
+from provisioning.plan.objects import IN_FORCE, Document, Key, Wanted, unreadable, why_unreadable
 from provisioning.plan.target import Refused
-from provisioning.targets.filed import IN_FORCE, FiledTarget
+from provisioning.targets.filed import FiledTarget
 from provisioning.targets.mark import TEMPLATE, YAML, Comment
 from provisioning.targets.routing import differing, parsed
 from provisioning.targets.server import Server
@@ -83,7 +82,7 @@ class AlertmanagerTarget(FiledTarget):
         if FILE in gone:
             return [f"{FILE} is not there any more, and Alertmanager works with what it had"]
         planned = documents.get(FILE)
-        if planned is None or "unreadable" in planned:
+        if planned is None or why_unreadable(planned):
             return []
         try:
             return [f"{FILE}: {text}" for text in differing(planned, parsed(original))]
@@ -111,7 +110,7 @@ def _configuration(body: bytes) -> Document:
     try:
         return parsed(body)
     except ValueError as problem:
-        return {"unreadable": str(problem), "contents": hashlib.sha256(body).hexdigest()[:16]}
+        return unreadable(body, str(problem))
 
 
 def _template(body: bytes) -> Document:

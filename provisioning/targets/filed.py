@@ -13,7 +13,7 @@ from pathlib import Path
 
 from contract.served import ServedFolder
 from provisioning.findings import Finding, InputError, error
-from provisioning.plan.objects import Document, Key, Live, State, Wanted, digest
+from provisioning.plan.objects import IN_FORCE, Document, Key, Live, State, Wanted, digest
 from provisioning.plan.target import Refused, Target
 from provisioning.targets.folder import Folder, revision
 from provisioning.targets.ledger import Ledger
@@ -21,8 +21,6 @@ from provisioning.targets.mark import Comment
 from provisioning.targets.server import Server
 
 _MOST_SENTENCES = 10
-IN_FORCE = "in force"
-"""The kind of the one object that is no file: whether the server works with what its files say."""
 
 
 class FiledTarget(Target):

@@ -46,8 +46,7 @@ class Folder:
 
     def names(self, folder: str, *endings: str) -> list[str]:
         """Names of the files in a folder of it (`.`: itself) that a server would read, and that we may read, sorted."""
-        if not self.root.is_dir():
-            raise InputError(f"error: {self._setting}: there is no folder {self.root}; name the one that the server reads")
+        self._there()
         try:
             found = [one.name for one in (self.root / folder).iterdir() if one.is_file() and os.access(one, os.R_OK)]
         except FileNotFoundError:
@@ -66,6 +65,7 @@ class Folder:
             raise self._refused(problem) from None
 
     def ledger(self) -> Ledger:
+        self._there()
         return Ledger.read(self._ledger_place)
 
     # Changing.
@@ -167,6 +167,11 @@ class Folder:
             self._lock = None
 
     # How.
+
+    def _there(self) -> None:
+        if not self.root.is_dir():
+            found = f"{self.root} is a file" if self.root.exists() else f"there is no folder {self.root}"
+            raise InputError(f"error: {self._setting}: {found}; name the folder that the server reads")
 
     def _unstage(self, name: str) -> None:
         if prepared := self._staged.pop(name, None):

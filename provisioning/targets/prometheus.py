@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,8 +13,8 @@ import yaml
 
 from contract.settings import Settings
 from provisioning import tools
-from provisioning.plan.objects import Document, Key, Wanted
-from provisioning.targets.filed import IN_FORCE, FiledTarget
+from provisioning.plan.objects import IN_FORCE, Document, Key, Wanted, unreadable
+from provisioning.targets.filed import FiledTarget
 from provisioning.targets.mark import YAML, Comment
 from provisioning.targets.rule_groups import Loader, by_file, differing, parsed
 from provisioning.targets.server import Server
@@ -146,15 +145,11 @@ def _rules(body: bytes) -> Document:
     try:
         return {"groups": parsed(body)}
     except ValueError as problem:
-        return _unreadable(body, f"this is no rule file: {problem}")
+        return unreadable(body, f"this is no rule file: {problem}")
 
 
 def _targets(body: bytes) -> Document:
     try:
         return {"targets": json.loads(body)}
     except ValueError as problem:
-        return _unreadable(body, f"this is no JSON: {problem}")
-
-
-def _unreadable(body: bytes, why: str) -> Document:
-    return {"unreadable": why, "contents": hashlib.sha256(body).hexdigest()[:16]}
+        return unreadable(body, f"this is no JSON: {problem}")

@@ -52,7 +52,7 @@ class Server:
                 found = found[key]
         except (ValueError, KeyError, TypeError):
             said = f"does not answer as {self.called} does; is it the address?"
-            raise Unreachable(f"error: {self.url}{path} {said}") from None
+            raise Unreachable(f"{self.url}{path} {said}") from None
         return found
 
     def loaded(self) -> Loaded:
@@ -62,7 +62,7 @@ class Server:
         well = re.search(rf"^{prefix}ful(?:{{[^}}]*}})? (\S+)", page, re.MULTILINE)
         at = re.search(rf"^{prefix}_timestamp_seconds(?:{{[^}}]*}})? (\S+)", page, re.MULTILINE)
         if not well or not at:
-            raise Unreachable(f"error: {self.url}/metrics does not say how {self.called} was loaded; is it the address?")
+            raise Unreachable(f"{self.url}/metrics does not say how {self.called} was loaded; is it the address?")
         return Loaded(float(well[1]) == 1, float(at[1]))
 
     def reload(self, until: Callable[[], bool] = lambda: True, fresh: bool = True) -> str:
@@ -86,7 +86,7 @@ class Server:
                     return f"{self.called} has not loaded what stands in its folder within {self._served.within}"
                 time.sleep(_PAUSE)
         except Unreachable as problem:
-            return str(problem).removeprefix("error: ")
+            return str(problem)
 
     def _told(self) -> str:
         """Tell the server to load its files; what hinders it, or what it says against them."""
@@ -141,7 +141,7 @@ class Server:
                 said = f"does not answer: {reason(problem)}"
             if attempt < _TRIES - 1:
                 time.sleep(pause)
-        raise Unreachable(f"error: {self.called} at {self.url} {said}")
+        raise Unreachable(f"{self.called} at {self.url} {said}")
 
 
 def _asked_for(answer: requests.Response, otherwise: float) -> float:

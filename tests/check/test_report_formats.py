@@ -91,7 +91,7 @@ def test_people_read_what_is_wrong_first_and_the_sum_last() -> None:
     lines = _of("text").splitlines()
     assert lines[0].startswith("error: alert AgentErrorRatioHigh: by (agnet)")
     assert lines[-3:] == [
-        "note: promtool is missing", "note: 7 more in what has not changed", "3 files, 1 alerts: 2 errors, 1 warnings, 1 notes",
+        "note: promtool is missing", "note: 7 more in what has not changed", "3 files, 1 alert: 2 errors, 1 warning, 1 note",
     ]  # fmt: skip
 
 

@@ -327,6 +327,9 @@ def test_what_carries_no_mark_is_adopted_and_released_by_memory_alone(site: Site
     ("words", "said"),
     [
         (("adopt", "dashboard", "overvew"), "the configuration wants no dashboard overvew; did you mean dashboard overview?"),
+        (("adopt", "dashbord", "overview"), "no dashbord overview; did you mean dashboard overview?"),
+        (("adopt", "board", "new one"), "no board new one; did you mean dashboard?"),
+        (("adopt", "x", "new one"), "no x new one; known: dashboard"),
         (("adopt", "dashboard", "overview"), "dashboard overview on memory is ours already"),
         (("adopt", "dashboard", "new"), "memory has no dashboard new; an apply creates it"),
         (("adopt", "dashboard", "theirs"), "belongs to another; release it there first"),

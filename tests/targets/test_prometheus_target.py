@@ -185,6 +185,34 @@ def test_a_released_file_keeps_its_contents_and_is_nobodys(prometheus: Site) -> 
     assert prometheus.verdicts({}) == {ALERTS: Verdict.PRUNE, "scrape targets platform": Verdict.PRUNE}
 
 
+def test_whether_it_is_in_force_belongs_to_nobody(prometheus: Site) -> None:
+    prometheus.apply(rules())
+    target, key = prometheus.target(rules()), Key("in force", "prometheus")
+    with pytest.raises(InputError, match="we have no in force prometheus; known: alert rules, recording rules, scrape targets"):
+        ownership.release([target], key, OWNER)
+    with pytest.raises(InputError, match="the configuration wants no in force prometheus; known: alert rules, "):
+        ownership.adopt([target], key, OWNER)
+
+
+def test_what_is_no_rule_file_is_told_as_a_text(prometheus: Site) -> None:
+    prometheus.apply(rules())
+    (prometheus.folder / "rules" / "rates.yml").write_bytes(b"# agent-observatory\n{")
+    (change,) = [one for one in prometheus.plan(rules(), overwrite=True).changes if one.wanted and str(one.key) == RATES]
+    first, second = map(str, change.differences)
+    assert first.startswith("a text that cannot be read (this is no rule file: ")
+    assert second == "group rates added"
+
+
+def test_a_folder_that_is_a_file_is_told_as_such(prometheus: Site, tmp_path: Path) -> None:
+    place = tmp_path / "rules.yml"
+    place.write_text("")
+    served = prometheus.settings().targets.prometheus.model_copy(update={"folder": str(place)})
+    targets = prometheus.settings().targets.model_copy(update={"prometheus": served})
+    target = module.target(prometheus.settings().model_copy(update={"targets": targets}), rules())
+    with pytest.raises(InputError, match=rf"targets.prometheus.folder: {place} is a file; name the folder"):
+        target.live()
+
+
 def test_a_copy_of_one_of_ours_is_not_ours(prometheus: Site) -> None:
     prometheus.apply(rules())
     ours = prometheus.folder / "rules" / "errors.yml"

@@ -19,7 +19,7 @@ from exporters import credentials
 from provisioning.deadline import within
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan.target import Refused
-from provisioning.unreached import reason
+from provisioning.unreached import REFUSED_ATTEMPTS, reason, refused
 
 URL_VARIABLE = "OBSERVATORY_GRAFANA_URL"
 TOKEN_VARIABLE = "OBSERVATORY_GRAFANA_TOKEN"  # noqa: S105  the variable's name
@@ -44,12 +44,16 @@ class Stale(Exception):
 
 
 class _Passing(Exception):
-    """It may go well the next time. `wish` is how many seconds Grafana asks to wait; `untaken`: it surely did nothing."""
+    """It may go well the next time. `wish` is how many seconds Grafana asks to wait; `untaken`: it surely did nothing.
 
-    def __init__(self, text: str, wish: float = 0.0, untaken: bool = False) -> None:
+    `attempts` is how often it is worth to try.
+    """
+
+    def __init__(self, text: str, wish: float = 0.0, untaken: bool = False, attempts: int = ATTEMPTS) -> None:
         super().__init__(text)
         self.wish = wish
         self.untaken = untaken
+        self.attempts = attempts
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Client:
                 return within(f"Grafana at {self.url}", lambda: self._once(method, path, body, query))
             except _Passing as passing:
                 often = "" if attempt == 1 else f" (asked {attempt} times)"
-                if attempt == ATTEMPTS or passing.wish > LONGEST_PAUSE or not (again or passing.untaken):
+                if attempt >= passing.attempts or passing.wish > LONGEST_PAUSE or not (again or passing.untaken):
                     raise Unreachable(f"Grafana at {self.url} {passing}{often}") from None
                 self._pause(max(pause, passing.wish))
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -130,7 +134,8 @@ class Client:
         except requests.exceptions.SSLError as problem:
             raise Unreachable(f"Grafana at {self.url}: its certificate is not trusted: {reason(problem)}") from None
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as problem:
-            raise _Passing(f"does not answer: {reason(problem)}") from None
+            attempts = REFUSED_ATTEMPTS if refused(problem) else ATTEMPTS
+            raise _Passing(f"does not answer: {reason(problem)}", attempts=attempts) from None
         except requests.RequestException as problem:
             raise Unreachable(f"Grafana at {self.url} cannot be asked: {reason(problem)}") from None
         if response.status_code == 429:
@@ -179,14 +184,14 @@ class Client:
             raise Unreachable(f"what answers at {self.url} is not Grafana: {why}") from None
 
 
-def connected(settings: Settings) -> Client:
+def connected(settings: Settings, pause: Callable[[float], None] = time.sleep) -> Client:
     """The Grafana of the settings. Raises InputError when there is no token, or the address is none."""
     url = os.environ.get(URL_VARIABLE, "").strip()
     try:
         address = checked_url(url) if url else settings.sources.grafana.url
     except ValueError as problem:
         raise InputError(f"error: {URL_VARIABLE}: {problem}") from None
-    return Client(address, _token(settings))
+    return Client(address, _token(settings), pause)
 
 
 def _token(settings: Settings) -> str:

@@ -15,7 +15,7 @@ from exporters import credentials
 from provisioning.deadline import within
 from provisioning.findings import InputError, Unreachable
 from provisioning.plan.target import Refused
-from provisioning.unreached import reason
+from provisioning.unreached import REFUSED_ATTEMPTS, reason, refused
 
 CONNECT, READ = 3.0, 15.0
 """Seconds to connect, and between two pieces of an answer."""
@@ -65,17 +65,18 @@ class Client:
         address = "/".join((self.url, *(quote(part, safe="") for part in path)))
         pause = FIRST_PAUSE
         for attempt in range(1, ATTEMPTS + 1):
-            why, wish = "", 0.0
+            why, wish, attempts = "", 0.0, ATTEMPTS
             try:
                 answer = within(f"Mimir at {self.url}", lambda: self._once(method, address, body))
                 if answer.status_code not in _TEMPORARY:
                     return self._taken(answer, method, "/".join(path), hidden)
                 why, wish = f"answers with {answer.status_code}: {_words(answer, hidden)}", _wished(answer)
             except (requests.ConnectionError, requests.Timeout) as problem:
-                why = "does not answer in time" if isinstance(problem, requests.Timeout) else "does not answer"
+                why = f"does not answer: {reason(problem)}"
+                attempts = REFUSED_ATTEMPTS if refused(problem) else ATTEMPTS
             except requests.RequestException as problem:
                 raise Unreachable(f"Mimir at {self.url} cannot be asked: {reason(problem)}") from None
-            if attempt == ATTEMPTS or wish > LONGEST_PAUSE:
+            if attempt >= attempts or wish > LONGEST_PAUSE:
                 raise Unreachable(f"Mimir at {self.url} {why} (asked {attempt} times)")
             self._pause(max(pause, wish))
             pause = min(2 * pause, LONGEST_PAUSE)
