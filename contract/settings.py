@@ -14,6 +14,7 @@ from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
 from contract.anomaly import Anomalies, Anomaly
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.grafana import GrafanaContents
+from contract.load_tests import LoadTests
 from contract.mixins import Mixins
 from contract.naming import Naming
 from contract.notifications import Notifications, Team
@@ -161,6 +162,7 @@ class Settings(Section):
     slo: tuple[Slo, ...] = SLO_DEFAULTS
     alerts: Annotated[tuple[OwnAlert, ...], Field(max_length=20)] = ()
     anomalies: Anomalies = ANOMALY_DEFAULTS
+    load_tests: LoadTests = LoadTests()
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
     naming: Naming = Naming()
@@ -221,6 +223,15 @@ class Settings(Section):
                     place, known = f"environment {environment!r} of service level {slo.name}", ", ".join(environments)
                     raise ValueError(f"{place} is none of the environments {known}")
         return slos
+
+    @field_validator("load_tests")
+    @classmethod
+    def _are_for_environments(cls, tests: LoadTests, info: ValidationInfo) -> LoadTests:
+        environments = info.data.get("environments", ())
+        for target in tests.targets:
+            if environments and target.environment not in environments:
+                raise ValueError(f"environment {target.environment!r} is none of the environments {', '.join(environments)}")
+        return tests
 
     @field_validator("anomalies")
     @classmethod

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.actions import ACTIONS
 from provisioning.backup import commands as backing
 from provisioning.capacity.commands import capacity
 from provisioning.configuration.commands import config as configuration
@@ -386,13 +387,8 @@ for command in (planning.plan, planning.apply, planning.adopt, planning.release)
 
 main.add_command(configuration)
 main.add_command(capacity)
-_grouped("slo", "provisioning.actions.commands", "Set or remove a service level.")
-_grouped("budget", "provisioning.actions.commands", "Set or remove a budget.")
-_grouped("alert", "provisioning.actions.commands", "Make alerts of your own, and mute any for a while.")
-_grouped("regression", "provisioning.actions.row_commands", "Flag or dismiss a version that does worse.")
-_grouped("profile", "provisioning.actions.row_commands", "Start or stop the profiling of an agent.")
-_grouped("configure", "provisioning.actions.configuration_commands", "What agents are configured with.")
-_grouped("cache", "provisioning.actions.configuration_commands", "How long agents keep answers.")
+for _name, (_module, _what) in ACTIONS.items():
+    _grouped(_name, _module, _what)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import math
 import signal
 import socket
 import sys
@@ -11,7 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
+from random import Random
 from threading import Event
 
 import uvicorn
@@ -25,6 +29,7 @@ from demo.platform.exposition import CONTENT_TYPE
 from demo.platform.follower import LOG, Follower, Present
 from demo.platform.incidents import presence
 from demo.platform.receivers import Metrics, Reports, Rows
+from demo.world.catalogue import AGENT
 from demo.world.spec_file import SpecError
 
 _GRACE_SECONDS = 1.0
@@ -55,7 +60,7 @@ class Platform:
         self.metrics = metrics = Metrics(options.var, for_metrics.world, remembered, clock())
         reported = metrics.at if remembered is None else remembered.get("reported", remembered["at"])
         self._rows, self._reports = Rows(options.dsn_file), Reports(options.langfuse or "", reported)
-        self._stop = Event()
+        self._stop, self._asked = Event(), count()
         follow = partial(Follower, clock=clock, stop=self._stop, give_up=give_up)
         self.followers = [
             follow("metrics", lambda now: metrics.advance(for_metrics.ask(), now, self._rows.missed), ()),
@@ -84,7 +89,12 @@ class Platform:
 
     def application(self) -> Starlette:
         return Starlette(
-            routes=[Route("/", self._contents), Route("/metrics/{environment}", self._scrape), Route("/healthz", self._health)]
+            routes=[
+                Route("/", self._contents),
+                Route("/metrics/{environment}", self._scrape),
+                Route("/ask/{agent}", self._ask),
+                Route("/healthz", self._health),
+            ]
         )
 
     def _contents(self, _: Request) -> Response:
@@ -99,6 +109,15 @@ class Platform:
         except KeyError:
             names = ", ".join(self.metrics.environments())
             return PlainTextResponse(f"no such environment; there are {names}\n", 404)
+
+    async def _ask(self, request: Request) -> Response:
+        """For load tests: answers after about as long as the agent takes. Nobody asked, so nothing is counted."""
+        agent = AGENT.get(request.path_params["agent"])
+        if agent is None:
+            return PlainTextResponse("no such agent\n", 404)
+        seconds = Random(next(self._asked)).lognormvariate(math.log(agent.median_seconds), agent.spread)
+        await asyncio.sleep(seconds)
+        return JSONResponse({"agent": agent.name, "seconds": round(seconds, 3)})
 
     def _health(self, _: Request) -> Response:
         trouble = {follower.name: follower.trouble for follower in self.followers if follower.trouble}

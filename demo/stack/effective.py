@@ -84,11 +84,19 @@ def of_stack(
             "content": True,  # nobody's words: the people of the synthetic platform do not exist
             "logins": {role.value: str(kept / password_file(role)) for role in LOGINS},
         },
+        "load_tests": configured.load_tests.model_dump()
+        if configured.load_tests.targets
+        else {"targets": [_load_target(ports)]},
         "exporter": {"listen": f"{LOOPBACK}:{ports['exporter']}"},
         "notifications": notifications,
         "runbook_url": address(ports, "inbox") + "/runbooks",
     }
     return Settings.model_validate(_merged(configured.model_dump(), changes))
+
+
+def _load_target(ports: Mapping[str, int]) -> dict[str, Any]:
+    """The synthetic platform answers without counting what nobody asked."""
+    return {"environment": "staging", "url": f"{address(ports, 'platform')}/ask/{{agent}}", "per_second": 20, "at_once": 50}
 
 
 def gives_slack(configured: Settings) -> bool:

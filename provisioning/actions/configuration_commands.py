@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from contract.values import duration_seconds
 from provisioning.actions.audit import recorded
 from provisioning.actions.configuring import CACHE, Setting, listed, told_value
+from provisioning.actions.lengths import seconds_within
 from provisioning.actions.options import DSN_FILE, FORM, act, acting
 from provisioning.findings import InputError
 
@@ -98,15 +98,9 @@ def cache_set(
     agent: str, ttl: str, invalidate_on: tuple[str, ...], kind: str, environment: str, reason: str, **given: Any
 ) -> None:
     """Keep entries for a time."""
-    try:
-        seconds = duration_seconds(ttl)
-    except ValueError as problem:
-        raise InputError(f"error: --ttl: {problem}") from None
-    if not duration_seconds(SHORTEST) <= seconds <= duration_seconds(LONGEST):
-        raise InputError(f"error: --ttl {ttl} is not between {SHORTEST} and {LONGEST}")
-    _ask_cache(
-        agent, kind, environment, {"ttl_seconds": round(seconds), "invalidate_on": sorted(set(invalidate_on))}, reason, given
-    )
+    seconds = seconds_within("--ttl", ttl, SHORTEST, LONGEST)
+    kept = {"ttl_seconds": round(seconds), "invalidate_on": sorted(set(invalidate_on))}
+    _ask_cache(agent, kind, environment, kept, reason, given)
 
 
 @cache.command("off")

@@ -16,6 +16,7 @@ from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
+from provisioning.actions.lengths import seconds_within
 from provisioning.findings import InputError, Unreachable, closest
 from provisioning.unreached import reason
 
@@ -98,8 +99,8 @@ class Mute:
         for label in self.where:
             if label not in known[self.name].by:
                 raise InputError(f"error: {self.name} has no label {label}; it has: {', '.join(known[self.name].by)}")
-        if self.length is not None and not 60 <= duration_seconds(self.length) <= duration_seconds(LONGEST):
-            raise InputError(f"error: --for {self.length} is not between 1m and {LONGEST}")
+        if self.length is not None:
+            seconds_within("--for", self.length, "1m", LONGEST)
         if self.length is not None and not self.reason:
             raise InputError("error: --reason is missing: whoever finds it muted at night has to know why")
 

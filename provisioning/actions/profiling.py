@@ -16,8 +16,8 @@ from psycopg.types.json import Jsonb
 from contract.values import duration_seconds
 from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
+from provisioning.actions.lengths import seconds_within
 from provisioning.actions.places import refuse_unknown
-from provisioning.findings import InputError
 
 LONGEST = "4h"
 OVERHEAD = "5 to 10 %"
@@ -76,5 +76,5 @@ class Profiling:
 
     def _refuse_what_is_odd(self, connection: Connection) -> None:
         refuse_unknown(connection, self.agent, self.environment)
-        if self.length is not None and not 60 <= duration_seconds(self.length) <= duration_seconds(LONGEST):
-            raise InputError(f"error: --for {self.length} is not between 1m and {LONGEST}")
+        if self.length is not None:
+            seconds_within("--for", self.length, "1m", LONGEST)

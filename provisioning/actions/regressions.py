@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from psycopg.types.json import Jsonb
-
+from provisioning.actions import incidents
 from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
 from provisioning.findings import InputError, closest
@@ -38,12 +37,6 @@ INSERT INTO analytics.regressions (agent, version, environment, metric, before, 
 VALUES (%(agent)s, %(version)s, %(environment)s, %(metric)s, %(before)s, %(after)s, now(), 'manual', 'confirmed')
 """
 _STATE = "UPDATE analytics.regressions SET state = %(state)s WHERE id = %(id)s"
-_OPEN = """
-INSERT INTO analytics.incidents (kind, ref, opened_at, severity, evidence)
-SELECT 'regression', %(ref)s, now(), 'warning', %(evidence)s
-WHERE NOT EXISTS (SELECT FROM analytics.incidents WHERE kind = 'regression' AND ref = %(ref)s AND closed_at IS NULL)
-"""
-_CLOSE = "UPDATE analytics.incidents SET closed_at = now() WHERE kind = 'regression' AND ref = %(ref)s AND closed_at IS NULL"
 
 
 class Figures(NamedTuple):
@@ -99,9 +92,9 @@ class Judgement:
             if known is None:
                 sides = {side: Figures(**change.evidence[side]).value(self.metric) for side in ("before", "after")}
                 connection.execute(_INSERT, self._key | sides)
-            connection.execute(_OPEN, {"ref": self.target, "evidence": Jsonb(change.evidence)})
+            incidents.opened(connection, "regression", self.target, change.evidence)
         else:
-            connection.execute(_CLOSE, {"ref": self.target})
+            incidents.closed(connection, "regression", self.target)
         return lambda: None
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from exporters.database.roles import Role
@@ -46,6 +47,8 @@ class Case:
 JUDGED = "SELECT agent, version, metric, state FROM analytics.regressions"
 PROFILED = "SELECT scope, state FROM analytics.profiling_sessions ORDER BY id DESC LIMIT 1"
 ASKED = "SELECT setting, value FROM analytics.configuration_desired ORDER BY id DESC LIMIT 1"
+SCHEDULED = "SELECT scope, state FROM analytics.load_tests ORDER BY id DESC LIMIT 1"
+TARGET = {"environment": "staging", "url": "http://127.0.0.1:1/ask/{agent}"}
 CASES = {
     "slo": Case(("slo", "set", "billing-in-time", *SLO, "--description", "Billing answers within five seconds.")),
     "budget": Case(("budget", "set", "production", "--monthly-usd", "3000")),
@@ -58,6 +61,11 @@ CASES = {
         ("configure", "set", "billing", "timeout_seconds", "20"), ASKED, [("timeout_seconds", None)]
     ),
     "cache": Case(("cache", "set", "billing", "--ttl", "1h"), ASKED, [("cache.response", None)]),
+    "load test": Case(
+        ("loadtest", "schedule", "billing", "--environment", "staging", "--per-second", "5", "--for", "1m"),
+        SCHEDULED,
+        [("billing", "cancelled")],
+    ),
 }  # fmt: skip
 
 
@@ -67,6 +75,7 @@ def site(tmp_path: Path, platform_database: str, install_schema: Callable[[str],
     with psycopg.connect(platform_database) as connection:
         connection.execute(PLATFORM.encode())
     monkeypatch.chdir(tmp_path)
+    Path("observatory.yaml").write_text(yaml.safe_dump({"load_tests": {"targets": [TARGET]}}))
     monkeypatch.setenv(audit.VARIABLE, as_role(platform_database, Role.ACTIONS))
     monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
     return platform_database

@@ -131,7 +131,7 @@ class TestProfiling:
         with psycopg.connect(platform) as connection:
             connection.execute(
                 "INSERT INTO app.deployments (id, agent_id, version, environment, deployed_at) "
-                "VALUES (3, 1, '1.4.2', 'blue team', now())"
+                "VALUES (4, 1, '1.4.2', 'blue team', now())"
             )
         started = run("profile", "start", "billing", "--environment", "blue team", "--yes")
         assert started.exit_code == 0 and take_back(started).exit_code == 0, started.output
@@ -147,8 +147,9 @@ class TestProfiling:
         ("words", "said"),
         [
             (("nobody",), "there is no agent nobody"),
-            (("billing", "--environment", "no such"), "was never in no such; it is or was in: production"),
+            (("billing", "--environment", "no such"), "was never in no such; it is or was in: production, staging"),
             (("billing", "--for", "9h"), "between 1m and 4h"),
+            (("billing", "--for", "soon"), "not a duration"),
         ],
     )
     def test_what_cannot_be_is_said(self, platform: str, words: tuple[str, ...], said: str) -> None:
