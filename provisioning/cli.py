@@ -51,6 +51,11 @@ class _Commands(click.Group):
         except BrokenPipeError:  # the reader, `head` for example, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FINE)
+        except ImportError as problem:
+            from provisioning.installed import import_failed
+
+            _say(import_failed(problem), err=True)
+            ctx.exit(WRONG_INPUT)
         except OSError as problem:
             place = f": {problem.filename}" if problem.filename else ""
             _say(f"error: {problem.strerror or problem}{place}", err=True)
@@ -206,8 +211,9 @@ def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, da
 def doctor(config: Path | None, tab: str | None, suggest: bool, form: str) -> None:
     """Run every query of every panel, variable and rule against the live sources.
 
-    Says per panel whether it has data, why not, and how long the query took. Without --config the local stack's own
-    configuration is used while one is running.
+    Says per panel whether it has data, why not, and how long the query took; and what stands in the way, with cause and
+    remedy: packages, variables, connections, tables and views, endpoints, dashboards in Grafana, errors in logs. Without
+    --config the local stack's own configuration is used while one is running.
 
     \b
     observatory doctor
@@ -223,15 +229,21 @@ def doctor(config: Path | None, tab: str | None, suggest: bool, form: str) -> No
     if suggest:
         _suggest(chosen, tab, form)
         return
-    report = examination.run(_settings(chosen), tab)
+    report = examination.run(_settings(chosen), tab, log_folder=_logs_beside(chosen))
     if form == "json":
         _say(report.as_json(str(chosen) if chosen else None))
     else:
         _say(f"configuration: {_named(chosen)}\n{report.as_text()}")
     if report.unreachable:
         raise SystemExit(UNREACHABLE)
-    if report.ill:
+    if report.ill or report.troubled:
         raise SystemExit(FINDINGS)
+
+
+def _logs_beside(config: Path | None) -> Path | None:
+    """Where the services of a local stack write their logs, when the configuration is that of one."""
+    folder = config.parent / "log" if config else None
+    return folder if folder and folder.is_dir() else None
 
 
 def _suggest(config: Path | None, tab: str | None, form: str) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provisioning.actions.audit import ACTOR_VARIABLE
 from provisioning.database.options import CONFIG, DSN_FILE, dry_run_option, settings_of
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def backup(file: Path, dsn_file: Path | None) -> None:
 @dry_run_option("what would be restored")
 @click.option("--replace", is_flag=True, help="Put it in the place of what schema analytics holds now.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--actor", help=f"Who does it.  [env: {ACTOR_VARIABLE}; else your login]")
+@click.option("--actor", help="Who does it.  [env: OBSERVATORY_ACTOR; else your login]")
 def restore(
     file: Path, config: Path | None, dsn_file: Path | None, dry_run: bool, replace: bool, yes: bool, actor: str | None
 ) -> None:

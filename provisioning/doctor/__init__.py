@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from contract.settings import Settings
 from provisioning import secrets
-from provisioning.doctor import subjects
+from provisioning.doctor import subjects, troubles
 from provisioning.doctor.answers import Item, Report
 from provisioning.doctor.asker import Asker
 from provisioning.findings import InputError, closest
@@ -15,8 +16,10 @@ from provisioning.findings import InputError, closest
 WORKERS = 8
 
 
-def run(settings: Settings, tab: str | None = None, now: float | None = None) -> Report:
-    """Look at all tabs and rules, or at one tab. `now` is the end of every range (seconds since the epoch).
+def run(settings: Settings, tab: str | None = None, now: float | None = None, log_folder: Path | None = None) -> Report:
+    """Look at all tabs and rules, and for what stands in the way; or at one tab alone.
+
+    `now` is the end of every range (seconds since the epoch), `log_folder` where services of a local stack write their logs.
 
     Raises InputError for a tab that does not exist, and when a secret cannot be read.
     """
@@ -34,7 +37,8 @@ def run(settings: Settings, tab: str | None = None, now: float | None = None) ->
         if tab is None:
             wanted += subjects.of_rules(settings, at)
         items = tuple(pool.map(lambda subject: examined(subject, asker), wanted))
-    return Report(sources, items, tuple(secrets.too_open(settings)))
+    in_the_way = troubles.found(settings, asker, sources, log_folder) if tab is None else ()
+    return Report(sources, items, tuple(secrets.too_open(settings)), in_the_way)
 
 
 def examined(subject: subjects.Subject, asker: Asker) -> Item:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from provisioning.findings import Finding
+from provisioning.findings import Finding, has_errors
 
 State = Literal["data", "empty", "error", "unasked"]
 """`unasked`: its source cannot be reached, so the question was not put."""
@@ -76,11 +76,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole examination."""
+    """The whole examination. `troubles` is what stands in the way of sources and panels, with causes and remedies."""
 
     sources: tuple[SourceHealth, ...]
     items: tuple[Item, ...]
     warnings: tuple[Finding, ...] = ()
+    troubles: tuple[Finding, ...] = ()
 
     @property
     def unreachable(self) -> bool:
@@ -90,6 +91,10 @@ class Report:
     @property
     def ill(self) -> bool:
         return any(item.ill for item in self.items)
+
+    @property
+    def troubled(self) -> bool:
+        return has_errors(self.troubles)
 
     def as_text(self) -> str:
         names = max((len(source.name) for source in self.sources), default=0)
@@ -102,7 +107,7 @@ class Report:
             lines.append(f"  {state:<12} {item.kind:<10} {item.key:<{width}} {item.milliseconds:>6} ms  {told}")
         unasked = Counter(item.why for item in self.items if item.state == "unasked")
         lines += [f"  not asked    {count} panels, variables and rules: {why}" for why, count in unasked.items()]
-        lines += [str(warning) for warning in self.warnings]
+        lines += [str(finding) for finding in (*self.warnings, *self.troubles)]
         ill = sum(item.ill for item in self.items)
         lines.append(f"{len(self.items)} looked at: {ill} without the data they should have, {unasked.total()} not asked")
         return "\n".join(lines)
@@ -111,7 +116,7 @@ class Report:
         return json.dumps(
             {
                 "config": config,
-                "ok": not self.ill and not self.unreachable,
+                "ok": not self.ill and not self.unreachable and not self.troubled,
                 "sources": [asdict(source) for source in self.sources],
                 "items": [
                     {
@@ -126,6 +131,7 @@ class Report:
                     for item in self.items
                 ],
                 "warnings": [warning.as_json() for warning in self.warnings],
+                "troubles": [trouble.as_json() for trouble in self.troubles],
             },
             indent=2,
             ensure_ascii=False,

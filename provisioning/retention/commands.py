@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from provisioning.actions.audit import ACTOR_VARIABLE
 from provisioning.database.options import CONFIG, DSN_FILE, FORM, dry_run_option, settings_of
 
 LEFT = 1
@@ -51,7 +50,7 @@ def status(config: Path | None, dsn_file: Path | None, form: str) -> None:
 @click.option("--archive", type=click.Path(path_type=Path, file_okay=False), help="Folder that old rows are written to first.")
 @click.option("--table", "only", multiple=True, help="Only this table, as `status` names it; may be given several times.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--actor", help=f"Who does it.  [env: {ACTOR_VARIABLE}; else your login]")
+@click.option("--actor", help="Who does it.  [env: OBSERVATORY_ACTOR; else your login]")
 def apply(
     config: Path | None, dsn_file: Path | None, dry_run: bool, archive: Path | None, only: tuple[str, ...], yes: bool,
     actor: str | None,

@@ -75,7 +75,10 @@ def test_the_whole_examination(sources: Settings) -> None:
     quiet = items["AgentErrorsPage"]
     assert quiet.state == "empty" and not quiet.ill, "no failure was ever counted: nothing is missing, all is well"
     assert report.ill and report.unreachable
-    assert json.loads(report.as_json("f"))["items"][0]["kind"] == "variable"
+    answer = json.loads(report.as_json("f"))
+    assert answer["items"][0]["kind"] == "variable"
+    kinds = {trouble["check"].removeprefix("doctor/") for trouble in answer["troubles"]}
+    assert report.troubled and {"connections", "tables", "endpoints", "environment"} <= kinds, "what is in the way is said too"
     assert "UNREACHABLE" in report.as_text() and "fine, empty" in report.as_text()
 
 
@@ -224,7 +227,7 @@ def test_langfuse(
 def test_a_version_that_is_no_text_can_be_printed(langfuse: type[_Langfuse], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(langfuse, "version", "4\ud800")
     report = Report((doctor.asker.sources.langfuse_health(Settings()),), ())
-    monkeypatch.setattr(doctor, "run", lambda settings, tab: report)
+    monkeypatch.setattr(doctor, "run", lambda settings, tab, log_folder: report)
     for form in ("text", "json"):
         done = CliRunner().invoke(cli.main, ["doctor", "--format", form])
         assert done.exit_code == 0 and "version 4?" in done.output
