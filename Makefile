@@ -45,10 +45,11 @@ pictures: venv node ## pictures of the dashboards of the running stack into docs
 	@$(OBSERVATORY) preview --out docs/pictures --webp --keep-collapsed $(ARGS)
 	@$(OBSERVATORY) preview --out docs/pictures/light --webp --keep-collapsed --theme light --only observatory-overview $(ARGS)
 
-docs: venv ## docs/panels.md, docs/checks.md and observatory.schema.json, anew from tabs, checks and configuration
+docs: venv ## docs/panels.md, checks.md, api.md and observatory.schema.json, anew from tabs, checks, queries and configuration
 	@$(PY) -m provisioning.panels_page > docs/panels.md.new && mv docs/panels.md.new docs/panels.md
 	@$(PY) -m provisioning.check.page > docs/checks.md.new && mv docs/checks.md.new docs/checks.md
 	@$(OBSERVATORY) config schema > observatory.schema.json.new && mv observatory.schema.json.new observatory.schema.json
+	@$(PY) -m provisioning.api.page > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")
 	@scripts/peer.sh
@@ -63,7 +64,7 @@ soak: venv-test ## random interleavings (SOAK_EXAMPLES=1000 for each way of capt
 
 lint: venv-test ## ruff and mypy
 	@.venv/bin/ruff check .
-	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters provisioning demo benchmarks soak tracking/observatory_tracking
+	@.venv/bin/mypy contract recording_rules alert_rules dashboards exporters api provisioning demo benchmarks soak tracking/observatory_tracking
 
 test: venv-test tools node ## everything: style and types, unit tests, promtool, amtool, and the living parts
 	@scripts/browser.sh

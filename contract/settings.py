@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
 from contract.anomaly import Anomalies, Anomaly
+from contract.api import Api
 from contract.data_plane import Database, Exporter, Price, Reconciliation
 from contract.grafana import GrafanaContents
 from contract.load_tests import LoadTests
@@ -144,6 +145,7 @@ class Settings(Section):
     sources: Sources = Sources()
     scrape: Scrape = Scrape()
     exporter: Exporter = Exporter()
+    api: Api = Api()
     database: Database = Database()
     thresholds: Thresholds = Thresholds()
     environments: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = (

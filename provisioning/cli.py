@@ -390,6 +390,7 @@ def _grouped(name: str, module: str, what: str) -> None:
 
 
 _grouped("db", "provisioning.database.commands", "Schema `analytics` in the platform's database.")
+_grouped("api", "provisioning.api.commands", "What dashboards show as JSON and CSV, for programs.")
 _grouped("retention", "provisioning.retention.commands", "How long what is known stays.")
 main.add_command(backing.backup)
 main.add_command(backing.restore)

@@ -16,10 +16,11 @@ ROOMS = {
     "recording_rules": {"contract"},
     "alert_rules": {"contract", "recording_rules"},
     "exporters": {"contract"},
+    "api": {"contract"},
     "dashboards": {"contract", "recording_rules", "alert_rules"},
-    "provisioning": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters"},
+    "provisioning": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "api"},
     "demo": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "provisioning"},
-    "benchmarks": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "provisioning", "demo"},
+    "benchmarks": {"contract", "recording_rules", "alert_rules", "dashboards", "exporters", "api", "provisioning", "demo"},
 }
 """Each room, and those below it. Alerts name panels as texts: the tab of alerts knows them, they know no tab."""
 

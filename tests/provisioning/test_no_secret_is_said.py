@@ -27,6 +27,8 @@ FILES = {
     "smtp": "canary-smtp",
     "mimir": "canary-mimir",
     "bearer": "canary-bearer",
+    "api_dsn": "postgresql://seer:canary-api@127.0.0.1:1/app",
+    "api_tokens": "canary-token-pasted-by-mistake business",
 }
 COMMANDS = (
     "build --out built", "check --scenarios none --out checked", "check --scenarios none --format sarif",
@@ -42,7 +44,7 @@ COMMANDS = (
     "regression list --dsn-file secrets/actions_dsn", "profile start billing --yes --dsn-file secrets/actions_dsn",
     "configure set billing batch_size 8 --yes --dsn-file secrets/actions_dsn", "cache list --dsn-file secrets/actions_dsn",
     "loadtest run --dsn-file secrets/actions_dsn",
-    "exporter backfill --days 1 --out history",
+    "exporter backfill --days 1 --out history", "api", "api token list", "api token remove reporting",
 )  # fmt: skip
 OFFLINE = ("build", "check", "config", "capacity", "slo")
 """Commands that need no server, and so come to their end here."""
@@ -74,6 +76,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     configuration = {
         "sources": sources,
         "exporter": {"bearer_token_file": "secrets/bearer"},
+        "api": {"tokens_file": "secrets/api_tokens", "dsn_files": {"business": "secrets/api_dsn"}},
         "database": {"user_key_file": "secrets/user_key"},
         "notifications": {
             "slack": {"webhook_url_file": "secrets/slack"},

@@ -1,0 +1,68 @@
+"""Live figures for a panel of Grafana: pushed to its channel `stream/observatory`, as Influx lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass, field
+
+import requests
+
+from api.live import Live
+
+LOG = logging.getLogger("observatory.api")
+STREAM, MEASUREMENT = "observatory", "live"
+_SECONDS = 5.0
+
+
+def lines(figures: bytes) -> str:
+    """The figures of all environments together, and of each, as lines `live,environment=… name=value …`.
+
+    >>> lines(b'{"total": {"errors": 2}, "environments": [{"environment": "a b", "errors": 2}]}')
+    'live,environment=all errors=2\\nlive,environment=a\\\\ b errors=2'
+    """
+    found = json.loads(figures)
+    rows = [{"environment": "all", **found["total"]}, *found["environments"]]
+    return "\n".join(
+        f"{MEASUREMENT},environment={_tag(row['environment'])} "
+        + ",".join(f"{name}={value}" for name, value in row.items() if name != "environment")
+        for row in rows
+    )
+
+
+def _tag(text: str | None) -> str:
+    escaped = (text or "none").replace("\n", " ")
+    for sign in "\\ ,=":
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped
+
+
+@dataclass(frozen=True)
+class Grafana:
+    """Where Grafana answers, and a service account that may publish."""
+
+    url: str
+    token: str = field(repr=False)
+
+    async def follow(self, live: Live) -> None:
+        """Pushes every set of figures, until it is cancelled. A Grafana that does not answer misses some."""
+        with live.subscribed() as subscriber:
+            while True:
+                problem = await asyncio.to_thread(self._push, lines(await subscriber.next()))
+                if problem:
+                    LOG.warning("Grafana does not take live figures: %s", problem)
+
+    def _push(self, text: str) -> str:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "text/plain"}
+        try:
+            answer = requests.post(
+                f"{self.url}/api/live/push/{STREAM}",
+                data=text.encode(),
+                headers=headers,
+                timeout=_SECONDS,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            return type(error).__name__
+        return "" if answer.ok else f"it answers {answer.status_code}"

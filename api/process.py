@@ -1,0 +1,76 @@
+"""The query API as a process: everything put together, served on a bound socket until a signal ends it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from api.answers import instant
+from api.application import application
+from api.catalogue.endpoints import Role
+from api.catalogue.live import LIVE
+from api.database import Bounds, Database, Dsn
+from api.grafana import Grafana
+from api.live import Live
+from api.parameters import Range
+from api.prometheus import Prometheus
+from api.protocol import server_options
+from api.service import Asked, Service
+from api.tokens import Caller, Tokens
+from contract.api import Api
+from contract.values import duration_seconds
+
+_SUMMED = ("active_conversations", "running", "executions", "executions_per_second", "errors")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that the process needs. `dsns` give the connection string of each role that is served; `metrics` are the recorded
+    series by name, with their words; `grafana` is told of live figures where there is one."""
+
+    api: Api
+    tokens: Path
+    dsns: Mapping[Role, Dsn]
+    prometheus: str
+    metrics: Mapping[str, str]
+    dashboards: str
+    grafana: Grafana | None = None
+
+
+def assembled(setup: Setup) -> Starlette:
+    """The application. Raises TokensRefused when the file of tokens cannot be used."""
+    limits = setup.api.limits
+    database = Database(setup.dsns, Bounds(limits.queries, limits.waiting, duration_seconds(limits.statement_timeout)))
+    service = Service(
+        database, Tokens(setup.tokens), limits, Prometheus(setup.prometheus), setup.metrics, setup.dashboards
+    )  # fmt: skip
+    roles = [role for role in (Role.BUSINESS, Role.ADMIN) if role in setup.dsns]
+    caller = Caller("live", roles[0] if roles else Role.BUSINESS)
+
+    async def figures() -> bytes:
+        parts, _ = await service.parts(caller, [LIVE], Asked(Range(None, None, 1)))
+        rows = json.loads(b"{" + parts[LIVE.key].body + b"}")["rows"]
+        return told(service.now(), rows)
+
+    live = Live(figures, setup.dsns[roles[0]] if roles else None, limits.streams)
+    return application(service, live, setup.grafana)
+
+
+def told(now: datetime, rows: list[dict[str, Any]]) -> bytes:
+    """Live figures as they are sent: of all environments together, and of each."""
+    total = {name: sum(row[name] for row in rows) for name in _SUMMED}
+    return json.dumps({"at": instant(now), "total": total, "environments": rows}, separators=(",", ":")).encode()
+
+
+def serve(setup: Setup, listening: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT. Raises TokensRefused."""
+    config = uvicorn.Config(assembled(setup), **server_options(setup.api.limits.connections))
+    uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,1 @@
+"""The query API as a program: its configuration, secrets and tokens."""

@@ -1,0 +1,150 @@
+"""A small platform that has lived for ten days, counted, and a server of the API before it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from api import tokens
+from api.catalogue.endpoints import Role
+from api.process import Setup, assembled
+from api.protocol import server_options
+from contract.api import Api
+from contract.settings import Settings
+from demo.stack.prepare import Progress, Wanted, prepare
+from exporters.database.roles import Role as Login
+from exporters.process import listen
+from provisioning.api.setup import recorded
+from tests.conftest import PostgresServer
+from tests.provisioning.conftest import free_port
+
+UNTIL = datetime(2026, 11, 19, 15, tzinfo=UTC)
+"""When the platform's ten days end: a Thursday afternoon."""
+DAYS = 10
+LOGINS = {Role.ADMIN: Login.GRAFANA_ADMIN, Role.BUSINESS: Login.GRAFANA_BUSINESS, Role.SELF: Login.SELF_SERVICE}
+PATIENT = {"days": 400, "rate": 100_000, "burst": 10_000}
+"""Limits that are not in the way."""
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A database and the user who wrote most in it."""
+
+    dsn: str
+    user_key: str
+    other_key: str
+
+
+@pytest.fixture(scope="session")
+def lived(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+    name = f"api_{uuid.uuid4().hex[:12]}"
+    var = tmp_path_factory.mktemp("world")
+    (var / "key").write_text("k" * 32)
+    (var / "key").chmod(0o600)
+    settings = Settings.model_validate({"database": {"user_key_file": str(var / "key")}})
+    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    dsn = make_conninfo(postgres.dsn, dbname=name)
+    wanted = Wanted(7, 0.03, DAYS, fresh=True, history=0)
+    prepare(var, dsn, settings, wanted, UNTIL.timestamp(), True, Progress(lambda _: None))
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for role in LOGINS.values():
+            connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(role)))
+        keys = connection.execute(
+            "SELECT user_key FROM analytics.agent_executions WHERE user_key <> '' GROUP BY 1 ORDER BY count(*) DESC LIMIT 2"
+        ).fetchall()
+    yield Lived(dsn, keys[0][0], keys[1][0])
+    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@dataclass(frozen=True)
+class Callers:
+    """The tokens of an administrator, of the business, and of two persons; and the file that lets them in."""
+
+    file: Path
+    admin: str
+    business: str
+    person: str
+    other: str
+
+    def headers(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token}"}
+
+
+def tokens_file(path: Path, lived: Lived) -> Callers:
+    callers = (
+        tokens.Caller("boss", Role.ADMIN),
+        tokens.Caller("sales", Role.BUSINESS),
+        tokens.Caller("anna", Role.SELF, lived.user_key),
+        tokens.Caller("ben", Role.SELF, lived.other_key),
+    )
+    made = [tokens.made(caller) for caller in callers]
+    tokens.write(path, [token for _, token in made])
+    return Callers(path, *(text for text, _ in made))
+
+
+def setup_of(lived: Lived, callers: Callers, prometheus: str = "", **limits: Any) -> Setup:
+    """The API before this database, each role with its own login."""
+    dsns = {role: partial(make_conninfo, lived.dsn, user=login) for role, login in LOGINS.items()}
+    api = Api.model_validate({"limits": {**PATIENT, **limits}})
+    closed = f"http://127.0.0.1:{free_port()}"
+    return Setup(api, callers.file, dsns, prometheus or closed, recorded(), "http://127.0.0.1:3000/d/observatory-overview")
+
+
+@dataclass
+class Served:
+    """A server of this process: its address, and clients of each caller."""
+
+    url: str
+    callers: Callers
+    setup: Setup
+
+    def client(self, token: str, **more: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers=self.callers.headers(token), timeout=30, **more)
+
+    def get(self, path: str, token: str | None = None, **parameters: Any) -> httpx.Response:
+        with self.client(token or self.callers.admin) as client:
+            return client.get(path, params=parameters)
+
+
+@contextmanager
+def serving(setup: Setup, callers: Callers) -> Iterator[Served]:
+    listening = listen(f"127.0.0.1:{free_port()}")
+    server = uvicorn.Server(uvicorn.Config(assembled(setup), **server_options(setup.api.limits.connections)))
+    thread = Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    try:
+        host, port = listening.getsockname()
+        listening.listen()
+        yield Served(f"http://{host}:{port}", callers, setup)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=30)
+        listening.close()
+
+
+@pytest.fixture(scope="module")
+def callers(lived: Lived, tmp_path_factory: pytest.TempPathFactory) -> Callers:
+    return tokens_file(tmp_path_factory.mktemp("api") / "tokens", lived)
+
+
+@pytest.fixture(scope="module")
+def served(lived: Lived, callers: Callers) -> Iterator[Served]:
+    with serving(setup_of(lived, callers), callers) as running:
+        yield running
