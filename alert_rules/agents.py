@@ -20,6 +20,7 @@ from contract.signals.agents import (
     AGENT_LATENCY,
     AGENT_QUERIES,
     DEPENDENCY_LATENCY,
+    PHASE_LATENCY,
 )
 from contract.signals.model import Quantile
 from contract.status import FAILED, WORDS
@@ -133,6 +134,7 @@ _ERROR_STEPS = (
 _LATENCY_CHECKS = (
     MetricCheck("Which agents are slow?", AGENT_LATENCY, AGENT),
     MetricCheck("What do they wait for?", DEPENDENCY_LATENCY, ("environment", "dependency")),
+    MetricCheck("Or which step of their own takes long?", PHASE_LATENCY, ("environment", "phase")),
     TableCheck("Which queries were the slowest?", _SLOWEST_SQL),
     DEPLOYMENTS,
 )

@@ -23,6 +23,8 @@ from contract.signals.tools import TOOL_ERROR_RATIO
 from recording_rules.versions import VERSION_REGRESSION
 
 GROUP = AlertGroup("behaviour_alerts", "30s")
+VERSIONS = AlertGroup("version_alerts", "1m")
+"""As often as versions are compared."""
 GUARDRAIL = ("environment", "guardrail")
 _VERSION = ("environment", "agent", "version", "measure")
 
@@ -91,7 +93,7 @@ RETRIES = Alert(
     checks=(
         MetricCheck("Why are attempts repeated?", AGENT_RETRIES, (*AGENT, "reason"), "15m"),
         MetricCheck("Which models fail?", LLM_ERROR_RATIO, ("environment", "gen_ai_request_model")),
-        MetricCheck("Which tools fail?", TOOL_ERROR_RATIO, ("environment", "tool"), "15m"),
+        MetricCheck("Which tools fail?", TOOL_ERROR_RATIO, ("environment", "tool")),
         MetricCheck("Do its queries fail in the end?", AGENT_ERROR_RATIO, AGENT),
         DEPLOYMENTS,
     ),
@@ -144,7 +146,7 @@ BLOCKS = Alert(
 )
 REGRESSION = Alert(
     name="AgentVersionWorse",
-    group=GROUP,
+    group=VERSIONS,
     concern="agent-version",
     signal=VERSION_REGRESSION,
     by=_VERSION,

@@ -129,6 +129,7 @@ JUMP = replace(
         MetricCheck(
             "Which agent and model does the money go to?", LLM_COST, ("environment", "agent", "gen_ai_request_model"), "1h"
         ),
+        MetricCheck("Which model costs more than yesterday?", LLM_COST, ("environment", "gen_ai_request_model"), "1h", "1d"),
         MetricCheck("More calls than yesterday?", LLM_CALLS, ("environment", "gen_ai_request_model"), "5m", "1d"),
         MetricCheck("Or more tokens in each?", LLM_TOKENS_PER_CALL, ("environment", "gen_ai_request_model"), "5m", "1d"),
         TableCheck("Which agents and versions use the tokens?", _TOKENS_SQL),

@@ -116,7 +116,6 @@ _INSIDE = (
                 for leaf, part in zip(DEPENDENCY_TIME.leaves, ("sum", "count"), strict=True)
             ),
             RecordedRate(DEPENDENCY_LATENCY.leaf, f"{_DEPENDENCY}_bucket", ("dependency", "kind", "le"), "5m"),
-            RecordedRate(GUARDRAIL_DECISIONS.leaf, "decisions", ("guardrail", "decision"), "5m"),
         ),
         level=0,
     ),
@@ -127,8 +126,17 @@ _INSIDE = (
             RecordedSignal(PHASE_LATENCY, _PHASE, ("phase",), "5m"),
             RecordedSignal(DEPENDENCY_TIME, _DEPENDENCY, ("agent", "dependency"), "5m"),
             RecordedSignal(DEPENDENCY_LATENCY, _DEPENDENCY, ("dependency",), "5m"),
-            RecordedSignal(GUARDRAIL_BLOCK_RATIO, "blocks", ("guardrail",), "5m"),
         ),
+        level=1,
+    ),
+    Group(
+        "guardrail_rates", "30s",
+        tuple(RecordedRate(GUARDRAIL_DECISIONS.leaf, "decisions", ("guardrail", "decision"), at) for at in ("5m", "15m")),
+        level=0,
+    ),
+    Group(
+        "guardrail_figures", "30s",
+        (RecordedSignal(GUARDRAIL_BLOCK_RATIO, "blocks", ("guardrail",), "15m"),),
         level=1,
     ),
 )  # fmt: skip

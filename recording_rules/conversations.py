@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.conversations import CONVERSATIONS_CLOSED, CONVERSATIONS_STARTED, HANDOFF_RATIO, HANDOFFS, SUCCESS_RATIO
+from contract.signals.conversations import CONVERSATIONS_CLOSED, HANDOFF_RATIO, HANDOFFS, SUCCESS_RATIO
 from contract.signals.users import FEEDBACK, FEEDBACK_NEGATIVE_RATIO
 from recording_rules.model import Group, RecordedRate, RecordedSignal
 
@@ -11,7 +11,6 @@ GROUPS = (
         "conversation_rates", "1m",
         (
             RecordedRate(CONVERSATIONS_CLOSED.leaf, "conversations_ended", ("agent", "goal"), "1h"),
-            RecordedRate(CONVERSATIONS_STARTED.leaf, "conversations_started", ("agent",), "1h"),
             RecordedRate(HANDOFFS.leaf, "handoffs", ("agent", "reason"), "1h"),
             RecordedRate(FEEDBACK.leaf, "feedback", ("agent", "sentiment"), "1h"),
         ),

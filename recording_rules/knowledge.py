@@ -20,15 +20,18 @@ GROUPS = (
         (
             RecordedRate(KB_SEARCHES.leaf, "searches", (), "1h", _KB),
             RecordedRate(KB_SEARCH_LATENCY.leaf, f"{_DURATION}_bucket", ("le",), "5m", _KB),
+            RecordedRate(KB_SEARCH_LATENCY.leaf, f"{_DURATION}_bucket", ("le",), "15m", _KB),
+            RecordedRate(KB_SEARCHES_ANSWERED.leaf, "searches_answered", (), "15m", _KB),
             RecordedRate(KB_SEARCHES_EMPTY.leaf, "searches_empty", (), "1h", _KB),
             RecordedRate(KB_SEARCHES_ANSWERED.leaf, "searches_answered", (), "1h", _KB),
+            RecordedRate(UPLOADS.leaf, "uploads", ("status",), "1h", _KB),
         ),
         level=0,
     ),
     Group(
         "knowledge_figures", "1m",
         (
-            RecordedSignal(KB_SEARCH_LATENCY, _DURATION, (), "5m", _KB),
+            RecordedSignal(KB_SEARCH_LATENCY, _DURATION, (), "15m", _KB),
             RecordedSignal(KB_EMPTY_RATIO, "searches_empty", (), "1h", _KB),
         ),
         level=1,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from contract.settings import Settings
-from contract.signals.model import Leaf, Matches, Signal, aggregate, selector
+from contract.signals.model import Change, Leaf, Matches, Signal, aggregate, selector
 from recording_rules import (
     adapters,
     agents,
@@ -65,12 +65,14 @@ def _rates() -> dict[tuple[str, str], tuple[RecordedRate, ...]]:
 
 
 @cache
-def _figures() -> dict[tuple[Signal, str], tuple[RecordedSignal, ...]]:
-    """Finished figures by signal and window."""
-    found: dict[tuple[Signal, str], tuple[RecordedSignal, ...]] = {}
-    for rule in (rule for group in fixed_groups() for rule in group.rules if isinstance(rule, RecordedSignal)):
-        found[rule.signal, rule.window] = (*found.get((rule.signal, rule.window), ()), rule)
-    return found
+def _figures() -> dict[str, RecordedSignal]:
+    """Finished figures by what they ask of the scraped series, whatever words they are described in."""
+    rules = (rule for group in fixed_groups() for rule in group.rules if isinstance(rule, RecordedSignal))
+    return {_question(rule.signal, rule.all_labels, rule.window): rule for rule in rules}
+
+
+def _question(signal: Signal, by: tuple[str, ...], window: str) -> str:
+    return signal.expression(tuple(sorted(by)), window)
 
 
 @cache
@@ -92,10 +94,14 @@ def resolve(leaf: Leaf, by: tuple[str, ...], window: str, where: Matches) -> str
 
 def query(signal: Signal, by: tuple[str, ...] = (), window: str = "5m", where: Matches = ()) -> str:
     """PromQL of a signal for a panel or an alert, one series per combination of `by`."""
-    for rule in _figures().get((signal, window), ()):
-        if set(rule.all_labels) == set(by) and where_labels(where) <= set(rule.all_labels):
-            return selector(rule.record, where)
-    return signal.expression(by, window, where, resolve)
+
+    def tell(asked: Signal, ago: str) -> str:
+        rule = _figures().get(_question(asked, by, window))
+        if rule and where_labels(where) <= set(rule.all_labels):
+            return selector(rule.record, where) + (f" offset {ago}" if ago else "")
+        return (asked.shifted(ago) if ago else asked).expression(by, window, where, resolve)
+
+    return signal.compared(window, tell) if isinstance(signal, Change) else tell(signal, "")
 
 
 def rule_expression(rule: Rule) -> str:

@@ -227,5 +227,5 @@ def _budgets(settings: Settings) -> tuple[Formula, Formula]:
     rate = _joined(f"({every})", "/", _BUDGET)
     return (
         Formula(PERIOD_BURN, rate, LABELS),
-        Formula(REMAINING, f"1 - {rate}", LABELS),
+        Formula(REMAINING, f"1 - {PERIOD_BURN}", LABELS),
     )

@@ -1,4 +1,4 @@
-"""Recorded rates of what agents call: tools, external interfaces, workflows."""
+"""Recorded rates of what agents call: tools, external interfaces, workflows. Alerts look at a quarter of an hour of them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,27 @@ GROUPS = (
         (
             RecordedRate(TOOL_CALLS.leaf, "calls", ("tool",), "5m"),
             RecordedRate(TOOL_CALLS.leaf, "calls", ("tool", "status"), "5m"),
-            RecordedRate(TOOL_LATENCY.leaf, f"{_TOOL}_bucket", ("tool", "le"), "5m"),
-            RecordedRate(API_REQUESTS.leaf, "external_api_requests", ("api", "status"), "5m"),
-            RecordedRate(API_LATENCY.leaf, f"{_API}_bucket", ("api", "le"), "5m"),
+        ),
+        level=0,
+    ),
+    Group("tool_figures", "30s", (RecordedSignal(TOOL_ERROR_RATIO, "errors", ("tool",), "5m"),), level=1),
+    Group(
+        "tool_quarter_rates", "1m",
+        (
+            RecordedRate(TOOL_CALLS.leaf, "calls", ("tool", "status"), "15m"),
+            RecordedRate(TOOL_LATENCY.leaf, f"{_TOOL}_bucket", ("tool", "le"), "15m"),
+            RecordedRate(API_REQUESTS.leaf, "external_api_requests", ("api", "status"), "15m"),
+            RecordedRate(API_LATENCY.leaf, f"{_API}_bucket", ("api", "le"), "15m"),
         ),
         level=0,
     ),
     Group(
-        "tool_figures", "30s",
+        "tool_quarter_figures", "1m",
         (
-            RecordedSignal(TOOL_ERROR_RATIO, "errors", ("tool",), "5m"),
-            *(RecordedSignal(TOOL_LATENCY.at(q), _TOOL, ("tool",), "5m") for q in (0.5, 0.95, 0.99)),
-            RecordedSignal(API_ERROR_RATIO, "external_api_errors", ("api",), "5m"),
-            RecordedSignal(API_LATENCY, _API, ("api",), "5m"),
+            RecordedSignal(TOOL_ERROR_RATIO, "errors", ("tool",), "15m"),
+            RecordedSignal(TOOL_LATENCY, _TOOL, ("tool",), "15m"),
+            RecordedSignal(API_ERROR_RATIO, "external_api_errors", ("api",), "15m"),
+            RecordedSignal(API_LATENCY, _API, ("api",), "15m"),
         ),
         level=1,
     ),

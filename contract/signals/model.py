@@ -308,11 +308,17 @@ class Change(Signal):
     def leaves(self) -> tuple[Leaf, ...]:
         return self.now.leaves
 
-    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
+    def compared(self, window: str, tell: Callable[[Signal, str], str]) -> str:
+        """PromQL of the comparison, where `tell` renders a signal as it was so long ago, now where that is empty."""
         before = duration_text(duration_seconds(self.back) + duration_seconds(window)) if isinstance(self.now, Rate) else ""
-        asked = (self.now, self.now.shifted(self.back), *([self.now.shifted(before)] if before else ()))
-        now, then, *earlier = (signal.expression(by, window, where, resolve) for signal in asked)
+        now, then, *earlier = (tell(self.now, ago) for ago in ("", self.back, *([before] if before else ())))
         return f"{now} / ({' and '.join((f'{then} > 0', *earlier))})"
+
+    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:
+        def tell(signal: Signal, ago: str) -> str:
+            return (signal.shifted(ago) if ago else signal).expression(by, window, where, resolve)
+
+        return self.compared(window, tell)
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,31 @@ from collections.abc import Mapping
 from alert_rules import rules, wording
 from alert_rules.model import Alert, Severity
 from contract.settings import Settings
+from contract.signals.model import Matches, Signal
 from dashboards.lib import colours
 from dashboards.lib.field import Thresholds, Word, named, tab_link, words
 from dashboards.lib.figures import Stat
 from dashboards.lib.filters import filtered
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
-from dashboards.lib.queries import PromQuery, ask
+from dashboards.lib.queries import PromQuery
+from recording_rules.registry import query
 
 WELL, UNJUDGED, BAD = 0, 1, 2
 _COLOURS = Thresholds(colours.OK, ((UNJUDGED, colours.UNKNOWN), (BAD, colours.DEGRADED)))
 
 
 def watched(alert: Alert, settings: Settings) -> str:
-    """PromQL of what an alert compares with its limit, under the dashboard's filters: only where enough happened to judge."""
-    where = alert.where(settings)
-    value = ask(alert.signal, alert.by, alert.window, where)
-    guards = (rules.enough(guard, alert.by, where + filtered(guard.signal), settings) for guard in alert.guards)
+    """PromQL of what an alert compares with its limit: only where enough happened to judge.
+
+    Of the dashboard's filters those act that choose among what the alert tells apart: its limit is not one for a part of that.
+    """
+
+    def where(signal: Signal) -> Matches:
+        return alert.where(settings) + tuple(match for match in filtered(signal) if match.label in alert.by)
+
+    value = query(alert.signal, alert.by, alert.window, where(alert.signal))
+    guards = (rules.enough(guard, alert.by, where(guard.signal), settings) for guard in alert.guards)
     return "(" + " and ".join((f"({value})", *guards)) + ")" if alert.guards else f"({value})"
 
 

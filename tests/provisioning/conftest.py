@@ -52,7 +52,7 @@ groups:
       - {record: "kb:searches_empty:ratio_rate1h", expr: 'agent_queries_total{status="never"}'}
   - name: that cannot be evaluated
     rules:
-      - record: "guardrail:blocks:ratio_rate5m"
+      - record: "guardrail:blocks:ratio_rate15m"
         expr: 'label_replace(vector(1) or label_replace(vector(1), "job", "other", "", ""), "job", "same", "", "")'
   - name: of alerts
     rules:

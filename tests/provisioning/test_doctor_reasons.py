@@ -23,8 +23,8 @@ from tests.provisioning.conftest import asked
     [
         ("sum(kb_search_results_count)", "metric kb_search_results_count was never seen"),
         ("sum(platform_users)", "source down: no target of job exporter answers"),
-        ("kb:search_duration_seconds:p95_5m", "rule kb:search_duration_seconds:p95_5m is not loaded in Prometheus"),
-        ("guardrail:blocks:ratio_rate5m", "rule guardrail:blocks:ratio_rate5m cannot be evaluated: vector cannot contain"),
+        ("kb:search_duration_seconds:p95_15m", "rule kb:search_duration_seconds:p95_15m is not loaded in Prometheus"),
+        ("guardrail:blocks:ratio_rate15m", "rule guardrail:blocks:ratio_rate15m cannot be evaluated: vector cannot contain"),
         ("kb:searches_empty:ratio_rate1h", "nothing to record: rule kb:searches_empty:rate1h is not loaded"),
     ],
 )

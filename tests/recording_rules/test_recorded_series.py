@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from alert_rules.catalogue import ALERTS
+from alert_rules.model import Alert
+from alert_rules.rules import expression
+from contract.catalogue import series_catalogue
+from contract.metrics import Source
 from contract.settings import Settings
+from contract.signals.agents import AGENT_ERROR_RATIO
 from contract.signals.conversations import CONVERSATIONS_ENDED
-from contract.signals.model import equal
-from contract.signals.models import COST_CHANGE
+from contract.signals.model import Change, equal
+from contract.signals.models import COST_CHANGE, LLM_FIRST_CHUNK
 from contract.values import duration_seconds, duration_text
 from recording_rules import registry
 from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal
@@ -79,6 +86,25 @@ def test_a_question_reads_the_recorded_rate_when_it_keeps_the_labels(by: Any, wh
     raw = CONVERSATIONS_ENDED.expression(by, "1h", where)
     assert registry.query(CONVERSATIONS_ENDED, by, "1h", where) == (expected or raw)
     assert registry.query(CONVERSATIONS_ENDED, by, "2h", where) == CONVERSATIONS_ENDED.expression(by, "2h", where)
+
+
+def test_a_figure_is_found_in_whatever_words_it_is_asked() -> None:
+    other = replace(LLM_FIRST_CHUNK, title="How long until the answer begins", description="The same, said otherwise")
+    assert registry.query(other, ("gen_ai_request_model", "environment")) == "model:llm_ttft_seconds:p95_5m"
+
+
+def test_a_comparison_reads_the_recorded_figure_of_both_moments() -> None:
+    asked = Change("errors_change", "Errors", "Errors / those of yesterday", "times", AGENT_ERROR_RATIO, "1d")
+    figure = 'agent:query_errors:ratio_rate5m{agent="a"}'
+    found = registry.query(asked, ("environment", "agent"), "5m", (equal("agent", "a"),))
+    assert found == f"{figure} / ({figure} offset 1d > 0)"
+
+
+@pytest.mark.parametrize("alert", [alert for alert in ALERTS if not alert.paging], ids=lambda alert: alert.name)
+def test_alerts_on_the_platform_read_recorded_rates(alert: Alert) -> None:
+    """But pages, which wait for no other group: their minute is read as it was scraped."""
+    scraped = {series for series, metric in series_catalogue().items() if metric.source is Source.PLATFORM}
+    assert not set(re.findall(r"rate\((\w+)", expression(alert, Settings()))) & scraped
 
 
 def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_tools: Any) -> None:
