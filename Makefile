@@ -5,7 +5,7 @@ ARGS ?=
 PY := .venv/bin/python
 OBSERVATORY := .venv/bin/observatory
 
-.PHONY: help venv venv-test tools node up down build check doctor preview pictures docs bench test drill soak lint lock pin secrets clean
+.PHONY: help venv venv-test tools node up down build check doctor preview pictures docs bench success test drill soak lint lock pin secrets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -54,6 +54,9 @@ docs: venv ## docs/panels.md, checks.md, api.md and observatory.schema.json, ane
 bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")
 	@scripts/peer.sh
 	@$(PY) -m benchmarks $(ARGS)
+
+success: venv tools ## the figures by which the whole is judged: loading, queries, accuracy, delivery of alerts, live figures, viewers
+	@$(PY) -m benchmarks.success $(ARGS)
 
 drill: venv tools ## every incident for real on a small stack: what fires, who hears of it and when (ARGS="--only errors --minutes 5")
 	@$(PY) -m demo.drill $(ARGS)

@@ -39,11 +39,11 @@ def install(dsn: str) -> None:
         raise ProgramError(f"observatory db install failed: {(done.stderr or done.stdout).strip()}")
 
 
-def exporter(folder: Path, dsn: str) -> AbstractContextManager[Program]:
-    """The exporter as it is run, with the default intervals, on this database. Raises ProgramError."""
+def exporter(folder: Path, dsn: str, rollups: str = "15s") -> AbstractContextManager[Program]:
+    """The exporter as it is run, with the default intervals but for that of counting, on this database. Raises ProgramError."""
     port = free_port()
     configuration = folder / "observatory.yaml"
-    configuration.write_text(f"exporter:\n  listen: 127.0.0.1:{port}\n")
+    configuration.write_text(f"exporter:\n  listen: 127.0.0.1:{port}\n  intervals: {{rollups: {rollups}}}\n")
     command = [*_OBSERVATORY, "exporter", "--config", str(configuration)]
     secrets = {"OBSERVATORY_POSTGRES_DSN": dsn, "OBSERVATORY_POSTGRES_ADVANCE_DSN": dsn}
     return started(command, f"http://127.0.0.1:{port}/metrics", folder / "exporter.log", secrets)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from demo.drill.living import KINDS, Drill, Stack, StackLost, drill
+from demo.drill.living import KINDS, Drill, StackLost, drill
+from demo.drill.own_stack import own_stack
 from demo.platform.incidents import IncidentError
 from provisioning.findings import InputError, Unreachable
 
 FINE, DIFFERENT, OUT_OF_REACH, INTERRUPTED = 0, 1, 3, 130
-_SMALL = ("--scale", "0.5", "--days", "9", "--history", "1", "--busy", "--no-preview", "--no-grafana")
-_READY_SECONDS = 300.0
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,7 +31,7 @@ def main(ctx: click.Context, only: tuple[str, ...], minutes: float, settle: floa
     console = Console(width=None if sys.stdout.isatty() else 160)
     drills: list[Drill] = []
     try:
-        with _stack(console) as stack:
+        with own_stack(console.print) as stack:
             for kind in only or KINDS:
                 console.print(f"[bold]{kind}[/bold] for {minutes:g} minutes …")
                 drills.append(
@@ -70,40 +61,6 @@ def virtual(only: tuple[str, ...]) -> None:
     except (InputError, Unreachable) as problem:
         click.echo(str(problem), err=True)
         sys.exit(OUT_OF_REACH)
-
-
-@contextmanager
-def _stack(console: Console) -> Iterator[Stack]:
-    """A stack of its own, started as a person starts it. Raises StackLost when it does not come up."""
-    with tempfile.TemporaryDirectory(prefix="observatory-drill-", ignore_cleanup_errors=True) as folder:
-        var, said = Path(folder, "var"), Path(folder, "said")
-        command = [sys.executable, "-P", "-m", "demo"]
-        theirs = ("LANGFUSE_", "SLACK_", "OBSERVATORY_")
-        environment = {name: text for name, text in os.environ.items() if not name.startswith(theirs)}
-        console.print(f"starting a stack in {var} …")
-        with said.open("w") as out:
-            process = subprocess.Popen([*command, "up", "--var", str(var), *_SMALL], stdout=out, stderr=out, env=environment)
-        try:
-            _wait(process, said)
-            stack = Stack(var)
-            stack.wait_until_scraped()
-            yield stack
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            subprocess.run([*command, "down", "--var", str(var)], env=environment, capture_output=True, check=False)
-
-
-def _wait(process: subprocess.Popen[bytes], said: Path) -> None:
-    end = time.monotonic() + _READY_SECONDS
-    while "Ready after" not in said.read_text(errors="replace"):
-        if process.poll() is not None or time.monotonic() > end:
-            last = "\n".join(said.read_text(errors="replace").strip().splitlines()[-5:])
-            raise StackLost(f"the stack did not come up; it last said:\n{last}")
-        time.sleep(0.5)
 
 
 def _table(drills: list[Drill]) -> Table:

@@ -60,6 +60,7 @@ def test_doctor_finds_data_for_every_panel_within_90_seconds(stack: LivingStack)
         report = json.loads(done.stdout)
         ill.clear()
         ill.update({item["key"]: item["why"] for item in report["items"] if item["ill"]})
+        ill.update({it["place"]: it["message"] for it in report["troubles"] if it["severity"] == "error"})
         return report if done.returncode == 0 else None
 
     report = eventually(well, 90, "doctor", seen=ill)

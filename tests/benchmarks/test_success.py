@@ -1,0 +1,95 @@
+"""`make success`: what it says of figures that are met, missed, and not measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import success, viewers
+from benchmarks.measure import Bar, Measure
+from benchmarks.program import ProgramError
+from benchmarks.run import Run
+from benchmarks.success import PARTS, Part
+from provisioning.findings import InputError
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def grafana(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[dict[str, Any]]]:
+    """The users of a server that answers as Grafana does."""
+    users: list[dict[str, Any]] = []
+
+    class Users(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path == "/api/org/users" and self.headers["Authorization"] == "Bearer admin"
+            body = json.dumps(users if known else {"message": "Permission denied"}).encode()
+            self.send_response(200 if known else 403)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Users)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OBSERVATORY_GRAFANA_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("OBSERVATORY_GRAFANA_TOKEN", "admin")
+    yield users
+    server.shutdown()
+    server.server_close()
+
+
+def _seen(hours: float, disabled: bool = False) -> dict[str, Any]:
+    at = (NOW - timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+    return {"login": "someone", "lastSeenAt": at, "isDisabled": disabled}
+
+
+def test_viewers_are_those_who_were_there_within_a_day(grafana: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    grafana += [_seen(1), _seen(24), _seen(24.1), _seen(1, disabled=True), _seen(100_000)]
+    found = viewers.of_grafana(NOW)
+    assert (found.users, found.active, found.share) == (4, 2, 50.0)
+    grafana.clear()
+    with pytest.raises(InputError, match="Grafana has no users"):
+        viewers.of_grafana(NOW)
+    monkeypatch.setenv("OBSERVATORY_GRAFANA_TOKEN", "editor")
+    with pytest.raises(InputError, match="the token needs the role Admin"):
+        viewers.of_grafana(NOW)
+    monkeypatch.delenv("OBSERVATORY_GRAFANA_TOKEN")
+    with pytest.raises(InputError, match="no token for Grafana"):
+        viewers.of_grafana(NOW)
+
+
+@pytest.mark.parametrize(("limit", "code"), [(5.0, 0), (3.0, 1)])
+def test_what_is_missed_ends_with_1_and_what_is_not_measured_is_said(
+    limit: float, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def measured(_: Run) -> Iterator[Measure]:
+        yield Measure("four", 4.0, "ms", Bar(limit))
+
+    def impossible(_: Run) -> Iterator[Measure]:
+        raise ProgramError("nobody is there to be asked")
+        yield
+
+    monkeypatch.setattr(success, "FOLDER", tmp_path)
+    monkeypatch.setitem(PARTS, "tabs", Part("Loading", measured))
+    monkeypatch.setitem(PARTS, "viewers", Part("Viewers", impossible))
+    done = CliRunner().invoke(success.main, ["--only", "tabs", "--only", "viewers"])
+    assert done.exit_code == code, done.output
+    assert "four" in done.output and "not measured  Viewers: nobody is there to be asked" in done.output
+    assert json.loads((tmp_path / "success.json").read_text())["measures"][0]["met"] is (code == 0)
+
+
+def test_a_counter_is_read_off_a_page() -> None:
+    page = b'platform_executions_total{agent="alive",status="success"} 3.0\nplatform_executions_total{agent="b"} 9\n# alive 4\n'
+    assert success._counted(page) == 3
