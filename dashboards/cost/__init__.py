@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.cost import budgets, course, forecast, headline, people, prices, saving, shares, unusual
+from dashboards.lib.advised import advised
+from dashboards.lib.ahead import trials
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.spending import GRANULARITY
 from dashboards.lib.tab import Source, Tab
@@ -43,7 +45,13 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(7, shares.by_role(), shares.by_department(), headline.unattributed()),
             line(9, shares.agents()),
         ),
-        row("saving", "Where can money be saved?", line(9, saving.advice(settings)), collapsed=True),
+        row(
+            "saving",
+            "Where can money be saved?",
+            line(8, advised("currencyUSD", "Saves")),
+            line(9, saving.advice(settings)),
+            collapsed=True,
+        ),
         row(
             "efficiency",
             "Caches, failed calls and token efficiency",
@@ -62,7 +70,8 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "forecast",
             "How much will it be?",
             line(9, forecast.usage(), forecast.trend()),
-            line(7, forecast.season()),
+            line(9, forecast.season(), forecast.spend()),
+            line(6, trials(("spend", "queries"))),
             collapsed=True,
         ),
         row(
@@ -105,5 +114,5 @@ TAB = Tab(
     time_from="now-14d",
     filters=("environment", "department", "agent", "model"),
     choices=choices,
-    empty_is_fine=frozenset({"cost/unusual_firing", "cost/unpriced", "cost/advice"}),
+    empty_is_fine=frozenset({"cost/unusual_firing", "cost/unpriced", "cost/advice", "cost/advised"}),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.lib import colours
+from dashboards.lib.ahead import ahead
 from dashboards.lib.field import fixed, lines, named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries, Trend
@@ -203,4 +204,16 @@ ORDER BY min(extract(isodow FROM day AT TIME ZONE 'UTC'))
         no_value="no whole day in range",
         with_legend=False,
         colour=fixed(colours.BLUE),
+    )
+
+
+def spend() -> Panel:
+    return ahead(
+        "spend",
+        "spend_ahead",
+        "Spend by day, and in the next 30 days",
+        "Cost of each whole day, of all environments and models, and what days to come are expected to cost. The month's end "
+        "above ('Spend of this month') goes by medians of weekdays alone, for which few days are enough.",
+        decimals=2,
+        width=14,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contract.settings import Settings
+from dashboards.lib.advised import advised
+from dashboards.lib.ahead import trials
 from dashboards.lib.filters import acting
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.requests import FILTERS
@@ -10,6 +12,7 @@ from dashboards.lib.tab import Source, Tab
 from dashboards.performance import (
     agents,
     begin,
+    demand,
     environments,
     errors,
     fleet,
@@ -38,7 +41,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row("agents", "Agents", line(9, agents.compared(settings), agents.slowest(settings))),
         row("environments", "Environments", line(5, environments.parity(settings))),
         row("failing", "Who fails, and how", line(9, errors.failing(settings)), collapsed=True),
-        row("slow", "Slow requests", line(11, slow.requests(settings)), collapsed=True),
+        row("slow", "Slow requests", line(11, slow.requests(settings)), line(8, advised("s", "Less waiting")), collapsed=True),
         row(
             "distribution",
             "How the times are spread",
@@ -72,6 +75,9 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Capacity planner",
             line(9, planner.plan(settings), planner.warnings()),
             line(7, planner.room(settings)),
+            line(9, demand.queries(), demand.latency()),
+            line(8, demand.busiest(settings)),
+            line(6, trials(("queries", "latency"))),
             collapsed=True,
         ),
         row("patterns", "Patterns of errors", line(10, patterns.areas(), patterns.unusual()), collapsed=True),
@@ -121,6 +127,7 @@ TAB = Tab(
     refresh="1m",
     time_from="now-24h",
     empty_is_fine=frozenset(
-        f"{KEY}/{name}" for name in ("failing", "only_in_production", "capacity_alerts", "error_map", "unusual_errors")
+        f"{KEY}/{name}"
+        for name in ("failing", "only_in_production", "capacity_alerts", "error_map", "unusual_errors", "advised")
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.labels import PRIORITIES
 from contract.settings import Settings
+from dashboards.lib.ahead import ahead, trials
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
 from dashboards.lib.variables import ListVariable, SwitchVariable, Variable
@@ -40,6 +41,22 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "What is left",
             line(9, flow.backlog(), flow.ages(), standing.by_priority()),
             line(7, standing.by_status(), standing.assignment(), standing.by_category()),
+        ),
+        row(
+            "ahead",
+            "How many will come?",
+            line(
+                9,
+                ahead(
+                    "tickets",
+                    "tickets_ahead",
+                    "Tickets by day, and in the next 30",
+                    "Tickets that were opened on each whole day (UTC), of all priorities, and how many are expected: plan "
+                    "people for the upper end of the busiest weekdays.",
+                ),
+            ),
+            line(5, trials(("tickets",))),
+            collapsed=True,
         ),
         row("due", "What is due next?", line(12, promises.due_next()), collapsed=True),
         row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
+from dashboards.lib.ahead import ahead, trials
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
 from dashboards.users import activity, groups, growth, habits, headline, logins, people, retention
@@ -25,6 +26,27 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(7, logins.by_hour(), logins.success(settings), logins.sessions()),
         ),
         row("retention", "Who stays", line(15, retention.cohorts()), line(8, retention.lifecycle(), groups.segments())),
+        row(
+            "ahead",
+            "How many will come?",
+            line(
+                9,
+                ahead(
+                    "active_users",
+                    "active_users_ahead",
+                    "Active users by day, and in the next 30",
+                    "Users with at least one own message on each whole day (UTC), and how many are expected.",
+                ),
+                ahead(
+                    "new_users",
+                    "new_users_ahead",
+                    "New users by day, and in the next 30",
+                    "Users by the day on which they were created, and how many are expected. A campaign is not known here.",
+                ),
+            ),
+            line(6, trials(("active_users", "new_users"))),
+            collapsed=True,
+        ),
         row("groups", "Groups of users", line(9, groups.by_choice()), collapsed=True),
         row(
             "habits",

@@ -34,13 +34,16 @@ CONTENTS = {
     "agents": ["agents", "slowest_agents"],
     "environments": ["parity"],
     "failing": ["failing"],
-    "slow": ["slow_requests"],
+    "slow": ["slow_requests", "advised"],
     "distribution": ["distribution", "spread", "percentile_heatmap", "speeds"],
     "levels": ["slo_grid", "slo_budgets"],
     "groups": ["departments", "intent_latency", "intent_errors"],
     "parity": ["parity_latency", "only_in_production"],
     "versions": ["version_gates", "version_latency", "version_errors", "version_executions"],
-    "capacity": ["capacity_plan", "capacity_alerts", "capacity_room"],
+    "capacity": [
+        "capacity_plan", "capacity_alerts", "capacity_room", "queries_ahead", "latency_ahead", "busiest_ahead",
+        "forecast_trials",
+    ],
     "patterns": ["error_map", "unusual_errors"],
     "begin": ["questions"],
 }  # fmt: skip

@@ -23,6 +23,7 @@ CONTENTS = {
     "promises": ["attainment_by_day", "late"],
     "latency": ["response_by_day", "resolution_by_day", "resolution_by"],
     "backlog": ["backlog", "backlog_age", "by_priority", "by_status", "assignment", "by_category"],
+    "ahead": ["tickets_ahead", "forecast_trials"],
     "due": ["due_next"],
     "detail": ["attainment", "without_target", "stages", "resolution_table", "twice"],
     "people": ["creators", "assignees"],

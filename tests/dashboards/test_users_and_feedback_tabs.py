@@ -35,6 +35,7 @@ CONTENTS = {
         "activity": ["active_users", "stickiness", "growth", "roles"],
         "logins": ["logins_per_hour", "login_success", "sessions"],
         "retention": ["cohorts", "lifecycle", "segments"],
+        "ahead": ["active_users_ahead", "new_users_ahead", "forecast_trials"],
         "groups": ["groups"],
         "habits": ["conversations_per_user", "conversations_mean", "messages_per_conversation", "messages_mean"],
         "hours": ["hours", "logins_per_day"],

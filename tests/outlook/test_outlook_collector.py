@@ -12,15 +12,22 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from contract.forecasts import CAPACITY, HORIZON_DAYS, LEAST_DAYS, SUBJECTS
 from contract.settings import Settings
+from dashboards.cost import TAB as COST
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.tab import Tab
+from dashboards.performance import TAB as PERFORMANCE
+from dashboards.tickets import TAB as TICKETS
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
 from exporters.outlook import collector as outlook
 from exporters.outlook import launch
 from exporters.outlook.collector import OutlookCollector
+from provisioning.interpolation import Span, sql_macros
 from tests.business.figures import Figures, figures
 from tests.business.installed import as_role, install
 from tests.business.life import insert
@@ -158,6 +165,48 @@ def test_the_planted_advice_stands_with_its_figures(lived: str, made: Figures) -
     assert made["platform_advice", "model"] == 1 and made["platform_advice", "slow"] == 0
     [(compared, advised)] = _rows(lived, "SELECT compared, advised FROM analytics.outlook_runs")
     assert (compared, advised) == (1, 1)
+
+
+def _shown(dsn: str, tab: Tab, name: str) -> list[dict[str, Any]]:
+    """What a panel shows, asked as the role of dashboards asks."""
+    panel = next(panel for panel in tab.panels(Settings()) if panel.name == name)
+    [query] = panel.targets
+    assert isinstance(query, SqlQuery)
+    text = sql_macros(query.sql, Span((NOW - timedelta(days=14)).timestamp(), NOW.timestamp(), 60))
+    business = as_role(dsn, "observatory_grafana_business")
+    with psycopg.connect(business, row_factory=dict_row) as connection:
+        connection.execute("SET timezone = 'UTC'")
+        return connection.execute(text.encode()).fetchall()
+
+
+def test_a_panel_draws_the_past_and_what_is_to_come(lived: str, made: Figures) -> None:
+    rows = {row["days"]: row for row in _shown(lived, TICKETS, "tickets_ahead")}
+    assert list(rows) == list(range(-56, HORIZON_DAYS))
+    assert {day for day, row in rows.items() if row["known"] is not None} == set(range(-DAYS, 0))
+    assert {day for day, row in rows.items() if row["expected"] is not None} == set(range(HORIZON_DAYS))
+    for day, row in rows.items():
+        shown = row["expected"] if day >= 0 else row["known"]
+        assert shown in (None, 5 + 3 * (MIDNIGHT + timedelta(days=day)).weekday())
+    assert all(row["expected"] is None for row in _shown(lived, PERFORMANCE, "queries_ahead")), "ten days are too few"
+
+
+def test_a_panel_says_how_good_forecasts_are(lived: str, made: Figures) -> None:
+    [tickets] = _shown(lived, TICKETS, "forecast_trials")
+    assert (tickets["title"], tickets["method"], tickets["days"], tickets["tried"]) == (
+        "Tickets opened", "naive", DAYS, "2 x 7 days",
+    )  # fmt: skip
+    assert (tickets["share"], tickets["covered"]) == (0.0, 1.0)
+    queries, _ = _shown(lived, PERFORMANCE, "forecast_trials")
+    assert (queries["method"], queries["days"], queries["tried"], queries["share"]) == ("none", 10, None, None)
+    [agent] = _shown(lived, PERFORMANCE, "busiest_ahead")
+    assert (agent["agent"], agent["limit"], agent["expected"], agent["method"]) == ("billing", 4.0, None, "none")
+
+
+def test_a_panel_gives_advice_with_the_command_that_follows_it(lived: str, made: Figures) -> None:
+    [row] = _shown(lived, COST, "advised")
+    assert row["command"] == "observatory configure set 'billing' 'model' 'small' --environment 'production'"
+    assert row["low"] <= row["effect"] <= row["high"]
+    assert _shown(lived, PERFORMANCE, "advised") == []
 
 
 def test_what_is_fresh_is_left_alone_and_what_is_old_is_made_anew(

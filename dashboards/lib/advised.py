@@ -1,0 +1,61 @@
+"""Advice that chance does not explain, as a table with the command that follows it."""
+
+from __future__ import annotations
+
+from contract.advice import CHANCE, DAYS, KINDS
+from dashboards.lib.commands import command
+from dashboards.lib.field import Word, named, words
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.tables import Table, columns
+
+_CACHE = command(
+    "observatory cache set {agent} --kind prompt --ttl 1h --environment {environment}", agent="agent", environment="environment"
+)
+_SET = command(
+    "observatory configure set {agent} {setting} {value} --environment {environment}",
+    agent="agent", setting="setting", value="after", environment="environment",
+)  # fmt: skip
+
+
+def advised(unit: str, gain: str, title: str = "Advice that chance does not explain", name: str = "advised") -> Panel:
+    """The advice whose effect is in `unit`, which the column `gain` shows: the surest large effect first."""
+    kinds = [kind for kind in KINDS.values() if kind.unit == unit]
+    sql = f"""
+SELECT kind, agent, environment, what, why, effect, low, high,
+       CASE setting WHEN '' THEN NULL WHEN 'prompt_cache' THEN {_CACHE} ELSE {_SET} END AS command, not_considered
+FROM analytics.advice
+WHERE unit = '{unit}'
+ORDER BY place
+LIMIT 50
+""".strip()
+    headings = {
+        "what": "What to do", "agent": "Agent", "environment": "Environment", "kind": "By", "effect": gain, "low": "At least",
+        "high": "At most", "why": "Because", "command": "Command", "not_considered": "Not considered",
+    }  # fmt: skip
+    return Table(
+        name=name,
+        title=title,
+        description=(
+            f"What fixed rules found in the last {DAYS} whole days, and what it would gain in {DAYS} days; at least and at "
+            f"most hold it in 95 of 100 cases. Everything that was compared at one time is corrected for: chance alone gives "
+            f"any advice in at most {CHANCE:.0%} of runs. The greatest sure effect is first. Of everything, whichever range "
+            "and filters are chosen; made anew a few times a day. The last column says what a person has to think of."
+        ),
+        targets=(SqlQuery(sql=sql),),
+        no_value="nothing was found that chance does not explain",
+        transformations=columns(headings),
+        paged=True,
+        overrides=(
+            named("What to do", custom_minWidth=200, custom_wrapText=True),
+            *(named(column, custom_width=105) for column in ("Agent", "Environment")),
+            named("By", custom_width=120, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
+            *(named(column, unit=unit, custom_width=95, **_digits(unit)) for column in (gain, "At least", "At most")),
+            *(named(column, custom_minWidth=170, custom_wrapText=True) for column in ("Because", "Not considered")),
+            named("Command", custom_width=110, custom_inspect=True),
+        ),
+    )
+
+
+def _digits(unit: str) -> dict[str, int]:
+    return {"decimals": 0} if unit == "currencyUSD" else {"decimals": 1}
