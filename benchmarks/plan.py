@@ -1,4 +1,4 @@
-"""What `observatory plan` takes: every dashboard, rule and route of the house against servers on this machine.
+"""What `observatory plan` takes: every dashboard, rule and route of the house, and a mixin, against servers on this machine.
 
 Prometheus and Alertmanager are real ones. Grafana's interface is spoken by the server of the tests, whose answers may cost less
 than Grafana's own; what is measured is our side of it.
@@ -24,6 +24,7 @@ import yaml
 from benchmarks.measure import Bar, Measure, median
 from benchmarks.program import ProgramError, started
 from benchmarks.run import Run, free_port
+from dashboards.catalogue import TABS
 from provisioning import tools, unpacked
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,17 @@ _BAR = Bar(2000)
 _READY_SECONDS = 30.0
 _TOKEN = "glsa_test"  # noqa: S105  what the server of the tests takes
 _CHANGED = {"thresholds": {"error_ratio": 0.07}}
+_BOARDS, _PANELS = 20, 30
+"""Dashboards in all, and panels of each of those that a mixin adds to the house's own."""
+_MIXIN = f"""\
+local panel(n) = {{
+  id: n, type: 'timeseries', title: 'Requests ' + n, gridPos: {{ x: 12 * (n % 2), y: 4 * (n - n % 2), w: 12, h: 8 }},
+  datasource: {{ type: 'prometheus', uid: 'prometheus' }}, fieldConfig: {{ defaults: {{ unit: 'reqps' }}, overrides: [] }},
+  targets: [{{ refId: 'A', expr: 'sum by (code) (rate(http_requests_total{{handler="h' + n + '"}}[$__rate_interval]))' }}],
+}};
+local board(n) = {{ uid: 'site-' + n, title: 'Site ' + n, schemaVersion: 42, panels: std.map(panel, std.range(1, {_PANELS})) }};
+{{ grafanaDashboards: {{ ['site-' + n + '.json']: board(n) for n in std.range(1, {_BOARDS - len(TABS)}) }} }}
+"""
 NOTHING, CHANGES = 0, 10
 
 
@@ -63,7 +75,7 @@ def measure(run: Run) -> Iterator[Measure]:
         first = place.run("apply", "--yes", ends=NOTHING)
         yield Measure("the first apply, with the plans before and after it", first, "ms")
         taken = [place.run("plan", ends=NOTHING) for _ in range(run.scale.repeat)]
-        yield median("a plan in which nothing differs", taken, bar=_BAR)
+        yield median(f"a plan of {_BOARDS} dashboards in which nothing differs", taken, bar=_BAR)
         place.configure(**_CHANGED)
         taken = [place.run("plan", ends=CHANGES) for _ in range(run.scale.repeat)]
         yield median("a plan after a limit has changed", taken, bar=_BAR)
@@ -100,12 +112,14 @@ def _servers() -> Iterator[_Place]:
                 place = program.folder if name == "alertmanager" else None
                 running.enter_context(started(command, urls[name], folder / f"{name}.log", {"PYTHONPATH": paths}, place))
             _ready(urls["prometheus"], urls["alertmanager"])
+            (folder / "site.libsonnet").write_text(_MIXIN)
             settings = {
                 "sources": {
                     "prometheus": {"url": urls["prometheus"]},
                     "alertmanager": {"url": urls["alertmanager"]},
                     "postgres": {"password_file": "password"},
                 },
+                "mixins": [{"name": "site", "library": "site.libsonnet"}],
                 "targets": {name: {"folder": str(folder / name)} for name in ("prometheus", "alertmanager")},
             }
             environment = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from provisioning.backup import commands as backing
 from provisioning.capacity.commands import capacity
 from provisioning.configuration.commands import config as configuration
 from provisioning.findings import InputError, Unreachable, as_error
+from provisioning.options import config_option, format_option
 from provisioning.plan import commands as planning
 from provisioning.short_lived import short_lived
 
@@ -98,24 +98,7 @@ def main(ctx: click.Context, overlays: tuple[str, ...]) -> None:
         ctx.with_resource(config.overlaid(overlays))
 
 
-def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        envvar="OBSERVATORY_CONFIG",
-        help="Configuration file. Without it: ./observatory.yaml when there is one, else the defaults.",
-        show_envvar=True,
-    )(command)
-
-
-_format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or for machines.",
-)
+_format_option = format_option("text", "json")
 
 
 def _settings(path: Path | None) -> Settings:
@@ -127,7 +110,7 @@ def _settings(path: Path | None) -> Settings:
 
 
 @main.command()
-@_config_option
+@config_option
 @click.option("--out", type=click.Path(), default="build", show_default=True, help="Folder to write to.")
 @_format_option
 def build(config: Path | None, out: str, form: str) -> None:
@@ -155,7 +138,7 @@ def build(config: Path | None, out: str, form: str) -> None:
 
 
 @main.command()
-@_config_option
+@config_option
 @click.option(
     "--format",
     "form",
@@ -298,7 +281,7 @@ def demo(arguments: tuple[str, ...]) -> None:
 
 
 @main.group(invoke_without_command=True)
-@_config_option
+@config_option
 @click.pass_context
 def exporter(ctx: click.Context, config: Path | None) -> None:
     """Serve the metrics from PostgreSQL and Langfuse, until a signal ends it; SIGHUP makes it read its configuration again.
@@ -322,7 +305,7 @@ def exporter(ctx: click.Context, config: Path | None) -> None:
 
 
 @exporter.command()
-@_config_option
+@config_option
 @click.option("--days", type=click.IntRange(1, 3650), required=True, help="How far back.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="An empty or new folder.")
 def backfill(config: Path | None, days: int, out: Path) -> None:
@@ -339,7 +322,7 @@ def backfill(config: Path | None, days: int, out: Path) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@_config_option
+@config_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write pictures to this folder instead of serving pages.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def preview(config: Path | None, out: Path | None, arguments: tuple[str, ...]) -> None:

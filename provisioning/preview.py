@@ -22,8 +22,8 @@ def start(settings: Settings, out: Path | None, arguments: Sequence[str]) -> Non
     if not os.access(SCRIPT, os.X_OK):
         raise InputError(f"there is no preview: {SCRIPT} is missing")
     folder = _dashboards(settings)
-    command, environment = invocation(settings, folder, out, arguments)
-    os.execve(command[0], command, environment)  # noqa: S606
+    command, variables = invocation(settings, folder, out, arguments)
+    os.execve(command[0], command, variables)  # noqa: S606
 
 
 def invocation(
@@ -46,9 +46,12 @@ def invocation(
         "--scrape-interval", sources.prometheus.scrape_interval,
         *arguments,
     ]  # fmt: skip
-    # The script looks for the Node.js of the Python environment with the first python3 on PATH.
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    return command, {**os.environ, "PATH": path, **({"PGPASSWORD": password} if password else {})}
+    return command, {**environment(), **({"PGPASSWORD": password} if password else {})}
+
+
+def environment() -> dict[str, str]:
+    """In it the preview finds the Node.js of this Python: its script looks beside the first python3 on PATH."""
+    return {**os.environ, "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))}
 
 
 def without_password(dsn: str) -> tuple[str, str]:

@@ -8,21 +8,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="OBSERVATORY_CONFIG",
-    show_envvar=True,
-    help="Configuration file. Without it: ./observatory.yaml or ./observatory.jsonnet, else the defaults.",
-)
-_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or for machines.",
-)
+from provisioning.options import config_option, format_option
+
+_format = format_option("text", "json")
 
 
 @click.group()
@@ -57,7 +45,7 @@ def _keys(_context: click.Context, _parameter: click.Parameter, begun: str) -> l
 
 @config.command()
 @click.argument("key", shell_complete=_keys)
-@_config
+@config_option
 @click.option("--files", is_flag=True, help="Say which files of the build another value would change; it takes some seconds.")
 @_format
 def explain(key: str, config: Path | None, files: bool, form: str) -> None:
@@ -84,7 +72,7 @@ def explain(key: str, config: Path | None, files: bool, form: str) -> None:
 
 
 @config.command()
-@_config
+@config_option
 @click.option("--changed", is_flag=True, help="Only what is not at its default.")
 @_format
 def show(config: Path | None, changed: bool, form: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provisioning.findings import Finding, InputError, as_error, has_errors
+from provisioning.options import config_option, format_option
 from provisioning.plan.target import Moved, Refused, Target
 
 if TYPE_CHECKING:
@@ -23,29 +24,16 @@ if TYPE_CHECKING:
 
 NOTHING, FINDINGS, UNREACHABLE, CHANGES, DESTRUCTIVE = 0, 1, 3, 10, 11
 
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="OBSERVATORY_CONFIG",
-    show_envvar=True,
-    help="Configuration file. Without it: ./observatory.yaml when there is one, else the defaults.",
-)
 _only = click.option("--only", multiple=True, metavar="TARGET", help="Only this target, such as grafana; may be repeated.")
 _overwrite = click.option("--overwrite-edits", is_flag=True, help="Replace what was edited on the servers, too.")
 
 
-def _format(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(
-        "--format", "form", type=click.Choice(forms), default="text", show_default=True, help="For people or for machines."
-    )
-
-
 @click.command()
-@_config
+@config_option
 @_only
 @_overwrite
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the plan in this file, for `apply`.")
-@_format("text", "json", "markdown")
+@format_option("text", "json", "markdown")
 def plan(config: Path | None, only: tuple[str, ...], overwrite_edits: bool, out: Path | None, form: str) -> None:
     """Say what an apply would change on the servers, and who would be told differently. Changes nothing.
 
@@ -66,13 +54,13 @@ def plan(config: Path | None, only: tuple[str, ...], overwrite_edits: bool, out:
 
 
 @click.command()
-@_config
+@config_option
 @_only
 @_overwrite
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what only doing it can show. Changes nothing.")
-@_format("text", "json")
+@format_option("text", "json")
 def apply(
     config: Path | None,
     only: tuple[str, ...],
@@ -121,7 +109,7 @@ def apply(
 
 
 @click.command()
-@_config
+@config_option
 @_only
 @click.argument("kind")
 @click.argument("name")
@@ -138,7 +126,7 @@ def adopt(config: Path | None, only: tuple[str, ...], kind: str, name: str) -> N
 
 
 @click.command()
-@_config
+@config_option
 @_only
 @click.argument("kind")
 @click.argument("name")

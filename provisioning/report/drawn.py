@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,11 +94,6 @@ def browser() -> str | None:
     """The Chromium that draws, where there is one."""
     names = filter(None, (os.environ.get("CHROMIUM"), _CHROMIUM, "chromium", "chromium-browser"))
     return next(filter(None, map(shutil.which, names)), None)
-
-
-def with_node() -> dict[str, str]:
-    """An environment in which the preview finds the Node.js of this Python first."""
-    return {**os.environ, "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))}
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> None:

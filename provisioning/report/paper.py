@@ -21,5 +21,5 @@ def pdf(page: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="observatory-report-") as folder:
         source, made = Path(folder) / "report.html", Path(folder) / "report.pdf"
         source.write_text(page, encoding="utf-8")
-        drawn.run([str(preview.SCRIPT), "pdf", str(source), str(made), "--chromium", chromium], drawn.with_node())
+        drawn.run([str(preview.SCRIPT), "pdf", str(source), str(made), "--chromium", chromium], preview.environment())
         return made.read_bytes()

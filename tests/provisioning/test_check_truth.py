@@ -19,7 +19,7 @@ from contract.metrics import Metric, MetricType
 from provisioning.check.known import known_series
 from provisioning.check.tree import names_read
 from tests.conftest import PrometheusTools
-from tests.provisioning.test_check_lint import BUILD, FAST, INSPECTOR, P95, RIGHT, RUNNING, SLOW, WRONG
+from tests.provisioning.expression_cases import BUILD, FAST, INSPECTOR, P95, RIGHT, RUNNING, SLOW, WRONG
 
 NOTHING, SERIES, REFUSED = "nothing", "series", "refused"
 KNOWN = known_series([FAST, SLOW])

@@ -9,7 +9,7 @@ from typing import Any
 from provisioning.plan.objects import Key, Live, Wanted
 from provisioning.plan.target import Moved, Refused
 from provisioning.targets.grafana.client import Absent, Client, Stale
-from provisioning.targets.grafana.kind import Json, plain
+from provisioning.targets.grafana.kind import Json, plain, still_there
 
 KIND = "dashboard"
 _COUNTERS = ("id", "version", "iteration", "gnetId")
@@ -122,13 +122,9 @@ class Dashboards:
         return written
 
     def remove(self, live: Live) -> None:
-        found = self.read(live.key.name)
-        if found is None:
-            return
-        if found.revision != live.revision:
-            raise Moved(f"{live.key} was changed since it was read")
-        _refuse_provisioned(found)
-        self._client.delete(f"/api/dashboards/uid/{live.key.name}")
+        if still_there(live, self.read(live.key.name)):
+            _refuse_provisioned(live)
+            self._client.delete(f"/api/dashboards/uid/{live.key.name}")
 
     def mark(self, live: Live, owner: str) -> Live:
         board = live.raw["dashboard"]

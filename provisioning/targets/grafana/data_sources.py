@@ -15,7 +15,7 @@ from exporters import credentials
 from provisioning.plan.objects import Key, Live, Wanted
 from provisioning.plan.target import Moved, Refused
 from provisioning.targets.grafana.client import Absent, Client, Stale
-from provisioning.targets.grafana.kind import Json, plain
+from provisioning.targets.grafana.kind import Json, plain, still_there
 
 KIND = "data source"
 MARK = "managedBy"
@@ -122,13 +122,9 @@ class DataSources:
             raise Moved(f"data source {name}: {problem}") from None
 
     def remove(self, live: Live) -> None:
-        found = self.read(live.key.name)
-        if found is None:
-            return
-        if found.revision != live.revision:
-            raise Moved(f"{live.key} was changed since it was read")
-        _refuse_read_only(found)
-        self._client.delete(f"/api/datasources/uid/{live.key.name}")
+        if still_there(live, self.read(live.key.name)):
+            _refuse_read_only(live)
+            self._client.delete(f"/api/datasources/uid/{live.key.name}")
 
     def mark(self, live: Live, owner: str) -> Live:
         """The rest is sent back as it came; secrets that are not sent stay as they are."""

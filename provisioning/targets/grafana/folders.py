@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from provisioning.plan.objects import Key, Live, Wanted, digest
 from provisioning.plan.target import Moved, Refused
 from provisioning.targets.grafana.client import Absent, Client, Forbidden, Stale
-from provisioning.targets.grafana.kind import Json
+from provisioning.targets.grafana.kind import Json, still_there
 
 KIND = "folder"
 MOST_LETTERS = 40
@@ -86,11 +86,8 @@ class Folders:
     def remove(self, live: Live) -> None:
         """Take an empty folder away: Grafana would remove all that is in it, whoever made it."""
         path = f"/api/folders/{live.key.name}"
-        found = self.read(live.key.name)
-        if found is None:
+        if not still_there(live, self.read(live.key.name)):
             return
-        if found.revision != live.revision:
-            raise Moved(f"{live.key} was changed since it was read")
         if inside := {what: count for what, count in self._client.get(f"{path}/counts").items() if count}:
             held = ", ".join(f"{count} {what}" for what, count in sorted(inside.items()))
             raise Refused(f"{live.key} ({live.title}) is not empty ({held}); move or remove what is in it, then apply again")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
 from provisioning.plan.objects import Live, Wanted
+from provisioning.plan.target import Moved
 
 Json = dict[str, Any]
 
@@ -21,6 +22,13 @@ class Kind(Protocol):
     def remove(self, live: Live) -> None: ...
 
     def mark(self, live: Live, owner: str) -> Live: ...
+
+
+def still_there(live: Live, found: Live | None) -> bool:
+    """Whether an object that is to go is there, as `found` now. Raises Moved when it was changed since `live` was read."""
+    if found is not None and found.revision != live.revision:
+        raise Moved(f"{live.key} was changed since it was read")
+    return found is not None
 
 
 def plain(node: Any) -> Any:
