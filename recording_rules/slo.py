@@ -75,7 +75,8 @@ def groups(settings: Settings, query: Query) -> tuple[Group, ...]:
         Group("slo_slowest_windows", "2m", (_window("3d"), _traffic("3d")), 2),
         Group("slo_period_windows", "4m", tuple(_window(f"{days}d", of) for days, of in _periods(settings)), 2),
         Group("slo_fast_burns", "15s", (*map(_burn, (BASE, *FAST)), *_spending(PAGES)), 3),
-        Group("slo_slow_burns", "1m", (*map(_burn, SLOW), _burn("3d"), *_spending(TICKETS), *_budgets(settings)), 3),
+        Group("slo_slow_burns", "1m", (*map(_burn, SLOW), _burn("3d"), *_spending(TICKETS), _period_burn(settings)), 3),
+        Group("slo_budgets", "1m", (Formula(REMAINING, f"1 - {PERIOD_BURN}", LABELS),), 4),
     )
 
 
@@ -222,10 +223,6 @@ def _periods(settings: Settings) -> list[tuple[int, str]]:
     return [(period, selector("", (one_of("slo", names[period]),)) if len(days) > 1 else "") for period in days]
 
 
-def _budgets(settings: Settings) -> tuple[Formula, Formula]:
+def _period_burn(settings: Settings) -> Formula:
     every = " or ".join(ratio(f"{days}d") for days, _ in _periods(settings))
-    rate = _joined(f"({every})", "/", _BUDGET)
-    return (
-        Formula(PERIOD_BURN, rate, LABELS),
-        Formula(REMAINING, f"1 - {PERIOD_BURN}", LABELS),
-    )
+    return Formula(PERIOD_BURN, _joined(f"({every})", "/", _BUDGET), LABELS)
