@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from api.catalogue.endpoints import ENDPOINTS, Role
 from api.catalogue.model import AS_IT_STANDS, FROM_LEDGER, FROM_PLATFORM, Query
 from api.catalogue.subjects import SUBJECTS
-from provisioning.api.setup import recorded
 
 _HEAD = f"""# The query API
 
@@ -68,8 +67,8 @@ often the exporter counts: `exporter.intervals.rollups`. With `grafana_live` the
 
 **Further addresses.** `/api/analytics/catalogue` lists what the caller can ask, `/api/analytics/health` how the sources are,
 `/api/analytics/dashboard` where people see the same, `/api/analytics/export` any named query whole, `/api/analytics/query`
-free questions, `/api/v1/analytics/metrics/{{metric_name}}` recorded series, `/healthz` (without a token) whether the process
-lives.
+free questions, `/api/v1/analytics/metrics/{{metric_name}}` the recorded
+series that the catalogue lists, and no PromQL, `/healthz` (without a token) whether the process lives.
 """
 
 
@@ -111,8 +110,6 @@ def page() -> str:
     for subject in SUBJECTS.values():
         by, measures = (", ".join(f"`{name}`" for name in names) for names in (subject.dimensions, subject.measures))
         lines += [f"- **`{subject.name}`**: {subject.words}", f"  - by {by}", f"  - measures {measures}"]
-    lines += ["", "## Recorded series", "", "`/api/v1/analytics/metrics/{metric_name}` takes these names, and no PromQL:", ""]
-    lines += [f"- `{name}`: {words}" for name, words in recorded().items()]
     return "\n".join(lines) + "\n"
 
 
