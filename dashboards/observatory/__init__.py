@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
-from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups
+from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups, wishes
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
@@ -33,7 +33,13 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(8, delivery.rule_share(settings), delivery.rule_failures()),
             line(7, delivery.notifications(), delivery.failures_by_way(), delivery.versions()),
         ),
-        row("changes", "What people changed", line(8, changes.record()), line(6, changes.profiling())),
+        row(
+            "changes",
+            "What people changed",
+            line(8, changes.record()),
+            line(7, wishes.settings()),
+            line(6, changes.profiling()),
+        ),
         row(
             "exporter",
             "The exporter's own use of things",
@@ -60,6 +66,7 @@ TAB = Tab(
     rows=rows,
     filters=(),
     empty_is_fine=frozenset(
-        f"observatory/{name}" for name in ("failing_queries", "slow_statements", "requests_left", "changes", "profiling")
+        f"observatory/{name}"
+        for name in ("failing_queries", "slow_statements", "requests_left", "changes", "profiling", "settings")
     ),
 )

@@ -18,6 +18,7 @@ from dashboards.performance import (
     fleet,
     groups,
     latency,
+    load_tests,
     patterns,
     planner,
     service_levels,
@@ -80,6 +81,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(6, trials(("queries", "latency"))),
             collapsed=True,
         ),
+        row("load_tests", "Load tests", line(8, load_tests.tests(settings)), collapsed=True),
         row("patterns", "Patterns of errors", line(10, patterns.areas(), patterns.unusual()), collapsed=True),
         row("begin", "Where to begin", line(8, begin.questions()), collapsed=True),
     )
@@ -128,6 +130,6 @@ TAB = Tab(
     time_from="now-24h",
     empty_is_fine=frozenset(
         f"{KEY}/{name}"
-        for name in ("failing", "only_in_production", "capacity_alerts", "error_map", "unusual_errors", "advised")
+        for name in ("failing", "only_in_production", "capacity_alerts", "load_tests", "error_map", "unusual_errors", "advised")
     ),
 )

@@ -1,7 +1,7 @@
 """The synthetic platform takes over what people want its agents to be configured with, and says what it made of it.
 
-Its agents have a time after which a request is given up, a size of batches, and a cache of answers. Of these only the cache
-changes what happens: the longer answers are kept, the more of them are found again.
+Its agents have a model, a time after which a request is given up, a size of batches, a prompt cache and a cache of answers. Of
+these only the last changes what happens: the longer answers are kept, the more of them are found again.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from demo.world.catalogue import AGENT
+from demo.world.catalogue import AGENT, MODEL
 
 CACHE = "cache.response"
 KEPT_SECONDS = 600
 DEFAULTS: dict[str, Any] = {
-    "timeout_seconds": 30, "batch_size": 8, CACHE: {"ttl_seconds": KEPT_SECONDS, "invalidate_on": []},
+    "model": "usual", "timeout_seconds": 30, "batch_size": 8, "prompt_cache": "on",
+    CACHE: {"ttl_seconds": KEPT_SECONDS, "invalidate_on": []},
 }  # fmt: skip
+_WORDS = {"prompt_cache": ("on", "off"), "model": ("usual", *MODEL)}
 _BOUNDS = {"timeout_seconds": (1, 300), "batch_size": (1, 256)}
 _LONGEST_TTL = 86400
 MISSED = 0.15
@@ -81,6 +83,8 @@ def _problem(setting: str, value: Any) -> str:
         ttl = value.get("ttl_seconds") if isinstance(value, dict) else None
         fits = isinstance(ttl, int) and 0 <= ttl <= _LONGEST_TTL
         return "" if fits else f"answers are kept for 0 to {_LONGEST_TTL} seconds"
+    if setting in _WORDS:
+        return "" if value in _WORDS[setting] else f"{setting} is one of {', '.join(_WORDS[setting])}"
     least, most = _BOUNDS[setting]
     fits = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
     return "" if fits else f"{setting} is a number from {least} to {most}"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from provisioning.actions.audit import recorded
-from provisioning.actions.configuring import CACHE, Setting, listed, told_value
+from provisioning.actions.configuring import CACHE, Setting, listed, parsed, told_value
 from provisioning.actions.lengths import seconds_within
 from provisioning.actions.options import DSN_FILE, FORM, act, acting
 from provisioning.findings import InputError
@@ -41,7 +41,7 @@ def configure_set(agent: str, setting: str, value: str, environment: str, reason
     """Ask for a value: a number, true, false, or a word."""
     if setting.startswith(CACHE):
         raise InputError(f"error: {setting}: use `observatory cache set {agent} --ttl 10m`")
-    act(Setting(agent, environment, setting, _value(value), reason), given)
+    act(Setting(agent, environment, setting, parsed(value), reason), given)
 
 
 @configure.command("unset")
@@ -136,17 +136,6 @@ def cache_list(agent: str, dsn_file: Path | None, form: str) -> None:
 
 def _ask_cache(agent: str, kind: str, environment: str, value: Any, reason: str, given: dict[str, Any]) -> None:
     act(Setting(agent, environment, f"{CACHE}{kind}", value, reason), given)
-
-
-def _value(text: str) -> Any:
-    """A number, true or false as JSON has them; anything else is a word."""
-    try:
-        found = json.loads(text, parse_constant=lambda _: None)
-    except ValueError:
-        found = text
-    if not isinstance(found, str | int | float | bool) or not str(found).strip() or len(text) > 200:
-        raise InputError(f"error: {text[:60]} is no value; write a number, true, false, or a word")
-    return found
 
 
 def _list(agent: str, prefix: str, dsn_file: Path | None, form: str) -> None:

@@ -50,7 +50,7 @@ ORDER BY agent, environment, setting, d.version DESC
 class Setting:
     """Asks for a value (any JSON but null) of a setting of an agent; None: for what the platform takes by itself.
 
-    `evidence` is recorded with it: what it is based on.
+    `evidence` is recorded with it: what it is based on. `called` is the command, where it is not that of the setting.
     """
 
     agent: str
@@ -60,6 +60,7 @@ class Setting:
     reason: str = ""
     said: tuple[str, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    called: str = ""
     reads_database: ClassVar[bool] = True
 
     def planned(self, connection: Connection | None) -> Change:
@@ -83,6 +84,7 @@ class Setting:
         target = f"configuration {self.agent} {self.environment} {self.setting}"
         cached = self.setting.startswith(CACHE)
         name = ("cache set" if cached else "configure set") if after else ("cache reset" if cached else "configure unset")
+        name = self.called or name
         back = command(self.agent, self.environment, self.setting, asked)
         return Change(name, target, before, after, back, lines, {"reason": self.reason, **self.evidence})
 
@@ -134,6 +136,17 @@ def told_value(value: Any) -> str:
         kept = f"kept {duration_text(value['ttl_seconds'])}" if value["ttl_seconds"] else "off"
         return f"{kept}, dropped on {', '.join(rules)}" if rules and value["ttl_seconds"] else kept
     return json.dumps(value, ensure_ascii=False)
+
+
+def parsed(text: str) -> Any:
+    """A value as people write it: a number, true or false as JSON has them; anything else is a word. Raises InputError."""
+    try:
+        found = json.loads(text, parse_constant=lambda _: None)
+    except ValueError:
+        found = text
+    if not isinstance(found, str | int | float | bool) or not str(found).strip() or len(text) > 200:
+        raise InputError(f"error: {text[:60]} is no value; write a number, true, false, or a word")
+    return found
 
 
 def listed(connection: Connection, agent: str, prefix: str) -> list[dict[str, Any]]:

@@ -48,6 +48,14 @@ JUDGED = "SELECT agent, version, metric, state FROM analytics.regressions"
 PROFILED = "SELECT scope, state FROM analytics.profiling_sessions ORDER BY id DESC LIMIT 1"
 ASKED = "SELECT setting, value FROM analytics.configuration_desired ORDER BY id DESC LIMIT 1"
 SCHEDULED = "SELECT scope, state FROM analytics.load_tests ORDER BY id DESC LIMIT 1"
+ADVICE = """
+INSERT INTO analytics.advice (id, place, kind, agent, environment, subject, what, why, setting, before, after, effect, low,
+    high, unit, p_value, not_considered, found_at, made_at)
+VALUES ('slow', 1, 'timeout', 'billing', 'production', 'time limit', 'Give up after 12 s', '40 were given up',
+        'timeout_seconds', '30', '12', 100, 80, 120, 's', 0.001, 'what waiting might have saved', now(), now()),
+       ('look', 2, 'slow', 'billing', 'production', 'retrieval', 'Look at retrieval', 'it waits',
+        '', '', '', 10, 5, 15, 's', 0.01, 'what was asked', now(), now())
+"""
 TARGET = {"environment": "staging", "url": "http://127.0.0.1:1/ask/{agent}"}
 CASES = {
     "slo": Case(("slo", "set", "billing-in-time", *SLO, "--description", "Billing answers within five seconds.")),
@@ -61,6 +69,7 @@ CASES = {
         ("configure", "set", "billing", "timeout_seconds", "20"), ASKED, [("timeout_seconds", None)]
     ),
     "cache": Case(("cache", "set", "billing", "--ttl", "1h"), ASKED, [("cache.response", None)]),
+    "advice": Case(("advice", "apply", "slow"), ASKED, [("timeout_seconds", None)]),
     "load test": Case(
         ("loadtest", "schedule", "billing", "--environment", "staging", "--per-second", "5", "--for", "1m"),
         SCHEDULED,
@@ -74,6 +83,7 @@ def site(tmp_path: Path, platform_database: str, install_schema: Callable[[str],
     install_schema(platform_database)
     with psycopg.connect(platform_database) as connection:
         connection.execute(PLATFORM.encode())
+        connection.execute(ADVICE.encode())
     monkeypatch.chdir(tmp_path)
     Path("observatory.yaml").write_text(yaml.safe_dump({"load_tests": {"targets": [TARGET]}}))
     monkeypatch.setenv(audit.VARIABLE, as_role(platform_database, Role.ACTIONS))
@@ -169,3 +179,40 @@ def test_the_life_of_an_action(case: Case, site: str, monkeypatch: pytest.Monkey
 
     assert run(*case.words, "--yes").exit_code == 0 and len(log(site)) == 3
     assert case.standing(site) == after
+
+
+def test_advice_says_why_how_sure_and_what_it_sets(site: str) -> None:
+    shown = run("advice", "list")
+    assert (
+        "slow billing production: Give up after 12 s" in shown.output and "100 seconds in 30 days (80 to 120)" in shown.output
+    )
+    assert "sets: timeout_seconds from 30 to 12" in shown.output
+    assert run("advice", "apply", "slow", "--yes").exit_code == 0
+    [(_, _, _, _, after)] = log(site)
+    assert after["value"] == 12 and after["advice"] == "slow" and (after["low"], after["high"]) == (80, 120)
+    for number, said in (("look", "sets nothing"), ("none", "there is: slow")):
+        done = run("advice", "apply", number, "--yes")
+        assert done.exit_code == 2 and said in done.output
+
+
+def test_settings_and_caches_are_listed_with_what_the_platform_says(site: str) -> None:
+    assert run("cache", "set", "billing", "--ttl", "1h", "--invalidate-on", "deployment", "--yes").exit_code == 0
+    asked = run("cache", "list", "billing").output
+    assert "kept 1h, dropped on deployment (version 1, asked)" in asked
+    with psycopg.connect(site) as connection:  # the platform acts on it, and tells of what else it has
+        connection.execute(
+            "INSERT INTO analytics.configuration_observed (agent, environment, setting, version, value, state, said) VALUES "
+            "('billing', 'production', 'cache.response', 1, '{\"ttl_seconds\": 60}', 'refused', 'at most one minute'), "
+            "('billing', 'production', 'batch_size', 0, '8', 'applied', '')"
+        )
+    assert (
+        "kept 1m; asked for: kept 1h, dropped on deployment (version 1, refused: at most one minute)"
+        in run("cache", "list").output
+    )
+    assert "batch_size: 8, the platform's own" in run("configure", "list", "billing").output
+    unknown = run("configure", "set", "billing", "batch_sice", "9", "--yes")
+    assert unknown.exit_code == 2 and "did you mean batch_size?" in unknown.output
+    off = run("cache", "off", "billing", "--yes")
+    assert off.output.splitlines()[-1].strip() == (
+        "observatory cache set billing --ttl 1h --invalidate-on deployment --environment production"
+    )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from typing import Any
 
 import pytest
 from psycopg.rows import dict_row
 
+from contract.settings import Settings
 from dashboards.lib.panel import Panel
-from dashboards.observatory import changes
+from dashboards.observatory import changes, wishes
+from dashboards.performance import load_tests
 from demo.stack.effective import ACTIONS_DSN
 from exporters.database.roles import Role
 from provisioning.interpolation import Span, sql_macros
@@ -86,6 +89,91 @@ def test_profiling_ends_by_itself_and_says_what_took_the_time(stack: LivingStack
     assert row is not None and found["requests"] == pytest.approx(row[0], abs=5)
     assert set(found["seconds_by_phase"]) <= {"auth", "preprocess", "retrieval", "llm", "tool", "postprocess"}
     assert found["seconds_by_phase"]["llm"] > 0
+
+
+def test_a_cache_is_set_and_more_is_found_in_it(stack: LivingStack, agent: str) -> None:
+    """Off, and most of what this agent looks up is not there; reset, and it is as before."""
+    ratio = (
+        'sum(rate(cache_operations_total{cache="answers", environment="production", operation="get", result="hit"}[1m])) '
+        '/ sum(rate(cache_operations_total{cache="answers", environment="production", operation="get"}[1m]))'
+    )
+    before = eventually(lambda: stack.query(ratio), 90, "the caches are asked")[0][1]
+    act(stack, "cache", "off", agent, "--reason", "a rehearsal")
+
+    def row() -> dict[str, Any]:
+        return next(row for row in shown(stack, wishes.settings()) if row["agent"] == agent)
+
+    eventually(lambda: row()["state"] == "applied", 30, "the platform takes it over", seen=row())
+    assert (row()["actor"], row()["reason"]) == ("ada", "a rehearsal") and "cache reset" in row()["command"]
+    eventually(lambda: stack.value(ratio) < before - 0.1, 150, "less is found")
+    act(stack, *shlex.split(row()["command"])[1:])
+    eventually(lambda: (row()["state"], row()["wanted"]) == ("applied", "the platform's own"), 30, "it is as before")
+    assert row()["command"] is None
+
+
+def test_what_the_platform_refuses_it_says(stack: LivingStack, agent: str) -> None:
+    act(stack, "configure", "set", agent, "batch_size", "100000")
+
+    def found() -> dict[str, Any]:
+        rows = shown(stack, wishes.settings())
+        return next(row for row in rows if (row["agent"], row["setting"]) == (agent, "batch_size"))
+
+    eventually(lambda: found()["state"] == "refused", 30, "the platform has looked at it")
+    assert "from 1 to 256" in found()["said"] and found()["observed"] == "8"
+
+
+def test_a_load_test_is_run_and_shown(stack: LivingStack, agent: str) -> None:
+    config = ("--config", str(stack.config))
+    asked = ("--environment", "staging", "--per-second", "2", "--for", "10s", "--at-once", "20", *config)
+    act(stack, "loadtest", "schedule", agent, *asked)
+
+    def first() -> dict[str, Any]:
+        return shown(stack, load_tests.tests(Settings()))[0]
+
+    assert (first()["state"], first()["agent"]) == ("scheduled", agent) and "loadtest cancel" in first()["command"]
+    dsn_file = str(stack.var / "secrets" / ACTIONS_DSN)
+    done = stack.observatory("loadtest", "run", "--actor", "ada", "--dsn-file", dsn_file, "--format", "json", *config)
+    [told] = json.loads(done.stdout)
+    assert told["state"] == "done" and told["result"]["errors"] == 0, done.stderr
+    row = first()
+    assert (row["requests"], row["p95"]) == (told["result"]["requests"], told["result"]["p95"]) and row["p95"] > 0
+    assert row["state"] == ("done" if done.returncode == 0 else "broken")
+    actions = [row["action"] for row in shown(stack, changes.record()) if row["target"] == f"load test {agent} staging"]
+    assert sorted(actions) == ["loadtest result", "loadtest run", "loadtest schedule"]
+
+
+def test_a_regression_is_marked_and_dismissed(stack: LivingStack) -> None:
+    """Of the newest version that has one before it, whatever it is like."""
+    with stack.database as database:
+        row = database.execute(
+            "SELECT a.name, array_agg(DISTINCT d.version) FROM app.deployments d JOIN app.agents a ON a.id = d.agent_id "
+            "WHERE d.environment = 'production' GROUP BY 1 HAVING count(DISTINCT d.version) > 1 ORDER BY 1 LIMIT 1"
+        ).fetchone()
+        assert row is not None
+        newest = database.execute(
+            "SELECT d.version FROM app.deployments d JOIN app.agents a ON a.id = d.agent_id WHERE a.name = %s "
+            "AND d.environment = 'production' GROUP BY 1 ORDER BY min(d.deployed_at) DESC LIMIT 1",
+            (row[0],),
+        ).fetchone()
+    assert newest is not None
+    words = (row[0], newest[0], "--metric", "latency")
+    dsn_file = str(stack.var / "secrets" / ACTIONS_DSN)
+    done = stack.observatory("regression", "flag", *words, "--dry-run", "--dsn-file", dsn_file)
+    if "cannot be compared" in done.stderr:  # the version before has had no traffic for a week
+        assert done.returncode == 2
+        return
+    act(stack, "regression", "flag", *words)
+    assert open_incidents(stack) == 1
+    act(stack, "regression", "dismiss", *words)
+    assert open_incidents(stack) == 0
+
+
+def open_incidents(stack: LivingStack) -> int:
+    with stack.database as database:
+        row = database.execute(
+            "SELECT count(*) FROM analytics.incidents WHERE kind = 'regression' AND closed_at IS NULL AND evidence ? 'reason'"
+        ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def test_an_alert_is_muted_and_told_again(stack: LivingStack) -> None:

@@ -43,7 +43,7 @@ COMMANDS = (
     "alert mute AgentErrorsPage --for 1h --reason why --yes --dsn-file secrets/actions_dsn",
     "regression list --dsn-file secrets/actions_dsn", "profile start billing --yes --dsn-file secrets/actions_dsn",
     "configure set billing batch_size 8 --yes --dsn-file secrets/actions_dsn", "cache list --dsn-file secrets/actions_dsn",
-    "loadtest run --dsn-file secrets/actions_dsn",
+    "loadtest run --dsn-file secrets/actions_dsn", "advice list --dsn-file secrets/actions_dsn",
     "exporter backfill --days 1 --out history", "api", "api token list", "api token remove reporting",
 )  # fmt: skip
 OFFLINE = ("build", "check", "config", "capacity", "slo")

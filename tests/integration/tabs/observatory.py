@@ -118,6 +118,14 @@ def profiling(moment: Moment) -> None:
     assert Counter(row["agent"] for row in shown) == Counter(agent for (agent,) in rows[:50])
 
 
+def settings(moment: Moment) -> None:
+    """The last wish for each setting; the platform, which lives, has acted on every one."""
+    rows = moment.sql("SELECT agent, environment, setting, max(version) FROM analytics.configuration_desired GROUP BY 1, 2, 3")
+    shown = moment.panel_table("observatory/settings")
+    assert Counter((row["agent"], row["environment"], row["setting"]) for row in shown) == Counter(row[:3] for row in rows)
+    assert all(row["state"] in ("applied", "refused") and row["actor"] for row in shown)
+
+
 def slow_statements(moment: Moment) -> None:
     """Named by pg_stat_statements where it is installed; nothing is made up where it is not."""
     assert bool(moment.panel("observatory/slow_statements")) == _counts_statements(moment)
@@ -138,6 +146,7 @@ FIGURES = {
     "observatory/slow_statements": slow_statements,
     "observatory/changes": changes,
     "observatory/profiling": profiling,
+    "observatory/settings": settings,
     "health/slow_statements": slow_statements,
 }
 FAULTS = (

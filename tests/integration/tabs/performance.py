@@ -248,11 +248,23 @@ def unusual_errors(moment: Moment) -> None:
     assert shown == expected and len(shown) > 3
 
 
+def load_tests(moment: Moment) -> None:
+    """Every test of 90 days with what its runner counted."""
+    rows = moment.sql(
+        "SELECT scope, (result->>'requests')::float8, (result->>'p95')::float8 FROM analytics.load_tests "
+        "WHERE scheduled_at BETWEEN :from AND :to ORDER BY id DESC LIMIT 50",
+        90 * DAY,
+    )
+    shown = moment.panel_table("performance/load_tests", seconds=90 * DAY)
+    assert [(row["agent"], row["requests"], row["p95"]) for row in shown] == rows
+
+
 FIGURES = {
     f"performance/{check.__name__}": check
     for check in (
         busiest_agents, failing, distribution, spread, percentile_heatmap, speeds, departments, intent_latency, intent_errors,
         parity_latency, parity, only_in_production, slow_requests, error_map, unusual_errors,
+        load_tests,
     )
 }  # fmt: skip
 FAULTS = (

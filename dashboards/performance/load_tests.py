@@ -1,0 +1,81 @@
+"""Load tests: what was asked of an environment on purpose, how it did, and whether the service levels held."""
+
+from __future__ import annotations
+
+from contract.settings import Settings
+from dashboards.lib import colours
+from dashboards.lib.commands import command
+from dashboards.lib.field import Word, named, words
+from dashboards.lib.filters import chosen_all
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import SqlQuery
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+
+_PLACE = {"agent": "t.scope", "environment": "t.params->>'environment'"}
+_CANCEL = command("observatory loadtest cancel {agent} --environment {environment}", **_PLACE)
+_AGAIN = command(
+    "observatory loadtest schedule {agent} --environment {environment} --per-second {rate} --for {length} --at-once {room}",
+    rate="t.params->>'per_second'",
+    length="t.params->>'for'",
+    room="t.params->>'at_once'",
+    **_PLACE,
+)
+_TESTS = """
+SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.params->>'environment' AS environment,
+       (t.params->>'per_second')::float8 AS wanted, t.params->>'for' AS length,
+       CASE WHEN t.state = 'done' AND EXISTS (
+         SELECT FROM jsonb_array_elements(t.result->'service_levels') AS l (level) WHERE NOT (l.level->>'kept')::boolean
+       ) THEN 'broken'
+         ELSE t.state END AS state,
+       (t.result->>'requests')::float8 AS requests,
+       (t.result->>'errors')::float8 / nullif((t.result->>'requests')::float8, 0) AS errors,
+       (t.result->>'per_second')::float8 AS throughput, (t.result->>'p50')::float8 AS p50, (t.result->>'p95')::float8 AS p95,
+       (t.result->>'p99')::float8 AS p99, (t.result->>'not_sent')::float8 AS not_sent,
+       (SELECT string_agg((l.level->>'name') || ' ' || (l.level->>'good_percent') || ' %', ', ')
+        FROM jsonb_array_elements(t.result->'service_levels') AS l (level)) AS levels,
+       CASE WHEN t.state IN ('scheduled', 'running') THEN {cancel} ELSE {again} END AS command
+FROM analytics.load_tests t
+WHERE $__timeFilter(t.scheduled_at) AND {chosen}
+ORDER BY t.id DESC LIMIT 50
+""".strip()
+
+
+def tests(settings: Settings) -> Panel:
+    text = _TESTS.format(
+        cancel=_CANCEL, again=_AGAIN, chosen=chosen_all(environment="t.params->>'environment'", agent="t.scope")
+    )
+    headings = {
+        "time": "When", "agent": "Agent", "environment": "Environment", "state": "State", "wanted": "Asked for",
+        "length": "For", "requests": "Requests", "errors": "Errors", "throughput": "Reached", "p50": "p50", "p95": "p95",
+        "p99": "p99", "not_sent": "Not sent", "levels": "Service levels", "command": "Command",
+    }  # fmt: skip
+    state = {
+        "scheduled": Word("waits", colours.DEGRADED), "running": Word("runs", colours.DEGRADED),
+        "done": Word("kept", colours.OK), "broken": Word("not kept", colours.DOWN), "cancelled": Word("ended", colours.UNKNOWN),
+        "failed": Word("failed", colours.DOWN),
+    }  # fmt: skip
+    known = ", ".join(target.environment for target in settings.load_tests.targets)
+    return Table(
+        name="load_tests",
+        title="Load tests",
+        description=(
+            "Tests of 90 days, scheduled with `observatory loadtest schedule` and done by `loadtest run`, against the targets "
+            f"of the configuration only ({known or 'there is none'}). Times are counted from when a request was due. Not kept: "
+            "a service level of the agent did not hold; an incident is open until a test keeps it. Not sent: too many waited "
+            "for an answer. The last column cancels a test, or asks for it once more."
+        ),
+        targets=(SqlQuery(sql=text),),
+        always_last="90d",
+        no_value="no load test was scheduled",
+        transformations=columns(headings),
+        overrides=(
+            named("When", custom_width=155),
+            *(named(name, custom_width=100) for name in ("Agent", "Environment")),
+            named("State", custom_width=80, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
+            *(named(name, unit="reqps", decimals=1, custom_width=95) for name in ("Asked for", "Reached")),
+            *(named(name, unit="locale", decimals=0, custom_width=85) for name in ("Requests", "Not sent")),
+            named("Errors", unit="percentunit", decimals=1, custom_width=75),
+            *(named(name, unit="s", decimals=2, custom_width=75) for name in ("p50", "p95", "p99")),
+        ),
+        paged=True,
+    )
