@@ -22,7 +22,9 @@ _TUNED = {
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured. `rows` are agent executions, `small` the tenth that growth is measured from."""
+    """How much is measured. `rows` are agent executions, `small` the tenth that growth is measured from.
+
+    `scenarios`: whether promtool proves those of all alerts."""
 
     rows: int = 10_000_000
     arrivals: int = 1_000
@@ -42,6 +44,7 @@ class Scale:
     people: int = 50_000
     scraped_hours: int = 24
     recorded_days: int = 35
+    scenarios: bool = True
 
     @property
     def small(self) -> int:
@@ -54,6 +57,7 @@ class Scale:
 TINY = Scale(
     rows=10_000, arrivals=100, cycles=3, repeat=2, series=(1_000,), scrapes=20, seconds=2.0, longest=1.0, writers=4, kills=3,
     runs=1, minutes=0.1, agents=3, evaluated_every=4.0, world=0.02, people=100, scraped_hours=1, recorded_days=1,
+    scenarios=False,
 )  # fmt: skip
 
 
