@@ -166,6 +166,9 @@ def test_tables_and_views_that_are_missing(
     assert text().startswith("warning: schema analytics: is not there") and "`observatory db install`" in text()
     install_schema(platform_database)
     assert text() == ""
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", make_conninfo(platform_database, options="-c role=observatory_read"))
+    assert text() == "", "what the exporter's login may not read by design is no trouble"
+    monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", platform_database)
     with psycopg.connect(platform_database, autocommit=True) as connection:
         connection.execute("DROP VIEW analytics.latency_hourly")
         assert "error: schema analytics: has no latency_hourly [doctor/tables]\n    run `observatory db install`" in text()
