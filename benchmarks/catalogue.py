@@ -44,7 +44,6 @@ BENCHMARKS = {
     "rules": Benchmark("Evaluating the rules, 200 agents x 3 environments x 4 versions, one core", rules.measure),
     "capacity": Benchmark("What observatory capacity says, beside what is there", capacity.measure),
     "plan": Benchmark("A plan of every dashboard, rule and route", plan.measure),
-    "forecast": Benchmark("Forecasts, beside the same weekday of last week", forecast.measure),
     "build": Benchmark("Building and checking everything", build.measure),
     "tabs": Benchmark("Opening a tab, 200 agents, a million calls", tabs.measure),
 }
