@@ -110,10 +110,21 @@ def copy_of(dsn: str, name: str, copy: str = "bench_work") -> Iterator[str]:
 
 
 def warm(connection: psycopg.Connection) -> None:
-    """Read every table once, so that all are in memory."""
-    for relation in RELATIONS.values():
-        table = sql.Identifier(APP_SCHEMA, relation.name)
-        connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table))
+    """Read every table and its primary key once, so that both are in memory, whatever a planner would rather read."""
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_indexonlyscan = off")
+        for relation in RELATIONS.values():
+            connection.execute(sql.SQL("SELECT count(*) FROM {}").format(_table(relation)))
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+        for relation in RELATIONS.values():
+            key = sql.SQL(", ").join(map(sql.Identifier, relation.key))
+            in_order = sql.SQL("SELECT {} FROM {} ORDER BY {} OFFSET 0").format(key, _table(relation), key)
+            connection.execute(sql.SQL("SELECT count(*) FROM ({}) AS keys").format(in_order))
+
+
+def _table(relation: Relation) -> sql.Identifier:
+    return sql.Identifier(APP_SCHEMA, relation.name)
 
 
 def _mark(admin: psycopg.Connection, name: str) -> datetime | None:
