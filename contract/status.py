@@ -22,7 +22,7 @@ def normalise(word: str) -> str:
 
 
 def sql_normalise(column: str) -> str:
-    """SQL expression that maps a status column to the contract's words.
+    """SQL expression that maps a status column to the contract's words; a column that holds these already is read no further.
 
     `column` is an SQL expression of our own making, never user input.
     """
@@ -32,4 +32,5 @@ def sql_normalise(column: str) -> str:
     cases = " ".join(
         f"WHEN lower({column}) IN ({', '.join(repr(w) for w in words)}) THEN '{status}'" for status, words in by_word.items()
     )
-    return f"CASE {cases} ELSE '{ERROR}' END"
+    own = ", ".join(map(repr, STATUSES))
+    return f"CASE WHEN {column} IN ({own}) THEN {column} {cases} ELSE '{ERROR}' END"

@@ -68,6 +68,7 @@ def limits(statement_seconds: float, read_only: bool) -> sql.Composed:
     settings = {
         "timezone": "UTC",
         "jit": "off",
+        "plan_cache_mode": "force_generic_plan",  # our functions are planned once a session, and none of them twice
         "statement_timeout": _milliseconds(statement_seconds),
         "lock_timeout": _milliseconds(lock),
         "idle_in_transaction_session_timeout": _milliseconds(statement_seconds + lock),

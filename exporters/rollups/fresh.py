@@ -13,17 +13,14 @@ from typing import Any
 
 from psycopg import sql
 
-from exporters.rollups.model import COUNTED
-
 _BEFORE_ALL = "3:3:"
 """A snapshot before every transaction of ours: all that stands in `analytics.fresh` is newer."""
 _MOMENT = -1
 """The bucket of the row that says of which moment an answer is."""
 
-_SINCE = sql.SQL("SELECT * FROM analytics.counted_since({}, {}, {})")
-EVERYTHING = _SINCE.format(None, _BEFORE_ALL, None)
-"""Asks as `Moment.since` does, for all that stands in `analytics.fresh`."""
-_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, ("fact", "labels", "at", "bucket", *COUNTED)))
+_SINCE = sql.SQL("analytics.counted_since({}, {}, {}, {})")
+EVERYTHING = _SINCE.format(None, _BEFORE_ALL, None, None)
+"""What `Moment.since` is, for all that stands in `analytics.fresh`."""
 
 
 @dataclass(frozen=True)
@@ -34,29 +31,17 @@ class Moment:
     snapshot: str = _BEFORE_ALL
     folds: int = -1
 
-    def since(self) -> sql.Composed:
-        """Asks what was counted since: fact, labels as one text, minute, bucket, `model.COUNTED` and stamp; and the new moment,
-        as the last row, which has no stamp.
+    def since(self, facts: Sequence[str] | None = None) -> sql.Composed:
+        """The rows of what was counted since, of these facts or of all: fact, labels as one text, minute, bucket,
+        `model.COUNTED` and stamp. The last row has no stamp; its fact, labels and n are the new moment.
 
         Nothing but that row comes where the place, or the number of folds, is another one by now.
         """
-        return _SINCE.format(self.place, self.snapshot, self.folds)
-
-    @classmethod
-    def of(cls, row: Sequence[Any]) -> Moment:
-        """The moment that a last row tells of."""
-        return cls(row[0], row[1], row[4])
+        return _SINCE.format(self.place, self.snapshot, self.folds, None if facts is None else list(facts))
 
     def leads_to(self, later: Moment) -> bool:
         """Whether what was known at this moment is true at a later one as well, but for what was counted since."""
         return (self.place, self.folds) == (later.place, later.folds)
-
-
-def in_order(asked: sql.Composed) -> sql.Composed:
-    """The answer to `Moment.since`, or `EVERYTHING`, in the order in which it was counted, without stamps."""
-    return sql.SQL('SELECT {} FROM ({}) AS counted ORDER BY stamp NULLS LAST, fact COLLATE "C", labels COLLATE "C"').format(
-        _COLUMNS, asked
-    )
 
 
 class Fresh:
@@ -72,9 +57,9 @@ class Fresh:
 
     def question(self) -> sql.Composed:
         """Asks what was counted since the last reading; the rows are for `add`."""
-        return sql.SQL(
-            "SELECT fact, labels, at, bucket, n FROM ({}) AS counted WHERE fact = ANY ({}) AND at IS NOT NULL OR bucket = {}"
-        ).format(self.moment.since(), self._facts, _MOMENT)
+        return sql.SQL("SELECT fact, labels, at, bucket, n FROM {} WHERE at IS NOT NULL OR bucket = {}").format(
+            self.moment.since(self._facts), _MOMENT
+        )
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> bool:
         """Adds an answer; whether `counts` are what is not folded at its moment.
@@ -83,7 +68,7 @@ class Fresh:
         question asks for all that is not folded.
         """
         *counted, last = rows
-        moment, known = Moment.of(last), self.moment
+        moment, known = Moment(last[0], last[1], last[4]), self.moment
         if known.snapshot == _BEFORE_ALL or not known.leads_to(moment):
             self.counts.clear()
         if not known.leads_to(moment):

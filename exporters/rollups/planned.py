@@ -12,7 +12,9 @@ one counts the same rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from contract.data_plane import ADVANCED
 from exporters.database.sessions import Rows
 from exporters.rollups.capture.snapshot import STAMP, newer_than
 from exporters.rollups.state import Connection
@@ -30,10 +32,7 @@ _FEW = " AND r.{stamp} < '18446744073709551615' AND ({later})::integer = 1"
 
 def function(form: Form) -> str:
     """The statement that makes, or renews, the function of a source."""
-    return (
-        f"CREATE OR REPLACE FUNCTION {_name(form)}() RETURNS bigint[]"
-        f" LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS {quoted(_body(form))}"
-    )
+    return f"CREATE OR REPLACE FUNCTION {_name(form)}() RETURNS bigint[] LANGUAGE plpgsql AS {quoted(_body(form))}"
 
 
 def is_installed(connection: Connection, form: Form) -> bool:
@@ -74,9 +73,14 @@ def _body(form: Form) -> str:
     later = _LATER.format(stamp=STAMP)
     rows = (later + _FEW.format(stamp=STAMP, later=later), f"r.{STAMP} = ANY (running)")
     touched = newer_than(form, "old_snapshot", rows, ("old_time", "old_key"))
-    new = f"SELECT FROM {form.stamped} AS r WHERE {rows[0]} LIMIT {_MOST_ROWS + 1}"
-    gone = f"SELECT FROM analytics.retractions AS q WHERE q.source = {quoted(form.source.name)} LIMIT {_MOST_ROWS + 1}"
     name = quoted(form.source.name)
+    earlier = (
+        f"EXISTS (SELECT FROM analytics.retractions AS q WHERE q.source = {name})"
+        f" OR EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {name})"
+    )
+    all_new = replace(touched, all_new=f"NOT ({earlier})", retracted=None, further=(), truncated=None)
+    new = f"SELECT FROM {form.stamped} AS r WHERE {rows[0]} LIMIT {_MOST_ROWS + 1}"
+    gone = f"SELECT FROM analytics.retractions AS q WHERE q.source = {name} LIMIT {_MOST_ROWS + 1}"
     state = (
         "SELECT s.watermark #>> '{}', ARRAY(SELECT pg_snapshot_xip((s.watermark #>> '{}')::pg_snapshot)),"
         " coalesce(s.backfill_time, '-infinity'), coalesce(s.backfill_key, '')"
@@ -86,7 +90,8 @@ def _body(form: Form) -> str:
     anything = " OR ".join(f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in rows)
     return (
         "#variable_conflict use_column\n"
-        "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; done record;\n"
+        "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; done record;"
+        " counted boolean := false;\n"
         "BEGIN\n"
         f"{state};\n"
         "IF NOT FOUND THEN RETURN NULL; END IF;\n"
@@ -95,7 +100,9 @@ def _body(form: Form) -> str:
         f"IF NOT FOUND OR (SELECT count(*) FROM ({new}) AS found) > {_MOST_ROWS}"
         f" OR (SELECT count(*) FROM ({gone}) AS found) > {_MOST_ROWS} THEN RETURN NULL; END IF;\n"
         "PERFORM set_config('synchronous_commit', 'off', true);\n"
-        f"{render(form, touched)} INTO done;\n"
+        f"IF {all_new.all_new} THEN {render(form, all_new)} INTO done; counted := FOUND; END IF;\n"
+        f"IF NOT counted THEN {render(form, touched)} INTO done; END IF;\n"
+        f"IF done.looked > 0 OR done.gone > 0 THEN PERFORM pg_notify('{ADVANCED}', ''); END IF;\n"
         "RETURN ARRAY[done.looked, done.corrected, done.gone];\n"
         "END"
     )

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from psycopg import sql
 
-from exporters.rollups.fresh import EVERYTHING, Moment, in_order
+from exporters.rollups.fresh import EVERYTHING, Moment
 from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, SEPARATOR
 from exporters.rollups.sources import FACTS
 from exporters.rollups.state import Connection
@@ -27,10 +27,12 @@ _SUMS = ", ".join(f"analytics.total({column})" for column in FIGURES)
 
 _HISTOGRAMS = ", ".join(HISTOGRAM_COLUMNS)
 _NO_HISTOGRAMS = ", ".join(["NULL::bigint"] * len(HISTOGRAM_COLUMNS))
+_ADDED = ("fact", "labels", "bucket", *COUNTED, "stamp")
 _ALL = (
-    "SELECT fact, array_to_string(labels, E'\\x1f') AS labels, NULL::timestamptz AS at, NULL::integer AS bucket,"
-    f" {', '.join(COUNTED)}, {_HISTOGRAMS} FROM (SELECT * FROM analytics.totals ORDER BY series) AS totals"
-    f" UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM ({in_order(EVERYTHING).as_string()}) AS fresh"
+    "SELECT fact, array_to_string(labels, E'\\x1f') AS labels, NULL::integer AS bucket,"
+    f" {', '.join(COUNTED)}, NULL::xid8 AS stamp, {_HISTOGRAMS} FROM (SELECT * FROM analytics.totals ORDER BY series) AS totals"
+    f" UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM (SELECT {', '.join(_ADDED)} FROM {EVERYTHING.as_string()}"
+    ' ORDER BY stamp NULLS LAST, fact COLLATE "C", labels COLLATE "C") AS fresh'
 )
 
 
@@ -58,32 +60,48 @@ class Totals:
 
     def question(self) -> sql.Composed:
         """Asks for what was counted since the last reading; the rows are for `added`."""
-        return in_order(self._moment.since())
+        return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(map(sql.Identifier, _ADDED)), self._moment.since())
 
     def added(self, rows: Sequence[tuple[Any, ...]]) -> list[Cell] | None:
         """What was counted up to now, in the order in which it was first counted; None when all has to be `read` anew."""
         *counted, last = rows
-        if not self._moment.leads_to(Moment.of(last)):
+        moment = _moment(last)
+        if not self._moment.leads_to(moment):
             return None
-        self._moment = Moment.of(last)
-        keys: dict[tuple[str, str], _Key] = {}
-        for fact, labels, _, bucket, *figures in counted:
-            key = keys.get((fact, labels))
-            if key is None:
-                # The same few names stand in thousands of cells.
-                key = keys[fact, labels] = intern(fact), tuple(map(intern, labels.split(SEPARATOR))) if labels else ()
-            known = self._cells.get(key) or _nothing(*key)
-            self._cells[key] = _more(known, bucket, figures)
-        return list(self._cells.values())
+        counted.sort(key=_when)
+        self._moment = moment
+        return self._with(counted)
 
     def read(self, connection: Connection) -> list[Cell]:
         """What was counted up to now, in the order in which it was first counted; inside a transaction of the caller."""
         cells = self.added(connection.execute(self.question()).fetchall())
         if cells is not None:
             return cells
-        rows = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
-        self._cells, self._moment = {}, Moment.of(rows[-1])
-        return self.added(rows) or []
+        *counted, last = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
+        self._cells, self._moment = {}, _moment(last)
+        return self._with(counted)
+
+    def _with(self, counted: Iterable[tuple[Any, ...]]) -> list[Cell]:
+        keys: dict[tuple[str, str], _Key] = {}
+        for fact, labels, bucket, *figures in counted:
+            key = keys.get((fact, labels))
+            if key is None:
+                # The same few names stand in thousands of cells.
+                key = keys[fact, labels] = intern(fact), tuple(map(intern, labels.split(SEPARATOR))) if labels else ()
+            known = self._cells.get(key) or _nothing(*key)
+            self._cells[key] = _more(known, bucket, figures[: len(COUNTED)], figures[len(COUNTED) + 1 :])
+        return list(self._cells.values())
+
+
+def _moment(last: Sequence[Any]) -> Moment:
+    place, snapshot, _, folds, *_ = last
+    return Moment(place, snapshot, folds)
+
+
+def _when(row: Sequence[Any]) -> tuple[int, str, str, str]:
+    """The order of counting; the transaction is a number in digits."""
+    fact, labels, stamp = row[0], row[1], row[-1]
+    return len(stamp), stamp, fact, labels
 
 
 def totals(connection: Connection) -> list[Cell]:
@@ -99,7 +117,10 @@ def window(connection: Connection, tier: Tier, facts: Iterable[str], since: date
         " WHERE fact = ANY (%s) AND bucket >= %s GROUP BY fact, labels".encode(),
         (list(facts), since),
     )
-    return [_more(_nothing(fact, tuple(labels)), None, figures) for fact, labels, *figures in cursor]
+    return [
+        _more(_nothing(fact, tuple(labels)), None, figures[: len(COUNTED)], figures[len(COUNTED) :])
+        for fact, labels, *figures in cursor
+    ]
 
 
 def _nothing(fact: str, labels: tuple[str, ...]) -> Cell:
@@ -109,9 +130,9 @@ def _nothing(fact: str, labels: tuple[str, ...]) -> Cell:
     return Cell(fact, labels, 0, (0,) * len(declared.sums), (0,) * (len(declared.bounds) + 1 if declared.bounds else 0))
 
 
-def _more(cell: Cell, bucket: int | None, added: Sequence[int | None]) -> Cell:
-    """A cell with what a row adds to it: the figures of `COUNTED`, perhaps those of the histogram, or one of its buckets."""
-    n, sums, counts = added[0] or 0, added[1:], list(added[len(COUNTED) :])
+def _more(cell: Cell, bucket: int | None, counted: Sequence[int | None], counts: Sequence[int | None]) -> Cell:
+    """A cell with what a row adds to it: the figures of `COUNTED`, and those of the histogram or one of its buckets."""
+    n, sums = counted[0] or 0, counted[1:]
     histogram = cell.histogram
     if counts and histogram:
         histogram = tuple([known + (count or 0) for known, count in zip(histogram, counts, strict=False)])

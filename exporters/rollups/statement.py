@@ -35,6 +35,8 @@ class Touched:
     source's own columns: final rows as they were counted. `remember` says which rows are remembered after counting.
     `further` are more CTEs, and `watermark` is the new watermark (jsonb). `truncated` is a condition: the table was emptied
     at once. `since`: rows of earlier times are counted by the hour instead of the minute, for there may be many.
+    `all_new`: a condition under which none of the rows was counted before, so that no earlier image is looked for; where it
+    is not true the statement does nothing, and returns no row.
     """
 
     rows: tuple[str, ...]
@@ -48,6 +50,7 @@ class Touched:
     truncated: str | None = None
     backfilled: tuple[str, str] | None = None
     since: str | None = None
+    all_new: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,17 +99,15 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     source = form.source
     parts = [
         *_after(form, touched),
-        *_before(form, touched, many=placing is not None),
+        *(_before(form, touched, many=placing is not None) if touched.all_new is None else ()),
+        f"images AS NOT MATERIALIZED ({_images(form, touched)})",
         *touched.further,
         *_firsts(source),
         *_last_seen(source),
         f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, touched.since)})",
-        f"amends AS ({_amends()})",
-        *_written(placing),
+        *_written(placing, amended=touched.all_new is None),
         *_remembered(form, touched),
-        "tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked,"
-        " (SELECT count(*) FROM before WHERE final AND stays) AS corrected,"
-        " (SELECT count(*) FROM before WHERE NOT stays) AS gone)",
+        f"tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked, {_others(touched)})",
     ]
     also = ""
     if touched.backfilled is not None:
@@ -117,17 +118,21 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
             f", rebuild_needed = rebuild_needed OR {touched.truncated},"
             f" problem = CASE WHEN {touched.truncated} THEN {quoted(_TRUNCATED)} ELSE problem END"
         )
+    taken = "" if touched.all_new is None else f" AND ({touched.all_new})"
     return (
         f"WITH {','.join(parts)}\n"
         "UPDATE analytics.sources AS state SET advanced_at = clock_timestamp(), "
         f"watermark = {touched.watermark}, counted = counted + tally.looked + tally.gone, "
         f"corrections = corrections + tally.corrected{also}\n"
-        f"FROM tally WHERE state.source = {quoted(source.name)} RETURNING tally.looked, tally.corrected, tally.gone"
+        f"FROM tally WHERE state.source = {quoted(source.name)}{taken} RETURNING tally.looked, tally.corrected, tally.gone"
     )
 
 
-def _written(placing: Sequence[str] | None) -> Iterator[str]:
-    counts = "SELECT * FROM changes UNION ALL SELECT * FROM amends"
+def _written(placing: Sequence[str] | None, amended: bool) -> Iterator[str]:
+    counts = "SELECT * FROM changes"
+    if amended:
+        yield f"amends AS ({_amends()})"
+        counts += " UNION ALL SELECT * FROM amends"
     if placing is None:
         yield f"written AS (INSERT INTO analytics.fresh ({', '.join(_COLUMNS)}) {counts})"
     else:
@@ -137,9 +142,11 @@ def _written(placing: Sequence[str] | None) -> Iterator[str]:
 
 def _after(form: Form, touched: Touched) -> Iterator[str]:
     table = form.stamped if touched.stamped else form.table
+    key, is_open, only = f'r.{form.source.key}::text COLLATE "C"', f"coalesce({form.source.open}, false)", ""
+    if touched.all_new is not None:  # who was not counted before is only named to be remembered
+        key, only = f"CASE WHEN {is_open} THEN {key} END", f" AND ({touched.all_new})"
     looked = " UNION ALL ".join(
-        f'SELECT r.{form.source.key}::text COLLATE "C" AS key, coalesce({form.source.open}, false) AS is_open, {form.image}'
-        f" FROM {table} AS r {form.joins} WHERE {condition}"
+        f"SELECT {key} AS key, {is_open} AS is_open, {form.image} FROM {table} AS r {form.joins} WHERE {condition}{only}"
         for condition in touched.rows
     )
     if not touched.compare:
@@ -170,10 +177,18 @@ def _before(form: Form, touched: Touched, many: bool) -> Iterator[str]:
         yield f"retracted AS MATERIALIZED (SELECT r.key, {form.image} FROM ({touched.retracted}) AS r {form.joins})"
         remembered += f" UNION ALL SELECT key, true, {form.names} FROM retracted WHERE key NOT IN (SELECT key FROM shadow)"
     yield (f"before AS MATERIALIZED (SELECT was.*, was.key IN (SELECT key FROM after) AS stays FROM ({remembered}) AS was)")
-    yield (
-        f"images AS NOT MATERIALIZED (SELECT 1::bigint AS w, true AS stays, {form.names} FROM after"
-        f" UNION ALL SELECT -1, stays, {form.names} FROM before)"
-    )
+
+
+def _others(touched: Touched) -> str:
+    if touched.all_new:
+        return "0::bigint AS corrected, 0::bigint AS gone"
+    counted = "(SELECT count(*) FROM before WHERE {}) AS {}".format
+    return f"{counted('final AND stays', 'corrected')}, {counted('NOT stays', 'gone')}"
+
+
+def _images(form: Form, touched: Touched) -> str:
+    now = f"SELECT 1::bigint AS w, true AS stays, {form.names} FROM after"
+    return now if touched.all_new else f"{now} UNION ALL SELECT -1, stays, {form.names} FROM before"
 
 
 def _bucket(at: str, since: str | None) -> str:
@@ -288,12 +303,14 @@ def _last_seen(source: Source) -> Iterator[str]:
 
 def _remembered(form: Form, touched: Touched) -> Iterator[str]:
     name = quoted(form.source.name)
-    yield (
-        f"kept AS (INSERT INTO analytics.shadows AS s (source, key, image) SELECT {name}, key, {form.as_json}"
-        f" FROM after WHERE {touched.remember} ORDER BY key"
-        " ON CONFLICT (source, key) DO UPDATE SET image = excluded.image WHERE s.image <> excluded.image)"
-    )
-    yield (
-        f"forgotten AS (DELETE FROM analytics.shadows AS s WHERE s.source = {name} AND s.key = ANY (ARRAY("
-        f"SELECT key FROM shadow WHERE key NOT IN (SELECT key FROM after WHERE {touched.remember}))))"
-    )
+    if form.source.open != "false" or touched.remember != "is_open":
+        yield (
+            f"kept AS (INSERT INTO analytics.shadows AS s (source, key, image) SELECT {name}, key, {form.as_json}"
+            f" FROM after WHERE {touched.remember} ORDER BY key"
+            " ON CONFLICT (source, key) DO UPDATE SET image = excluded.image WHERE s.image <> excluded.image)"
+        )
+    if touched.all_new is None:
+        yield (
+            f"forgotten AS (DELETE FROM analytics.shadows AS s WHERE s.source = {name} AND s.key = ANY (ARRAY("
+            f"SELECT key FROM shadow WHERE key NOT IN (SELECT key FROM after WHERE {touched.remember}))))"
+        )

@@ -137,3 +137,12 @@ def test_old_buckets_go_in_small_steps(counted: Counted) -> None:
     assert deleted == [4, 4, 4, 0]
     assert counted.one("SELECT min(bucket) FROM analytics.rollup_hour") == NOON.replace(second=0) + timedelta(hours=3)
     assert counted.counters("executions_ended") == counters
+
+
+def test_what_was_counted_first_comes_first_whatever_order_rows_are_sent_in() -> None:
+    totals = Totals()
+    moment = ("", "3:3:", None, -1, *[None] * 7)
+    first, later = (("tickets_created", agent, None, 1, *[None] * 6, stamp) for agent, stamp in (("b", "999"), ("a", "1000")))
+    cells = totals.added([later, first, moment])
+    assert cells is not None
+    assert [cell.labels for cell in cells] == [("b",), ("a",)]
