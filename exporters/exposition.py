@@ -93,17 +93,16 @@ class _Samples:
 
 
 class _Distributions:
-    """The series of a histogram, likewise."""
+    """The series of a histogram, likewise: the lines of a distribution are one text with places for its values."""
 
     def __init__(self, items: Sequence[Figure], places: list[int]) -> None:
         self.metric, self._places = items[places[0]].metric, places
-        self._printed = [printed(items[place]) for place in places]
+        self._lines = ["".join([f"{before.replace('%', '%%')}%s\n" for before in printed(items[place])]) for place in places]
 
     def family(self, items: Sequence[Figure]) -> Family:
-        pieces = []
-        for place, each in zip(self._places, self._printed, strict=True):
-            lines = [f"{before}{value}\n" for before, value in zip(each, values(items[place]), strict=True)]
-            pieces.append("".join(lines).encode())
+        pieces = [
+            (lines % tuple(values(items[place]))).encode() for place, lines in zip(self._places, self._lines, strict=True)
+        ]
         return Family(self.metric, pieces)
 
 

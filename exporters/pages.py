@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from html import escape
 from http import HTTPStatus
 
 from exporters.access import Access
@@ -14,6 +13,9 @@ from exporters.negotiation import gzip_accepted, negotiate
 from exporters.publication import Publication
 from exporters.scheduler import Scheduler, Standing
 from exporters.server import Request, Response
+
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+"""What module `html` would do, which takes all names of signs into memory."""
 
 _LANDING = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Agent Observatory exporter</title>
@@ -96,4 +98,4 @@ def _row(name: str, standing: Standing, note: str) -> str:
         age = f"{time.time() - standing.last_success:.0f} s"
     due = f"in {max(0.0, standing.due - time.monotonic()):.0f} s"
     cells = (name, _state(standing), str(standing.failures), last, age, due, standing.reason or note)
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{cell.translate(_ESCAPED)}</td>" for cell in cells) + "</tr>"
