@@ -54,7 +54,7 @@ HAVING count(*) > 0
 """.strip()
     return Stat(
         name="nps",
-        title="Net promoter score",
+        title="NPS",
         description=(
             f"{DEFINITIONS['nps'].formula}, from -100 to 100, with the number of answers and their share of the conversations "
             "that ended on its days. With few answers it jumps by itself."

@@ -41,10 +41,10 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
-            named("Tokens", custom_width=160),
+            named("Tokens", custom_minWidth=175),
             named("Model", custom_width=145),
-            named("Million", unit="currencyUSD", decimals=3, custom_width=90),
-            *(named(column, unit="dateTimeAsLocal", custom_minWidth=100) for column in ("Listed since", "Until")),
+            named("Million", unit="currencyUSD", decimals=3, custom_width=75),
+            *(named(column, unit="time: YYYY-MM-DD", custom_width=105) for column in ("Listed since", "Until")),
         ),
     )
 

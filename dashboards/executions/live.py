@@ -67,8 +67,9 @@ def queries() -> Panel:
         name="queries_per_hour",
         title="Queries per hour",
         description=(
-            "Queries that agents finished in the last hour, and how that went. Compare with the same hour of yesterday: people "
-            "have a rhythm."
+            "Queries that agents finished in the last hour, and how that went: from counters, of which Prometheus estimates "
+            "what lies between two scrapes, so a few more or fewer than the rows below. Compare with the same hour of "
+            "yesterday: people have a rhythm."
         ),
         targets=(PromQuery(expr=hourly, legend="queries per hour", step="5m"),),
         unit="locale",
@@ -99,7 +100,7 @@ def response(settings: Settings) -> Panel:
         limits=at_most(limit),
         sparkline=True,
         shown="value_and_name",
-        value_size=22,
+        value_size=20,
     )
 
 

@@ -141,10 +141,10 @@ LIMIT 100
         transformations=columns(headings),
         paged=True,
         overrides=(
-            *(named(name, unit="locale", decimals=0, custom_width=65) for name in ("Calls", "2xx", "4xx", "5xx")),
+            *(named(name, unit="locale", decimals=0, custom_width=52) for name in ("Calls", "2xx", "4xx", "5xx")),
             named("Answered", unit="percentunit", decimals=1, thresholds=target, custom_cellOptions=COLOURED_TEXT,
-                  custom_width=100),
-            *(named(name, unit="s", custom_width=75) for name in ("p50", "p95")),
+                  custom_width=80),
+            *(named(name, unit="s", custom_width=72) for name in ("p50", "p95")),
         ),
     )  # fmt: skip
 

@@ -86,7 +86,7 @@ LIMIT 240
         decimals=2,
         minimum=0,
         no_value=NOTHING,
-        direction="vertical",
+        direction="horizontal",
         values_shown="always",
         colour=PALETTE_IN_ORDER,
         transformations=(

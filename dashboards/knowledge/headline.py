@@ -16,7 +16,7 @@ from contract.signals.knowledge import (
 from contract.signals.model import equal
 from dashboards.knowledge.rows import NO_SEARCHES, NO_UPLOADS, NOT_COUNTED
 from dashboards.lib.field import at_least, at_most, named
-from dashboards.lib.figures import FALL_IS_GOOD, NEITHER, RISE_IS_GOOD, Stat
+from dashboards.lib.figures import FALL_IS_GOOD, NEITHER, Stat
 from dashboards.lib.judged import lights
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
@@ -51,6 +51,7 @@ def documents() -> Panel:
         minimum=0,
         no_value=NOT_COUNTED,
         sparkline=True,
+        up_to_now=True,
         change=NEITHER,
     )
 
@@ -91,6 +92,7 @@ def searches() -> Panel:
         minimum=0,
         no_value=NO_SEARCHES,
         sparkline=True,
+        up_to_now=True,
         change=NEITHER,
     )
 
@@ -111,6 +113,7 @@ def duration(settings: Settings) -> Panel:
         no_value=NO_SEARCHES,
         limits=at_most(limit),
         sparkline=True,
+        up_to_now=True,
         change=FALL_IS_GOOD,
     )
 
@@ -131,6 +134,7 @@ def empty(settings: Settings) -> Panel:
         no_value=NO_SEARCHES,
         limits=at_most(limit),
         sparkline=True,
+        up_to_now=True,
         change=FALL_IS_GOOD,
     )
 
@@ -151,5 +155,4 @@ def uploads(settings: Settings) -> Panel:
         maximum=1,
         no_value=NO_UPLOADS,
         limits=at_least(target),
-        change=RISE_IS_GOOD,
     )

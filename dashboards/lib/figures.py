@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from attrs import define
+from attrs import define, evolve
 
 from dashboards.lib.field import Json
 from dashboards.lib.panel import Calculation, Panel, reduced
+from dashboards.lib.queries import PromQuery
+from dashboards.lib.tables import MERGED
 
 Change = Literal["standard", "inverted", "same_as_value"]
 RISE_IS_GOOD: Change = "standard"
@@ -19,7 +21,9 @@ NEITHER: Change = "same_as_value"
 class Stat(Panel):
     """Big figures. `sparkline` draws the range below, `filled` paints the whole tile.
 
-    `change` shows the percentage between the first and the last value of the range, coloured by what is good.
+    `change` shows the percentage between the first and the last value of the range, coloured by what is good. Over long ranges
+    the points of a course are hours apart, so that its last one is old: `up_to_now` asks for the end of the range as well, of a
+    single series.
     """
 
     kind: ClassVar[str] = "stat"
@@ -32,6 +36,13 @@ class Stat(Panel):
     shown: Literal["auto", "value", "value_and_name", "name", "none"] = "auto"
     value_size: int = 40
     title_size: int = 13
+    up_to_now: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.up_to_now:
+            now = (evolve(query, instant=True) for query in self.targets if isinstance(query, PromQuery))
+            self.targets = (*self.targets, *now)
+            self.transformations = (MERGED, *self.transformations)
 
     def options(self) -> Json:
         return {

@@ -13,8 +13,14 @@ from dashboards.lib.panel import Panel
 EMPTY_CELL = Override("byRegexp", "/.*/", (("noValue", "–"),))
 """What a table shows when it has no row is not what a cell shows when it has no value."""
 
+UNFILTERED = Override("byType", "number", (("custom.filterable", False),))
+"""Figures are sorted, not picked from a list: above them there is room for words instead of the filter's mark."""
+
 _LEAST = 90
 """Pixels of a column without a width of its own, where there is no more room; Grafana's own 150 makes narrow screens scroll."""
+
+_WORDS = {"Environment": 118, "Kind of error": 126}
+"""Pixels that long headings of words need, where a table gives their columns no width of its own."""
 
 NARROW = Override("byRegexp", "/.*/", (("custom.minWidth", 60),))
 """For tables of many columns: those without a width of their own may become this narrow."""
@@ -35,7 +41,10 @@ class Table(Panel):
         return {"showHeader": True, "cellHeight": "sm", "frameIndex": 0, "enablePagination": self.paged, "sortBy": order}
 
     def all_overrides(self) -> tuple[Override, ...]:
-        return (EMPTY_CELL, *self.overrides)
+        named_here = [override.options for override in self.overrides]
+        words = {name: least for name, least in _WORDS.items() if name not in named_here}
+        least = (Override("byName", name, (("custom.minWidth", width),)) for name, width in words.items())
+        return (EMPTY_CELL, UNFILTERED, *self.overrides, *least)
 
     def custom(self) -> Json:
         return {"align": "auto", "minWidth": _LEAST, "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}

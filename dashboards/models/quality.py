@@ -34,6 +34,7 @@ LIMIT 20
         ),
         targets=(SqlQuery(sql=sql),),
         x="model",
+        direction="horizontal",
         unit="percentunit",
         decimals=1,
         minimum=0,

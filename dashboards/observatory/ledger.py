@@ -17,7 +17,7 @@ def lag(settings: Settings) -> Panel:
     limit = settings.thresholds.ledger_lag_seconds
     return TimeSeries(
         name="ledger_lag",
-        title=f"Age of the ledger (alert above {limit / 60:g} min)",
+        title=f"Age of the ledger (alert: {limit / 60:g} min)",
         description="Age of the newest model call that was read. It grows by itself while nobody calls a model.",
         targets=(series(LEDGER_LAG, ("source",)),),
         unit="s",

@@ -42,7 +42,7 @@ def counted() -> Panel:
         unit="ops",
         stacked=True,
         no_value="no roll-ups: the exporter only reads",
-        calculations=("lastNotNull", "mean"),
+        calculations=("mean",),
         legend_placement="right",
     )
 

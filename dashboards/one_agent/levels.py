@@ -30,7 +30,7 @@ def service_levels() -> Panel:
         "Objective": f"0 * {burnt} + on (slo, team) group_left () slo:objective:ratio",
         "Reached": f"1 - {burnt} * on (slo, team) group_left () slo:error_budget:ratio",
         "Budget left": _of_agent(alerts.REMAINING),
-        **{f"Burn rate {window}": _of_agent(alerts.burn(window)) for window in _WINDOWS},
+        **{f"Burn {window}": _of_agent(alerts.burn(window)) for window in _WINDOWS},
     }
     values = {f"Value #{chr(65 + place)}": name for place, name in enumerate(asked)}
     return Table(
@@ -45,11 +45,13 @@ def service_levels() -> Panel:
         no_value="no service level is about it",
         transformations=(MERGED, *columns({"slo": "Service level", "environment": "Environment", "team": "Team"} | values)),
         overrides=(
-            *(named(name, unit="percentunit", decimals=2) for name in ("Objective", "Reached")),
+            named("Service level", custom_minWidth=130),
+            *(named(name, unit="percentunit", decimals=2, custom_width=85) for name in ("Objective", "Reached")),
             named("Budget left", unit="percentunit", min=0, max=1, thresholds=at_least(LEAST_LEFT).to_json_data(),
                   custom_cellOptions=BAR_CELL),
             *(
-                named(f"Burn rate {window}", decimals=1, thresholds=_BURNING.to_json_data(), custom_cellOptions=COLOURED_TEXT)
+                named(f"Burn {window}", decimals=1, custom_width=75, thresholds=_BURNING.to_json_data(),
+                      custom_cellOptions=COLOURED_TEXT)
                 for window in _WINDOWS
             ),
         ),

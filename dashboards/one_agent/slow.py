@@ -88,7 +88,7 @@ def requests(settings: Settings) -> Panel:
 
 _SHORT = {**PHASES, "preprocess": "Before", "postprocess": "After"}
 """Parts of a request as headings of narrow columns."""
-_SECONDS = dict.fromkeys(("Took", *_SHORT.values()), 85) | {"Retrieval": 100}
+_SECONDS = dict.fromkeys(("Took", *_SHORT.values()), 68) | {"Retrieval": 78}
 
 
 def _advice(settings: Settings) -> str:

@@ -151,10 +151,11 @@ def deployments() -> Panel:
         no_value="no deployment in 30 days",
         transformations=columns(headings),
         overrides=(
-            named("In service since", custom_width=170),
-            *(named(name, unit="s") for name in ("p95 before", "p95 after")),
-            *(named(name, unit="percentunit", decimals=1) for name in ("Errors before", "Errors after")),
-            named("Queries after", unit="locale", decimals=0),
+            named("In service since", custom_width=150),
+            named("Version", custom_width=85),
+            *(named(name, unit="s", custom_width=90) for name in ("p95 before", "p95 after")),
+            *(named(name, unit="percentunit", decimals=1, custom_width=106) for name in ("Errors before", "Errors after")),
+            named("Queries after", unit="locale", decimals=0, custom_width=108),
         ),
         paged=True,
     )
@@ -208,7 +209,7 @@ def compared(settings: Settings) -> Panel:
             named("Error ratio", unit="percentunit", decimals=1, thresholds=failing, custom_cellOptions=COLOURED_TEXT),
             *(named(name, unit="s") for name in ("p50", "p99")),
             named("p95", unit="s", thresholds=slow, custom_cellOptions=COLOURED_TEXT),
-            *(named(name, custom_width=170) for name in ("First hour", "Last hour")),
+            *(named(name, custom_width=155) for name in ("First hour", "Last hour")),
         ),
         paged=True,
     )

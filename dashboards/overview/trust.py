@@ -75,10 +75,11 @@ def queries() -> Panel:
         no_value="the exporter was never scraped",
         transformations=(MERGED, *columns(headings)),
         overrides=(
-            named("Result", custom_align="left", custom_cellOptions=COLOURED_TEXT, mappings=words(result)),
-            named("Last success", unit="dtdurations", decimals=0),
-            named("Duration", unit="s", decimals=3),
-            named("Rows", unit="short", decimals=0),
+            named("Source", custom_width=95),
+            named("Result", custom_align="left", custom_width=100, custom_cellOptions=COLOURED_TEXT, mappings=words(result)),
+            named("Last success", unit="dtdurations", decimals=0, custom_width=105),
+            named("Duration", unit="s", decimals=3, custom_width=95),
+            named("Rows", unit="short", decimals=0, custom_width=70),
         ),
     )
 

@@ -31,7 +31,7 @@ def compared(settings: Settings) -> Panel:
         )
     headings = {
         "agent": "Agent", "environment": "Environment", "Trend #A": "p95", "Trend #B": "Per minute",
-        "Trend #C": "Error ratio", "Trend #D": "Capacity used",
+        "Trend #C": "Error ratio", "Trend #D": "Capacity",
     }  # fmt: skip
     return Table(
         name="agents",
@@ -52,7 +52,7 @@ def compared(settings: Settings) -> Panel:
             named("p95", unit="s", custom_minWidth=100, custom_cellOptions=SPARKLINE),
             named("Per minute", unit="none", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
             named("Error ratio", unit="percentunit", decimals=1, custom_minWidth=100, custom_cellOptions=SPARKLINE),
-            named("Capacity used", unit="percentunit", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
+            named("Capacity", unit="percentunit", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
         ),
         sorted_by="p95",
         paged=True,

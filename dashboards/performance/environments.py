@@ -65,10 +65,11 @@ LIMIT 20
 """.strip()
 
 
-def parity(settings: Settings) -> Panel:
-    limits, name = settings.thresholds, reference(settings)
+def parity_query(settings: Settings, name: str) -> str:
+    """Figures of every environment beside those of the one called `name`, for the chosen agents and versions."""
+    limits = settings.thresholds
     with acting(_OTHERS):
-        text = PARITY.format(
+        return PARITY.format(
             p95=MERGED_P95,
             chosen_times=chosen_all(agent="l.agent", version="l.version"),
             chosen_costs=chosen_all(agent="m.agent", version="m.version"),
@@ -77,6 +78,10 @@ def parity(settings: Settings) -> Panel:
             gap=GAP,
             errors=limits.error_ratio,
         )
+
+
+def parity(settings: Settings) -> Panel:
+    limits, name = settings.thresholds, reference(settings)
     headings = {
         "environment": "Environment", "verdict": f"Beside {name}", "p95": "p95", "p95_gap": "p95 gap", "errors": "Errors",
         "errors_gap": "Errors gap", "cost": "Cost each", "cost_gap": "Cost gap", "executions": "Executions",
@@ -91,9 +96,10 @@ def parity(settings: Settings) -> Panel:
             f"All environments of the range, whichever is chosen above, held against {name}: p95, failed executions, and cost "
             f"of an execution. A gap of more than {GAP:.0%} (errors: {limits.error_ratio:.0%} of all executions) is coloured; "
             f"below {limits.regression_minimum} executions nothing is said. Staging is quicker than production: it has less "
-            "data or less load, and tests there prove little. It fails more: a release that should not go on."
+            "data or less load, and tests there prove little. It fails more: a release that should not go on. Of the hours "
+            "that began in the range, by when executions ended: a few more or fewer than where single ones are counted."
         ),
-        targets=(SqlQuery(sql=text),),
+        targets=(SqlQuery(sql=parity_query(settings, name)),),
         no_value=NO_TRAFFIC,
         transformations=columns(headings),
         overrides=(
@@ -198,8 +204,8 @@ def only_there(settings: Settings) -> Panel:
         overrides=(
             named("Agent", custom_width=100),
             named("Kind of error", custom_width=115),
-            named("Failed", decimals=0, custom_width=80),
-            named("Tried elsewhere", unit="locale", decimals=0, custom_width=135),
+            named("Failed", decimals=0, custom_width=60),
+            named("Tried elsewhere", unit="locale", decimals=0, custom_width=115),
             named("Last", custom_width=155),
             named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),

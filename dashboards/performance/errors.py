@@ -88,7 +88,7 @@ def failing(settings: Settings) -> Panel:
         "agent": "Agent", "version": "Version", "environment": "Environment", "kind": "Kind of error", "failed": "Failed",
         "share": "Share", "first": "First", "last": "Last", "trace": "Trace",
     }  # fmt: skip
-    widths = {"Agent": 110, "Version": 90, "Environment": 120, "Kind of error": 130, "Failed": 85, "First": 155, "Last": 155}
+    widths = {"Agent": 110, "Version": 90, "Environment": 120, "Kind of error": 126, "Failed": 70, "First": 150, "Last": 150}
     return Table(
         name="failing",
         title="Who fails, and how",
@@ -103,7 +103,7 @@ def failing(settings: Settings) -> Panel:
         overrides=(
             *(named(column, custom_width=width) for column, width in widths.items()),
             named("Failed", decimals=0),
-            named("Share", unit="percentunit", decimals=0, custom_width=85),
+            named("Share", unit="percentunit", decimals=0, custom_width=60),
             named("Agent", links=[one_agent("${__value.raw}")]),
             named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),

@@ -67,7 +67,7 @@ def requests(settings: Settings) -> Panel:
         "time": "Time", "agent": "Agent", "version": "Version", "seconds": "Took", "status": "Ended", "cause": "Likely cause",
         **SHOWN, "rest": "Rest", "runbook": "Runbook", "command": "Command", "trace": "Request",
     }  # fmt: skip
-    widths = {"Took": 75, **dict.fromkeys((*SHOWN.values(), "Rest"), 75), "Postprocessing": 130}
+    widths = {"Took": 75, **dict.fromkeys((*SHOWN.values(), "Rest"), 70), "Postprocessing": 115}
     return Table(
         name="slow_requests",
         title=f"The {MOST} slowest requests, and where their time went",

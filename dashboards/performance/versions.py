@@ -79,9 +79,9 @@ def gates(settings: Settings) -> Panel:
         "errors_before": "Errors before", "n": "Runs", "n_before": "Runs before", "since": "Deployed",
     }  # fmt: skip
     seconds, shares, counts = (
-        {"p95": 75, "p95 before": 105},
-        {"Errors": 80, "Errors before": 120},
-        {"Runs": 80, "Runs before": 110},
+        {"p95": 65, "p95 before": 88},
+        {"Errors": 65, "Errors before": 105},
+        {"Runs": 60, "Runs before": 95},
     )
     return Table(
         name="version_gates",

@@ -136,8 +136,8 @@ def table() -> Panel:
         transformations=columns(headings),
         overrides=(
             NARROW,
-            named("Tickets", unit="locale", decimals=0),
-            *(named(column, unit="s") for column in ("Mean", "Median", "9 in 10")),
+            named("Tickets", unit="locale", decimals=0, custom_width=60),
+            *(named(column, unit="s", decimals=1, custom_minWidth=90) for column in ("Mean", "Median", "9 in 10")),
         ),
     )
 

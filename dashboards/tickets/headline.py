@@ -41,6 +41,7 @@ def open_now() -> Panel:
         minimum=0,
         no_value=NOT_COUNTED,
         sparkline=True,
+        up_to_now=True,
         change=NEITHER,
     )
 

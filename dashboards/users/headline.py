@@ -180,5 +180,6 @@ def login_success(settings: Settings) -> Panel:
         no_value="nobody logged in",
         limits=at_least(limit),
         sparkline=True,
+        up_to_now=True,
         value_size=30,
     )
