@@ -6,7 +6,7 @@ from contract.settings import Settings
 from contract.signals.agents import CAPACITY_USED, GUARDRAIL_BLOCK_RATIO, GUARDRAIL_DECISIONS, QUERIES_IN_PROGRESS
 from contract.signals.models import LLM_RATE_LIMITED_RATIO
 from contract.signals.tools import MCP_CALLS, MCP_CLIENT_LATENCY, MCP_ERROR_RATIO, MCP_SERVER_LATENCY
-from dashboards.agents.traffic import LATELY, ONE_AGENT
+from dashboards.agents.most import LATELY, MOST, most
 from dashboards.lib import colours
 from dashboards.lib.field import at_most, lines, named, painted, tab_link
 from dashboards.lib.graphs import TimeSeries
@@ -14,50 +14,42 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, ask, series
 from dashboards.lib.tables import COLOURED_TEXT, MERGED, Table, columns
 
-MOST = 8
 NOT_USED = "not in use: the platform counts none"
 _MODEL, _TOOL = "gen_ai_request_model", "gen_ai_tool_name"
-_BY = ("environment", "agent")
 
 
 def in_flight() -> Panel:
-    return TimeSeries(
+    return most(
+        QUERIES_IN_PROGRESS,
+        "",
         name="in_flight",
         title="Queries in flight",
         description=(
             f"{QUERIES_IN_PROGRESS.description}, of the {MOST} agents with most at each moment. They pile up and the rate of "
             "queries does not: answers hang, or wait for a place; see what is slow in 'Response time'."
         ),
-        targets=(PromQuery(expr=f"topk({MOST}, {ask(QUERIES_IN_PROGRESS, _BY, '')})", legend="{{agent}} · {{environment}}"),),
         unit="locale",
         decimals=0,
-        minimum=0,
         no_value="no agent seen",
-        always_last=LATELY,
-        calculations=("lastNotNull", "max"),
-        data_links=(ONE_AGENT,),
     )
 
 
 def capacity(settings: Settings) -> Panel:
     limits = settings.thresholds
-    return TimeSeries(
+    return most(
+        CAPACITY_USED,
+        "5m",
         name="capacity",
         title="Capacity used",
         description=(
             f"{CAPACITY_USED.description}, over five minutes, of the {MOST} fullest. Beyond the limit queries wait or are "
             "refused: give the agent room, or limit who asks most."
         ),
-        targets=(PromQuery(expr=f"topk({MOST}, {ask(CAPACITY_USED, _BY, '5m')})", legend="{{agent}} · {{environment}}"),),
         unit="percentunit",
         decimals=1,
-        minimum=0,
         no_value="no limit is configured",
         limits=lines((limits.capacity_ratio, colours.DEGRADED), (limits.capacity_ratio_critical, colours.DOWN)),
         drawn="dashed",
-        always_last=LATELY,
-        calculations=("lastNotNull", "max"),
-        data_links=(ONE_AGENT,),
     )
 
 

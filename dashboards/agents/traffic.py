@@ -7,9 +7,10 @@ from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES, RETRIES_PER_QUERY
 from contract.status import ERROR, SUCCESS, TIMEOUT
 from dashboards.agents.headline import NO_TRAFFIC
+from dashboards.agents.most import LATELY, MOST, most
 from dashboards.lib import colours
 from dashboards.lib.distributions import Heatmap
-from dashboards.lib.field import lines, narrowing_link, painted, tab_link
+from dashboards.lib.field import lines, painted, tab_link
 from dashboards.lib.filters import filtered
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
@@ -17,12 +18,7 @@ from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask
 from recording_rules import registry
 
-MOST = 8
-LATELY = "24h"
-"""These graphs show how it is now, whatever range the days are over."""
 _STATUSES = {SUCCESS: colours.GREEN, ERROR: colours.RED, TIMEOUT: colours.AMBER, "cancelled": colours.GREY}
-_BY = ("environment", "agent")
-ONE_AGENT = narrowing_link("This agent in detail", "one-agent", "agent", "${__field.labels.agent}", ("environment",))
 
 
 def queries() -> Panel:
@@ -87,7 +83,9 @@ def spread() -> Panel:
 
 def errors(settings: Settings) -> Panel:
     limits = settings.thresholds
-    return TimeSeries(
+    return most(
+        AGENT_ERROR_RATIO,
+        "1h",
         name="error_ratio",
         title="Errors by agent",
         description=(
@@ -95,38 +93,30 @@ def errors(settings: Settings) -> Panel:
             "warning and critical, at which alerts over five minutes begin. One agent: its newest version, its tools; several: "
             "the model that they share."
         ),
-        targets=(PromQuery(expr=f"topk({MOST}, {ask(AGENT_ERROR_RATIO, _BY, '1h')})", legend="{{agent}} · {{environment}}"),),
         unit="percentunit",
         decimals=1,
-        minimum=0,
         no_value=NO_TRAFFIC,
         limits=lines((limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN)),
         drawn="dashed",
         soft_maximum=limits.error_ratio * 1.5,
-        always_last=LATELY,
-        calculations=("lastNotNull", "max"),
-        data_links=(ONE_AGENT,),
     )
 
 
 def retries(settings: Settings) -> Panel:
     limit = settings.thresholds.retries_per_query
-    return TimeSeries(
+    return most(
+        RETRIES_PER_QUERY,
+        "5m",
         name="retries",
         title="Retries per query",
         description=(
             f"{RETRIES_PER_QUERY.description}, over five minutes, of the {MOST} agents with most at each moment. Retries hide "
             "failures and cost time and money: see what is tried again, a model or a tool."
         ),
-        targets=(PromQuery(expr=f"topk({MOST}, {ask(RETRIES_PER_QUERY, _BY, '5m')})", legend="{{agent}} · {{environment}}"),),
         unit="none",
         decimals=2,
-        minimum=0,
         no_value=NO_TRAFFIC,
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",
         soft_maximum=limit,
-        always_last=LATELY,
-        calculations=("lastNotNull", "max"),
-        data_links=(ONE_AGENT,),
     )

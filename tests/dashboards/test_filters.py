@@ -47,6 +47,16 @@ def test_several_values_and_all_of_them(names: psycopg.Connection[tuple[str]]) -
     assert names.execute(everything.encode()).fetchone() == (len(HOSTILE) + 4,)
 
 
+@pytest.mark.parametrize(("pattern", "held"), [(".*", None), ("a", "name"), ("(a|b)", "~"), (r"a\.b", "~")])
+def test_all_and_one_word_are_known_before_rows_are_read(
+    names: psycopg.Connection[tuple[str]], pattern: str, held: str | None
+) -> None:
+    asked = "EXPLAIN (COSTS OFF) SELECT name FROM names WHERE " + substitute(chosen("name", "agent"), lambda *_: pattern)
+    filters = [line for (line,) in names.execute(asked.encode()).fetchall() if "Filter:" in line]
+    assert bool(filters) == (held is not None)
+    assert all(held and held in line and ("~" in line) == (held == "~") for line in filters)
+
+
 def test_a_question_takes_the_filters_that_it_can() -> None:
     assert [match.label for match in filtered(AGENT_QUERIES)] == ["environment", "agent"]
     assert not filtered(TARGET_UP)

@@ -172,6 +172,31 @@ def test_legends_come_from_the_grouping() -> None:
     assert quantiles(AGENT_LATENCY, (0.5, 0.99)).expr.count('"figure", "p99", "", ""') == 1
 
 
+def test_what_is_recorded_is_asked_no_more_often_than_it_is_recorded() -> None:
+    by = ("environment", "agent")
+    hourly, quick = series(AGENT_LATENCY, by, window="1h"), series(AGENT_ERROR_RATIO, by, window="5m")
+    scraped, mixed = series(AGENT_ERROR_RATIO, by, window="7m"), PromQuery(expr=f"{hourly.expr} + {quick.expr}")
+    found = [query.to_json_data()["interval"] for query in (hourly, quick, mixed, scraped)]
+    assert found == ["2m", "15s", "15s", None]
+    assert series(AGENT_LATENCY, by, window="1h", step="5m").to_json_data()["interval"] == "5m"
+    assert series(AGENT_LATENCY, by, window="1h", instant=True).to_json_data()["interval"] is None
+
+
+def test_a_course_that_goes_up_to_now_ends_with_the_figure_of_now() -> None:
+    stat = Stat(name="s", title="T", targets=(series(AGENT_ERROR_RATIO, step="1h"),), unit="s", up_to_now=True, **WORDS)
+    course, now = stat.targets
+    assert (course.text, [query.to_json_data()["instant"] for query in stat.targets]) == (now.text, [False, True])
+    assert stat.transformations == (MERGED,)
+
+
+def test_words_have_room_unless_a_table_says_otherwise() -> None:
+    said = named("Environment", custom_width=90)
+    table = Table(name="t", title="T", targets=(SPANS,), overrides=(said,), **WORDS)
+    assert [override.options for override in table.all_overrides()].count("Environment") == 1
+    plain = Table(name="t", title="T", targets=(SPANS,), **WORDS)
+    assert {"Environment", "Kind of error"} <= {override.options for override in plain.all_overrides()}
+
+
 def test_the_rest_is_what_is_not_on_top() -> None:
     calls = Level("c", "C", "c", "short", "langfuse_window_calls", (equal("window", "24h"),))
     where = 'environment=~"$environment",{}window="24h"'
