@@ -11,11 +11,9 @@ import psycopg
 
 from api.database import Dsn, connected
 from api.problems import Problem, unavailable
+from contract.data_plane import ADVANCED
 
 LOG = logging.getLogger("observatory.api")
-CHANNEL = "observatory_advanced"
-"""What the advancing process notifies, once for each commit that counted something."""
-
 LEAST_SECONDS, MOST_SECONDS, AGAIN_SECONDS = 0.5, 5.0, 5.0
 """Between two sets of figures: never less, never more; and until the next try to listen."""
 
@@ -98,7 +96,7 @@ class Live:
         while True:
             try:
                 async with await connected(dsn, "observatory-api-live") as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}".encode())
+                    await connection.execute(f"LISTEN {ADVANCED}".encode())
                     self.listening.set()
                     async for _ in connection.notifies():
                         self._advanced.set()

@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from contract.relations import RELATIONS
 from contract.values import Count, Host, Interval, Section, between
 
+ADVANCED = "observatory_advanced"
+"""The channel on which the advancing process says, once a commit, that it has counted something."""
+
 Capture = Literal["auto", "snapshot", "ids", "window", "scan"]
 """How new and changed rows of a table are found; `auto` takes the best that is possible."""
 
@@ -31,7 +34,7 @@ class BasicAuth(Section):
 class Intervals(Section):
     """How often each collector runs. They follow how fast a figure changes and what asking for it costs."""
 
-    rollups: Interval = "15s"
+    rollups: Annotated[str, between("500ms", "1d")] = "15s"
     business: Interval = "1m"
     tables: Interval = "5m"
     audit: Interval = "1m"
