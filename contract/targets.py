@@ -49,7 +49,7 @@ class KubernetesExporter(Section):
     replicas: Annotated[int, Field(ge=1, le=50)] = 2
     secret: ObjectName = "observatory-exporter"  # noqa: S105  the name of an object
     cpu_millicores: Annotated[int, Field(ge=1, le=64_000)] = 50
-    memory_mebibytes: Annotated[int, Field(ge=96, le=65_536)] = 192
+    memory_mebibytes: Annotated[int, Field(ge=96, le=65_536)] = 384
     scraped_from: Namespace = "monitoring"
     scraped_by: Labels = Field(default_factory=lambda: {"app.kubernetes.io/name": "prometheus"})
 

@@ -375,6 +375,7 @@ def _grouped(name: str, module: str, what: str) -> None:
 _grouped("db", "provisioning.database.commands", "Schema `analytics` in the platform's database.")
 _grouped("api", "provisioning.api.commands", "What dashboards show as JSON and CSV, for programs.")
 _grouped("retention", "provisioning.retention.commands", "How long what is known stays.")
+_grouped("forecast", "provisioning.forecasts.commands", "What is to come, and how good such forecasts were.")
 main.add_command(backing.backup)
 main.add_command(backing.restore)
 for command in (planning.plan, planning.apply, planning.adopt, planning.release):

@@ -9,21 +9,15 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.tables import Table, columns
 
-_CACHE = command(
-    "observatory cache set {agent} --kind prompt --ttl 1h --environment {environment}", agent="agent", environment="environment"
-)
-_SET = command(
-    "observatory configure set {agent} {setting} {value} --environment {environment}",
-    agent="agent", setting="setting", value="after", environment="environment",
-)  # fmt: skip
+_APPLY = command("observatory advice apply {id}", id="id")
 
 
 def advised(unit: str, gain: str, title: str = "Advice that chance does not explain", name: str = "advised") -> Panel:
     """The advice whose effect is in `unit`, which the column `gain` shows: the surest large effect first."""
     kinds = [kind for kind in KINDS.values() if kind.unit == unit]
     sql = f"""
-SELECT kind, agent, environment, what, why, effect, low, high,
-       CASE setting WHEN '' THEN NULL WHEN 'prompt_cache' THEN {_CACHE} ELSE {_SET} END AS command, not_considered
+SELECT id, kind, agent, environment, what, why, effect, low, high,
+       CASE WHEN setting <> '' THEN {_APPLY} END AS command, not_considered
 FROM analytics.advice
 WHERE unit = '{unit}'
 ORDER BY place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -27,6 +29,7 @@ from exporters.database.sharing import SharedSession
 from exporters.outlook import collector as outlook
 from exporters.outlook import launch
 from exporters.outlook.collector import OutlookCollector
+from provisioning.cli import main
 from provisioning.interpolation import Span, sql_macros
 from tests.business.figures import Figures, figures
 from tests.business.installed import as_role, install
@@ -204,9 +207,27 @@ def test_a_panel_says_how_good_forecasts_are(lived: str, made: Figures) -> None:
 
 def test_a_panel_gives_advice_with_the_command_that_follows_it(lived: str, made: Figures) -> None:
     [row] = _shown(lived, COST, "advised")
-    assert row["command"] == "observatory configure set 'billing' 'model' 'small' --environment 'production'"
+    assert row["command"] == f"observatory advice apply '{row['id']}'"
     assert row["low"] <= row["effect"] <= row["high"]
     assert _shown(lived, PERFORMANCE, "advised") == []
+
+
+def _said(dsn: str, *words: str) -> str:
+    done = CliRunner().invoke(main, [*words], env={"OBSERVATORY_POSTGRES_ACTIONS_DSN": as_role(dsn, "observatory_actions")})
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_command_lists_forecasts(lived: str, made: Figures) -> None:
+    said = _said(lived, "forecast", "list").splitlines()
+    assert said[0] == "made 2026-11-18 15:01 UTC"
+    [tickets] = [
+        line for line in said if line.startswith("Tickets opened: a day of the next week 14, 14, 14 (mean, low, high)")
+    ]
+    assert tickets.endswith("by the same weekday of last week: errs by 0%, 100% of days within")
+    assert "Queries: none, 10 whole days are known, 28 are needed" in said
+    found = json.loads(_said(lived, "forecast", "list", "--format", "json"))
+    assert {row["series"] for row in found} == {*SUBJECTS, f"{CAPACITY}billing"}
 
 
 def test_what_is_fresh_is_left_alone_and_what_is_old_is_made_anew(

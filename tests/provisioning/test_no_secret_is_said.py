@@ -44,7 +44,8 @@ COMMANDS = (
     "regression list --dsn-file secrets/actions_dsn", "profile start billing --yes --dsn-file secrets/actions_dsn",
     "configure set billing batch_size 8 --yes --dsn-file secrets/actions_dsn", "cache list --dsn-file secrets/actions_dsn",
     "loadtest run --dsn-file secrets/actions_dsn", "advice list --dsn-file secrets/actions_dsn",
-    "exporter backfill --days 1 --out history", "api", "api token list", "api token remove reporting",
+    "exporter backfill --days 1 --out history",
+    "forecast list --dsn-file secrets/actions_dsn", "api", "api token list", "api token remove reporting",
 )  # fmt: skip
 OFFLINE = ("build", "check", "config", "capacity", "slo")
 """Commands that need no server, and so come to their end here."""
