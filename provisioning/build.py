@@ -5,12 +5,13 @@ Equal settings give equal bytes, on every run. Nothing of the machine is in them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from contract.settings import Settings
 from provisioning import config, servers
+from provisioning.beside import beside
 from provisioning.files import write
 from provisioning.findings import ConfigError, error
 from provisioning.mixin import pulled, written
@@ -29,8 +30,10 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
     located = config.anchored(settings, Path.cwd())
     # Alerts first: they say what is wrong with a limit that dashboards draw, too.
     found = rules_and_routes(settings)
+    drawn = _drawn_beside(located)
     with _alerts_sound():
-        found |= {**_proofs(located), **_runbooks(located), **_grafana(located)}
+        found |= {**_proofs(located), **_runbooks(located)}
+    found |= drawn()
     found.update(_elsewhere(located, found))
     found.update(written.files(pulled.without(found, located), located))
     return dict(sorted(found.items()))
@@ -91,6 +94,13 @@ def dashboards(settings: Settings) -> dict[str, bytes]:
     except DashboardError as problem:
         raise ConfigError([error("dashboard", text) for text in problem.problems]) from None
     return found | pulled.dashboards(settings)
+
+
+def _drawn_beside(settings: Settings) -> Callable[[], dict[str, bytes]]:
+    """Dashboards take about as long as all else; what they are made with is imported first, once for every build."""
+    from dashboards import catalogue  # noqa: F401
+
+    return beside(lambda: _grafana(settings))
 
 
 def _grafana(settings: Settings) -> dict[str, bytes]:

@@ -72,3 +72,6 @@ class ConfigError(InputError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(str(finding) for finding in findings))
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[Sequence[Finding]]]:
+        return ConfigError, (self.findings,)  # it may be raised in a second process

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from contract.settings import Settings
+from provisioning.beside import beside
 from provisioning.findings import Finding, has_errors
 from provisioning.rule_files import rule_groups
 
@@ -66,16 +66,18 @@ def run(settings: Settings, today: date | None = None, choices: Choices = Choice
 def all_findings(artefacts: Mapping[str, bytes], settings: Settings, choices: Choices = Choices()) -> Iterator[Finding]:
     """Every finding about these files, about the settings and the exporter, and what tools and the database say."""
     from provisioning.check.configured import configured_findings
-    from provisioning.check.exporter import exporter_findings
     from provisioning.check.external import external_findings
     from provisioning.check.scenarios import scenario_findings
 
-    with ThreadPoolExecutor(1) as beside:
-        external = beside.submit(lambda: list(external_findings(artefacts)))
-        yield from _named("settings/configured", configured_findings(settings))
-        yield from _named("exporter/metrics", exporter_findings())
-        yield from built_findings(artefacts, settings)
-        yield from external.result()
+    def of_exporter_and_tools() -> list[Finding]:
+        from provisioning.check.exporter import exporter_findings  # which takes long to import
+
+        return [*_named("exporter/metrics", exporter_findings()), *external_findings(artefacts)]
+
+    apart = beside(of_exporter_and_tools)
+    yield from _named("settings/configured", configured_findings(settings))
+    yield from built_findings(artefacts, settings)
+    yield from apart()
     yield from scenario_findings(artefacts, choices.scenarios, choices.say)
     if choices.database:
         from provisioning.check.prepared import prepared_findings
@@ -113,8 +115,9 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     inspector = Inspector.of(settings, known_series(groups))
     yield from shape_findings(boards, settings)
     site = Site(inspector.house.known, inspector.house.scrape, saved_in_browser(artefacts))
-    yield from board_findings(boards, site)
-    yield from _named("dashboards/query", query_findings(boards, inspector, settings))
+    of_boards = beside(
+        lambda: [*board_findings(boards, site), *_named("dashboards/query", query_findings(boards, inspector, settings))]
+    )
     pages = {path: body.decode() for path, body in artefacts.items() if path.startswith("runbooks/")}
     yield from _named("runbooks/query", page_findings(pages, inspector))
     read = series_read(boards, settings) | recorded_in(pages.values())
@@ -136,6 +139,7 @@ def built_findings(artefacts: Mapping[str, bytes], settings: Settings) -> Iterat
     yield from size_findings(everything, (*boards, *others), [*groups, *rule_groups(theirs)], settings)
     yield from mixin_findings(everything, settings)
     yield from lint_of_others(board_findings(others, site))
+    yield from of_boards()
 
 
 def _named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
