@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks import (
     answers,
+    api,
     backfill,
     build,
     capacity,
@@ -48,4 +49,5 @@ BENCHMARKS = {
     "plan": Benchmark("A plan of every dashboard, rule and route", plan.measure),
     "build": Benchmark("Building and checking everything", build.measure),
     "tabs": Benchmark("Opening a tab, 200 agents, a million calls", tabs.measure),
+    "api": Benchmark("The query API, 50 clients, a million calls", api.measure),
 }

@@ -22,7 +22,7 @@ keep() { # NAME TEXT
 }
 of() { cat "secrets/$1"; }
 keep postgres_password "$(random)"
-for role in advance read grafana_admin grafana_business; do
+for role in advance read grafana_admin grafana_business self_service; do
     keep "observatory_${role}_password" "$(random)"
 done
 keep user_key "$(hexadecimal)"
@@ -36,7 +36,7 @@ keep langfuse_encryption_key "$(hexadecimal)"
 keep slack_webhook_url "http://sinks:8025/slack"
 # Connection strings follow the passwords above.
 printf 'postgresql://postgres:%s@postgres:5432/platform' "$(of postgres_password)" >secrets/postgres_owner_dsn
-for role in advance read; do
+for role in advance read grafana_admin grafana_business self_service; do
     printf 'postgresql://observatory_%s:%s@postgres:5432/platform' "$role" "$(of "observatory_${role}_password")" >"secrets/postgres_${role}_dsn"
 done
 cat >secrets/langfuse.env <<END

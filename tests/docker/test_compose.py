@@ -130,7 +130,7 @@ def test_images_have_exact_versions(services: dict[str, dict[str, Any]]) -> None
 
 def test_ours_run_without_rights(services: dict[str, dict[str, Any]]) -> None:
     ours = [service for service in services.values() if service["image"] == "agent-observatory:local"]
-    assert len(ours) == 7
+    assert len(ours) == 8
     for service in ours:
         assert service["user"] == "65534:65534" and service["read_only"] and service["cap_drop"] == ["ALL"]
 
@@ -184,8 +184,10 @@ def _config_secrets(settings: Settings) -> dict[str, set[str]]:
     """Secrets that the configuration names, by the service that reads them."""
     sources = settings.sources
     exporter = {sources.postgres.dsn_file, sources.langfuse.public_key_file, sources.langfuse.secret_key_file}
+    logins = settings.api.dsn_files
     return {
         "exporter": {str(path) for path in exporter},
+        "api": {str(path) for path in (logins.admin, logins.business, logins.self_service)},
         "grafana": {str(sources.postgres.password_file)},
         "alertmanager": {settings.notifications.slack.webhook_url_file},
     }
