@@ -25,14 +25,14 @@ from exporters.rollups import advance, backfill, fold, forms
 from exporters.rollups.statement import Form
 from exporters.scheduler import Collector
 
-_OBSERVATORY = (sys.executable, "-c", "from provisioning.cli import main; main()")
+OBSERVATORY = (sys.executable, "-c", "from provisioning.cli import main; main()")
 _SECONDS = 60.0
 
 
 def install(dsn: str) -> None:
     """`observatory db install` with the default configuration. Raises ProgramError with what it said."""
     done = subprocess.run(
-        [*_OBSERVATORY, "db", "install"],
+        [*OBSERVATORY, "db", "install"],
         env={**os.environ, "OBSERVATORY_POSTGRES_ADMIN_DSN": dsn}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -44,7 +44,7 @@ def exporter(folder: Path, dsn: str, rollups: str = "15s") -> AbstractContextMan
     port = free_port()
     configuration = folder / "observatory.yaml"
     configuration.write_text(f"exporter:\n  listen: 127.0.0.1:{port}\n  intervals: {{rollups: {rollups}}}\n")
-    command = [*_OBSERVATORY, "exporter", "--config", str(configuration)]
+    command = [*OBSERVATORY, "exporter", "--config", str(configuration)]
     secrets = {"OBSERVATORY_POSTGRES_DSN": dsn, "OBSERVATORY_POSTGRES_ADVANCE_DSN": dsn}
     return started(command, f"http://127.0.0.1:{port}/metrics", folder / "exporter.log", secrets)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +13,8 @@ import click
 import psycopg
 from rich.console import Console
 
-from benchmarks import answers, data, machine, ours, reference, report, tabs, viewers
-from benchmarks.measure import Bar, Measure, percentile
+from benchmarks import answers, live, machine, reference, report, tabs, viewers
+from benchmarks.measure import Bar, Measure
 from benchmarks.program import ProgramError
 from benchmarks.questions import QUESTIONS
 from benchmarks.run import Run, Scale
@@ -29,13 +28,7 @@ from provisioning.findings import InputError, Unreachable
 FOLDER = Path(__file__).resolve().parent.parent / "var" / "bench"
 FINE, MISSED, INTERRUPTED = 0, 1, 130
 _INCIDENT, _PAGE, _INCIDENT_SECONDS = "errors", "AgentErrorsPage", 180.0
-_LIVE_COMMITS, _LIVE_SECONDS = 40, 30.0
 _POINTS = ("app.agent_executions", "app.messages", "analytics.llm_calls")
-_EXECUTION = """
-    INSERT INTO app.agent_executions (execution_id, agent_id, agent_name, start_time, end_time, duration_ms, status, tool_count,
-                                      retry_count, api_calls_count, environment)
-    VALUES (gen_random_uuid(), 1, 'alive', now(), now(), 1, 'success', 0, 0, 0, 'production')
-    """
 
 
 @dataclass(frozen=True)
@@ -83,30 +76,6 @@ def delivery(run: Run) -> Iterator[Measure]:
         yield Measure(f"a page arrives by {way} after the first bad scrape", min(moments) - begun, "s", Bar(60.0))
 
 
-def liveness(run: Run) -> Iterator[Measure]:
-    """From the commit of a row until the exporter's page shows it, at the shortest interval that can be configured."""
-    name, _ = data.template(run.dsn(), run.scale.small, run.say)
-    with data.copy_of(run.dsn(), name) as dsn:
-        ours.install(dsn)
-        with ours.counting(dsn) as counting:
-            counting.backfill()
-        with ours.exporter(run.folder, dsn, rollups="1s") as exporter, psycopg.connect(dsn, autocommit=True) as connection:
-            taken = []
-            for number in range(1, _LIVE_COMMITS + 1):
-                connection.execute(_EXECUTION)
-                committed = time.monotonic()
-                while _counted(exporter.scrape()[0]) < number:
-                    if time.monotonic() > committed + _LIVE_SECONDS:
-                        raise ProgramError(f"a row was not on the exporter's page {_LIVE_SECONDS:g} s after its commit")
-                    time.sleep(0.01)
-                taken.append(time.monotonic() - committed)
-                time.sleep(0.137 * (number % 7))  # so that commits fall anywhere between two cycles
-    rest = taken[1:]  # the first one waits for the exporter's start
-    spread = (min(rest), max(rest))
-    yield Measure("a commit is on the exporter's page, median", statistics.median(rest), "s", Bar(1.0), spread=spread)
-    yield Measure("the same, 95 of 100", percentile(rest, 0.95), "s", Bar(1.0))
-
-
 def engagement(run: Run) -> Iterator[Measure]:  # noqa: ARG001  it is Grafana that is asked
     """Who of Grafana's users was there within a day."""
     try:
@@ -120,7 +89,7 @@ PARTS = {
     "tabs": Part("Dashboards load within 2 s, queries answer within 200 ms, over one million data points", of_tabs),
     "accuracy": Part("Figures are exact", accuracy),
     "delivery": Part("Alerts are delivered within a minute", delivery),
-    "live": Part("Live figures are a second old at most", liveness),
+    "live": Part("Live figures are a second old at most", live.measure),
     "viewers": Part("Half of those who may look do so daily", engagement),
 }
 
@@ -161,12 +130,6 @@ def _rows(connection: psycopg.Connection, table: str) -> int:
     row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()  # noqa: S608  a constant
     assert row is not None
     return int(row[0])
-
-
-def _counted(page: bytes) -> float:
-    """How many executions of the agent that this measurement invents are on the page."""
-    lines = [line for line in page.splitlines() if line.startswith(b"platform_executions_total{") and b'"alive"' in line]
-    return sum(float(line.rpartition(b" ")[2]) for line in lines)
 
 
 if __name__ == "__main__":

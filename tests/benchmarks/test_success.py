@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import success, viewers
+from benchmarks import live, success, viewers
 from benchmarks.measure import Bar, Measure
 from benchmarks.program import ProgramError
 from benchmarks.run import Run
@@ -92,4 +92,4 @@ def test_what_is_missed_ends_with_1_and_what_is_not_measured_is_said(
 
 def test_a_counter_is_read_off_a_page() -> None:
     page = b'platform_executions_total{agent="alive",status="success"} 3.0\nplatform_executions_total{agent="b"} 9\n# alive 4\n'
-    assert success._counted(page) == 3
+    assert live._counted(page) == 3
