@@ -26,7 +26,7 @@ from demo.platform.incidents import IncidentError
 from provisioning.findings import InputError, Unreachable
 
 FOLDER = Path(__file__).resolve().parent.parent / "var" / "bench"
-FINE, MISSED, INTERRUPTED = 0, 1, 130
+FINE, MISSED, UNREACHABLE, INTERRUPTED = 0, 1, 3, 130
 _INCIDENT, _PAGE, _INCIDENT_SECONDS = "errors", "AgentErrorsPage", 180.0
 _POINTS = ("app.agent_executions", "app.messages", "analytics.llm_calls")
 
@@ -103,7 +103,7 @@ def main(only: tuple[str, ...], keys: tuple[str, ...], rows: int, shared_buffers
     """Measure the figures by which the whole is judged, and print each with its bar.
 
     What could not be measured is said with the reason; it is neither met nor missed. Exit codes: 0 nothing was missed, 1 a bar
-    was missed.
+    was missed, 3 nothing could be measured.
     """
     console = Console(width=None if sys.stdout.isatty() else 160)
     scale, facts = replace(Scale(), rows=10 * rows), machine.facts()
@@ -118,6 +118,9 @@ def main(only: tuple[str, ...], keys: tuple[str, ...], rows: int, shared_buffers
                 except (ProgramError, ServerError) as problem:
                     unmeasured.append(f"{PARTS[name].title}: {problem}")
             report.write(FOLDER, "success", measures, facts, scale)
+    except (ProgramError, ServerError) as problem:  # another run has the folder, for instance
+        click.echo(f"error: {problem}", err=True)
+        sys.exit(UNREACHABLE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     report.show("Success", measures, console)

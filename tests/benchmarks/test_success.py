@@ -90,6 +90,13 @@ def test_what_is_missed_ends_with_1_and_what_is_not_measured_is_said(
     assert json.loads((tmp_path / "success.json").read_text())["measures"][0]["met"] is (code == 0)
 
 
+def test_two_do_not_measure_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(success, "FOLDER", tmp_path)
+    with Run(tmp_path):
+        done = CliRunner().invoke(success.main, ["--only", "viewers"])
+    assert done.exit_code == 3 and done.output.startswith("error: "), done.output
+
+
 def test_a_counter_is_read_off_a_page() -> None:
     page = b'platform_executions_total{agent="alive",status="success"} 3.0\nplatform_executions_total{agent="b"} 9\n# alive 4\n'
     assert live._counted(page) == 3
