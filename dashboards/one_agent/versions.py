@@ -6,6 +6,7 @@ from contract.buckets import AGENT
 from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
 from dashboards.lib import colours
+from dashboards.lib.commands import command
 from dashboards.lib.field import Word, at_most, fixed, lines, named, of_query, words
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
@@ -215,11 +216,18 @@ def compared(settings: Settings) -> Panel:
     )
 
 
+_JUDGED = {"agent": "r.agent", "version": "r.version", "environment": "r.environment", "metric": "r.metric"}
+_DISMISS, _FLAG = (
+    command(f"observatory regression {verb} {{agent}} {{version}} --environment {{environment}} --metric {{metric}}", **_JUDGED)
+    for verb in ("dismiss", "flag")
+)
+
+
 def _flagged() -> str:
     chosen = chosen_all(environment="r.environment", agent="r.agent", version="r.version")
     return f"""
 SELECT r.detected_at AS "time", r.environment, r.version, r.metric, r.before, r.after, r.after / nullif(r.before, 0) AS change,
-       r.p_value, r.source, r.state
+       r.p_value, r.source, r.state, CASE WHEN r.state = 'dismissed' THEN {_FLAG} ELSE {_DISMISS} END AS command
 FROM analytics.regressions r
 WHERE $__timeFilter(r.detected_at) AND {chosen}
 ORDER BY r.detected_at DESC LIMIT 100
@@ -230,6 +238,7 @@ def regressions() -> Panel:
     headings = {
         "time": "Found", "environment": "Environment", "version": "Version", "metric": "What", "before": "Before",
         "after": "After", "change": "Change", "p_value": "By chance", "source": "Found by", "state": "State",
+        "command": "To say otherwise",
     }  # fmt: skip
     state = {
         "open": Word("open", colours.DEGRADED), "confirmed": Word("confirmed", colours.DOWN),

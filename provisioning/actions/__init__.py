@@ -16,6 +16,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "configure": (f"{_HERE}.configuration_commands", "What agents are configured with."),
     "cache": (f"{_HERE}.configuration_commands", "How long agents keep answers."),
     "advice": (f"{_HERE}.advice_commands", "What could be cheaper or quicker, and how sure that is."),
+    "environments": (f"{_HERE}.environment_commands", "One agent in all environments, side by side."),
     "loadtest": (f"{_HERE}.load_commands", "Load an environment on purpose, within bounds."),
 }
 """The groups of commands: each stands in a module under its name."""

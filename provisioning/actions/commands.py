@@ -10,9 +10,10 @@ import click
 
 from contract.own_alerts import Measure
 from provisioning.actions.action import Action
-from provisioning.actions.audit import actor
+from provisioning.actions.audit import actor, recorded
 from provisioning.actions.configured import ALERTS, BUDGETS, SLO, Entry, Item, Listed
 from provisioning.actions.options import CONFIG, FORM, act, acting
+from provisioning.actions.places import of_department
 
 
 @click.group()
@@ -66,9 +67,11 @@ def slo_list(config: Path | None, form: str) -> None:
 
 @click.group()
 def budget() -> None:
-    """Budgets for model calls in a calendar month, in the configuration.
+    """Budgets for model calls in a calendar month, and of time for answers, in the configuration.
 
     \b
+    observatory budget performance finance-answers --department Finance --p95-seconds 2 --team finance \\
+        --reason "People wait at the counter."
     observatory budget list
     observatory budget set production --monthly-usd 3000
     observatory budget remove production
@@ -92,6 +95,33 @@ def budget_set(config: Path | None, scope: str, **given: Any) -> None:
 def budget_remove(config: Path | None, scope: str, **given: Any) -> None:
     """Take a budget away."""
     act(Entry(config, BUDGETS, scope, None), given)
+
+
+@budget.command("performance")
+@click.argument("name")
+@click.option("--p95-seconds", type=float, required=True, help="95 of 100 answers come within this: a bucket bound.")
+@click.option("--agents", multiple=True, help="Only this agent; may be given several times.")
+@click.option("--department", help="The agents of a department, as the platform's rows say now.")
+@click.option("--environments", multiple=True, help="Only this environment; may be given several times.")
+@click.option("--team", required=True, help="Whose it is.")
+@click.option("--reason", required=True, help="What is promised, in a sentence.")
+@CONFIG
+@acting
+def budget_performance(
+    config: Path | None, name: str, p95_seconds: float, agents: tuple[str, ...], department: str | None,
+    environments: tuple[str, ...], team: str, reason: str, **given: Any,
+) -> None:  # fmt: skip
+    """Set a budget of time for agents: of 100 answers 5 may take longer. It is a service level, and is taken away as one."""
+    if bool(agents) == bool(department):
+        raise click.UsageError("name --agents, or a --department")
+    if department:
+        with recorded(given["dsn_file"]) as connection:
+            agents = of_department(connection, department)
+    level = {
+        "sli": "latency", "objective": 95, "target_seconds": p95_seconds, "agents": agents, "environments": environments,
+        "team": team, "description": reason,
+    }  # fmt: skip
+    act(Entry(config, SLO, name, _item(SLO, name, level)), given)
 
 
 @budget.command("list")

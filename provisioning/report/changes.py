@@ -1,4 +1,4 @@
-"""What differs from the period of the same length before: each single figure, and what the legends of graphs calculate."""
+"""What differs from the period of the same length before: each single figure, what legends calculate, and rows of tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from provisioning.report.model import Section, Table, number_column, text_column
+from provisioning.report.model import Section, Table, Value, number_column, text_column
 
 Key = tuple[str, str, str, int]
 """Section, row's name, column's name, and which of several equal ones."""
@@ -55,13 +55,35 @@ def _figures(sections: Sequence[Section]) -> Iterator[tuple[Key, Figure]]:
     seen: Counter[tuple[str, str, str]] = Counter()
     for section in sections:
         for table in section.tables:
-            if table.form not in ("values", "series"):
-                continue
-            names, units = table.columns[0].texts, table.columns[-1].texts
-            for column in table.columns[1:-1]:
-                for name, unit, value, text in zip(names, units, column.values, column.texts, strict=True):
-                    place = (section.key, name, column.name)
-                    seen[place] += 1
-                    if isinstance(value, (int, float)):
-                        called = " · ".join(part for part in (name, column.name if table.form == "series" else "") if part)
-                        yield (*place, seen[place]), Figure(section.title, called, unit, value, text)
+            for name, column, unit, value, text in _cells(table):
+                place = (section.key, name, column)
+                seen[place] += 1
+                if isinstance(value, (int, float)):
+                    called = " · ".join(part for part in (name, column if table.form != "values" else "") if part)
+                    yield (*place, seen[place]), Figure(section.title, called, unit, value, text)
+
+
+def _cells(table: Table) -> Iterator[tuple[str, str, str, Value, str]]:
+    """Row's name, column's name, unit, value and text of what can be compared."""
+    if table.form in ("values", "series"):
+        names, units = table.columns[0].texts, table.columns[-1].texts
+        for column in table.columns[1:-1]:
+            for name, unit, value, text in zip(names, units, column.values, column.texts, strict=True):
+                yield name, column.name, unit, value, text
+    elif table.form == "rows" and (named := _names(table)):
+        for column in table.columns:
+            for name, value, text in zip(named, column.values, column.texts, strict=True):
+                if column.kind == "number":
+                    yield name, column.name, column.unit, value, text
+
+
+def _names(table: Table) -> list[str]:
+    """What each row is about: its first text, or its first two. Empty where that does not tell rows apart: lists of events."""
+    texts = [column.texts for column in table.columns if column.kind == "text"]
+    if any(column.kind == "time" for column in table.columns[:1]):
+        return []
+    for count in (1, 2):
+        names = [" · ".join(parts) for parts in zip(*texts[:count], strict=True)]
+        if names and len(set(names)) == len(names):
+            return names
+    return []

@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from contract.values import duration_seconds
-from provisioning.findings import InputError
+from provisioning.findings import InputError, Unreachable
 from provisioning.interpolation import Span
 from provisioning.report.model import Report
 
@@ -76,7 +76,7 @@ def report(
     if schedule:
         click.echo(_scheduled(schedule, ctx, tab))
         return
-    from provisioning.report import document, mail
+    from provisioning.report import document, mail, record
 
     settings = ctx.obj(config)
     made = document.make(settings, tab, span, chosen, panel, pictures=form in ("html", "pdf"))
@@ -89,6 +89,10 @@ def report(
     if to:
         mail.send(settings.notifications.smtp, to, made, file.name, body)
         click.echo(f"sent to {', '.join(to)}")
+    for remark in record.exported(made, form, to):
+        click.echo(remark, err=True)
+    if made.unread:
+        raise Unreachable("error: no panel could be read; the file says of each why")
 
 
 def _span(length: str, until: str) -> Span:

@@ -20,7 +20,7 @@ from contract.settings import Settings
 from provisioning import build, preview
 from provisioning.findings import InputError, closest
 from provisioning.interpolation import Span
-from provisioning.report.model import Column, Section, Table
+from provisioning.report.model import PANEL, UNREAD, Column, Section, Table
 
 SECONDS = 600
 """How long all panels of a tab may take together."""
@@ -130,9 +130,9 @@ def _section(panel: Mapping[str, Any], folder: Path) -> Section:
     note = _NOTES.get(panel["status"], "")
     if panel["status"].endswith("error"):
         said = str(panel.get("error") or "no reason given").splitlines()
-        note = f"This panel could not be read: {said[0]}"
+        note = f"{UNREAD}{said[0]}"
     picture = (folder / panel["picture"]).read_bytes() if "picture" in panel else None
-    return Section(f"panel-{panel['id']}{panel.get('copy', '')}", panel["title"] or "Panel", tables, note, picture)
+    return Section(f"{PANEL}{panel['id']}{panel.get('copy', '')}", panel["title"] or "Panel", tables, note, picture)
 
 
 def _table(figures: Mapping[str, Any]) -> Table:

@@ -16,6 +16,10 @@ Form = Literal["values", "series", "rows", "points"]
 `rows`: a table as it is; `points`: everything that a graph draws."""
 
 
+PANEL, UNREAD = "panel-", "This panel could not be read: "
+"""How keys of sections that are panels begin, and notes of those that could not be read."""
+
+
 @dataclass(frozen=True)
 class Column:
     """`values` are for machines: numbers in `unit`, times in ISO 8601 (UTC), or None. `texts` are for people."""
@@ -68,6 +72,12 @@ class Report:
     variables: Mapping[str, str]
     remarks: tuple[str, ...]
     sections: tuple[Section, ...]
+
+    @property
+    def unread(self) -> bool:
+        """Whether no panel at all could be read."""
+        panels = [section for section in self.sections if section.key.startswith(PANEL)]
+        return bool(panels) and all(section.note.startswith(UNREAD) for section in panels)
 
     @property
     def tables(self) -> tuple[tuple[Section, Table], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import threading
 from collections.abc import Callable, Iterator
@@ -216,3 +217,27 @@ def test_settings_and_caches_are_listed_with_what_the_platform_says(site: str) -
     assert off.output.splitlines()[-1].strip() == (
         "observatory cache set billing --ttl 1h --invalidate-on deployment --environment production"
     )
+
+
+def test_a_budget_of_time_is_a_service_level_of_a_departments_agents(site: str) -> None:
+    with psycopg.connect(site) as connection:
+        connection.execute("INSERT INTO app.departments (id, name, team) VALUES (1, 'Finance', 'finance')")
+        connection.execute("UPDATE app.agents SET department_id = 1 WHERE name = 'billing'")
+    words = (
+        "budget",
+        "performance",
+        "finance-answers",
+        "--p95-seconds",
+        "2",
+        "--team",
+        "finance",
+        "--reason",
+        "People wait here.",
+    )
+    done = run(*words, "--department", "Finance", "--yes")
+    assert done.exit_code == 0 and done.output.splitlines()[-1].strip() == "observatory slo remove finance-answers", done.output
+    [level] = [one for one in json.loads(run("slo", "list", "--format", "json").output) if one["name"] == "finance-answers"]
+    assert (level["agents"], level["target_seconds"], level["objective"]) == (["billing"], 2, 95)
+    for more, said in (((), "--department"), (("--department", "Sales"), "there are: Finance")):
+        refused = run(*words, *more, "--yes")
+        assert refused.exit_code == 2 and said in refused.output

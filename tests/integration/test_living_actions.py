@@ -16,7 +16,7 @@ from dashboards.observatory import changes, wishes
 from dashboards.performance import load_tests
 from demo.stack.effective import ACTIONS_DSN
 from exporters.database.roles import Role
-from provisioning.interpolation import Span, sql_macros
+from provisioning.interpolation import Span, sql_macros, substitute
 from tests.integration.conftest import LivingStack, eventually
 
 pytestmark = pytest.mark.integration
@@ -31,12 +31,13 @@ def act(stack: LivingStack, *words: str) -> dict[str, Any]:
 
 
 def shown(stack: LivingStack, panel: Panel) -> list[dict[str, Any]]:
-    """The rows of a table of the tab Observatory, as its data source gives them now."""
+    """The rows of a table with every filter open, as its data source gives them now."""
     [query] = panel.targets
+    text = substitute(query.text, lambda name, _: None if name.startswith("__") else ".*")
     now = time.time()
     with stack.database as database, database.cursor(row_factory=dict_row) as cursor:
         database.execute(f"SET ROLE {Role.GRAFANA_ADMIN}".encode())
-        return cursor.execute(sql_macros(query.text, Span(now - 86400, now + 60, 60)).encode()).fetchall()
+        return cursor.execute(sql_macros(text, Span(now - 86400, now + 60, 60)).encode()).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,26 @@ def test_a_load_test_is_run_and_shown(stack: LivingStack, agent: str) -> None:
     assert row["state"] == ("done" if done.returncode == 0 else "broken")
     actions = [row["action"] for row in shown(stack, changes.record()) if row["target"] == f"load test {agent} staging"]
     assert sorted(actions) == ["loadtest result", "loadtest run", "loadtest schedule"]
+
+
+def test_environments_are_compared_as_the_panel_does(stack: LivingStack, agent: str) -> None:
+    dsn_file = str(stack.var / "secrets" / ACTIONS_DSN)
+    words = ("environments", "compare", agent, "--range", "24h", "--config", str(stack.config), "--actor", "ada")
+    done = stack.observatory(*words, "--dsn-file", dsn_file, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    told = {row["environment"]: row for row in json.loads(done.stdout)}
+    with stack.database as database:
+        counted = dict(
+            database.execute(
+                "SELECT environment, count(*) FROM app.agent_executions WHERE agent_name = %s AND end_time IS NOT NULL "
+                "AND status <> 'cancelled' AND end_time > now() - interval '1 day' GROUP BY 1",
+                (agent,),
+            ).fetchall()
+        )
+    assert set(told) <= set(counted) and told["production"]["verdict"] == "reference"
+    # Whole hours are read here, and the platform lives on.
+    assert told["production"]["executions"] == pytest.approx(counted["production"], rel=0.25)
+    assert told["production"]["p95"] > 0
 
 
 def test_a_regression_is_marked_and_dismissed(stack: LivingStack) -> None:

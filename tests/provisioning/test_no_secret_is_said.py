@@ -44,6 +44,7 @@ COMMANDS = (
     "regression list --dsn-file secrets/actions_dsn", "profile start billing --yes --dsn-file secrets/actions_dsn",
     "configure set billing batch_size 8 --yes --dsn-file secrets/actions_dsn", "cache list --dsn-file secrets/actions_dsn",
     "loadtest run --dsn-file secrets/actions_dsn", "advice list --dsn-file secrets/actions_dsn",
+    "environments compare billing --dsn-file secrets/actions_dsn",
     "exporter backfill --days 1 --out history",
     "forecast list --dsn-file secrets/actions_dsn", "api", "api token list", "api token remove reporting",
 )  # fmt: skip
