@@ -56,7 +56,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             collapsed=True,
         ),
         row("hours", "When they come", line(25, habits.hours()), line(7, logins.by_day()), collapsed=True),
-        row("features", "What they use", line(9, habits.adoption(), habits.features()), collapsed=True),
+        row("features", "What they use", line(9, habits.adoption(), habits.first_use(), habits.features()), collapsed=True),
         row(
             "people",
             "Who does most (pseudonyms)",

@@ -220,12 +220,46 @@ def adoption() -> Panel:
             "hard to find or not needed: ask before building on it."
         ),
         targets=(SqlQuery(sql=ADOPTION),),
-        width=10,
+        width=8,
         unit="percentunit",
         decimals=0,
         minimum=0,
         maximum=1,
         no_value="no feature used in range",
+        every_row=True,
+    )
+
+
+FIRST_USE = """
+WITH firsts AS (
+  SELECT e.feature, e.user_key, min(e.at) AS at FROM analytics.feature_usage_events e
+  WHERE $__timeFilter(e.at) AND e.user_key IS NOT NULL GROUP BY e.feature, e.user_key
+)
+SELECT f.feature AS "Feature",
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM f.at - u.created_at)) AS "Half within"
+FROM firsts f JOIN analytics.users u ON u.user_key = f.user_key AND f.at >= u.created_at
+WHERE $__timeFilter(u.created_at)
+GROUP BY f.feature
+ORDER BY 2, 1
+LIMIT 20
+""".strip()
+
+
+def first_use() -> Panel:
+    return BarGauge(
+        name="first_use",
+        title="How soon do new users try it?",
+        description=(
+            "Of the users who joined in the range and have used a feature since: half of them did so within this time of "
+            "joining. Late for a feature that would help at once: nobody shows it to newcomers. Short ranges know only those "
+            "who were quick."
+        ),
+        targets=(SqlQuery(sql=FIRST_USE),),
+        width=7,
+        unit="s",
+        decimals=1,
+        minimum=0,
+        no_value="no new user used a feature in range",
         every_row=True,
     )
 

@@ -277,6 +277,22 @@ def adoption(moment: Moment) -> None:
     }
 
 
+def first_use(moment: Moment) -> None:
+    found = moment.sql(
+        "SELECT e.feature, e.user_id, u.created_at, min(e.at)"
+        " FROM app.feature_usage_events e JOIN app.users u ON u.id = e.user_id WHERE u.created_at BETWEEN :from AND :to"
+        " AND e.at BETWEEN :from AND :to GROUP BY 1, 2, 3",
+        seconds=RANGE,
+    )
+    waited: dict[str, list[float]] = {}
+    for feature, _, joined, first in found:
+        if first >= joined:
+            waited.setdefault(feature, []).append((first - joined).total_seconds())
+    assert {row["Feature"]: row["Half within"] for row in rows(moment, "first_use")} == {
+        feature: close(median(times)) for feature, times in waited.items()
+    }
+
+
 def features(moment: Moment) -> None:
     counted = Counter((midnight(at), feature) for at, feature in moment.sql("SELECT at, feature FROM app.feature_usage_events"))
     shown = {(utc(row["time"]), row["metric"]): row["value"] for row in rows(moment, "features")}
@@ -347,7 +363,7 @@ def cost_by_day(moment: Moment) -> None:
 _FIGURES = (
     direction, users, stickiness_now, fourth_week, stickiness, growth, roles, sessions, cohorts, lifecycle, segments, groups,
     conversations_per_user, conversations_mean, messages_per_conversation, messages_mean, hours, logins_per_day, adoption,
-    features, most_active, most_expensive, cost_by_day,
+    first_use, features, most_active, most_expensive, cost_by_day,
 )  # fmt: skip
 FIGURES = {
     **{f"users/{figure.__name__}": figure for figure in _FIGURES},
@@ -361,5 +377,6 @@ FAULTS = (
     Fault("users/segments", "s.full_weeks = 4", "s.full_weeks >= 3"),
     Fault("users/conversations_mean", "GROUP BY c.user_key", "GROUP BY c.user_key, c.agent_id"),
     Fault("users/adoption", "m.role = 'user'", "m.role <> 'user'"),
+    Fault("users/first_use", "min(e.at)", "max(e.at)"),
     Fault("users/most_expensive", "sum(t.total_tokens)", "sum(t.output_tokens)"),
 )
