@@ -32,16 +32,18 @@ _SECONDS = 60.0
 
 @dataclass(frozen=True)
 class _Api:
+    """A server, and a token for each client: the rate of one is not what is measured."""
+
     port: int
-    token: str
+    tokens: list[str]
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_SECONDS)
 
-    def asked(self, connection: http.client.HTTPConnection, path: str) -> tuple[int, float]:
+    def asked(self, connection: http.client.HTTPConnection, path: str, number: int = 0) -> tuple[int, float]:
         """The status of an answer, and the milliseconds until it was there whole."""
         began = time.perf_counter()
-        connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.tokens[number]}"})
         answer = connection.getresponse()
         answer.read()
         return answer.status, (time.perf_counter() - began) * 1e3
@@ -96,7 +98,7 @@ def _crowd(api: _Api, addresses: list[str], seconds: float) -> Iterator[Measure]
         order, connection = random.Random(number), api.connection()
         while time.monotonic() < end:
             try:
-                status, milliseconds = api.asked(connection, order.choice(addresses))
+                status, milliseconds = api.asked(connection, order.choice(addresses), number)
             except (OSError, http.client.HTTPException):
                 status, milliseconds = 0, 0.0
                 connection.close()
@@ -118,8 +120,8 @@ def _crowd(api: _Api, addresses: list[str], seconds: float) -> Iterator[Measure]
 def _served(run: Run, dsn: str) -> Iterator[_Api]:
     folder = run.folder / "api"
     folder.mkdir(exist_ok=True)
-    token, kept = tokens.made(tokens.Caller("bench", Role.ADMIN))
-    tokens.write(folder / "tokens", [kept])
+    made = [tokens.made(tokens.Caller(f"bench-{number}", Role.ADMIN)) for number in range(CLIENTS)]
+    tokens.write(folder / "tokens", [kept for _, kept in made])
     _secret(folder / "dsn", make_conninfo(dsn, options=f"-c role={Login.GRAFANA_ADMIN}"))
     port = free_port()
     limits = {"rate": 100_000, "burst": 10_000}
@@ -131,7 +133,7 @@ def _served(run: Run, dsn: str) -> Iterator[_Api]:
     program = (sys.executable, "-c", "from provisioning.cli import main; main()")
     command = [*program, "api", "--config", str(folder / "observatory.yaml")]
     with started(command, f"http://127.0.0.1:{port}/healthz", folder / "log", {}):
-        yield _Api(port, token)
+        yield _Api(port, [shown for shown, _ in made])
 
 
 def _secret(path: Path, text: str) -> None:

@@ -101,7 +101,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Time, errors and the wait for the first token, by model",
         (named.MODELS, named.FIRST_TOKENS, named.MODEL_DAYS),
     ),
-    Endpoint(f"{_V1}/langfuse/trace-stats", "Traces and scores", (stock.TRACE_DAYS, stock.SCORES)),
+    Endpoint(f"{_V1}/langfuse/trace-stats", "Traces and scores", (named.TRACE_DAYS, stock.SCORES)),
     Endpoint(
         f"{_PLAIN}/summary",
         "The most important figures together",

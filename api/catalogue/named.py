@@ -114,6 +114,13 @@ SESSIONS = _of(
 )  # fmt: skip
 SESSION_HOURS = _of("sessions", "sessions.hours", "Sessions by hour", "hour", "started ended queries failed_queries tokens")
 ERRORS = _of("executions", "errors.totals", "Executions that failed", "", "executions failed error_ratio retries")
+TRACE_DAYS = _of(
+    "executions",
+    "traces.days",
+    "Executions, each of which is one trace, by day",
+    "day",
+    "executions failed error_ratio model_calls model_calls_failed tokens cost_usd",
+)
 ERROR_HOURS = _of("executions", "errors.hours", "Failures by hour", "hour", "executions failed error_ratio")
 ERROR_AGENTS = _of(
     "executions", "errors.agents", "Failures by agent and version", "agent version", "executions failed error_ratio",

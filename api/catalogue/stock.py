@@ -220,25 +220,3 @@ WHERE s.at BETWEEN %(since)s AND %(until)s AND s.value IS NOT NULL AND {chosen} 
     {"environment": "s.environment", "agent": "s.agent", "model": "s.model"},
     FROM_LEDGER,
 )
-
-TRACE_DAYS = Query(
-    "traces.days",
-    "Traces with model calls, by the day of the call",
-    (
-        time("day", "Begin of the day (UTC)"),
-        count("traces", "Traces"),
-        count("calls", "Model calls in them"),
-        count("failed", "Calls that failed"),
-        number("cost_usd", "Their cost", "currencyUSD"),
-    ),
-    """
-SELECT date_trunc('day', l.started_at, 'UTC') AS day, count(DISTINCT l.trace_id) AS traces, count(*) AS calls,
-       count(*) FILTER (WHERE l.status IN ('error', 'timeout')) AS failed,
-       coalesce(sum(l.total_cost_usd), 0)::float8 AS cost_usd
-FROM analytics.llm_calls l
-WHERE l.started_at BETWEEN %(since)s AND %(until)s AND l.type = 'GENERATION' AND {chosen} GROUP BY 1
-""".strip(),
-    "day",
-    {"environment": "l.environment", "agent": "l.agent", "model": "l.model"},
-    FROM_LEDGER,
-)

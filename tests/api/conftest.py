@@ -120,7 +120,7 @@ class Served:
 
     def get(self, path: str, token: str | None = None, **parameters: Any) -> httpx.Response:
         with self.client(token or self.callers.admin) as client:
-            return client.get(path, params=parameters)
+            return client.get(path, params=parameters or None)
 
 
 @contextmanager

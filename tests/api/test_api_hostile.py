@@ -1,0 +1,222 @@
+"""Bad and slow clients get what they deserve, and hold up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http import HTTPStatus
+
+import pytest
+
+import api.protocol
+from api.cache import Cache
+from api.database import Bounds, Turns
+from api.limits import Rates
+from api.problems import Problem
+from tests.api.conftest import Callers, Lived, Served, serving, setup_of
+
+MOST = 12
+
+
+@pytest.fixture
+def narrow(lived: Lived, callers: Callers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """A server with few connections, whose patience is short."""
+    monkeypatch.setattr(api.protocol, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(api.protocol, "STALLED_SECONDS", 0.5)
+    with serving(setup_of(lived, callers, connections=MOST), callers) as running:
+        yield running
+
+
+def connected(served: Served) -> socket.socket:
+    host, port = served.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def test_silent_clients_hold_up_nobody(narrow: Served) -> None:
+    with ExitStack() as silent:
+        sockets = [silent.enter_context(connected(narrow)) for _ in range(3 * MOST)]
+        for one in sockets[::2]:
+            one.sendall(b"GET /api/analytics/usage HTTP/1.1\r\nHost: x\r\n")
+        assert narrow.get("/api/analytics/usage").status_code == 200
+        for one in sockets:  # each is ended by the server, whether it said something or not
+            with pytest.raises((ConnectionError, StopIteration)):
+                while one.recv(100):
+                    pass
+                raise StopIteration
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(narrow: Served) -> None:
+    with connected(narrow) as one:
+        head = f"POST /api/analytics/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {narrow.callers.admin}\r\n"
+        one.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{".encode())
+        with pytest.raises((ConnectionError, StopIteration)):
+            while one.recv(100):
+                pass
+            raise StopIteration
+
+
+def test_who_does_not_read_is_ended(narrow: Served) -> None:
+    """Many answers are asked for on one connection, and none is taken."""
+    request = f"GET /openapi.json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {narrow.callers.admin}\r\n\r\n".encode()
+    with connected(narrow) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with pytest.raises((ConnectionError, TimeoutError)):
+            for _ in range(100_000):
+                one.sendall(request)
+        assert narrow.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/analytics/usage?days=0", "days is a whole number from 1"),
+        ("/api/analytics/usage?days=1&days=2", "give it once"),
+        ("/api/analytics/usage?start_date=yesterday", "ISO date"),
+        ("/api/analytics/usage?start_date=2026-11-02&end_date=2026-11-01", "after end_date"),
+        ("/api/analytics/usage?start_date=2020-01-01&end_date=2026-11-01", "longer than 400 days"),
+        ("/api/analytics/usage?agnet=billing", "'agnet' is no parameter here"),
+        ("/api/analytics/usage?page_size=5000", "page_size"),
+        ("/api/analytics/usage?format=xml", "json or csv"),
+        ("/api/analytics/usage?part=costs.totals", "part is one of"),
+        ("/api/analytics/usage?environment=%FF", "not UTF-8"),
+        ("/api/analytics/usage?environment=%00", "zero character"),
+        ("/api/analytics/export?query=nothing", "query is one of"),
+        ("/api/analytics/usage?" + "environment=a&" * 201, "more than 200 parameters"),
+    ],
+)
+def test_a_wrong_parameter_is_named(served: Served, path: str, words: str) -> None:
+    answer = served.get(path)
+    assert answer.status_code == 400 and words in answer.json()["detail"]
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("[]", "no JSON object"),
+        ("[" * 30_000, "no JSON object"),
+        ('{"subject": "secrets", "measures": ["calls"]}', "subject is one of"),
+        ('{"subject": "models"}', "name at least one"),
+        ('{"subject": "models", "measures": ["calls); DROP TABLE x"]}', "none of measures"),
+        ('{"subject": "models", "measures": ["calls"], "by": ["user_id"]}', "none of by"),
+        ('{"subject": "models", "measures": ["calls"], "by": ["day", "week"]}', "one of them"),
+        ('{"subject": "models", "measures": ["calls"], "order": ["1; --"]}', "no column of the answer"),
+        ('{"subject": "models", "measures": ["calls"], "where": {"owner": ["x"]}}', "no label of models"),
+        ('{"subject": "models", "measures": ["calls"], "days": 1.5}', "whole number"),
+        ('{"subject": "models", "measures": ["calls"], "sql": "SELECT 1"}', "want subject"),
+    ],
+)
+def test_a_free_question_is_asked_in_the_catalogue_s_words(served: Served, body: str, words: str) -> None:
+    with served.client(served.callers.admin) as client:
+        answer = client.post("/api/analytics/query", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400 and words in answer.json()["detail"]
+
+
+def test_a_large_body_is_refused(served: Served) -> None:
+    with served.client(served.callers.admin) as client:
+        answer = client.post("/api/analytics/query", content=b" " * 70_000, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_a_token_has_a_rate_and_others_have_theirs(lived: Lived, callers: Callers) -> None:
+    with serving(setup_of(lived, callers, rate=1, burst=3), callers) as slow:
+        answers = [slow.get("/api/analytics/dashboard", callers.admin) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+        assert slow.get("/api/analytics/dashboard", callers.business).status_code == 200
+
+
+def test_a_question_that_takes_too_long_is_ended(lived: Lived, callers: Callers) -> None:
+    """The server ends the statement: here it waits for a lock."""
+    import psycopg
+
+    with (
+        serving(setup_of(lived, callers, statement_timeout="100ms"), callers) as hasty,
+        psycopg.connect(lived.dsn) as other,
+    ):
+        other.execute("LOCK TABLE app.tickets IN ACCESS EXCLUSIVE MODE")
+        answer = hasty.get("/api/v1/analytics/tickets/stats", part="tickets.statuses")
+        assert answer.status_code == HTTPStatus.GATEWAY_TIMEOUT and "shorter range" in answer.json()["detail"]
+        other.rollback()
+        assert hasty.get("/api/v1/analytics/tickets/stats", part="tickets.statuses").status_code == 200
+
+
+def test_a_download_that_would_be_too_long_is_refused_whole(lived: Lived, callers: Callers) -> None:
+    with serving(setup_of(lived, callers, rows=100), callers) as small:
+        answer = small.get("/api/analytics/export", query="sessions.latest", start_date="2026-11-10", end_date="2026-11-19")
+    assert answer.status_code == 400 and "more than 100 rows" in answer.json()["detail"]
+
+
+def test_a_database_that_is_gone_is_said_without_its_address(lived: Lived, callers: Callers) -> None:
+    from dataclasses import replace
+
+    from api.catalogue.endpoints import Role
+
+    setup = replace(setup_of(lived, callers), dsns={Role.ADMIN: lambda: "postgresql://me:canary@127.0.0.1:1/x"})
+    with serving(setup, callers) as lost:
+        answer = lost.get("/api/analytics/usage")
+        assert answer.status_code == 503 and "canary" not in answer.text and "127.0.0.1" not in answer.text
+        assert lost.get("/api/analytics/usage", callers.business).status_code == 403
+        assert lost.get("/api/analytics/health").status_code == 503
+        assert lost.get("/healthz").status_code == 200
+
+
+def test_a_bucket_fills_steadily() -> None:
+    now = [0.0]
+    rates = Rates(60, 2, lambda: now[0])
+    assert [rates.wait("a"), rates.wait("a"), rates.wait("a")] == [0, 0, 1]
+    assert rates.wait("b") == 0
+    now[0] = 1.0
+    assert [rates.wait("a"), rates.wait("a")] == [0, 1]
+
+
+def test_a_question_is_asked_once_until_its_answer_is_old() -> None:
+    now, asked = [0.0], []
+
+    async def ask() -> str:
+        asked.append(now[0])
+        await asyncio.sleep(0)
+        return "x" * 40
+
+    async def scenario() -> None:
+        cache: Cache[str] = Cache(100, len, lambda: now[0])
+        await asyncio.gather(*(cache.get("a", 10, ask) for _ in range(5)))
+        assert asked == [0.0]
+        now[0] = 9.0
+        await cache.get("a", 10, ask)
+        now[0] = 10.0
+        await cache.get("a", 10, ask)
+        assert asked == [0.0, 10.0]
+        for key in "bc":  # together heavier than it may be, so the oldest goes
+            await cache.get(key, 10, ask)
+        await cache.get("a", 10, ask)
+        assert len(asked) == 5
+
+    asyncio.run(scenario())
+
+
+def test_who_is_one_too_many_is_told_at_once() -> None:
+    async def scenario() -> None:
+        turns, began = Turns(Bounds(1, 1, 1.0)), asyncio.Event()
+
+        async def hold() -> None:
+            async with turns.turn():
+                began.set()
+                await asyncio.Event().wait()
+
+        async def queue() -> None:
+            async with turns.turn():
+                pass
+
+        holding = asyncio.create_task(hold())
+        await began.wait()
+        queued = asyncio.create_task(queue())
+        await asyncio.sleep(0)
+        with pytest.raises(Problem, match="too many questions"):
+            await queue()
+        holding.cancel()
+        await queued
+
+    asyncio.run(scenario())

@@ -1,0 +1,82 @@
+"""Tokens are shown once, kept as digests, and taken back; what is wrong with their file is said without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from api.catalogue.endpoints import Role
+from api.tokens import Caller, Tokens, TokensRefused, made, read, write
+from exporters.database.user_keys import pseudonym
+from provisioning.cli import main
+
+KEY = "k" * 32
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "observatory.yaml").write_text(yaml.safe_dump({"api": {"tokens_file": "tokens"}}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OBSERVATORY_USER_KEY", KEY)
+    return tmp_path
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, ["api", "token", *words])
+
+
+def test_a_token_is_made_shown_once_and_taken_back(site: Path) -> None:
+    shown = run("create", "reporting", "--role", "business").stdout.strip()
+    file = site / "tokens"
+    assert shown.startswith("obs_") and shown not in file.read_text() and file.stat().st_mode & 0o077 == 0
+    tokens = Tokens(file)
+    assert tokens.caller(shown) == Caller("reporting", Role.BUSINESS) and tokens.caller(shown[:-1]) is None
+    assert run("list").stdout == "reporting  business\n"
+    assert run("create", "reporting", "--role", "admin").exit_code == 2
+    assert run("remove", "reporting").exit_code == 0
+    tokens.refresh()
+    assert tokens.caller(shown) is None
+    assert run("remove", "reporting").exit_code == 2
+
+
+def test_a_person_is_known_by_the_key_that_dashboards_show(site: Path) -> None:
+    shown = run("create", "anna", "--role", "self", "--user-id", "4711").stdout.strip()
+    assert Tokens(site / "tokens").caller(shown) == Caller("anna", Role.SELF, pseudonym(KEY.encode(), "4711"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", "Anna", "--role", "admin"), "small letters"),
+        (("create", "anna", "--role", "self"), "a user key belongs to the role self"),
+        (("create", "anna", "--role", "admin", "--user-key", "0" * 16), "a user key belongs to the role self"),
+        (("create", "anna", "--role", "self", "--user-key", "anna"), "16 digits"),
+        (("create", "anna", "--role", "self", "--user-key", "0" * 16, "--user-id", "1"), "give one of them"),
+    ],
+)
+def test_a_token_that_makes_no_sense_is_refused(site: Path, words: tuple[str, ...], said: str) -> None:
+    done = run(*words)
+    assert done.exit_code == 2 and said in done.output and not (site / "tokens").exists()
+
+
+def test_a_file_that_breaks_keeps_those_in_who_were_known(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    shown, token = made(Caller("a", Role.ADMIN))
+    write(file, [token])
+    tokens = Tokens(file)
+    file.write_text(f"{shown} admin\n")  # a token where its line should be
+    tokens.refresh()
+    assert tokens.caller(shown) and tokens.problem and shown not in tokens.problem
+    write(file, [])
+    tokens.refresh()
+    assert tokens.caller(shown) is None and not tokens.problem
+
+
+def test_names_and_digests_are_one_token_s(tmp_path: Path) -> None:
+    _, token = made(Caller("a", Role.ADMIN))
+    write(tmp_path / "tokens", [token, token])
+    with pytest.raises(TokensRefused, match="two tokens have the name a"):
+        read(tmp_path / "tokens")
