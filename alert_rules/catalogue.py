@@ -22,6 +22,7 @@ from alert_rules import (
     stores,
     tickets,
     tools,
+    upkeep,
     watching,
 )
 from alert_rules.model import Alert
@@ -47,6 +48,7 @@ _CONCERNS = (
     sources,
     exporter,
     watching,
+    upkeep,
     slo,
 )
 ALERTS: tuple[Alert, ...] = tuple(alert for concern in _CONCERNS for alert in concern.ALERTS)

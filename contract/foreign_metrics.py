@@ -51,6 +51,7 @@ PROMETHEUS = (
         "prometheus_tsdb_storage_blocks_bytes", "prometheus_tsdb_compactions_failed_total",
         "prometheus_tsdb_wal_corruptions_total",
     ),
+    *_read("prometheus_tsdb_retention_limit_seconds", absent="this Prometheus is older, or limited by size alone"),
     *_read("prometheus_build_info", labels=("version",)),
     *_read("prometheus_notifications_errors_total", "prometheus_notifications_sent_total", labels=("alertmanager",)),
     *_read(
@@ -61,7 +62,8 @@ PROMETHEUS = (
         labels=("rule_group",),
     ),
 )  # fmt: skip
-"""What Prometheus says of itself; equal in 2.42 and 3. `rule_group` is the rule file and the group's name: `file;group`."""
+"""What Prometheus says of itself; equal in 2.42 and 3, but for the limit in seconds, which is new.
+`rule_group` is the rule file and the group's name: `file;group`."""
 
 ALERTMANAGER = (
     *_read("alertmanager_config_last_reload_successful"),

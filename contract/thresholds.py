@@ -104,6 +104,7 @@ class Thresholds(Section):
     minimum_reopens: Count = 10
     data_age_seconds: Amount = 600
     rollup_age_seconds: Amount = 300
+    query_seconds: Amount = 5.0
     ledger_lag_seconds: Amount = 3600
     requests_left: Share = 0.1
     rule_duration_share: Share = 0.5

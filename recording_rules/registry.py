@@ -23,6 +23,7 @@ from recording_rules import (
     knowledge,
     models,
     reconciliation,
+    retention,
     slo,
     stores,
     tools,
@@ -33,7 +34,7 @@ from recording_rules.model import Formula, Group, RecordedRate, RecordedSignal, 
 
 _FIXED = (http, agents, tools, models, conversations, executions, knowledge, stores, users, versions)
 """Modules whose GROUPS every site has."""
-_CONFIGURED: tuple[Callable[[Settings], tuple[Group, ...]], ...] = (adapters.groups, forecast.groups)
+_CONFIGURED: tuple[Callable[[Settings], tuple[Group, ...]], ...] = (adapters.groups, forecast.groups, retention.groups)
 """Groups that follow from the configuration. Their series are read by name, never found by a question."""
 
 

@@ -35,6 +35,10 @@ QUERY_SUCCESS = Level(
     "query_success", "Query succeeds", "1 while a query of the exporter succeeds, 0 while it fails", "none",
     "exporter_query_success", operator="max",
 )  # fmt: skip
+QUERY_TIME = Level(
+    "query_time", "Time of a query", "Time that the last run of a query of the exporter took", "s",
+    "exporter_query_duration_seconds", operator="max",
+)  # fmt: skip
 QUERY_AGE = Age(
     "query_age", "Time since a query succeeded", "Time since a query of the exporter last succeeded", "s",
     "exporter_query_last_success_timestamp_seconds", remembered="1h",

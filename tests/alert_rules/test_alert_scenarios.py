@@ -127,6 +127,7 @@ OTHERS = Settings.model_validate(
             "minimum_reopens": 1,
             "data_age_seconds": 90,
             "rollup_age_seconds": 3000,
+            "query_seconds": 0.25,
             "ledger_lag_seconds": 60,
             "requests_left": 0.9,
             "rule_duration_share": 0.05,
