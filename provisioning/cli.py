@@ -192,11 +192,11 @@ def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, da
 )
 @_format_option
 def doctor(config: Path | None, tab: str | None, suggest: bool, form: str) -> None:
-    """Run every query of every panel, variable and rule against the live sources.
+    """Run every query against the live sources.
 
-    Says per panel whether it has data, why not, and how long the query took; and what stands in the way, with cause and
-    remedy: packages, variables, connections, tables and views, endpoints, dashboards in Grafana, errors in logs. Without
-    --config the local stack's own configuration is used while one is running.
+    Those of panels, variables and rules. Says per panel whether it has data, why not, and how long the query took; and what
+    stands in the way, with cause and remedy: packages, variables, connections, tables and views, endpoints, dashboards in
+    Grafana, errors in logs. Without --config the local stack's own configuration is used while one is running.
 
     \b
     observatory doctor
@@ -276,7 +276,7 @@ def down(arguments: tuple[str, ...]) -> None:
 @main.command(context_settings=_PASSED_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
-    """Steer the synthetic platform: `demo incident errors --for 5m`."""
+    """Steer the synthetic platform.  `observatory demo --help` lists the commands."""
     _demo(*arguments, called="observatory demo")
 
 
@@ -284,7 +284,9 @@ def demo(arguments: tuple[str, ...]) -> None:
 @config_option
 @click.pass_context
 def exporter(ctx: click.Context, config: Path | None) -> None:
-    """Serve the metrics from PostgreSQL and Langfuse, until a signal ends it; SIGHUP makes it read its configuration again.
+    """Serve metrics from PostgreSQL and Langfuse.
+
+    Until a signal ends it; SIGHUP makes it read its configuration again.
 
     \b
     OBSERVATORY_POSTGRES_DSN=postgresql://… observatory exporter
@@ -326,9 +328,9 @@ def backfill(config: Path | None, days: int, out: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Write pictures to this folder instead of serving pages.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def preview(config: Path | None, out: Path | None, arguments: tuple[str, ...]) -> None:
-    """Show the dashboards in the browser, without Grafana; with --out as pictures.
+    """Show the dashboards in the browser, without Grafana.
 
-    Further options go to the preview itself; preview/README.md lists them.
+    With --out as pictures. Further options go to the preview itself; preview/README.md lists them.
 
     \b
     observatory preview

@@ -62,6 +62,8 @@ def regression_list(dsn_file: Path | None, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(found, indent=2, default=str))
         return
+    if not found:
+        click.echo("no version was found or flagged to do worse")
     for row in found:
         place = " ".join(row[name] for name in ("agent", "version", "environment", "metric"))
         when = f"{row['detected_at']:%Y-%m-%d %H:%M} UTC"

@@ -60,7 +60,9 @@ capacity = click.Command(
             help="For people or for machines.",
         ),
     ],
-    help="""Say how many series a platform of this size has, what they cost, and what to run for them.
+    help="""Say what a platform of this size needs.
+
+    How many series it has, what they cost, and what to run for them.
 
     \b
     observatory capacity --agents 1000

@@ -15,7 +15,7 @@ _format = format_option("text", "json")
 
 @click.group()
 def config() -> None:
-    """What the configuration says, what a key does, and its shape for editors.
+    """What the configuration says, and what its keys do.
 
     \b
     observatory config explain thresholds.error_ratio

@@ -35,7 +35,9 @@ _overwrite = click.option("--overwrite-edits", is_flag=True, help="Replace what 
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the plan in this file, for `apply`.")
 @format_option("text", "json", "markdown")
 def plan(config: Path | None, only: tuple[str, ...], overwrite_edits: bool, out: Path | None, form: str) -> None:
-    """Say what an apply would change on the servers, and who would be told differently. Changes nothing.
+    """Say what an apply would change on the servers.
+
+    And who would be told differently. Changes nothing.
 
     \b
     observatory plan
@@ -70,9 +72,10 @@ def apply(
     dry_run: bool,
     form: str,
 ) -> None:
-    """Do exactly what the plan says: the one in FILE, or the one that is shown and agreed to.
+    """Do exactly what the plan says.
 
-    Nothing is changed when anything has moved since the plan was made. An apply that was interrupted is taken up by the next.
+    The one in FILE, or the one that is shown and agreed to. Nothing is changed when anything has moved since the plan was made.
+    An apply that was interrupted is taken up by the next.
 
     \b
     observatory apply
@@ -114,7 +117,9 @@ def apply(
 @click.argument("kind")
 @click.argument("name")
 def adopt(config: Path | None, only: tuple[str, ...], kind: str, name: str) -> None:
-    """Make an object ours that was made by hand, and that the configuration wants. What is in it stays until an apply.
+    """Make an object ours that was made by hand.
+
+    It has to be one that the configuration wants; what is in it stays until an apply. KIND and NAME are as `plan` says them.
 
     \b
     observatory adopt dashboard observatory-overview
@@ -131,7 +136,9 @@ def adopt(config: Path | None, only: tuple[str, ...], kind: str, name: str) -> N
 @click.argument("kind")
 @click.argument("name")
 def release(config: Path | None, only: tuple[str, ...], kind: str, name: str) -> None:
-    """Let an object go: it stays as it is, and apply leaves it alone from now on.
+    """Let an object go: it stays, and is not ours.
+
+    Apply leaves it alone from now on. KIND and NAME are as `plan` says them.
 
     \b
     observatory release dashboard observatory-overview
