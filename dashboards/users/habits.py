@@ -214,7 +214,7 @@ LIMIT 20
 def adoption() -> Panel:
     return BarGauge(
         name="adoption",
-        title="Which share of active users uses each feature?",
+        title="Which share of active users uses it?",
         description=(
             f"{DEFINITIONS['adoption'].formula}, both of the chosen range; the twenty most used. A feature that few use is "
             "hard to find or not needed: ask before building on it."
