@@ -120,8 +120,8 @@ def load(path: Path) -> Saved:
     remedy = "name a file that `observatory plan --out` wrote"
     try:
         if not path.is_file():  # reading a pipe may never end
-            found = "this is a folder" if path.is_dir() else "this is no file" if path.exists() else "there is no such file"
-            raise InputError(f"error: {path}: {found}; {remedy}")
+            kind = "this is a folder" if path.is_dir() else "this is no file" if path.exists() else "there is no such file"
+            raise InputError(f"error: {path}: {kind}; {remedy}")
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
         if len(raw) > _MOST_BYTES:
