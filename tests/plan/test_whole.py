@@ -205,3 +205,29 @@ def test_no_command_tells_a_secret(whole: Whole) -> None:
     told = [*whole.said, (whole.folder / "plan.json").read_text(), *(path.read_text() for path in written if path.is_file())]
     for secret in (PASSWORD, WEBHOOK):
         assert [text[:200] for text in told if secret in text] == []
+
+
+_MIXIN = """{
+  grafanaDashboards: { 'queue.json': { uid: 'site-queue', title: 'Queue', schemaVersion: 42, panels: [] } },
+  prometheusRules: { groups: [{ name: 'queue', rules: [{ record: 'queue:length:sum', expr: 'sum(queue_length)' }] }] },
+  prometheusAlerts: { groups: [{ name: 'queue-alerts', rules: [{
+    alert: 'QueueLong', expr: 'queue:length:sum > 100', labels: { severity: 'warning' }, annotations: { summary: 'Long.' },
+  }] }] },
+}"""
+
+
+def test_a_mixin_of_others_goes_the_same_way_there_and_back(whole: Whole) -> None:
+    (whole.folder / "site.libsonnet").write_text(_MIXIN)
+    whole.configure(mixins=[{"name": "site", "library": "site.libsonnet"}])
+    whole.applied()
+    groups = whole.prometheus.get("/api/v1/rules")["data"]["groups"]
+    assert {"queue:length:sum", "QueueLong"} < {rule["name"] for group in groups for rule in group["rules"]}
+    assert whole.grafana.world.dashboards["site-queue"]["data"]["title"] == "Queue"
+    assert whole.run("plan").exit_code == NOTHING
+    whole.configure()
+    planned = whole.run("plan")
+    assert planned.exit_code == DESTRUCTIVE and "QueueLong: no longer there" in planned.output
+    assert whole.run("apply", "--yes").exit_code == NOTHING
+    assert "site-queue" not in whole.grafana.world.dashboards
+    assert not [name for name in whole.prometheus.files() if "mixin-site" in name]
+    assert whole.run("plan").exit_code == NOTHING
