@@ -114,5 +114,5 @@ TAB = Tab(
     time_from="now-14d",
     filters=("environment", "department", "agent", "model"),
     choices=choices,
-    empty_is_fine=frozenset({"cost/unusual_firing", "cost/unpriced", "cost/advice", "cost/advised"}),
+    empty_is_fine=frozenset({"cost/unusual_firing", "cost/unpriced", "cost/advice", "cost/advised", "cost/forecast_trials"}),
 )

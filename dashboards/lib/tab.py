@@ -77,7 +77,7 @@ class Tab:
     """Variables of the tab's own, after its filters."""
     links: tuple[core.DashboardLink, ...] = ()
     empty_is_fine: frozenset[str] = frozenset()
-    """Keys (`tab/name`) of panels that show nothing when all is well."""
+    """Keys (`tab/name`) of panels that show nothing when all is well, or when nothing can be known yet."""
 
     @property
     def uid(self) -> str:

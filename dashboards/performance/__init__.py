@@ -130,6 +130,16 @@ TAB = Tab(
     time_from="now-24h",
     empty_is_fine=frozenset(
         f"{KEY}/{name}"
-        for name in ("failing", "only_in_production", "capacity_alerts", "load_tests", "error_map", "unusual_errors", "advised")
+        for name in (
+            "failing",
+            "only_in_production",
+            "capacity_alerts",
+            "load_tests",
+            "error_map",
+            "unusual_errors",
+            "advised",
+            "busiest_ahead",
+            "forecast_trials",
+        )
     ),
 )

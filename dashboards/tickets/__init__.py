@@ -104,5 +104,5 @@ TAB = Tab(
     refresh="1m",
     time_from="now-30d",
     choices=choices,
-    empty_is_fine=frozenset({"tickets/due_next"}),
+    empty_is_fine=frozenset({"tickets/due_next", "tickets/forecast_trials"}),
 )

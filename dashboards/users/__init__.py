@@ -82,4 +82,5 @@ TAB = Tab(
     refresh="1m",
     time_from="now-30d",
     choices=groups.choices,
+    empty_is_fine=frozenset({"users/active_users_ahead", "users/forecast_trials"}),
 )

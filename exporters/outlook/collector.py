@@ -24,7 +24,7 @@ from exporters.outlook import evidence, tables
 from exporters.outlook.launch import LONGEST_SECONDS, Launch
 from exporters.outlook.series import COUNTED, LIMITS, agents, count_active, filled, question, uncounted
 
-LOOKED_EVERY = "1m"
+LOOKED_EVERY = "15s"
 """How often it is looked whether what stands is old."""
 _AGAIN = timedelta(hours=1)
 """After a failure it is left alone for so long: it costs processor time."""

@@ -1,6 +1,6 @@
 """The process that works out forecasts and advice: it is started when it is needed, gets no secret, and cannot stay.
 
-It runs at the lowest priority on one core: nothing waits for it.
+It runs at a low priority on one core: nothing waits for it, and a busy machine does not keep it from ever ending.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from exporters.journal import QueryFailed
 
 LONGEST_SECONDS = 240.0
 _ROOT = Path(__file__).resolve().parents[2]
-_CODE = "import os, runpy; os.nice(19); runpy.run_module('exporters.outlook', run_name='__main__')"
+_CODE = "import os, runpy; os.nice(10); runpy.run_module('exporters.outlook', run_name='__main__')"
 _PROGRAM = (sys.executable, "-P", "-c", _CODE)
 _ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _WORDS = 300
