@@ -26,7 +26,7 @@ def second(
     platform.execute("DROP OWNED BY second_person CASCADE; DROP ROLE second_person")
 
 
-@pytest.mark.parametrize("command", [["install"], ["upgrade"], ["status"], ["clean"], ["rebuild", "tickets"]])
+@pytest.mark.parametrize("command", [["install"], ["upgrade"], ["status"], ["rebuild", "tickets"]])
 def test_whose_the_schema_is(platform: Connection, second: Observatory, command: list[str]) -> None:
     install(platform, settings_of())
     said = second(*command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def whole() -> dict[str, bytes]:
 def built(whole: dict[str, bytes]) -> Built:
     prefix = "alertmanager/"
     templates = {path.removeprefix(prefix): body.decode() for path, body in whole.items() if path.endswith(".tmpl")}
-    return yaml.safe_load(whole["alertmanager/alertmanager.yml"]), templates, rule_groups(whole)
+    return yaml.safe_load(whole["alertmanager/alertmanager.yml"]), templates, deepcopy(rule_groups(whole))
 
 
 def messages(built: Built) -> list[str]:
