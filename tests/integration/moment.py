@@ -100,12 +100,13 @@ class Moment:
             shown[legend] = value
         return shown
 
-    def labelled(self, key: str, query: int = 0, **choices: str) -> dict[tuple[str, ...], float]:
-        """The same by all values of its labels, in the order of the labels' names: for tables."""
+    def labelled(self, key: str, query: int = 0, *, before: float = 0, **choices: str) -> dict[tuple[str, ...], float]:
+        """The same by all values of its labels, in the order of the labels' names: for tables; `before` is in seconds."""
         target = self._panels[key]["targets"][query]
         expression = substitute(target["expr"], lambda variable, _form: {**CHOICES, **choices}.get(variable))
         return {
-            tuple(text for _, text in sorted(labels.items())): value for labels, value in self.stack.query(expression, self.at)
+            tuple(text for _, text in sorted(labels.items())): value
+            for labels, value in self.stack.query(expression, self.at - before)
         }
 
     def panel_sql(self, key: str, query: int = 0, seconds: float = DAY, **choices: str) -> list[tuple[Any, ...]]:

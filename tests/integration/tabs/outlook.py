@@ -40,10 +40,10 @@ def made(moment: Moment) -> datetime:
 
 
 def counted(moment: Moment, subject: str) -> Values:
-    """Every whole day from the first one that something happened on."""
-    days = [midnight(at.astimezone(UTC)) for (at,) in moment.sql(BY_DAY[subject])]
+    """Every whole day of half a year, from the first one on that something happened on."""
     today = midnight(datetime.fromtimestamp(moment.at, UTC))
-    first = max(min(days), today - 182 * DAY)
+    days = [midnight(at.astimezone(UTC)) for (at,) in moment.sql(BY_DAY[subject])]
+    first = min(day for day in days if day >= today - 182 * DAY)
     found = {first + n * DAY: 0.0 for n in range((today - first).days)}
     for day in days:
         if day in found:
@@ -121,7 +121,7 @@ def _trials(panel: str, titles: dict[str, Callable[[Moment], Values]]) -> Callab
         assert len(rows) >= len(titles)
         for title, past in titles.items():
             values, row = list(past(moment).values()), rows[title]
-            assert row["days"] == len(values)
+            assert row["days"] == len(values), (title, row["days"], len(values))
             if len(values) < LEAST:
                 assert row["method"] == "none" and row["share"] is None
                 continue
