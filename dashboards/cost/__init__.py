@@ -49,7 +49,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "saving",
             "Where can money be saved?",
             line(8, advised("currencyUSD", "Saves")),
-            line(9, saving.advice(settings)),
+            line(9, saving.avoidable()),
             collapsed=True,
         ),
         row(
@@ -114,5 +114,5 @@ TAB = Tab(
     time_from="now-14d",
     filters=("environment", "department", "agent", "model"),
     choices=choices,
-    empty_is_fine=frozenset({"cost/unusual_firing", "cost/unpriced", "cost/advice", "cost/advised", "cost/forecast_trials"}),
+    empty_is_fine=frozenset({"cost/unusual_firing", "cost/unpriced", "cost/avoidable", "cost/advised", "cost/forecast_trials"}),
 )

@@ -1,15 +1,14 @@
-"""Where money can be saved: a ranked list with amounts, and the figures behind it."""
+"""What need not have been paid: a ranked list with amounts, and the figures behind it."""
 
 from __future__ import annotations
 
 from contract.grades import LEAST_CALLS
-from contract.settings import Settings
 from contract.signals.cost import CACHE_SAVINGS
 from contract.signals.model import equal
 from dashboards.lib.field import named
 from dashboards.lib.figures import BarGauge, Stat
 from dashboards.lib.filters import chosen_all
-from dashboards.lib.model_choice import ENOUGH, tasks
+from dashboards.lib.model_choice import ENOUGH
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
@@ -18,13 +17,13 @@ from dashboards.lib.tables import Table, columns
 
 NO_CALLS = "no model calls in range"
 LEAST_USD = 0.01
-"""Advice that saves less than a cent a month is none."""
+"""Less than a cent a month is not worth a line."""
 
 
-def advice(settings: Settings) -> Panel:
+def avoidable() -> Panel:
     usage = f"{DAYS} AND {chosen_all(environment='environment', model='model')}"
     sql = f"""
-WITH {tasks(settings)}, daily AS (
+WITH daily AS (
   SELECT day, model, sum(calls) AS calls, sum(input_tokens) AS input, sum(cache_read_tokens) AS cached,
          sum(failed) AS failed, sum(failed_cost_usd) AS failed_cost
   FROM analytics.model_usage_statistics WHERE {usage} GROUP BY day, model
@@ -41,54 +40,43 @@ WITH {tasks(settings)}, daily AS (
   FROM analytics.prompt_performance_trends WHERE {usage}
   GROUP BY prompt_name, model, prompt_version HAVING sum(calls) >= {LEAST_CALLS}
 ), found AS (
-  SELECT 'cheaper model' AS kind, task AS about, saving AS usd,
-         other_model || ' does ' || task || ' about as well as ' || model AS why,
-         'Route a tenth of the calls to ' || other_model || ', compare the scores, then all' AS next
-  FROM choice WHERE other_model IS NOT NULL
-  UNION ALL
-  SELECT 'failed calls', model, failed_cost, failed || ' calls failed and were paid for',
-         'See which kind of error leads, tab Models; check before the call, retry less'
+  SELECT 'failed calls' AS kind, model AS about, failed_cost AS usd, failed || ' calls failed and were paid for' AS why
   FROM models WHERE failed > 0
   UNION ALL
   SELECT 'prompt cache', m.model, (m.best * m.input - m.cached) * (p.input - p.cached) / 1000000,
          to_char(100.0 * m.cached / m.input, 'FM990.0') || ' % of the input came from the cache; '
-         || to_char(100.0 * m.best, 'FM990.0') || ' % on its best day',
-         'Begin prompts with what never changes; keep tools and documents in one order'
+         || to_char(100.0 * m.best, 'FM990.0') || ' % on its best day'
   FROM models m JOIN prices p USING (model) WHERE m.input > 0
   UNION ALL
   SELECT 'longer prompt', n.prompt_name || ' ' || n.prompt_version, (n.cost - min(o.cost)) * n.calls,
-         'a call costs ' || to_char(n.cost / nullif(min(o.cost), 0), 'FM990.00') || ' times that of an earlier version',
-         'Compare the versions, tab Models; cut what the new one does not need'
+         'a call costs ' || to_char(n.cost / nullif(min(o.cost), 0), 'FM990.00') || ' times that of an earlier version'
   FROM versions n JOIN versions o ON o.prompt_name = n.prompt_name AND o.model = n.model AND o.age > 1
   WHERE n.age = 1 GROUP BY n.prompt_name, n.prompt_version, n.model, n.cost, n.calls
 )
-SELECT kind, about, usd::float8 * {PER_MONTH} AS monthly, why, next FROM found
+SELECT kind, about, usd::float8 * {PER_MONTH} AS monthly, why FROM found
 WHERE usd::float8 * {PER_MONTH} >= {LEAST_USD}
 ORDER BY monthly DESC, kind, about
 LIMIT 50
 """.strip()
-    headings = {
-        "monthly": "Saves in 30 days", "kind": "By", "about": "Where", "why": "Because", "next": "Next step",
-    }  # fmt: skip
     return Table(
-        name="advice",
-        title="Saving advice",
+        name="avoidable",
+        title="Paid in 30 days beyond what it has cost before",
         description=(
-            "What would have been saved in the last 30 days, whatever range is chosen; the greatest first. Cheaper model: by "
-            "the rule of 'Which model would do?', tab Models. Failed calls: what they cost. Prompt cache: if every day had "
-            "the cache share of the model's best day. Longer prompt: the newest version of a prompt against the cheapest "
-            "earlier one, on the same model. They overlap, so do not add them up."
+            "Amounts of the last 30 days, whatever range is chosen; the greatest first. Failed calls: what they cost. Prompt "
+            "cache: against the cache share of the model's best day. Longer prompt: the newest version of a prompt against "
+            "the cheapest earlier one, on the same model. They overlap, so do not add them up. These are sums, not advice: "
+            "whether a change would bring that much is tested in the list above; the tab Models shows the calls behind them."
         ),
         targets=(SqlQuery(sql=sql),),
         always_last=ENOUGH,
-        no_value="nothing found that saves a cent",
-        transformations=columns(headings),
+        no_value="nothing worth a cent",
+        transformations=columns({"monthly": "In 30 days", "kind": "For", "about": "Where", "why": "Because"}),
         paged=True,
         overrides=(
-            named("Saves in 30 days", unit="currencyUSD", decimals=2, custom_width=150),
-            named("By", custom_width=120),
-            named("Where", custom_width=180),
-            *(named(column, custom_wrapText=True) for column in ("Because", "Next step")),
+            named("In 30 days", unit="currencyUSD", decimals=2, custom_width=120),
+            named("For", custom_width=120),
+            named("Where", custom_width=220),
+            named("Because", custom_wrapText=True),
         ),
     )
 

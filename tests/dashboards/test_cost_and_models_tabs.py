@@ -40,7 +40,7 @@ CONTENTS = {
         "month": ["budgets", "course", "spend"],
         "traffic": ["tokens", "unit_costs", "volume"],
         "shares": ["by_model", "by_agent", "by_role", "by_department", "unattributed", "agents"],
-        "saving": ["advised", "advice"],
+        "saving": ["advised", "avoidable"],
         "efficiency": ["cached_share", "cache_savings", "failed_cost", "efficiency"],
         "unusual": ["cost_band", "traffic_band", "unusual_firing"],
         "forecast": ["usage", "trend", "season", "spend_ahead", "forecast_trials"],
