@@ -54,5 +54,3 @@ class Gathering:
         """Breaks off what runs and gives back the connections, within a bounded time."""
         self.publication.stop()
         self.scheduler.stop()
-        for collector in self.collectors:
-            collector.close()

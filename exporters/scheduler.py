@@ -20,7 +20,7 @@ from exporters.snapshot import Sample, Snapshot, sample
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 """Seconds. A collector whose interval is longer than the longest retry waits for its interval at most."""
 
-_JITTER, _STOP_WAIT = 0.1, 5.0
+_JITTER, _STOP_WAIT = 0.1, 2.0
 
 
 class Collector(Protocol):
@@ -55,7 +55,7 @@ class Collector(Protocol):
         """A text about the source without its keys and passwords."""
 
     def close(self) -> None:
-        """Gives back its connections. Called once, when it does not run any more."""
+        """Ends it for good: breaks off a running `collect` and gives back its connections. Called from another thread."""
 
 
 YIELDS = (
@@ -165,7 +165,7 @@ class Scheduler:
         )
         self._gathered()
         self._shown.add(collector.name)
-        if reason:
+        if reason and not self._stop.is_set():  # what is broken off at the end is no fault of a source
             said = LOG.warning if reason != before.reason else LOG.debug
             said("source is down", extra=pairs(source=collector.name, reason=reason, failures=failures, retry_seconds=wait))
         elif before.reason:
@@ -208,10 +208,10 @@ class Scheduler:
             pass
 
     def stop(self) -> None:
-        """Ends gathering: breaks off what runs, and waits for the threads for a bounded time."""
+        """Ends gathering for good: closes the collectors, and waits for their threads for two seconds at most."""
         self._stop.set()
         for collector in self.collectors:
-            collector.abort()
+            collector.close()
         deadline = time.monotonic() + _STOP_WAIT
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

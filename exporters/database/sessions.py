@@ -108,11 +108,18 @@ class Session:
 
         Raises DatabaseDown, and what `dsn` raises.
         """
+        self._cut = False
         if self.connected:
             self._may_be_lost = True
-            return
+        else:
+            self._connect()
+
+    def _connect(self) -> None:
         self._used_dsn = self._dsn()
-        self._connection, self._may_be_lost, self._cut = connect(self._used_dsn, self._name), False, False
+        self._connection, self._may_be_lost = connect(self._used_dsn, self._name), False
+        if self._cut:  # `abort` found no connection to cut yet
+            self.close()
+            raise DatabaseDown("broken off while connecting to PostgreSQL")
 
     @contextlib.contextmanager
     def transaction(self, statement_seconds: float | None = None) -> Iterator[Connection]:
@@ -167,7 +174,7 @@ class Session:
         except psycopg.Error:
             if not again or self.connected or self._cut:
                 raise
-        self.open()
+        self._connect()
         return self._connection.execute(statement)
 
     @contextlib.contextmanager
@@ -194,7 +201,8 @@ class Session:
 
     def abort(self) -> None:
         """Cuts the connection under a waiting statement, from another thread. PostgreSQL notices by itself."""
-        connection, self._cut = self._connection, True
+        self._cut = True  # first, so that a connection that is being opened is given up
+        connection = self._connection
         if connection is not None:
             with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
                 wire.shutdown(socket.SHUT_RDWR)

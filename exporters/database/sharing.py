@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
-from exporters.database.sessions import Connection, Rows, Session, StatementRefused
+from exporters.database.sessions import Connection, DatabaseDown, Rows, Session, StatementRefused
 
 
 class SharedSession:
@@ -31,11 +31,11 @@ class SharedSession:
 
 
 class Seat:
-    """What one collector sees of a shared connection. Only `abort` may be called from another thread."""
+    """What one collector sees of a shared connection. Only `abort` and `close` may be called from another thread."""
 
     def __init__(self, shared: SharedSession) -> None:
         self._shared = shared
-        self._mine = False
+        self._mine = self._given_back = False
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[Session]:
@@ -43,6 +43,8 @@ class Seat:
             raise StatementRefused(f"not asked: the connection was in use for {self._shared.patience:g} s")
         self._mine = True
         try:
+            if self._given_back:  # looked at once it is ours, so that `close` is either seen here or cuts what follows
+                raise DatabaseDown("the connection was given back")
             yield self._shared.session
         finally:
             self._mine = False
@@ -79,9 +81,15 @@ class Seat:
             self._shared.session.abort()
 
     def close(self) -> None:
-        """Gives the connection back; it is opened again when somebody needs it. Waits for whoever uses it."""
-        with self._turn() as session:
-            session.close()
+        """Gives the connection back for good: what waits for it is cut, and nothing is asked any more. Waits for nobody.
+
+        Other collectors open the connection again when they need it.
+        """
+        self._given_back = True
+        self.abort()
+        if self._shared.turn.acquire(blocking=False):
+            self._shared.close()
+            self._shared.turn.release()
 
     def without_secrets(self, text: str) -> str:
         return self._shared.session.without_secrets(text)

@@ -234,7 +234,7 @@ class Transport:
         return " ".join(self.without_secrets(text).split())[:LONGEST_EXCERPT]
 
     def close(self) -> None:
-        for pool in self._pools.values():
+        for pool in list(self._pools.values()):  # the thread that asks may add one
             pool.clear()
 
 

@@ -110,6 +110,7 @@ class OutlookCollector(DatabaseCollector):
         super().abort()
 
     def close(self) -> None:
+        self._launch.close()
         self._reading.close()
         super().close()
 

@@ -25,17 +25,19 @@ _WORDS = 300
 
 
 class Launch:
-    """At most one process at a time. `end` may be called from another thread."""
+    """At most one process at a time. `end` and `close` may be called from another thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._ended = False
+        self._ended = self._closed = False
 
     def run(self, given: dict[str, Any]) -> dict[str, Any]:
         """What the process makes of it. Raises QueryFailed when it fails, takes too long or is ended."""
         environment = {**_ONE_CORE, "PYTHONPATH": str(_ROOT), "PATH": os.environ.get("PATH", "")}
         with self._lock:
+            if self._closed:
+                raise QueryFailed("forecasts and advice are not made any more")
             self._ended = False
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(_PROGRAM, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
@@ -60,3 +62,8 @@ class Launch:
             self._ended = True
             if self._process is not None:
                 self._process.kill()
+
+    def close(self) -> None:
+        """Ends the process, and starts none any more."""
+        self._closed = True
+        self.end()

@@ -60,3 +60,37 @@ def test_a_read_only_session_cannot_write(shared: SharedSession, database: str) 
         shared.seat().rows("CREATE TABLE mine AS SELECT 1")
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT to_regclass('mine')").fetchone() == (None,)
+
+
+def test_a_seat_that_is_given_back_waits_for_nobody_and_asks_no_more(shared: SharedSession, database: str) -> None:
+    first, second, third = shared.seat(), shared.seat(), shared.seat()
+    shared.patience = 20.0
+    outcome: list[Exception] = []
+    threads = [threading.Thread(target=asleep, args=(seat, outcome)) for seat in (first, second)]
+    threads[0].start()
+    wait_until_asleep(database)
+    threads[1].start()  # waits for its turn, and must not take it once the first is cut
+    second.close()
+    first.close()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert sorted(map(str, outcome))[1] == "the connection was given back"
+    assert third.rows("SELECT 1") == [(1,)], "others connect anew"
+    with pytest.raises(DatabaseDown, match="given back"):
+        first.rows("SELECT 1")
+
+
+def test_a_connection_that_is_cut_while_it_is_opened_is_not_used(database: str) -> None:
+    def dsn() -> str:
+        if cutting:
+            seat.abort()
+        return database
+
+    seat = SharedSession(Session(dsn, 20.0), patience=0.2).seat()
+    cutting = True
+    with pytest.raises(DatabaseDown, match="broken off while connecting"):
+        seat.rows("SELECT 1")
+    cutting = False
+    assert seat.rows("SELECT 1") == [(1,)], "the next run is another one"
+    seat.close()

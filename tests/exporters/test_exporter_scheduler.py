@@ -53,6 +53,9 @@ class Scripted:
     def abort(self) -> None:
         self.aborted.set()
 
+    def close(self) -> None:
+        self.aborted.set()
+
     def without_secrets(self, text: str) -> str:
         return text.replace("s3cret", "***")
 
@@ -266,6 +269,24 @@ def test_a_hanging_collector_is_broken_off_and_holds_up_nobody() -> None:
         release.set()
         scheduler.stop()
     assert not scheduler.alive
+
+
+def test_a_run_that_is_broken_off_at_the_end_is_no_fault_of_its_source(caplog: pytest.LogCaptureFixture) -> None:
+    collector = Scripted("one", "platform_users", 0.01)
+
+    def hang() -> None:
+        assert collector.aborted.wait(10)
+        raise SourceDown("broken off")
+
+    collector.behave = hang
+    scheduler = Scheduler([collector], lambda: None)
+    with caplog.at_level(logging.WARNING, "observatory.exporter"):
+        scheduler.start()
+        until(lambda: bool(collector.runs))
+        scheduler.stop()
+    assert not scheduler.alive
+    assert scheduler.standings["one"].reason == "broken off"
+    assert caplog.records == []
 
 
 def test_one_step_at_a_time() -> None:

@@ -273,6 +273,16 @@ def test_the_process_is_ended_when_it_is_broken_off(monkeypatch: pytest.MonkeyPa
         launch.Launch().run({})
 
 
+def test_no_process_is_started_once_it_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / "started"
+    monkeypatch.setattr(launch, "_PROGRAM", (sys.executable, "-c", f"open({str(started)!r}, 'w')"))
+    made = launch.Launch()
+    made.close()
+    with pytest.raises(launch.QueryFailed, match="not made any more"):
+        made.run({})
+    assert not started.exists()
+
+
 def test_the_exporter_itself_loads_no_statistics() -> None:
     """They take more memory than all the rest of it."""
     code = (
