@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
-from dashboards.executions import detail, errors, live, runs, sessions, tools, workflows
+from dashboards.executions import detail, effort, errors, live, runs, sessions, tools, workflows
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
 
@@ -28,6 +28,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(8, runs.by_status(), runs.durations(settings), runs.shares()),
             line(8, runs.agents(settings)),
         ),
+        row("effort", "What makes them long", line(8, effort.by_tokens(settings), effort.by_tools(settings))),
         row("errors", "Errors", line(8, errors.by_kind(), errors.table(settings))),
         row(
             "tools",

@@ -134,7 +134,7 @@ def _page(name: str, title: str, description: str, signal: Signal, unit: str, li
         name=name,
         title=title,
         description=f"{description} Over one minute, as the alert asks; the last quarter of an hour.",
-        targets=(PromQuery(expr=expression, legend="{{environment}}", step="30s"),),
+        targets=(PromQuery(expr=expression, legend="{{environment}}", step="1m"),),
         unit=unit,
         minimum=0,
         no_value=NO_TRAFFIC,

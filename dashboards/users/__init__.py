@@ -6,7 +6,7 @@ from contract.settings import Settings
 from dashboards.lib.ahead import ahead, trials
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
-from dashboards.users import activity, groups, growth, habits, headline, logins, people, retention
+from dashboards.users import activity, groups, growth, habits, headline, logins, paths, people, retention
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
@@ -56,7 +56,13 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             collapsed=True,
         ),
         row("hours", "When they come", line(25, habits.hours()), line(7, logins.by_day()), collapsed=True),
-        row("features", "What they use", line(9, habits.adoption(), habits.first_use(), habits.features()), collapsed=True),
+        row(
+            "features",
+            "What they use",
+            line(9, habits.adoption(), habits.first_use(), habits.features()),
+            line(11, paths.steps()),
+            collapsed=True,
+        ),
         row(
             "people",
             "Who does most (pseudonyms)",

@@ -39,7 +39,7 @@ CONTENTS = {
         "groups": ["groups"],
         "habits": ["conversations_per_user", "conversations_mean", "messages_per_conversation", "messages_mean"],
         "hours": ["hours", "logins_per_day"],
-        "features": ["adoption", "first_use", "features"],
+        "features": ["adoption", "first_use", "features", "paths"],
         "people": ["most_active", "most_expensive", "cost_by_day"],
     },
     FEEDBACK: {
