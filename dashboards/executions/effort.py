@@ -56,8 +56,8 @@ ORDER BY 1
         "duration_by_tools",
         "How much time do tools cost?",
         f"The half and 95 % of the durations of executions by their number of tool calls; the last point holds {MOST_TOOLS} "
-        "and more. The step from one number to the next is what one more call costs: where it is steep, let agents call side by "
-        f"side, or give them one tool that does both. {ALL_FILTERS}",
+        "and more. The step from one number to the next is what one more call costs: where it is steep, let agents call side "
+        f"by side, or give them one tool that does both. {ALL_FILTERS}",
         sql,
         named("tools", displayName="tool calls of an execution", unit="none", decimals=0),
         settings,

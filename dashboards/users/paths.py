@@ -43,7 +43,7 @@ def steps() -> Panel:
         description=(
             f"Each use of a feature and the same user's next one within a day, of users together: how often, the share of all "
             f"ways on from there, and the time in which half went on. {BEGIN}: no use in the day before; {END}: none in the "
-            "day after. Uses of the last day of the range are left out, for theirs is not over. Many leave after one feature: it "
+            "day after. Uses of the last day of the range are left out, for theirs is not over. Many leave after one: it "
             "did all they wanted, or did not work; look at its errors. Two that always follow each other belong together."
         ),
         targets=(SqlQuery(sql=_STEPS),),
