@@ -211,7 +211,7 @@ SCORES = Query(
         number("highest", "Highest", "none"),
     ),
     """
-SELECT s.name, coalesce(s.model, 'unknown') AS model, count(*) AS scores, avg(s.value)::float8 AS mean,
+SELECT s.name, coalesce(s.model, 'unknown') AS model, count(*) AS scores, avg(s.value::numeric)::float8 AS mean,
        min(s.value)::float8 AS lowest, max(s.value)::float8 AS highest
 FROM analytics.llm_scores s
 WHERE s.at BETWEEN %(since)s AND %(until)s AND s.value IS NOT NULL AND {chosen} GROUP BY 1, 2

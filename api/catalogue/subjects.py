@@ -31,8 +31,13 @@ class Ratio:
         return f"{scale}{_added(self.over)}::float8 / nullif({_added(self.under)}, 0)::float8"
 
 
+def _sum(name: str) -> str:
+    """A column added up exactly: a sum of floats would depend on the order in which rows happen to be read."""
+    return f"sum({name}::numeric)" if _column(name).kind == "number" else f"sum({name})"
+
+
 def _added(columns: Iterable[str]) -> str:
-    parts = [f"- sum({name[1:]})" if name.startswith("-") else f"+ sum({name})" for name in columns]
+    parts = [f"- {_sum(name[1:])}" if name.startswith("-") else f"+ {_sum(name)}" for name in columns]
     return f"({' '.join(parts).removeprefix('+ ')})"
 
 
@@ -82,7 +87,7 @@ class Subject:
             counts = ", ".join(f"sum(histogram[{place}])" for place in range(1, len(self.bounds) + 2))
             listed = ", ".join(f"{bound:g}" for bound in self.bounds)
             return f"analytics.quantile({int(measure[1:]) / 100:g}, ARRAY[{counts}]::bigint[], ARRAY[{listed}]::float8[])"
-        return f"sum({measure})::{'bigint' if self.measures[measure].kind == 'integer' else 'float8'}"
+        return f"{_sum(measure)}::{'bigint' if self.measures[measure].kind == 'integer' else 'float8'}"
 
     def query(self, key: str, words: str, by: Iterable[str], measures: Iterable[str], order: str = "") -> Query:
         """The measures by these dimensions. Names are those of `dimensions` and `measures`, else it is a KeyError."""
