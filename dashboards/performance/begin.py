@@ -14,7 +14,7 @@ QUESTIONS = (
     ("Backend", "Why is this agent slow, what does it wait for, how does it fail?",
      ("a click on the agent", "Who fails, and how", "Patterns of errors")),
     ("Engineering direction", "Does it scale, where does that lead, where to invest?",
-     ("Traffic and capacity", "Capacity planner", "Environments")),
+     ("Scaling", "Traffic and capacity", "Capacity planner", "Environments")),
 )  # fmt: skip
 """Who asks, what, and the rows that answer."""
 

@@ -44,6 +44,7 @@ CONTENTS = {
         "capacity_plan", "capacity_alerts", "capacity_room", "queries_ahead", "latency_ahead", "busiest_ahead",
         "forecast_trials",
     ],
+    "scaling": ["time_with_load", "scaling", "per_process"],
     "load_tests": ["load_tests"],
     "patterns": ["error_map", "unusual_errors"],
     "begin": ["questions"],
