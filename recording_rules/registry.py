@@ -93,8 +93,8 @@ def resolve(leaf: Leaf, by: tuple[str, ...], window: str, where: Matches) -> str
     return leaf.raw(by, window, where)
 
 
-def query(signal: Signal, by: tuple[str, ...] = (), window: str = "5m", where: Matches = ()) -> str:
-    """PromQL of a signal for a panel or an alert, one series per combination of `by`."""
+def query(signal: Signal, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), ago: str = "") -> str:
+    """PromQL of a signal for a panel or an alert, one series per combination of `by`, as it was `ago` (a duration) before."""
 
     def tell(asked: Signal, ago: str) -> str:
         rule = _figures().get(_question(asked, by, window))
@@ -102,7 +102,7 @@ def query(signal: Signal, by: tuple[str, ...] = (), window: str = "5m", where: M
             return selector(rule.record, where) + (f" offset {ago}" if ago else "")
         return (asked.shifted(ago) if ago else asked).expression(by, window, where, resolve)
 
-    return signal.compared(window, tell) if isinstance(signal, Change) else tell(signal, "")
+    return signal.compared(window, tell) if isinstance(signal, Change) and not ago else tell(signal, ago)
 
 
 def rule_expression(rule: Rule) -> str:

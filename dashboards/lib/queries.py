@@ -85,9 +85,9 @@ class SqlQuery:
 Query = PromQuery | SqlQuery
 
 
-def ask(signal: Signal, by: tuple[str, ...] = (), window: str = "$__rate_interval", where: Matches = ()) -> str:
-    """PromQL of a signal under the dashboard's filters, from recorded series where they fit."""
-    return registry.query(signal, by, window, where + filtered(signal))
+def ask(signal: Signal, by: tuple[str, ...] = (), window: str = "$__rate_interval", where: Matches = (), ago: str = "") -> str:
+    """PromQL of a signal under the dashboard's filters, from recorded series where they fit; as it was `ago` before."""
+    return registry.query(signal, by, window, where + filtered(signal), ago)
 
 
 def series(

@@ -219,9 +219,14 @@ def of_filters(filters: tuple[str, ...], settings: Settings, single: tuple[str, 
         "intent": SqlVariable(
             name="intent", label="Intent", sql=_INTENTS, description="What the user wanted. Acts on tables of PostgreSQL.",
         ),
-        "tier": ListVariable(name="tier", label="Speed", values=TIERS, description="How long a query took."),
+        "tier": ListVariable(
+            name="tier", label="Speed", values=TIERS,
+            description="How long a query took. Acts on figures of single queries, from PostgreSQL; rates of Prometheus know "
+            "none, their bounds are drawn in 'How the times are spread'.",
+        ),
         "status": ListVariable(
-            name="status", label="Status", values={status: status for status in STATUSES}, description="How a query ended.",
+            name="status", label="Status", values={status: status for status in STATUSES},
+            description="How a query ended. Acts on figures of single queries, from PostgreSQL.",
         ),
     }  # fmt: skip
     return tuple(evolve(known[name], single=True) if name in single else known[name] for name in filters)

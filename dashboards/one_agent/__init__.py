@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
+from dashboards.lib.periods import COMPARE, against_before
 from dashboards.lib.requests import FILTERS
 from dashboards.lib.tab import Source, Tab
 from dashboards.one_agent import headline, inside, latency, levels, load, slow, versions
+from dashboards.one_agent.asking import of_agent
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
@@ -52,6 +54,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(6, versions.regressions()),
             collapsed=True,
         ),
+        against_before("the agent", lambda signal, ago: of_agent(signal, ("environment", "agent"), "1h", ago=ago), settings),
         *((row("levels", "Service levels", line(6, levels.service_levels()), collapsed=True),) if settings.slo else ()),
     )
 
@@ -70,7 +73,7 @@ TAB = Tab(
     filters=FILTERS,
     single=("agent",),
     versions_marked=True,
-    choices=lambda _settings: (slow.DEPENDENCY,),
+    choices=lambda _settings: (slow.DEPENDENCY, COMPARE),
     refresh="1m",
     time_from="now-24h",
     empty_is_fine=frozenset(

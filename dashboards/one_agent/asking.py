@@ -14,9 +14,9 @@ from recording_rules.slo import one_of
 NO_TRAFFIC = "no queries in range"
 
 
-def of_agent(signal: Signal, by: tuple[str, ...] = (), window: str = "5m", where: Matches = ()) -> str:
-    """PromQL of a signal for the chosen agent and environments."""
-    return registry.query(signal, by, window, (*where, matched("environment"), matched("agent")))
+def of_agent(signal: Signal, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), ago: str = "") -> str:
+    """PromQL of a signal for the chosen agent and environments, as it was `ago` before."""
+    return registry.query(signal, by, window, (*where, matched("environment"), matched("agent")), ago)
 
 
 def course(

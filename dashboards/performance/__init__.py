@@ -7,6 +7,8 @@ from dashboards.lib.advised import advised
 from dashboards.lib.ahead import trials
 from dashboards.lib.filters import acting
 from dashboards.lib.layout import Row, line, row
+from dashboards.lib.periods import COMPARE, against_before
+from dashboards.lib.queries import ask
 from dashboards.lib.requests import FILTERS
 from dashboards.lib.tab import Source, Tab
 from dashboards.performance import (
@@ -34,7 +36,7 @@ from dashboards.performance.places import KEY
 def rows(settings: Settings) -> tuple[Row, ...]:
     promised = bool(service_levels.levels(settings))
     burning = (service_levels.burning(settings),) if promised else ()
-    fleet_row, latency_row = _everybody(settings)
+    fleet_row, latency_row, before_row = _everybody(settings)
     return (
         fleet_row,
         row("traffic", "Traffic and capacity", line(9, traffic.throughput(), traffic.utilisation(settings), agents.busiest())),
@@ -88,13 +90,14 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(9, scaling.with_load(settings), scaling.by_agent(), scaling.per_process()),
             collapsed=True,
         ),
+        before_row,
         row("load_tests", "Load tests", line(8, load_tests.tests(settings)), collapsed=True),
         row("patterns", "Patterns of errors", line(10, patterns.areas(), patterns.unusual()), collapsed=True),
         row("begin", "Where to begin", line(8, begin.questions()), collapsed=True),
     )
 
 
-def _everybody(settings: Settings) -> tuple[Row, Row]:
+def _everybody(settings: Settings) -> tuple[Row, Row, Row]:
     """The rows on which only the environment acts: about all agents together, from series that are recorded for them."""
     with acting(("environment",)):
         return (
@@ -109,6 +112,9 @@ def _everybody(settings: Settings) -> tuple[Row, Row]:
                 "latency",
                 "Latency of the whole fleet",
                 line(9, latency.over_time(settings), latency.in_time_over_time(settings)),
+            ),
+            against_before(
+                "all agents of an environment", lambda signal, ago: ask(signal, fleet.BY, fleet.HOUR, ago=ago), settings
             ),
         )
 
@@ -132,7 +138,7 @@ TAB = Tab(
     filters=FILTERS,
     versions_marked=True,
     own_marks=(busiest_hours(),),
-    choices=lambda _settings: (errors.KIND,),
+    choices=lambda _settings: (errors.KIND, COMPARE),
     refresh="1m",
     time_from="now-24h",
     empty_is_fine=frozenset(

@@ -17,7 +17,7 @@ _ANY = re.compile(r'(=~|!~)"([^"]*)"')
 def plain_promql(text: str) -> str:
     """The text with Grafana's variables as Grafana would fill them in, when all values of each filter are chosen."""
     text = _ANY.sub(lambda found: f'{found[1]}"{_VARIABLE.sub(".*", found[2])}"', text)
-    return _VARIABLE.sub(lambda found: "5m" if found[1].startswith("__") else "x", text)
+    return _VARIABLE.sub(lambda found: "5m" if found[1].startswith("__") or found[1] == "compare" else "x", text)
 
 
 def selectors(node: Any) -> Iterator[promql.VectorSelector]:

@@ -45,6 +45,7 @@ CONTENTS = {
         "forecast_trials",
     ],
     "scaling": ["time_with_load", "scaling", "per_process"],
+    "before": ["changes_before", "queries_before", "latency_before", "errors_before"],
     "load_tests": ["load_tests"],
     "patterns": ["error_map", "unusual_errors"],
     "begin": ["questions"],
