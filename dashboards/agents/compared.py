@@ -63,7 +63,7 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
-            named("Agent", custom_minWidth=100,
+            named("Agent", custom_width=110,
                   links=[narrowing_link("This agent in detail", "one-agent", "agent", "${__value.raw}", KEPT)]),
             named("Queries", unit="locale", decimals=0),
             named("Success", unit="percentunit", decimals=1, **painted(at_least(limits.success_ratio))),

@@ -58,13 +58,14 @@ def table(settings: Settings) -> Panel:
         transformations=(MERGED, _OF_ITS_LIMIT, *columns(headings)),
         sorted_by="Of its limit",
         overrides=(
-            named("Alert", custom_width=200),
+            named("Alert", custom_width=225),
             named("Environment", custom_width=118),
-            named("Nearest", custom_width=200),
+            named("Nearest", custom_minWidth=140),
             named(
-                "Of its limit", unit="percentunit", decimals=0, min=0, max=1, custom_width=170, custom_cellOptions=BAR_CELL,
+                "Of its limit", unit="percentunit", decimals=0, min=0, max=1, custom_width=130, custom_cellOptions=BAR_CELL,
                 color={"mode": "thresholds"}, thresholds=at_most(0.8, 1).to_json_data(),
             ),
+            named("Would say", custom_minWidth=200, custom_wrapText=True),
             *known.overrides(settings, what="Would say"),
         ),
         paged=True,

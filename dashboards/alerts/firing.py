@@ -61,7 +61,7 @@ def now(settings: Settings) -> Panel:
         "severity": "Severity", "alertname": "Alert", "what": "What", "about": "About", "environment": "Environment",
         "team": "Team", "Value": "Since", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Alert": 190, "About": 150, "Environment": 125, "Team": 90, "Since": 120}
+    widths = {"Alert": 190, "About": 130, "Environment": 120, "Team": 90, "Since": 120}
     return Table(
         name="firing_alerts",
         title="Firing alerts",
@@ -79,6 +79,7 @@ def now(settings: Settings) -> Panel:
             *(named(column, custom_width=width) for column, width in widths.items()),
             named("Severity", custom_width=105, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             named("Since", unit="dateTimeFromNow"),
+            named("What", custom_minWidth=200, custom_wrapText=True),
             *known.overrides(settings),
         ),
         paged=True,

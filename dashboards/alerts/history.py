@@ -8,7 +8,7 @@ from dashboards.lib.field import PLAIN, named
 from dashboards.lib.filters import chosen
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns, moment
 
 BRIEF = "5 minutes"
 """An alert that was over so soon was most likely nothing that anybody could have helped with."""
@@ -88,7 +88,7 @@ def latest(settings: Settings) -> Panel:
         "time": "Began", "severity": "Severity", "alertname": "Alert", "what": "What", "environment": "Environment",
         "agent": "Agent", "seconds": "Lasted", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Began": 165, "Alert": 210, "Environment": 110, "Agent": 130}
+    widths = {"Alert": 210, "Environment": 118, "Agent": 110}
     return Table(
         name="latest",
         title="Latest alerts in range",
@@ -100,7 +100,9 @@ def latest(settings: Settings) -> Panel:
         transformations=columns(headings),
         paged=True,
         overrides=(
+            moment("Began"),
             *(named(column, custom_width=width) for column, width in widths.items()),
+            named("What", custom_minWidth=180, custom_wrapText=True),
             named("Lasted", unit="s", decimals=0, custom_width=110),
             named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             *known.overrides(settings),

@@ -41,8 +41,8 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
-            named("Tokens", custom_minWidth=175),
-            named("Model", custom_width=145),
+            named("Tokens", custom_width=175),
+            named("Model", custom_minWidth=130),
             named("Million", unit="currencyUSD", decimals=3, custom_width=75),
             *(named(column, unit="time: YYYY-MM-DD", custom_width=105) for column in ("Listed since", "Until")),
         ),

@@ -139,7 +139,7 @@ LIMIT 200
             named("Queries", unit="locale", decimals=0),
             *(named(column, **money, decimals=4) for column in ("Query", "Conversation", "Success")),
             named("Change", unit="percentunit", decimals=1),
-            named("Conversation", custom_minWidth=115),
+            named("Conversation", custom_width=115),
             named("Tokens", unit="locale", decimals=0),
         ),
     )

@@ -11,7 +11,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import OFFSET, status_column, trace_links
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns, moment
 from dashboards.lib.variables import TextVariable
 
 FILTERS = ("environment", "agent", "version", "status")
@@ -49,6 +49,7 @@ _HEADINGS = {
     "time": "Began", "agent": "Agent", "version": "Version", "status": "Ended", "kind": "Kind of error", "seconds": "Took",
     "tools": "Tools", "retries": "Retries", "tokens": "Tokens", "trace": "Request", "execution": "Execution",
 }  # fmt: skip
+_COUNTED = {"Tools": 58, "Retries": 64, "API calls": 74}
 _COLUMNS = (
     'e.start_time AS "time"', "e.agent_name AS agent", "e.version", f"{STATUS} AS status", "e.error_type AS kind",
     "(e.duration_ms / 1000)::float8 AS seconds", "e.tool_count::float8 AS tools", "e.retry_count::float8 AS retries",
@@ -67,14 +68,15 @@ def _executions(name: str, title: str, description: str, sql: str, settings: Set
         transformations=columns(_HEADINGS),
         paged=True,
         overrides=(
-            named("Began", custom_width=155),
+            NARROW,
+            moment("Began"),
             named("Agent", custom_width=100),
             named("Version", custom_width=80),
             status_column("Ended", 80),
             named("Kind of error", custom_width=115),
-            named("Took", unit="s", custom_width=85),
-            *(named(column, unit="none", decimals=0, custom_width=75) for column in ("Tools", "Retries")),
-            named("Tokens", unit="locale", decimals=0, custom_width=85),
+            named("Took", unit="s", custom_width=80),
+            *(named(column, unit="none", decimals=0, custom_width=70) for column in ("Tools", "Retries")),
+            named("Tokens", unit="locale", decimals=0, custom_width=75),
             named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
             named("Execution", links=[EXECUTION_LINK]),
         ),
@@ -103,11 +105,14 @@ def execution() -> Panel:
         no_value=_NOT_THERE,
         transformations=columns(headings),
         overrides=(
-            named("Began", custom_width=155),
-            status_column("Ended", 80),
-            named("Took", unit="s", custom_width=85),
-            *(named(column, unit="none", decimals=0, custom_width=80) for column in ("Tools", "Retries", "API calls")),
-            named("Tokens", unit="locale", decimals=0, custom_width=85),
+            NARROW,
+            moment("Began"),
+            *(named(name, custom_width=width) for name, width in {"Agent": 88, "Version": 66, "Environment": 92}.items()),
+            status_column("Ended", 76),
+            named("Kind of error", custom_width=92),
+            named("Took", unit="s", custom_width=66),
+            *(named(name, unit="none", decimals=0, custom_width=width) for name, width in _COUNTED.items()),
+            named("Tokens", unit="locale", decimals=0, custom_width=64),
         ),
     )
 
@@ -171,12 +176,14 @@ FROM one s
         no_value=_NOT_THERE,
         transformations=columns(headings),
         overrides=(
-            named("Began", custom_width=155),
-            named("User", custom_width=150),
-            named("Lasted", unit="s", decimals=0, custom_width=90),
-            *(named(column, unit="none", decimals=0, custom_width=95) for column in ("Queries", "Succeeded", "Failed")),
-            named("Mean response", unit="s", custom_width=130),
-            named("Tokens", unit="locale", decimals=0, custom_width=90),
+            moment("Began"),
+            named("User", custom_width=145),
+            named("Environment", custom_width=104),
+            named("Agents", custom_minWidth=85, custom_wrapText=True),
+            named("Lasted", unit="s", decimals=0, custom_width=80),
+            *(named(column, unit="none", decimals=0, custom_width=85) for column in ("Queries", "Succeeded", "Failed")),
+            named("Mean response", unit="s", custom_width=120),
+            named("Tokens", unit="locale", decimals=0, custom_width=70),
         ),
     )
 

@@ -11,7 +11,7 @@ from dashboards.lib.figures import BarGauge
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import trace_links
-from dashboards.lib.tables import BAR_CELL, Table, columns
+from dashboards.lib.tables import BAR_CELL, Table, columns, moment
 
 KIND = "coalesce(e.error_type, 'other')"
 NONE_FAILED = "no failed execution in range"
@@ -88,7 +88,7 @@ LIMIT 100
             named("Tool", custom_width=120),
             named("Kind of error", custom_width=110),
             named("Failed", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL, custom_width=100),
-            named("Last", custom_width=155),
+            moment("Last"),
             named("A request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
         ),
     )

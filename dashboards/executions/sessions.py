@@ -10,7 +10,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import Table, columns, moment
 
 NO_SESSIONS = "no session in range"
 _ENVIRONMENT = "The environment acts; a session has many agents and versions."
@@ -140,7 +140,7 @@ LIMIT 100
         transformations=columns(headings),
         paged=True,
         overrides=(
-            named("Began", custom_width=155),
+            moment("Began"),
             named("User", custom_width=150),
             named("Lasted", unit="s", decimals=0, custom_width=95),
             *(named(name, unit="none", decimals=0, custom_width=80) for name in ("Queries", "Failed")),

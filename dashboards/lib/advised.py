@@ -7,7 +7,7 @@ from dashboards.lib.commands import command
 from dashboards.lib.field import Word, named, words
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 
 _APPLY = command("observatory advice apply {id}", id="id")
 
@@ -41,12 +41,13 @@ LIMIT 50
         transformations=columns(headings),
         paged=True,
         overrides=(
-            named("What to do", custom_minWidth=200, custom_wrapText=True),
-            *(named(column, custom_width=105) for column in ("Agent", "Environment")),
-            named("By", custom_width=120, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
-            *(named(column, unit=unit, custom_width=95, **_digits(unit)) for column in (gain, "At least", "At most")),
-            *(named(column, custom_minWidth=170, custom_wrapText=True) for column in ("Because", "Not considered")),
-            named("Command", custom_width=110, custom_inspect=True),
+            NARROW,
+            named("What to do", custom_minWidth=120, custom_wrapText=True),
+            *(named(column, custom_width=width) for column, width in {"Agent": 92, "Environment": 104}.items()),
+            named("By", custom_width=86, custom_wrapText=True, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
+            *(named(column, unit=unit, custom_width=76, **_digits(unit)) for column in (gain, "At least", "At most")),
+            *(named(column, custom_minWidth=114, custom_wrapText=True) for column in ("Because", "Not considered")),
+            named("Command", custom_width=76, custom_inspect=True),
         ),
     )
 

@@ -84,7 +84,7 @@ ORDER BY s.place
 LIMIT 20
 """.strip()
     headings = {
-        "title": "Of", "method": "By", "days": "Days known", "tried": "Tried", "share": "Error", "naive": "Last week's error",
+        "title": "Of", "method": "By", "days": "Days", "tried": "Tried", "share": "Error", "naive": "Last week's",
         "relative": "Against it", "covered": "Within", "change": "Next 4 weeks",
     }  # fmt: skip
     method = {**{key: Word(text) for key, text in METHODS.items()}, NONE: Word(TOO_FEW, colours.UNKNOWN)}
@@ -93,18 +93,19 @@ LIMIT 20
         name=name,
         title="How good are these forecasts?",
         description=(
-            "The method in use. It was tried from points in the past, a week apart, on days that it had not seen: the sum of "
-            "its errors / the sum of what happened, the same for saying last week's weekday again, and by how much it errs "
-            "less (below 0). Within: the share of those days between low and high. The last column is the mean day of the next "
-            f"four weeks against the last four. {TRIED}"
+            "The method in use, and how many days it knows. It was tried from points in the past, a week apart, on days that "
+            "it had not seen: the sum of its errors / the sum of what happened, the same for saying last week's weekday again, "
+            "and by how much it errs less (below 0). Within: the share of those days between low and high. The last column is "
+            f"the mean day of the next four weeks against the last four. {TRIED}"
         ),
         targets=(SqlQuery(sql=sql),),
         no_value="no forecast was made yet: the first comes some minutes after the exporter's start",
         transformations=columns(headings),
         overrides=(
             NARROW,
-            named("By", custom_minWidth=200, custom_wrapText=True, mappings=words(method)),
-            *(named(column, **share) for column in ("Error", "Last week's error", "Against it", "Within", "Next 4 weeks")),
-            named("Days known", unit="none", decimals=0),
+            named("By", custom_width=210, custom_wrapText=True, mappings=words(method)),
+            *(named(column, **share) for column in ("Error", "Last week's", "Against it", "Within", "Next 4 weeks")),
+            named("Days", unit="none", decimals=0),
+            named("Of", custom_width=150, custom_wrapText=True),
         ),
     )

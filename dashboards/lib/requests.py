@@ -72,9 +72,20 @@ def trace_links(settings: Settings, trace: str, kept: tuple[str, ...] = FILTERS)
     )
 
 
+CAUSE_WITH_RUNBOOK = (
+    named(
+        "Likely cause",
+        custom_minWidth=100,
+        custom_wrapText=True,
+        links=[Link("Runbook", "${__data.fields.runbook}", new_tab=True).to_json_data()],
+    ),
+    named("runbook", custom_hideFrom={"viz": True, "legend": True, "tooltip": True}),
+)
+"""The cause of a slow request, which leads to its runbook, in tables that have no room for a column more."""
+
 RUNBOOK = named(
     "Runbook",
-    custom_width=90,
+    custom_width=78,
     mappings=[{"type": "regex", "options": {"pattern": ".+", "result": {"text": "open", "index": 0}}}],
     links=[Link("Runbook", "${__value.raw}", new_tab=True).to_json_data()],
 )

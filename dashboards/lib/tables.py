@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from attrs import define
 
-from dashboards.lib.field import Json, Override
+from dashboards.lib.field import Json, Override, named
 from dashboards.lib.panel import Panel
 
 EMPTY_CELL = Override("byRegexp", "/.*/", (("noValue", "–"),))
@@ -22,8 +22,8 @@ _LEAST = 90
 _WORDS = {"Environment": 118, "Kind of error": 126}
 """Pixels that long headings of words need, where a table gives their columns no width of its own."""
 
-NARROW = Override("byRegexp", "/.*/", (("custom.minWidth", 60),))
-"""For tables of many columns: those without a width of their own may become this narrow."""
+NARROW = Override("byRegexp", "/.*/", (("custom.minWidth", 60), ("custom.filterable", False)))
+"""For tables of many columns: those without a width of their own may become this narrow, and headings have no filter's mark."""
 
 
 @define(slots=False, kw_only=True)
@@ -58,6 +58,11 @@ def columns(headings: Mapping[str, str]) -> tuple[Json, ...]:
         {"id": "filterFieldsByName", "options": {"include": {"names": list(headings)}}},
         {"id": "organize", "options": {"excludeByName": {}, "indexByName": order, "renameByName": renamed}},
     )
+
+
+def moment(name: str) -> Override:
+    """A column of moments to the minute, as narrow as it can be: without the year, for tables that look back months at most."""
+    return named(name, unit="time: MM-DD HH:mm", custom_width=104)
 
 
 MERGED: Json = {"id": "merge", "options": {}}

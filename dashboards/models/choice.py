@@ -36,18 +36,18 @@ ORDER BY saving DESC NULLS LAST, calls DESC, task
 LIMIT 100
 """.strip()
     headings = {
-        "task": "Task", "model": "Now", "other_model": "Would do", "monthly": "Saves in 30 days", "verdict": "Verdict",
-        "cost": "1000 calls", "other_cost": "There", "quality": "Quality", "other_quality": "Quality there", "p95": "p95",
-        "other_p95": "p95 there", "sample": "Sample",
+        "task": "Task", "model": "Now", "other_model": "Would do", "monthly": "Saves", "verdict": "Verdict", "cost": "Cost",
+        "other_cost": "Its cost", "quality": "Quality", "other_quality": "Its quality", "p95": "p95", "other_p95": "Its p95",
+        "sample": "Sample",
     }  # fmt: skip
     money = {"unit": "currencyUSD", "decimals": 2}
     return Table(
         name="recommended",
         title="The cheapest model that would do",
         description=(
-            f"{RULE} Each pair of columns is the model in use, then the other. The sample is the smaller number of calls of "
-            "the two. Next step: route a tenth of the calls there, and compare again after a week. Of all models, whichever "
-            "are chosen."
+            f"{RULE} Cost is of 1000 calls, saved is what 30 days would; its: of the model that would do. The sample is the "
+            "smaller number of calls of the two. Next step: route a tenth of the calls there, and compare again after a week. "
+            "Of all models, whichever are chosen."
         ),
         targets=(SqlQuery(sql=sql),),
         always_last=ENOUGH,
@@ -56,13 +56,13 @@ LIMIT 100
         paged=True,
         overrides=(
             NARROW,
-            *(named(column, custom_width=145) for column in ("Task", "Now", "Would do", "Saves in 30 days")),
-            *(named(column, custom_minWidth=110) for column in ("1000 calls", "Quality there", "p95 there")),
-            named("Verdict", custom_minWidth=180, custom_wrapText=True),
-            *(named(column, **money) for column in ("1000 calls", "There", "Saves in 30 days")),
-            *(named(column, unit="percentunit", decimals=1) for column in ("Quality", "Quality there")),
-            *(named(column, unit="s") for column in ("p95", "p95 there")),
-            named("Sample", unit="locale", decimals=0),
+            *(named(column, custom_minWidth=84, custom_wrapText=True) for column in ("Task", "Now", "Would do")),
+            named("Verdict", custom_width=126, custom_wrapText=True),
+            *(named(column, custom_width=72, **money) for column in ("Cost", "Its cost", "Saves")),
+            named("Quality", unit="percentunit", decimals=1, custom_width=70),
+            named("Its quality", unit="percentunit", decimals=1, custom_width=84),
+            *(named(column, unit="s", custom_width=66) for column in ("p95", "Its p95")),
+            named("Sample", unit="locale", decimals=0, custom_width=66),
         ),
     )
 
@@ -152,8 +152,8 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
-            named("All on", custom_width=140),
-            named("Against now", custom_minWidth=105),
+            named("All on", custom_width=136),
+            named("Against now", custom_width=98),
             *(named(column, unit="currencyUSD", decimals=2) for column in ("Cost", "Against now")),
             named("Share", unit="percentunit", decimals=0),
             named("Quality", unit="percentunit", decimals=1),

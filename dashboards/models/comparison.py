@@ -19,8 +19,8 @@ NO_CALLS = "no model calls in range"
 _SCALE = tuple(sorted(LETTERS.items(), key=lambda grade: grade[1]))
 """Grades from the worst to the best."""
 _WIDTHS = {
-    "Points": 75, "Quality": 80, "Failed": 75, "p50": 75, "p95": 75, "First": 75, "Tokens/s": 90, "1000 calls": 100,
-    "Calls": 75,
+    "Points": 64, "Quality": 68, "Failed": 64, "p50": 62, "p95": 62, "First": 62, "Tokens/s": 78, "1000 calls": 84,
+    "Calls": 66,
 }  # fmt: skip
 _COLOURS = {
     "A": colours.GREEN, "B": colours.GREEN, "C": colours.AMBER, "D": colours.AMBER, "E": colours.RED, "F": colours.RED
@@ -104,9 +104,9 @@ LIMIT 100
         paged=True,
         overrides=(
             NARROW,
-            named("Model", custom_width=145),
+            named("Model", custom_minWidth=140),
             *(named(column, custom_width=width) for column, width in _WIDTHS.items()),
-            named("Grade", mappings=letters, custom_cellOptions=COLOURED_CELL, custom_align="center", custom_width=70),
+            named("Grade", mappings=letters, custom_cellOptions=COLOURED_CELL, custom_align="center", custom_width=64),
             named("Points", unit="none", decimals=0),
             named("Quality", unit="percentunit", decimals=1),
             named("Failed", unit="percentunit", decimals=2),
@@ -114,7 +114,7 @@ LIMIT 100
             named("Tokens/s", unit="none", decimals=1),
             named("1000 calls", unit="currencyUSD", decimals=2),
             named("Calls", unit="locale", decimals=0),
-            named("Verdict", custom_minWidth=150, custom_wrapText=True),
+            named("Verdict", custom_minWidth=140, custom_wrapText=True),
         ),
     )
 

@@ -98,7 +98,7 @@ LIMIT 100
         transformations=columns(headings),
         overrides=(
             NARROW,
-            named("Score", custom_minWidth=130),
+            named("Score", custom_width=150),
             named("Scores", unit="locale", decimals=0),
             *(named(column, unit="none", decimals=3) for column in ("Mean", "Least", "Greatest")),
             named("Newest", unit="dateTimeFromNow"),

@@ -7,7 +7,7 @@ from dashboards.lib.commands import command
 from dashboards.lib.field import Word, named, words
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns, moment
 
 _CHANGES = """
 SELECT at AS "time", actor, action, target, before::text AS before, after::text AS after
@@ -45,7 +45,7 @@ def record() -> Panel:
         always_last="90d",
         no_value="nothing was changed by a command, or this data source may not read the log",
         transformations=columns(headings),
-        overrides=(named("When", custom_width=170), named("Who", custom_width=140), named("Action", custom_width=150)),
+        overrides=(moment("When"), named("Who", custom_width=140), named("Action", custom_width=150)),
         paged=True,
     )
 
@@ -72,7 +72,7 @@ def profiling() -> Panel:
         no_value="no agent was profiled",
         transformations=columns(headings),
         overrides=(
-            named("Asked", custom_width=170),
+            moment("Asked"),
             *(named(name, custom_width=110) for name in ("Environment", "For")),
             named("State", custom_width=100, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
         ),

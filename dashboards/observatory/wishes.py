@@ -7,7 +7,7 @@ from dashboards.lib.commands import command
 from dashboards.lib.field import Word, named, words
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
 
 _PLACE = {"agent": "d.agent", "environment": "d.environment"}
 _UNSET = command("observatory configure unset {agent} {setting} --environment {environment}", setting="d.setting", **_PLACE)
@@ -58,9 +58,13 @@ def settings() -> Panel:
         no_value="no setting was asked for",
         transformations=columns(headings),
         overrides=(
-            named("Asked", custom_width=155),
-            *(named(name, custom_width=110) for name in ("Agent", "Environment", "Who")),
-            named("State", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
+            NARROW,
+            moment("Asked"),
+            *(named(name, custom_width=width) for name, width in {"Agent": 92, "Environment": 100, "Who": 76}.items()),
+            *(named(name, custom_width=80, custom_inspect=True) for name in ("Wanted", "In force")),
+            *(named(name, custom_minWidth=90, custom_wrapText=True) for name in ("Setting", "The platform says", "Why")),
+            named("To take it back", custom_width=80, custom_inspect=True),
+            named("State", custom_width=76, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
         ),
         paged=True,
     )

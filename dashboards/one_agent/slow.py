@@ -22,7 +22,7 @@ from dashboards.lib.requests import (
     status_column,
     trace_links,
 )
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns, moment
 from dashboards.lib.variables import TextVariable
 
 MOST = 50
@@ -76,7 +76,7 @@ def requests(settings: Settings) -> Panel:
         no_value=_NOT_KEPT,
         transformations=columns(headings),
         overrides=(
-            named("Time", custom_width=155),
+            moment("Time"),
             status_column("Ended", 80),
             *(named(name, unit="s", custom_width=width) for name, width in _SECONDS.items()),
             named("Likely cause", custom_width=145),
@@ -108,7 +108,7 @@ ORDER BY r.latency_ms DESC, r.started_at DESC, r.trace_id
 def advice(settings: Settings) -> Panel:
     headings = {
         "seconds": "Took", "cause": "Likely cause", "waited": "Waited most for", "advice": "What to try", "runbook": "Runbook",
-        "command": "Command: all its steps from Langfuse", "trace": "Request",
+        "command": "Command: all its steps", "trace": "Request",
     }  # fmt: skip
     return Table(
         name="advice",
@@ -122,13 +122,14 @@ def advice(settings: Settings) -> Panel:
         no_value=_NOT_KEPT,
         transformations=columns(headings),
         overrides=(
-            named("Took", unit="s", custom_width=80),
-            named("Likely cause", custom_width=150),
-            named("Waited most for", custom_width=150),
-            named("What to try", custom_minWidth=320, custom_wrapText=True),
+            NARROW,
+            named("Took", unit="s", custom_width=72),
+            named("Likely cause", custom_width=145),
+            named("Waited most for", custom_width=145),
+            named("What to try", custom_width=300, custom_wrapText=True),
             RUNBOOK,
-            named("Command: all its steps from Langfuse", custom_width=260, custom_inspect=True),
-            named("Request", custom_width=130, links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
+            named("Command: all its steps", custom_minWidth=90, custom_inspect=True),
+            named("Request", custom_minWidth=90, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )
@@ -162,7 +163,7 @@ def calls(settings: Settings) -> Panel:
         no_value="no such call in range",
         transformations=columns(headings),
         overrides=(
-            named("Time", custom_width=160),
+            moment("Time"),
             *(named(name, unit="s", custom_width=130) for name in ("Call took", "Request took")),
             named("Share", unit="percentunit", decimals=0, custom_width=80),
             PART,
@@ -200,8 +201,10 @@ def failed(settings: Settings) -> Panel:
         no_value="no failed request in range",
         transformations=columns(headings),
         overrides=(
-            named("Time", custom_width=160),
+            NARROW,
+            moment("Time"),
             named("Took", unit="s", custom_width=80),
+            *(named(name, custom_minWidth=100) for name in ("Kind of error", "Environment", "Intent", "Request")),
             status_column("Ended", 80),
             named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
         ),

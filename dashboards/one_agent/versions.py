@@ -13,7 +13,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import PALETTE, Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.states import StateTimeline
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
 from dashboards.one_agent.asking import NO_TRAFFIC
 
 _BY = ("environment", "agent", "version")
@@ -152,7 +152,7 @@ def deployments() -> Panel:
         no_value="no deployment in 30 days",
         transformations=columns(headings),
         overrides=(
-            named("In service since", custom_width=150),
+            named("In service since", unit="time: MM-DD HH:mm", custom_width=125),
             named("Version", custom_width=85),
             *(named(name, unit="s", custom_width=90) for name in ("p95 before", "p95 after")),
             *(named(name, unit="percentunit", decimals=1, custom_width=106) for name in ("Errors before", "Errors after")),
@@ -206,11 +206,13 @@ def compared(settings: Settings) -> Panel:
         no_value="no execution ended in range",
         transformations=columns(headings),
         overrides=(
+            NARROW,
+            named("Environment", custom_minWidth=100),
             named("Queries", unit="locale", decimals=0),
             named("Error ratio", unit="percentunit", decimals=1, thresholds=failing, custom_cellOptions=COLOURED_TEXT),
             *(named(name, unit="s") for name in ("p50", "p99")),
             named("p95", unit="s", thresholds=slow, custom_cellOptions=COLOURED_TEXT),
-            *(named(name, custom_width=155) for name in ("First hour", "Last hour")),
+            *(moment(name) for name in ("First hour", "Last hour")),
         ),
         paged=True,
     )
@@ -257,11 +259,14 @@ def regressions() -> Panel:
         no_value="no version was found to be worse",
         transformations=columns(headings),
         overrides=(
-            named("Found", custom_width=170),
+            NARROW,
+            moment("Found"),
+            named("Environment", custom_width=104),
             *(named(name, decimals=3) for name in ("Before", "After")),
             named("Change", unit="suffix:×", decimals=2),
             named("By chance", unit="percentunit", decimals=2),
-            named("State", custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
+            named("State", custom_minWidth=76, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
+            named("To say otherwise", custom_width=124, custom_inspect=True),
         ),
         paged=True,
     )

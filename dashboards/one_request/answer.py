@@ -19,7 +19,7 @@ from dashboards.lib.requests import (
     status_column,
     trace_links,
 )
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns, moment
 from dashboards.one_request.shown import NOT_KEPT, shown
 
 USUAL = 500
@@ -57,6 +57,7 @@ FROM requests r
         no_value=NOT_KEPT,
         transformations=columns(headings),
         overrides=(
+            moment("Began"),
             *(named(name, custom_width=width) for name, width in _WIDTHS.items()),
             status_column("Ended", 80),
             named("Agent", links=[_TO_AGENT.to_json_data()]),
@@ -65,7 +66,7 @@ FROM requests r
     )
 
 
-_WIDTHS = {"Began": 155, "Agent": 110, "Version": 85, "Environment": 125, "Intent": 145, "Kind of error": 125}
+_WIDTHS = {"Agent": 110, "Version": 85, "Environment": 125, "Intent": 145, "Kind of error": 125}
 _TO_AGENT = narrowing_link("How does this agent do?", "one-agent", "agent", "${__value.raw}", FILTERS)
 
 
@@ -112,7 +113,7 @@ FROM requests r CROSS JOIN calls CROSS JOIN middle
 def verdict(settings: Settings) -> Panel:
     headings = {
         "cause": "Likely cause", "share": "Share", "waited": "Waited most for", "advice": "What to try", "runbook": "Runbook",
-        "command": "Command: all its steps from Langfuse",
+        "command": "Command: all its steps",
     }  # fmt: skip
     text = f"""
 WITH {shown()}, {PARTS}
@@ -136,11 +137,12 @@ JOIN {known_causes(settings)} ON known.cause = {CAUSE}
         no_value=NOT_KEPT,
         transformations=columns(headings),
         overrides=(
+            NARROW,
             named("Likely cause", custom_width=150),
             named("Share", unit="percentunit", decimals=0, custom_width=80),
             named("Waited most for", custom_width=150),
-            named("What to try", custom_minWidth=320, custom_wrapText=True),
+            named("What to try", custom_minWidth=240, custom_wrapText=True),
             RUNBOOK,
-            named("Command: all its steps from Langfuse", custom_width=220, custom_inspect=True),
+            named("Command: all its steps", custom_width=190, custom_inspect=True),
         ),
     )

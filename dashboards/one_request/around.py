@@ -8,14 +8,14 @@ from dashboards.lib.field import named, narrowing_link
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import FILTERS, REQUESTS, STATUS, chosen_requests, status_column
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns, moment
 from dashboards.one_request.shown import shown
 
 
 def model_calls() -> Panel:
     headings = {
         "time": "Began", "model": "Model", "type": "Type", "prompt": "Prompt", "seconds": "Took", "first": "First token",
-        "input": "Tokens in", "cached": "From cache", "output": "Tokens out", "cost": "Cost", "status": "Ended",
+        "input": "Tokens in", "cached": "Cached", "output": "Tokens out", "cost": "Cost", "status": "Ended",
     }  # fmt: skip
     text = f"""
 WITH {shown()}
@@ -38,13 +38,14 @@ ORDER BY c.started_at, c.observation_id LIMIT 100
         no_value="Langfuse has no call of it, or it is older than the ledger",
         transformations=columns(headings),
         overrides=(
-            named("Began", custom_width=185),
-            named("Model", custom_minWidth=125),
-            named("Prompt", custom_minWidth=120),
-            named("Type", custom_width=95),
-            *(named(name, unit="s", custom_width=85) for name in ("Took", "First token")),
-            *(named(name, unit="locale", decimals=0, custom_width=90) for name in ("Tokens in", "From cache", "Tokens out")),
-            named("Cost", unit="currencyUSD", decimals=5, custom_width=90),
+            NARROW,
+            named("Began", unit="time: HH:mm:ss.SSS", custom_width=112),
+            named("Model", custom_width=135),
+            named("Prompt", custom_minWidth=85, custom_wrapText=True),
+            named("Type", custom_width=80),
+            *(named(name, unit="s", custom_width=78) for name in ("Took", "First token")),
+            *(named(name, unit="locale", decimals=0, custom_width=78) for name in ("Tokens in", "Cached", "Tokens out")),
+            named("Cost", unit="currencyUSD", decimals=5, custom_width=78),
             status_column("Ended", 80),
         ),
     )
@@ -75,6 +76,7 @@ ORDER BY ({STATUS} IN ({failed}) OR t.latency_ms > {1000 * limit:g}) DESC, t.sta
         no_value="no request of the range was kept as a trace",
         transformations=columns(headings),
         overrides=(
+            moment("Began"),
             *(named(name, custom_width=width) for name, width in _WIDTHS.items()),
             named("Took", unit="s", custom_width=85),
             status_column("Ended", 80),
@@ -84,5 +86,5 @@ ORDER BY ({STATUS} IN ({failed}) OR t.latency_ms > {1000 * limit:g}) DESC, t.sta
     )
 
 
-_WIDTHS = {"Began": 155, "Agent": 100, "Version": 85, "Environment": 120, "Intent": 130, "Kind of error": 120}
+_WIDTHS = {"Agent": 100, "Version": 85, "Environment": 120, "Intent": 130, "Kind of error": 120}
 _SHOW = narrowing_link("Show this request", "one-request", "trace", "${__value.raw}", FILTERS)

@@ -8,7 +8,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import BEFORE, OFFSET, OTHER, PART, PHASES, STEPS, phase_overrides, status_column
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.lib.traces import FlameGraph, Traces
 from dashboards.one_request.answer import USUAL, usual
 from dashboards.one_request.shown import NOT_KEPT, shown
@@ -185,10 +185,11 @@ ORDER BY t.way, t.ids
         no_value=NOT_KEPT,
         transformations=columns(headings),
         overrides=(
-            named("Step", custom_minWidth=180),
-            *(named(name, unit="s", decimals=3, custom_width=115) for name in ("Began after", "Took", "Of it itself")),
+            NARROW,
+            named("Step", custom_width=190),
+            *(named(name, unit="s", decimals=3, custom_width=106) for name in ("Began after", "Took", "Of it itself")),
             named("Share", unit="percentunit", decimals=0, custom_width=80),
-            named("Kind", custom_width=110),
+            named("Kind", custom_width=100),
             PART,
             status_column("Ended", 80),
         ),

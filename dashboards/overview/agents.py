@@ -157,7 +157,7 @@ ORDER BY e.start_time DESC
 LIMIT 100
 """.strip()
 
-WIDTHS = {"Time": 160, "Version": 85, "Status": 90, "Duration": 80, "Retries": 70}
+WIDTHS = {"Time": 160, "Version": 85, "Kind of error": 126, "Status": 90, "Duration": 80, "Retries": 70}
 """Of the table's narrow and wide columns, in pixels; the others share the rest."""
 
 

@@ -171,7 +171,7 @@ def firing() -> Panel:
         sorted_by="Severity",
         greatest_first=False,
         overrides=(
-            named("Alert", custom_minWidth=200),
+            *(named(name, custom_width=width) for name, width in {"Alert": 215, "Severity": 100, "Team": 105}.items()),
             named("Since", unit="dateTimeFromNow", custom_minWidth=125),
             named("Severity", custom_cellOptions=COLOURED_TEXT, mappings=severity),
         ),

@@ -52,7 +52,7 @@ LIMIT 20
 """.strip()
     headings = {
         "agent": "Agent", "expected": "Busiest hour", "high": "At most", "limit": "Limit", "used": "Used then",
-        "possible": "Warning from", "share": "Error", "covered": "Within", "method": "By", "days": "Days known",
+        "possible": "Warning from", "share": "Error", "covered": "Within", "method": "By", "days": "Days",
     }  # fmt: skip
     method = {**{key: Word(text) for key, text in METHODS.items()}, NONE: Word(TOO_FEW, colours.UNKNOWN)}
     limits = at_most(settings.thresholds.capacity_ratio, settings.thresholds.capacity_ratio_critical)
@@ -74,9 +74,9 @@ LIMIT 20
             named("Limit", unit="reqps", decimals=1),
             named("Used then", unit="percentunit", decimals=1, min=0, max=1, custom_cellOptions=BAR_CELL,
                   thresholds=limits.to_json_data()),
-            named("Warning from", unit="dateTimeAsLocalNoDateIfToday", custom_width=150),
+            named("Warning from", unit="time: MM-DD", custom_width=104),
             *(named(name, unit="percentunit", decimals=0) for name in ("Error", "Within")),
-            named("By", custom_minWidth=180, custom_wrapText=True, mappings=words(method)),
-            named("Days known", unit="none", decimals=0),
+            named("By", custom_width=150, custom_wrapText=True, mappings=words(method)),
+            named("Days", unit="none", decimals=0),
         ),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import FILTERS, trace_links
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import COLOURED_CELL, COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_CELL, COLOURED_TEXT, Table, columns, moment
 from dashboards.performance.errors import KIND_SQL
 from dashboards.performance.fleet import NO_TRAFFIC
 
@@ -104,7 +104,7 @@ def parity(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             named("Environment", custom_width=125),
-            named(f"Beside {name}", custom_width=155, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
+            named(f"Beside {name}", custom_width=150, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
             named("p95", unit="s", custom_width=80),
             _gap("p95 gap", GAP, 0),
             named("Errors", unit="percentunit", decimals=2, custom_width=90),
@@ -206,7 +206,7 @@ def only_there(settings: Settings) -> Panel:
             named("Kind of error", custom_width=115),
             named("Failed", decimals=0, custom_width=60),
             named("Tried elsewhere", unit="locale", decimals=0, custom_width=115),
-            named("Last", custom_width=155),
+            moment("Last"),
             named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,

@@ -9,7 +9,7 @@ from dashboards.lib.field import Word, named, words
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
 
 _PLACE = {"agent": "t.scope", "environment": "t.params->>'environment'"}
 _CANCEL = command("observatory loadtest cancel {agent} --environment {environment}", **_PLACE)
@@ -22,7 +22,7 @@ _AGAIN = command(
 )
 _TESTS = """
 SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.params->>'environment' AS environment,
-       (t.params->>'per_second')::float8 AS wanted, t.params->>'for' AS length,
+       (t.params->>'per_second') || ' a second for ' || (t.params->>'for') AS wanted,
        CASE WHEN t.state = 'done' AND EXISTS (
          SELECT FROM jsonb_array_elements(t.result->'service_levels') AS l (level) WHERE NOT (l.level->>'kept')::boolean
        ) THEN 'broken'
@@ -46,8 +46,8 @@ def tests(settings: Settings) -> Panel:
     )
     headings = {
         "time": "When", "agent": "Agent", "environment": "Environment", "state": "State", "wanted": "Asked for",
-        "length": "For", "requests": "Requests", "errors": "Errors", "throughput": "Reached", "p50": "p50", "p95": "p95",
-        "p99": "p99", "not_sent": "Not sent", "levels": "Service levels", "command": "Command",
+        "requests": "Sent", "not_sent": "Unsent", "throughput": "A second", "errors": "Errors", "p50": "p50", "p95": "p95",
+        "p99": "p99", "levels": "Service levels", "command": "Command",
     }  # fmt: skip
     state = {
         "scheduled": Word("waits", colours.DEGRADED), "running": Word("runs", colours.DEGRADED),
@@ -61,7 +61,7 @@ def tests(settings: Settings) -> Panel:
         description=(
             "Tests of 90 days, scheduled with `observatory loadtest schedule` and done by `loadtest run`, against the targets "
             f"of the configuration only ({known or 'there is none'}). Times are counted from when a request was due. Not kept: "
-            "a service level of the agent did not hold; an incident is open until a test keeps it. Not sent: too many waited "
+            "a service level of the agent did not hold; an incident is open until a test keeps it. Unsent: too many waited "
             "for an answer. The last column cancels a test, or asks for it once more."
         ),
         targets=(SqlQuery(sql=text),),
@@ -69,13 +69,17 @@ def tests(settings: Settings) -> Panel:
         no_value="no load test was scheduled",
         transformations=columns(headings),
         overrides=(
-            named("When", custom_width=155),
-            *(named(name, custom_width=100) for name in ("Agent", "Environment")),
-            named("State", custom_width=80, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
-            *(named(name, unit="reqps", decimals=1, custom_width=95) for name in ("Asked for", "Reached")),
-            *(named(name, unit="locale", decimals=0, custom_width=85) for name in ("Requests", "Not sent")),
-            named("Errors", unit="percentunit", decimals=1, custom_width=75),
-            *(named(name, unit="s", decimals=2, custom_width=75) for name in ("p50", "p95", "p99")),
+            NARROW,
+            moment("When"),
+            named("Agent", custom_width=92),
+            named("Environment", custom_width=98),
+            named("State", custom_width=68, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
+            named("Asked for", custom_minWidth=70, custom_wrapText=True),
+            named("A second", unit="none", decimals=1, custom_width=68),
+            *(named(name, unit="locale", decimals=0, custom_width=56) for name in ("Sent", "Unsent")),
+            named("Errors", unit="percentunit", decimals=1, custom_width=60),
+            *(named(name, unit="s", decimals=2, custom_width=50) for name in ("p50", "p95", "p99")),
+            named("Service levels", custom_minWidth=70, custom_wrapText=True),
         ),
         paged=True,
     )

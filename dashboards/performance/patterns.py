@@ -8,7 +8,7 @@ from dashboards.lib.field import Word, named, words
 from dashboards.lib.filters import chosen, chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns
 from dashboards.lib.traces import FlameGraph
 from dashboards.performance.errors import KIND_SQL
 from dashboards.performance.places import one_agent
@@ -115,9 +115,12 @@ def unusual() -> Panel:
         no_value="no failed execution in range, nor in the weeks before",
         transformations=columns(headings),
         overrides=(
-            named("Agent", custom_width=95, links=[one_agent("${__value.raw}")]),
-            named("Unusual?", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
-            named("Kind of error", custom_width=105),
+            NARROW,
+            named("Agent", custom_minWidth=86, links=[one_agent("${__value.raw}")]),
+            named(
+                "Unusual?", custom_width=84, custom_wrapText=True, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)
+            ),
+            named("Kind of error", custom_minWidth=90),
             named("Score", unit="none", decimals=1, custom_width=65),
             named("Failed", unit="locale", decimals=0, custom_width=65),
             named("Usually", unit="none", decimals=1, custom_width=75),

@@ -12,7 +12,7 @@ from dashboards.lib.firing import alerts, since
 from dashboards.lib.graphs import Trend
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, MERGED, Table, columns
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, MERGED, NARROW, Table, columns
 from dashboards.performance.fleet import BY_AGENTS, NOW
 from dashboards.performance.places import one_agent
 from recording_rules.forecast import CAPACITY_LEFT
@@ -70,7 +70,7 @@ def plan(settings: Settings) -> Panel:
             "the end of the range. The expectation meets the warning: plan for more now."
         ),
         targets=(SqlQuery(sql=text),),
-        width=15,
+        width=14,
         unit="reqps",
         x="day",
         logarithmic=True,
@@ -134,11 +134,13 @@ def warnings() -> Panel:
         title="Capacity alerts that fire",
         description="Alerts on full agents, and on agents that will be full within the week; each message says what to do.",
         targets=(PromQuery(expr=since(alerts("firing", f'alertname=~"{about}"')), format="table", instant=True),),
-        width=9,
+        width=10,
         no_value="no capacity alert fires",
         transformations=columns(headings),
         overrides=(
-            named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=severity),
+            NARROW,
+            named("Severity", custom_width=80, custom_cellOptions=COLOURED_TEXT, mappings=severity),
+            named("Environment", custom_width=100),
             named("Since", unit="dateTimeFromNow"),
         ),
     )

@@ -12,7 +12,7 @@ from dashboards.lib.filters import acting
 from dashboards.lib.graphs import TimeSeries, Trend
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns
 from dashboards.performance.fleet import BY, HOUR, NO_TRAFFIC
 from dashboards.performance.places import one_agent
 
@@ -92,7 +92,7 @@ WHERE least(b.slices, u.slices) >= {LEAST_SLICES}
 ORDER BY 5 DESC, 1
 LIMIT 200
 """.strip()
-    headings = {"agent": "Agent", "more": "Load", "usual": "p95, else", "busy": "p95, busiest", "slower": "Time"}
+    headings = {"agent": "Agent", "more": "Load", "usual": "p95", "busy": "busiest", "slower": "Time"}
     return Table(
         name="scaling",
         title="Who gets slower when it is busy?",
@@ -109,9 +109,10 @@ LIMIT 200
         transformations=columns(headings),
         paged=True,
         overrides=(
-            named("Agent", custom_minWidth=100, links=[one_agent("${__value.raw}")]),
-            *(named(name, unit="s", decimals=2, custom_width=100) for name in ("p95, else", "p95, busiest")),
-            *(named(name, unit="suffix:×", decimals=2, custom_width=75) for name in ("Load", "Time")),
+            NARROW,
+            named("Agent", custom_minWidth=72, links=[one_agent("${__value.raw}")]),
+            *(named(name, unit="s", decimals=2, custom_width=62) for name in ("p95", "busiest")),
+            *(named(name, unit="suffix:×", decimals=2, custom_width=58) for name in ("Load", "Time")),
             named("Time", thresholds=at_most(SLOWER, MUCH_SLOWER).to_json_data(), custom_cellOptions=COLOURED_TEXT),
         ),
     )

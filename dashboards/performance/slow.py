@@ -8,10 +8,10 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import (
     CAUSE,
+    CAUSE_WITH_RUNBOOK,
     PARTS,
     PHASES,
     REQUESTS,
-    RUNBOOK,
     STATUS,
     chosen_requests,
     command,
@@ -19,12 +19,12 @@ from dashboards.lib.requests import (
     status_column,
     trace_links,
 )
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import NARROW, Table, columns, moment
 from dashboards.performance.places import one_agent
 
 MOST = 50
-SHOWN = {phase: PHASES[phase] for phase in ("auth", "llm", "tool", "postprocess")}
-"""The parts with a column of their own; all others are the rest."""
+SHOWN = {**{phase: PHASES[phase] for phase in ("auth", "llm", "tool")}, "postprocess": "After"}
+"""The parts with a column of their own, and its heading; all others are the rest."""
 SLOW = """
 WITH requests AS (
   SELECT t.trace_id, a.name AS agent, t.version, t.started_at, t.latency_ms, {status} AS status
@@ -65,31 +65,31 @@ def requests(settings: Settings) -> Panel:
     )
     headings = {
         "time": "Time", "agent": "Agent", "version": "Version", "seconds": "Took", "status": "Ended", "cause": "Likely cause",
-        **SHOWN, "rest": "Rest", "runbook": "Runbook", "command": "Command", "trace": "Request",
+        **SHOWN, "rest": "Rest", "runbook": "runbook", "command": "Command", "trace": "Request",
     }  # fmt: skip
-    widths = {"Took": 75, **dict.fromkeys((*SHOWN.values(), "Rest"), 70), "Postprocessing": 115}
+    widths = dict.fromkeys(("Took", *SHOWN.values(), "Rest"), 58)
     return Table(
         name="slow_requests",
         title=f"The {MOST} slowest requests, and where their time went",
         description=(
             f"The {MOST} slowest requests of the range that were kept as traces, with the time in each part. The likely cause "
-            "is the part that took most, by fixed rules. A click on a request opens it from inside or in Langfuse; the "
-            "command, to copy, reads all its steps. The panel's menu, Inspect, Data, saves the table as CSV. Every filter of "
-            "the tab acts."
+            "is the part that took most, by fixed rules; a click on it opens the runbook, one on a request the request from "
+            "inside or in Langfuse; the command, to copy, reads all its steps. The panel's menu, Inspect, Data, saves the "
+            "table as CSV. Every filter of the tab acts."
         ),
         targets=(SqlQuery(sql=text),),
         no_value="no request of the range was kept as a trace",
         transformations=columns(headings),
         overrides=(
-            named("Time", custom_width=155),
-            named("Agent", custom_width=100, links=[one_agent("${__value.raw}")]),
-            named("Version", custom_width=80),
-            status_column("Ended", 80),
+            NARROW,
+            moment("Time"),
+            named("Agent", custom_width=92, links=[one_agent("${__value.raw}")]),
+            named("Version", custom_width=74),
+            status_column("Ended", 76),
             *(named(name, unit="s", custom_width=width) for name, width in widths.items()),
-            named("Likely cause", custom_width=150),
-            RUNBOOK,
-            named("Command", custom_width=100, custom_inspect=True),
-            named("Request", custom_minWidth=120, links=list(trace_links(settings, "${__value.raw}"))),
+            *CAUSE_WITH_RUNBOOK,
+            named("Command", custom_width=82, custom_inspect=True),
+            named("Request", custom_width=76, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )

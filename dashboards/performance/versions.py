@@ -12,7 +12,7 @@ from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
 from dashboards.performance.environments import MERGED_P95
 from dashboards.performance.fleet import NO_TRAFFIC
 from dashboards.performance.places import one_agent
@@ -75,13 +75,13 @@ def gates(settings: Settings) -> Panel:
     )
     headings = {
         "agent": "Agent", "environment": "Environment", "version": "New", "previous": "Before", "verdict": "Gate",
-        "p95": "p95", "p95_before": "p95 before", "p95_times": "Times", "errors": "Errors",
-        "errors_before": "Errors before", "n": "Runs", "n_before": "Runs before", "since": "Deployed",
+        "p95": "p95", "p95_before": "was", "p95_times": "Times", "errors": "Errors",
+        "errors_before": "were", "n": "Runs", "n_before": "before", "since": "Deployed",
     }  # fmt: skip
     seconds, shares, counts = (
-        {"p95": 65, "p95 before": 88},
-        {"Errors": 65, "Errors before": 105},
-        {"Runs": 60, "Runs before": 95},
+        {"p95": 58, "was": 58},
+        {"Errors": 66, "were": 58},
+        {"Runs": 58, "before": 66},
     )
     return Table(
         name="version_gates",
@@ -90,22 +90,23 @@ def gates(settings: Settings) -> Panel:
             "The newest version of each agent and environment beside the one before, each within the week around the "
             f"deployment. It fails with a p95 or an error share of more than {limits.regression_ratio:g} times the one before "
             f"(errors: and more than chance explains, at {limits.regression_p_value:.0%}), from {limits.regression_minimum} "
-            "executions of both, or when the exporter has recorded it as worse. A failed gate: roll back, or read what "
-            "changed in the version."
+            "executions of both, or when the exporter has recorded it as worse. Was, were, before: the same of the version "
+            "before. A failed gate: roll back, or read what changed in the version."
         ),
         targets=(SqlQuery(sql=text),),
         no_value="no agent has two versions",
         transformations=columns(headings),
         overrides=(
-            named("Agent", custom_width=100, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=115),
-            *(named(name, custom_width=80) for name in ("New", "Before")),
-            named("Gate", custom_minWidth=130, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
+            NARROW,
+            named("Agent", custom_width=92, links=[one_agent("${__value.raw}")]),
+            named("Environment", custom_width=98),
+            *(named(name, custom_width=72) for name in ("New", "Before")),
+            named("Gate", custom_minWidth=90, custom_wrapText=True, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
             *(named(name, unit="s", custom_width=width) for name, width in seconds.items()),
-            named("Times", unit="none", decimals=2, custom_width=75),
+            named("Times", unit="none", decimals=2, custom_width=64),
             *(named(name, unit="percentunit", decimals=2, custom_width=width) for name, width in shares.items()),
             *(named(name, unit="locale", decimals=0, custom_width=width) for name, width in counts.items()),
-            named("Deployed", custom_width=155),
+            moment("Deployed"),
         ),
         paged=True,
     )

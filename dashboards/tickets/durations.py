@@ -137,7 +137,7 @@ def table() -> Panel:
         overrides=(
             NARROW,
             named("Tickets", unit="locale", decimals=0, custom_width=60),
-            *(named(column, unit="s", decimals=1, custom_minWidth=90) for column in ("Mean", "Median", "9 in 10")),
+            *(named(column, unit="s", decimals=1, custom_width=94) for column in ("Mean", "Median", "9 in 10")),
         ),
     )
 
