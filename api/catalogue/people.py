@@ -76,10 +76,11 @@ MOST_ACTIVE = Query(
     ),
     """
 SELECT o.user_key, u.role, u.department, o.conversations, o.messages, o.last
-FROM (SELECT m.user_key, count(DISTINCT m.conversation_id) AS conversations, count(*) AS messages, max(m.created_at) AS last
-      FROM analytics.messages m
-      WHERE m.created_at BETWEEN %(since)s AND %(until)s AND m.role = 'user' AND m.user_key IS NOT NULL
-      GROUP BY m.user_key) o
+FROM (SELECT t.user_key, count(t.conversation_id) AS conversations, sum(t.n)::bigint AS messages, max(t.last) AS last
+      FROM (SELECT m.user_key, m.conversation_id, count(*) AS n, max(m.created_at) AS last FROM analytics.messages m
+            WHERE m.created_at BETWEEN %(since)s AND %(until)s AND m.role = 'user' AND m.user_key IS NOT NULL
+            GROUP BY m.user_key, m.conversation_id) t
+      GROUP BY t.user_key) o
 LEFT JOIN analytics.users u ON u.user_key = o.user_key
 WHERE {chosen}
 """.strip(),
@@ -116,13 +117,22 @@ CONVERSATION_LENGTH = Query(
         number("median", "Half of them had at most so many", "short"),
         number("p90", "Nine in ten had at most so many", "short"),
     ),
+    # Messages are read in the order of their conversations, between the first and the last of the range, and need no hashing.
     """
+WITH began AS (
+  SELECT min(c.id) AS first, max(c.id) AS last FROM analytics.conversations c
+  WHERE c.created_at BETWEEN %(since)s AND %(until)s AND {chosen}
+), written AS (
+  SELECT m.conversation_id, count(*)::float8 AS n FROM (
+    SELECT t.conversation_id FROM analytics.messages t
+    WHERE t.created_at >= %(since)s
+      AND t.conversation_id BETWEEN (SELECT b.first FROM began b) AND (SELECT b.last FROM began b)
+    ORDER BY t.conversation_id OFFSET 0
+  ) m GROUP BY m.conversation_id OFFSET 0
+)
 SELECT count(*) AS conversations, avg(n)::float8 AS mean, percentile_cont(0.5) WITHIN GROUP (ORDER BY n) AS median,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY n) AS p90
-FROM (SELECT m.n FROM analytics.conversations c JOIN (
-        SELECT t.conversation_id, count(*)::float8 AS n FROM analytics.messages t
-        WHERE t.created_at >= %(since)s GROUP BY t.conversation_id OFFSET 0
-      ) m ON m.conversation_id = c.id
+FROM (SELECT w.n FROM analytics.conversations c JOIN written w ON w.conversation_id = c.id
       WHERE c.created_at BETWEEN %(since)s AND %(until)s AND {chosen}) each
 HAVING count(*) > 0
 """.strip(),
