@@ -18,6 +18,7 @@ from psycopg import sql
 from xdist.scheduler import LoadFileScheduling
 
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
+from exporters.database.migrations import migrate
 from provisioning.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,24 @@ class PostgresServer:
 
     dsn: str
 
+    def create(self, template: str = "template1") -> str:
+        """DSN of a new database, a copy of the one of that name, to which nobody may be connected."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        return psycopg.conninfo.make_conninfo(self.dsn, dbname=name)
+
+    def drop(self, dsn: str) -> None:
+        self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name_of(dsn))))
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def name_of(dsn: str) -> str:
+    """The database that a connection string names."""
+    return str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
@@ -85,12 +104,9 @@ def _write_without_waiting(dsn: str) -> None:
 @pytest.fixture
 def database(postgres: PostgresServer) -> Iterator[str]:
     """DSN of a fresh, empty database that is dropped afterwards."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name)
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    dsn = postgres.create()
+    yield dsn
+    postgres.drop(dsn)
 
 
 def create_tables(dsn: str) -> None:
@@ -116,14 +132,45 @@ def platform_database(database: str) -> str:
 @pytest.fixture(scope="module")
 def module_database(postgres: PostgresServer) -> Iterator[str]:
     """The same, shared by the tests of a module."""
-    name = sql.Identifier(f"test_{uuid.uuid4().hex[:12]}")
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    dsn = psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name.as_string(None).strip('"'))
+    dsn = postgres.create()
     create_tables(dsn)
     yield dsn
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    postgres.drop(dsn)
+
+
+@pytest.fixture(scope="session")
+def _schema(postgres: PostgresServer) -> str:
+    dsn = postgres.create()
+    with psycopg.connect(dsn) as connection:
+        migrate(connection)
+    return name_of(dsn)
+
+
+@pytest.fixture
+def schema_database(postgres: PostgresServer, _schema: str) -> Iterator[str]:
+    """DSN of a fresh database with schema `analytics` alone: a copy, for to migrate takes five times as long."""
+    dsn = postgres.create(_schema)
+    yield dsn
+    postgres.drop(dsn)
+
+
+@pytest.fixture(scope="session")
+def _installed(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    dsn = postgres.create()
+    create_tables(dsn)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("site"))
+        patch.setenv("OBSERVATORY_POSTGRES_ADMIN_DSN", dsn)
+        _install()
+    return name_of(dsn)
+
+
+@pytest.fixture
+def installed_database(postgres: PostgresServer, _installed: str) -> Iterator[str]:
+    """DSN of a fresh database with every table of the contract, empty, and what `observatory db install` puts beside them."""
+    dsn = postgres.create(_installed)
+    yield dsn
+    postgres.drop(dsn)
 
 
 class _ByFile(LoadFileScheduling):
@@ -172,13 +219,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: min(rank.get(place, len(rank)) for place in (item.path, *item.path.parents)))
 
 
+def _install() -> None:
+    result = CliRunner().invoke(main, ["db", "install"])
+    assert result.exit_code == 0, result.output
+
+
 @pytest.fixture
 def install_schema(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Puts schema `analytics` beside the platform's tables, as `observatory db install` does."""
 
     def install(dsn: str) -> None:
         monkeypatch.setenv("OBSERVATORY_POSTGRES_ADMIN_DSN", dsn)
-        result = CliRunner().invoke(main, ["db", "install"])
-        assert result.exit_code == 0, result.output
+        _install()
 
     return install

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
-from exporters.database.migrations import migrate
 from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
 from tests.scripted import script, server
@@ -17,10 +16,9 @@ __all__ = ["script", "server"]
 
 
 @pytest.fixture
-def ledger_database(database: str) -> str:
+def ledger_database(schema_database: str) -> str:
     """DSN of a database with schema `analytics` and the contract's tables of executions and users, empty."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        migrate(connection)
+    with psycopg.connect(schema_database, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {APP_SCHEMA}".encode())
         for relation in (RELATIONS["agent_executions"], RELATIONS["users"]):
             columns = [
@@ -28,7 +26,7 @@ def ledger_database(database: str) -> str:
                 for column in relation.columns
             ]
             connection.execute(f"CREATE TABLE {relation.qualified} ({', '.join(columns)})".encode())
-    return database
+    return schema_database
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.rollups.counted import Counted
 
 
 @pytest.fixture(params=["literal", "planned"])
-def counted(request: pytest.FixtureRequest, database: str) -> Iterator[Counted]:
+def counted(request: pytest.FixtureRequest, schema_database: str) -> Iterator[Counted]:
     """Executions, conversations, messages and tickets in capture by snapshots, by both forms of the step."""
-    with psycopg.connect(database, autocommit=True, prepare_threshold=None) as connection:
-        yield Counted(connection, database, planned=request.param == "planned")
+    with psycopg.connect(schema_database, autocommit=True, prepare_threshold=None) as connection:
+        yield Counted(connection, schema_database, planned=request.param == "planned")

@@ -14,7 +14,6 @@ import psycopg
 from contract.data_plane import Mapped
 from contract.relations import APP_SCHEMA, RELATIONS
 from exporters.database.mapping import Mapping
-from exporters.database.migrations import migrate
 from exporters.database.sessions import limits
 from exporters.rollups import advance, backfill, fold
 from exporters.rollups.forms import form
@@ -29,7 +28,7 @@ NOON = datetime(2026, 3, 15, 12, 0, 30, tzinfo=UTC)
 
 
 class Counted:
-    """Tables without our column until `install` is called. Times are UTC."""
+    """Tables without our column until `install` is called, in a database with schema `analytics`. Times are UTC."""
 
     def __init__(self, connection: psycopg.Connection, dsn: str, planned: bool) -> None:
         self.connection, self.dsn = connection, dsn
@@ -39,7 +38,6 @@ class Counted:
         connection.execute(
             "INSERT INTO app.agents (id, name, type, environment, is_active) VALUES (1, 'alpha', 'chat', 'production', true)"
         )
-        migrate(connection)
         self.planned = planned
         self.forms: dict[str, Form] = {}
 

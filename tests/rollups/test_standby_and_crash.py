@@ -22,6 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from contract.settings import Settings
 from exporters.business.from_rollups import FiguresCollector
 from exporters.business.rollups import RollupsCollector
+from exporters.database.migrations import migrate
 from exporters.database.sessions import Session, StatementRefused
 from exporters.database.sharing import SharedSession
 from exporters.journal import SourceDown
@@ -56,7 +57,9 @@ def _new_database(primary: Cluster) -> str:
 def counted(request: pytest.FixtureRequest, primary: Cluster) -> Iterator[Counted]:
     """A platform of its own in the cluster, counted by both forms of the step."""
     dsn = _new_database(primary)
-    found = Counted(_connect(dsn), dsn, planned=request.param == "planned")
+    connection = _connect(dsn)
+    migrate(connection)
+    found = Counted(connection, dsn, planned=request.param == "planned")
     found.install()
     yield found
     found.connection.close()
