@@ -1,39 +1,30 @@
 """The synthetic platform takes over what people want its agents to be configured with, and says what it made of it.
 
-Its agents have a model, a time after which a request is given up, a size of batches, a prompt cache and a cache of answers. Of
-these only the last changes what happens: the longer answers are kept, the more of them are found again.
+Its agents have a model, a time after which a request is given up, a size of batches, a prompt cache and a cache of answers.
+What each of them changes: `demo.world.tuning`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from demo.world.catalogue import AGENT, MODEL
+from demo.world.model import Value, WorldSpec
+from demo.world.tuning import ANSWERS, CHAT_MODELS, USUAL, own
 
-CACHE = "cache.response"
-KEPT_SECONDS = 600
-DEFAULTS: dict[str, Any] = {
-    "model": "usual", "timeout_seconds": 30, "batch_size": 8, "prompt_cache": "on",
-    CACHE: {"ttl_seconds": KEPT_SECONDS, "invalidate_on": []},
-}  # fmt: skip
-_WORDS = {"prompt_cache": ("on", "off"), "model": ("usual", *MODEL)}
+_WORDS = {"prompt_cache": ("on", "off"), "model": ("usual", *CHAT_MODELS)}
 _BOUNDS = {"timeout_seconds": (1, 300), "batch_size": (1, 256)}
 _LONGEST_TTL = 86400
-MISSED = 0.15
-"""Part of the lookups of answers that find nothing, when all are kept as long as by default."""
 
 _THERE = "SELECT to_regclass('analytics.configuration_observed') IS NOT NULL"
 _TELL = """
 INSERT INTO analytics.configuration_observed (agent, environment, setting, value)
-SELECT DISTINCT a.name, d.environment, s.setting, s.value
-FROM app.deployments d JOIN app.agents a ON a.id = d.agent_id
-     CROSS JOIN unnest(%(settings)s::text[], %(values)s::jsonb[]) AS s (setting, value)
-ON CONFLICT DO NOTHING
+VALUES (%(agent)s, %(environment)s, %(setting)s, %(value)s) ON CONFLICT DO NOTHING
 """
+_PLACES = "SELECT DISTINCT a.name, d.environment FROM app.deployments d JOIN app.agents a ON a.id = d.agent_id"
 _NEW = """
 SELECT DISTINCT ON (agent, environment, setting) agent, environment, setting, d.version, d.value
 FROM analytics.configuration_desired d JOIN analytics.configuration_observed o USING (agent, environment, setting)
@@ -44,42 +35,74 @@ UPDATE analytics.configuration_observed
 SET version = %(version)s, value = coalesce(%(value)s, value), state = %(state)s, said = %(said)s, at = now()
 WHERE agent = %(agent)s AND environment = %(environment)s AND setting = %(setting)s
 """
-_KEPT = "SELECT environment, agent, (value->>'ttl_seconds')::float8 FROM analytics.configuration_observed WHERE setting = %s"
+
+
+class Wanted(NamedTuple):
+    """A setting that was taken over."""
+
+    agent: str
+    environment: str
+    setting: str
+    value: Value
+
+
+Record = Callable[[Sequence[Wanted]], None]
+"""Lets settings hold from now on. It may be told the same twice."""
 
 
 class Configuration:
-    """What the agents of one database are configured with."""
+    """What the agents of one database are configured with. `spec` is of the world that it follows."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: WorldSpec, record: Record) -> None:
         self._told = False
-        self.missed: Mapping[str, float] = {}
-        """By environment, the part of the lookups of answers that find nothing, where it is not the usual one."""
+        self._spec, self._record = spec, record
 
     def act(self, connection: psycopg.Connection[Any]) -> None:
-        """Takes up what was asked since. A database without schema `analytics` asks nothing."""
+        """Takes up what was asked since. A database without schema `analytics` asks nothing.
+
+        What is taken over is recorded first and acknowledged then: killed in between, it is taken over once more.
+        """
         row = connection.execute(_THERE).fetchone()
         if not (row and row[0]):
             return
         if not self._told:
-            values = [Jsonb(value) for value in DEFAULTS.values()]
-            connection.execute(_TELL, {"settings": list(DEFAULTS), "values": values})
-        asked = connection.execute(_NEW).fetchall()
-        for agent, environment, setting, version, value in asked:
-            wanted = DEFAULTS[setting] if value is None else value
+            self._tell(connection)
+            self._told = True
+        taken, answers = [], []
+        for agent, environment, setting, version, value in connection.execute(_NEW).fetchall():
+            wanted = _shown(setting, own(self._spec, agent, environment, setting)) if value is None else value
             problem = _problem(setting, wanted)
-            answer = {
+            if not problem:
+                taken.append(Wanted(agent, environment, setting, wanted["ttl_seconds"] if setting == ANSWERS else wanted))
+            answers.append({
                 "agent": agent, "environment": environment, "setting": setting, "version": version, "said": problem,
                 "state": "refused" if problem else "applied", "value": None if problem else Jsonb(wanted),
-            }  # fmt: skip
+            })  # fmt: skip
+        if taken:
+            self._record(taken)
+        for answer in answers:
             connection.execute(_ANSWER, answer)
-        if asked or not self._told:
-            self.missed = _missed(connection.execute(_KEPT, (CACHE,)).fetchall())
-        self._told = True
+
+    def _tell(self, connection: psycopg.Connection[Any]) -> None:
+        """Says what the platform has by itself, where it has not been said before."""
+        places = connection.execute(_PLACES).fetchall()
+        rows = [
+            {"agent": agent, "environment": environment, "setting": setting,
+             "value": Jsonb(_shown(setting, own(self._spec, agent, environment, setting)))}
+            for agent, environment in places for setting in USUAL
+        ]  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.executemany(_TELL, rows)
+
+
+def _shown(setting: str, value: Value) -> Any:
+    """A value as people are told it."""
+    return {"ttl_seconds": value, "invalidate_on": []} if setting == ANSWERS else value
 
 
 def _problem(setting: str, value: Any) -> str:
     """Why a value cannot be taken over, in words; empty where it can."""
-    if setting == CACHE:
+    if setting == ANSWERS:
         ttl = value.get("ttl_seconds") if isinstance(value, dict) else None
         fits = isinstance(ttl, int) and 0 <= ttl <= _LONGEST_TTL
         return "" if fits else f"answers are kept for 0 to {_LONGEST_TTL} seconds"
@@ -88,15 +111,3 @@ def _problem(setting: str, value: Any) -> str:
     least, most = _BOUNDS[setting]
     fits = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
     return "" if fits else f"{setting} is a number from {least} to {most}"
-
-
-def _missed(kept: list[tuple[str, str, float]]) -> dict[str, float]:
-    """Agents ask for answers as often as they are asked. The same question comes again after times that are exponential."""
-    again = KEPT_SECONDS * MISSED / (1 - MISSED)
-    found: dict[str, float] = {}
-    for environment in {environment for environment, _, _ in kept}:
-        ttls = {agent: ttl for place, agent, ttl in kept if place == environment and agent in AGENT}
-        if any(ttl != KEPT_SECONDS for ttl in ttls.values()):
-            weights = sum(AGENT[agent].weight for agent in ttls)
-            found[environment] = sum(AGENT[agent].weight * again / (again + ttl) for agent, ttl in ttls.items()) / weights
-    return found

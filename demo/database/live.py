@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 
 import psycopg
 
 from contract.relations import RELATIONS, Relation
 from demo.database import schema, wishes
-from demo.database.configuration import Configuration
+from demo.database.configuration import Configuration, Record
 from demo.database.load import Progress
 from demo.database.rows.company import LastSeen, see, write_company, write_users
 from demo.database.rows.conversations import traces_from, write_conversation
@@ -34,16 +33,19 @@ class OtherWorld(Exception):
 class LiveDatabase:
     """A loaded database and the world that it follows. Keeps one connection, which it renews when it was lost."""
 
-    def __init__(self, dsn: str, world: World) -> None:
-        """Raises schema.ForeignSchema, and OtherWorld when another world was loaded or none."""
+    def __init__(self, dsn: str, world: World, record: Record | None = None) -> None:
+        """Settings that people want are taken over by `record`, and wait without it.
+
+        Raises schema.ForeignSchema, and OtherWorld when another world was loaded or none.
+        """
         self._dsn = dsn
         self._world = world
         self._connection: psycopg.Connection | None = None
-        self.configuration = Configuration()
+        self._configuration = Configuration(world.spec, record) if record else None
         mark = schema.read_mark(self._connect())
         if mark is None or mark.loaded_until is None:
             raise OtherWorld("the database holds no finished load; load the history first")
-        if replace(mark.spec, incidents=()) != replace(world.spec, incidents=()):
+        if mark.spec.born != world.spec.born:
             raise OtherWorld(f"the database holds another world (seed {mark.spec.seed}); load the history anew")
         self.loaded_until = mark.loaded_until
         """How far the rows reach, in seconds since the epoch."""
@@ -90,7 +92,8 @@ class LiveDatabase:
         if observations:
             self._report(since, until, observations)
         wishes.act(self._connect())
-        self.configuration.act(self._connect())
+        if self._configuration:
+            self._configuration.act(self._connect())
 
     def _difference(self, since: float, until: float) -> tuple[Lines, Lines, LastSeen]:
         """Rows of everything that may have changed, as they stand at both moments, and who was seen between them."""

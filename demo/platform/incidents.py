@@ -75,12 +75,9 @@ def declare(var: Path, kind: str, seconds: float, now: float) -> Incident:
     with presence(var) as nobody_else:
         if nobody_else:
             raise NoRunningStack("the stack is not running; start it with `observatory up`")
-    with (var / "world.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            spec = spec_file.read(path)
-        except spec_file.SpecError as error:
-            raise IncidentError(str(error)) from None
-        incident = Incident(kind, now + 1.0, now + 1.0 + seconds)
-        spec_file.write(path, replace(spec, incidents=(*spec.incidents, incident)))
+    incident = Incident(kind, now + 1.0, now + 1.0 + seconds)
+    try:
+        spec_file.change(path, lambda spec: replace(spec, incidents=(*spec.incidents, incident)))
+    except spec_file.SpecError as error:
+        raise IncidentError(str(error)) from None
     return incident

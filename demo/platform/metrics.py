@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import product
 from typing import Any
@@ -46,8 +46,6 @@ class PlatformMetrics:
     def _prepare(self, world: World, at: float, lookahead: float) -> None:
         self.at = at
         self._world, self._lookahead = world, lookahead
-        self.missed: Mapping[str, float] = {}
-        """By environment, the part of the lookups of answers that find nothing, where it is not the usual one."""
         self._upcoming: Iterator[Happening] = iter(())
         self._next: Happening | None = None
         self._known_until = at
@@ -80,9 +78,9 @@ class PlatformMetrics:
                 self._stories.count(happening)
         since, self.at = self.at, until
         self._stories.settle(until)
-        for environment, traffic in self._traffic.items():
+        for traffic in self._traffic.values():
             quarters = int(since // QUARTER_SECONDS), int(until // QUARTER_SECONDS)
-            traffic.advance(self._world.spec, *quarters, self.missed.get(environment))
+            traffic.advance(self._world.spec, *quarters)
 
     def _due(self, until: float) -> Iterator[Happening]:
         """Happenings up to `until`. They are asked for some time ahead, because each question looks far back."""

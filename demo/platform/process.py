@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from demo.platform import state
+from demo.platform import settings, state
 from demo.platform.exposition import CONTENT_TYPE
 from demo.platform.follower import LOG, Follower, Present
 from demo.platform.incidents import presence
@@ -59,11 +59,12 @@ class Platform:
         remembered = state.read(options.var)
         self.metrics = metrics = Metrics(options.var, for_metrics.world, remembered, clock())
         reported = metrics.at if remembered is None else remembered.get("reported", remembered["at"])
-        self._rows, self._reports = Rows(options.dsn_file), Reports(options.langfuse or "", reported)
+        self._rows = Rows(options.dsn_file, partial(settings.hold, spec, clock))
+        self._reports = Reports(options.langfuse or "", reported)
         self._stop, self._asked = Event(), count()
         follow = partial(Follower, clock=clock, stop=self._stop, give_up=give_up)
         self.followers = [
-            follow("metrics", lambda now: metrics.advance(for_metrics.ask(), now, self._rows.missed), ()),
+            follow("metrics", lambda now: metrics.advance(for_metrics.ask(), now), ()),
             follow("database", lambda now: self._rows.advance(for_rows.ask(), now), Rows.failures),
             follow("checkpoint", lambda _: self._save(), (OSError,), step=CHECKPOINT_SECONDS),
         ]

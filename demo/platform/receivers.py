@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import psycopg
 import requests
 
+from demo.database.configuration import Record
 from demo.database.live import LiveDatabase, OtherWorld
 from demo.database.schema import ForeignSchema
 from demo.platform import exposition, state
 from demo.platform.metrics import PlatformMetrics
 from demo.world.observations import observations, scores
+from demo.world.spec_file import SpecError
 from demo.world.world import SETTLED_HOURS, World
 
 _STRIDE_SECONDS = 600.0
@@ -37,13 +38,11 @@ class Metrics:
     def at(self) -> float:
         return self._metrics.at
 
-    def advance(self, world: World, now: float, missed: Mapping[str, float]) -> None:
-        """`missed`: see `Configuration`."""
+    def advance(self, world: World, now: float) -> None:
         while self._metrics.at < now:
             with self._lock:
                 if world is not self._metrics.world:
                     self._metrics.world = world
-                self._metrics.missed = missed
                 self._metrics.advance(min(now, self._metrics.at + _STRIDE_SECONDS))
         self.caught_up = True
 
@@ -65,25 +64,22 @@ class Metrics:
 class Rows:
     """The platform's tables."""
 
-    failures = (psycopg.Error, OSError, OtherWorld, ForeignSchema)
+    failures = (psycopg.Error, OSError, OtherWorld, ForeignSchema, SpecError)
 
-    def __init__(self, dsn_file: Path) -> None:
-        self._dsn_file = dsn_file
+    def __init__(self, dsn_file: Path, record: Record) -> None:
+        self._dsn_file, self._record = dsn_file, record
         self._live: LiveDatabase | None = None
         self._world: World | None = None
-        self.missed: Mapping[str, float] = {}
-        """As the agents are configured: see `Configuration`."""
 
     def advance(self, world: World, now: float) -> None:
         """Raises one of `failures`; what was not written then is written by a later call."""
         if self._live is None or world is not self._world:
             self.close()
-            self._live = LiveDatabase(self._dsn_file.read_text(encoding="utf-8").strip(), world)
+            self._live = LiveDatabase(self._dsn_file.read_text(encoding="utf-8").strip(), world, self._record)
             self._world = world
         while self._live.loaded_until < now:
             since = self._live.loaded_until
             self._live.advance(since, min(now, since + _STRIDE_SECONDS))
-            self.missed = self._live.configuration.missed
 
     def close(self) -> None:
         if self._live is not None:

@@ -19,6 +19,7 @@ from demo.platform.registry import Registry
 from demo.world.catalogue import ENVIRONMENTS, HTTP_HANDLERS
 from demo.world.model import WorldSpec
 from demo.world.rhythm import count, rate, stream
+from demo.world.tuning import MISSED, missed
 
 QUARTER_SECONDS = 15
 REQUESTS_PER_CONVERSATION = 265.0
@@ -76,7 +77,7 @@ FLOWS = (
         Flow("cache_operations_total", "cache_operation_duration_seconds", (name, operation), weight, ends, 0.0006, 0.6)
         for name, scale in (("sessions", 1.0), ("answers", 0.5))
         for operation, weight, ends in (
-            ("get", 1.2 * scale, (("hit", 0.0), ("miss", 0.15))),
+            ("get", 1.2 * scale, (("hit", 0.0), ("miss", MISSED))),
             ("set", 0.19 * scale, (("ok", 0.0), ("error", 0.0004))),
             ("delete", 0.03 * scale, (("ok", 0.0), ("error", 0.0004))),
         )
@@ -137,7 +138,7 @@ class Traffic:
         self._registry, self._environment = registry, environment
         self._share = dict(ENVIRONMENTS)[environment]
         self._flows = flows_of(environment)
-        self._minute: tuple[tuple[int, WorldSpec, float | None], Minute] | None = None
+        self._minute: tuple[tuple[int, WorldSpec], Minute] | None = None
         self.sums = [[0] * len(profile(flow, 0)) for flow in self._flows]
         self._first = [registry.declare(flow.histogram, *flow.labels) for flow in self._flows]
         for flow in self._flows:
@@ -148,11 +149,11 @@ class Traffic:
         for pool, size in POOLS:
             registry.set("db_pool_connections_max", pool, to=size)
 
-    def advance(self, spec: WorldSpec, since: int, until: int, missed: float | None = None) -> None:
-        """Add the quarters [since, until), counted from the epoch. `missed` is the part of the answers that no cache has."""
+    def advance(self, spec: WorldSpec, since: int, until: int) -> None:
+        """Add the quarters [since, until), counted from the epoch."""
         for minute, begin, end in _minutes(since, until):
-            if self._minute is None or self._minute[0] != (minute, spec, missed):
-                self._minute = ((minute, spec, missed), self._draw(spec, minute, missed))
+            if self._minute is None or self._minute[0] != (minute, spec):
+                self._minute = ((minute, spec), self._draw(spec, minute))
             self._add(self._minute[1], begin, end)
 
     def _add(self, held: Minute, begin: int, end: int) -> None:
@@ -180,16 +181,17 @@ class Traffic:
         first = self._first[number]
         self._registry.values[first : first + len(counts) + 2] = [*counts, micros / _MICRO, counts[-1]]
 
-    def _draw(self, spec: WorldSpec, minute: int, missed: float | None) -> Minute:
+    def _draw(self, spec: WorldSpec, minute: int) -> Minute:
         rng = stream(spec, "traffic", self._environment, minute)
         at = minute * 60.0
+        not_found = missed(spec, self._environment, at)
         kinds = {incident.kind for incident in spec.incidents if incident.start < at + 60.0 and at < incident.end}
         if self._environment != ENVIRONMENTS[0][0]:
             kinds = set()  # incidents strike production
         requests = REQUESTS_PER_CONVERSATION * self._share * rate(spec, at) * 60.0
         ends, paces, in_progress = [], [], []
         for flow in self._flows:
-            number, pace = _ends(rng, _kept(flow, missed), requests, kinds), min(7, int(rng.random() * rng.random() * 8))
+            number, pace = _ends(rng, _kept(flow, not_found), requests, kinds), min(7, int(rng.random() * rng.random() * 8))
             pace = min(7, pace + _TROUBLED_PACES) if "latency" in kinds else pace
             ends.append(number)
             paces.append(pace)
@@ -199,11 +201,11 @@ class Traffic:
         return Minute(ends, paces, in_progress, pools)
 
 
-def _kept(flow: Flow, missed: float | None) -> Flow:
+def _kept(flow: Flow, not_found: float | None) -> Flow:
     """The flow as it is while so much of the answers is in no cache."""
-    if missed is None or flow.labels != ANSWERS:
+    if not_found is None or flow.labels != ANSWERS:
         return flow
-    return flow._replace(ends=(flow.ends[0], ("miss", missed)))
+    return flow._replace(ends=(flow.ends[0], ("miss", not_found)))
 
 
 def _ends(rng: Random, flow: Flow, requests: float, kinds: set[str]) -> list[int]:

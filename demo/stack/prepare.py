@@ -26,9 +26,10 @@ from demo.langfuse.store import Store
 from demo.stack import counting, ledger
 from demo.stack.failure import StackError
 from demo.world import spec_file
-from demo.world.model import WorldSpec
+from demo.world.model import Tuned, WorldSpec
 from demo.world.observations import Observation, Score
 from demo.world.rhythm import ahead_to_the_peak
+from demo.world.tuning import PLANTED
 from demo.world.world import World
 from exporters.database.sessions import DatabaseDown, StatementRefused
 from exporters.journal import QueryFailed, SourceDown
@@ -64,7 +65,9 @@ class Wanted:
         seed, days, scale = (
             default if given is None else given for given, default in ((self.seed, 1), (self.days, 90), (self.scale, 1.0))
         )
-        return WorldSpec(int(seed), anchor, int(days), float(scale), ahead=ahead_to_the_peak(anchor) if self.busy else 0.0)
+        ahead = ahead_to_the_peak(anchor) if self.busy else 0.0
+        spec = WorldSpec(int(seed), anchor, int(days), float(scale), ahead=ahead)
+        return replace(spec, settings=(Tuned(*PLANTED, spec.beginning),))
 
     def as_arguments(self) -> tuple[str, ...]:
         """The options of `prepare` that say the same."""
@@ -167,7 +170,7 @@ def _existing(var: Path, dsn: str, wanted: Wanted, now: float, with_standin: boo
         spec = spec_file.read(var / "world.json")
     except (FileNotFoundError, spec_file.SpecError):
         return None
-    if replace(spec, incidents=()) != replace(mark.spec, incidents=()):
+    if spec.born != mark.spec.born:
         return None
     wanted.refuse_other(spec, var)
     return spec

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from demo.world.conversations import POSITIONS, Arrival, conversation, hand_over, judge
-from demo.world.model import Conversation, Execution, Incident, LlmCall, Span, WorldSpec
+from demo.world.bending import failed, judged_again, stretched
+from demo.world.conversations import POSITIONS, Arrival, conversation
+from demo.world.model import Conversation, Execution, Incident, LlmCall, WorldSpec
 from demo.world.people import Population
 from demo.world.releases import Releases
 from demo.world.rhythm import HOUR, rate, stream
@@ -51,7 +52,7 @@ def bend(trouble: Trouble, original: Conversation) -> Conversation | None:
     shift = 0.0
     changed = False
     for execution in original.executions:
-        moved = execution if shift == 0.0 else _moved(execution, execution.at + shift, 1.0)
+        moved = execution if shift == 0.0 else stretched(execution, execution.at + shift, 1.0)
         kinds = trouble.kinds(moved.at)
         if "silence" in kinds:
             return _cut_off(original, kept, moved.at) if kept else None
@@ -60,7 +61,7 @@ def bend(trouble: Trouble, original: Conversation) -> Conversation | None:
             moved = _struck(stream(trouble.spec, "struck", execution.execution_id), moved, kinds)
         shift += moved.duration - execution.duration
         kept.append(moved)
-    return _judged_again(trouble.spec, original, kept, shift) if changed else original
+    return judged_again(trouble.spec, original, kept, shift) if changed else original
 
 
 def retried(trouble: Trouble, population: Population, releases: Releases, hour: float) -> Iterator[Conversation]:
@@ -101,15 +102,15 @@ def _struck(rng: Random, execution: Execution, kinds: set[str]) -> Execution:
     if "cost" in kinds:
         execution = execution._replace(calls=tuple(_costlier(call) for call in execution.calls))
     if "latency" in kinds:
-        factor = min(LATENCY_FACTOR, LATENCY_LIMIT_SECONDS / execution.duration)
-        execution = _moved(execution, execution.at, factor)
+        factor = max(1.0, min(LATENCY_FACTOR, LATENCY_LIMIT_SECONDS / execution.duration))
+        execution = stretched(execution, execution.at, factor)
         if rng.random() < LATENCY_TIMEOUTS:
-            execution = _failed(execution, "timeout")
+            execution = failed(execution, "timeout")
     if "errors" in kinds and rng.random() < ERROR_SHARE:
         lot = rng.random()
         error = "llm" if lot < 0.75 else "rate_limit" if lot < 0.92 else "internal"
         # A refused model call comes back soon.
-        execution = _failed(_moved(execution, execution.at, (0.3 + 1.5 * rng.random()) / execution.duration), error)
+        execution = failed(stretched(execution, execution.at, (0.3 + 1.5 * rng.random()) / execution.duration), error)
     return execution
 
 
@@ -125,77 +126,9 @@ def _costlier(call: LlmCall) -> LlmCall:
     )
 
 
-def _failed(execution: Execution, error: str) -> Execution:
-    """The execution with a failing last model call and no answer."""
-    last = execution.calls[-1]._replace(
-        output_tokens=0, reasoning_tokens=0, first_token=None, failed=True, error_type=error,
-        output_cost_usd=None if execution.calls[-1].output_cost_usd is None else 0.0,
-    )  # fmt: skip
-    final = max(n for n, span in enumerate(execution.spans) if span.name == "llm")
-    spans = tuple(span._replace(failed=True) if n in (final, final + 1) else span for n, span in enumerate(execution.spans))
-    return execution._replace(
-        status="timeout" if error == "timeout" else "error",
-        error_type=error,
-        calls=(*execution.calls[:-1], last),
-        spans=spans,
-        answer_tokens=0,
-    )
-
-
-def _moved(execution: Execution, at: float, factor: float) -> Execution:
-    """The execution begun at `at`, all of its times stretched by `factor`."""
-
-    def when(moment: float) -> float:
-        return at + (moment - execution.at) * factor
-
-    return execution._replace(
-        at=at,
-        duration=execution.duration * factor,
-        calls=tuple(
-            call._replace(
-                at=when(call.at),
-                duration=call.duration * factor,
-                first_token=None if call.first_token is None else when(call.first_token),
-            )
-            for call in execution.calls
-        ),
-        tools=tuple(tool._replace(at=when(tool.at), duration=tool.duration * factor) for tool in execution.tools),
-        spans=tuple(Span(s.name, s.kind, s.offset * factor, s.duration * factor, s.failed) for s in execution.spans),
-    )
-
-
 def _cut_off(original: Conversation, kept: list[Execution], at: float) -> Conversation:
     """A conversation whose next question never came."""
     end = max(kept[-1].end, at) + 30.0
     return original._replace(
         end=end, goal_achieved=None, outcome="abandoned", executions=tuple(kept), feedback=(), handoff=None
-    )
-
-
-def _judged_again(spec: WorldSpec, original: Conversation, kept: list[Execution], shift: float) -> Conversation:
-    """The rest of the conversation moves; when more failed than before, it ends differently."""
-    before = sum(execution.status in ("error", "timeout") for execution in original.executions)
-    after = sum(execution.status in ("error", "timeout") for execution in kept)
-    end, handoff, goal, outcome = original.end + shift, original.handoff, original.goal_achieved, original.outcome
-    if after > before and (handoff is None or handoff.ticket_id is None):
-        rng = stream(spec, "judged", original.conversation_id)
-        goal, outcome = judge(rng, kept)
-        if goal and rng.random() < 0.6:
-            goal, outcome = False, "failed"
-        handoff = hand_over(rng, original.conversation_id, end, None) if outcome == "handoff" else None
-    elif handoff is not None:
-        late = max(0.0, end - handoff.at)
-        handoff = handoff._replace(
-            at=handoff.at + late, accepted_at=handoff.accepted_at + late, resolved_at=handoff.resolved_at + late
-        )
-        end = max(end, handoff.at)
-    feedback = tuple(
-        given._replace(at=given.at + end - original.end) if goal == original.goal_achieved else given._replace(
-            at=given.at + end - original.end, rating=1 if given.rating else None, thumbs=-1 if given.thumbs else None,
-            nps=None if given.nps is None else given.nps // 3, comment="It failed again and again" if given.comment else None,
-        )
-        for given in original.feedback
-    )  # fmt: skip
-    return original._replace(
-        end=end, goal_achieved=goal, outcome=outcome, executions=tuple(kept), feedback=feedback, handoff=handoff
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -267,6 +267,21 @@ class Incident:
         return self.start <= at < self.end
 
 
+Value = str | int | float
+"""What a setting is set to."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A setting of an agent in an environment, for what begins at `start` or later."""
+
+    agent: str
+    environment: str
+    setting: str
+    value: Value
+    start: float
+
+
 @dataclass(frozen=True)
 class WorldSpec:
     """What determines the world. `anchor` is the end of the loaded history and lies on a whole minute; `days` its length.
@@ -281,8 +296,15 @@ class WorldSpec:
     scale: float = 1.0
     incidents: tuple[Incident, ...] = ()
     ahead: float = 0.0
+    settings: tuple[Tuned, ...] = ()
+    """In order of their starts. Those that hold from the beginning are the platform's own."""
 
     @property
     def beginning(self) -> float:
         """Start of the first hour of the history."""
         return (self.anchor - self.days * 86400.0) // 3600.0 * 3600.0
+
+    @property
+    def born(self) -> WorldSpec:
+        """The same world, of which nobody has wanted anything yet: no incidents and no settings."""
+        return replace(self, incidents=(), settings=())

@@ -1,9 +1,11 @@
-"""The world's parameters in a file: what the stack chose, and the incidents that people declared since."""
+"""The world's parameters in a file: what the stack chose, and the incidents and settings that people asked for since."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,3 +34,10 @@ def write(path: Path, spec: WorldSpec) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(asdict(spec), indent=2) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def change(path: Path, made: Callable[[WorldSpec], WorldSpec]) -> None:
+    """Replace the parameters by what is `made` of them, one change after the other. Raises as `read` does, and OSError."""
+    with path.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write(path, made(read(path)))

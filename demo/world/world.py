@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-from demo.world import activity, conversations, incidents, tickets
+from demo.world import activity, conversations, incidents, tickets, tuning
 from demo.world.model import MAX_CONVERSATION_SECONDS, Deployment, Hour, Ticket, User, WorldSpec
 from demo.world.people import Population
 from demo.world.releases import Releases
@@ -25,7 +25,7 @@ class World:
     """The synthetic platform of a spec. All times are seconds since the epoch.
 
     Nothing exists before `spec.beginning` but users and deployments. Equal specs give equal worlds; specs that differ only in
-    incidents give worlds that are equal up to the first incident in which they differ.
+    incidents and settings give worlds that are equal up to the first of them in which they differ.
     """
 
     def __init__(self, spec: WorldSpec) -> None:
@@ -79,8 +79,10 @@ class World:
         found = list(conversations.of_hour(spec, self._arrivals(start), self._releases, start, self.tickets(start)))
         if self._trouble.between(start, start + HOUR + MAX_CONVERSATION_SECONDS):
             found += incidents.retried(self._trouble, population, self._releases, start)
-            bent = (incidents.bend(self._trouble, conversation) for conversation in found)
+            bent = (incidents.bend(self._trouble, tuning.tune(spec, conversation)) for conversation in found)
             found = sorted((c for c in bent if c is not None), key=lambda c: (c.at, c.conversation_id))
+        elif spec.settings:
+            found = [tuning.tune(spec, conversation) for conversation in found]
         return Hour(
             start,
             tuple(found),

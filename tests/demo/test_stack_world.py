@@ -57,9 +57,9 @@ def test_a_world_that_is_not_whole_is_made_anew(tmp_path: Path, database: str, w
 
 
 def test_the_wanted_world() -> None:
-    assert prepare.Wanted().new(1_800_000_059.0) == WorldSpec(seed=1, anchor=1_800_000_000.0, days=90, scale=1.0)
+    assert prepare.Wanted().new(1_800_000_059.0).born == WorldSpec(seed=1, anchor=1_800_000_000.0, days=90, scale=1.0)
     wanted = prepare.Wanted(seed=0, scale=0.5, days=30, fresh=True)
-    assert wanted.new(1_800_000_000.0) == WorldSpec(seed=0, anchor=1_800_000_000.0, days=30, scale=0.5)
+    assert wanted.new(1_800_000_000.0).born == WorldSpec(seed=0, anchor=1_800_000_000.0, days=30, scale=0.5)
     assert wanted.as_arguments() == ("--seed", "0", "--scale", "0.5", "--days", "30", "--fresh", "--history", "7")
     assert prepare.Wanted(busy=True).as_arguments() == ("--busy", "--history", "7")
 
