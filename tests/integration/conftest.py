@@ -19,6 +19,7 @@ import pytest
 import requests
 import yaml
 
+from recording_rules.slo import PERIOD_BURN, REMAINING, burn, ratio
 from tests.integration.moment import Moment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,8 @@ SMALL = ("--scale", "0.1", "--days", "70", "--history", "1", "--busy")
 CONFIG = {"exporter": {"intervals": dict.fromkeys(("rollups", "business", "tables", "audit", "langfuse", "cost"), "5s")}}
 READ = ("rollups", "postgres", "tables", "langfuse", "cost")
 """Sources whose figures have a time."""
+RARELY = (ratio("3d"), ratio("30d"), burn("3d"), PERIOD_BURN, REMAINING)
+"""What panels show and is recorded every few minutes, and what that is made of: after a start there is none for a while."""
 
 
 def eventually(question: Callable[[], T], seconds: float, what: str, seen: object = "") -> T:
@@ -136,8 +139,15 @@ def moment(stack: LivingStack) -> Iterator[Moment]:
         yield from _still(stack)
 
 
+def _recorded(stack: LivingStack) -> bool:
+    """Whether Prometheus has recorded by itself what it records rarely. What is left of the past may not last until it does."""
+    started = 'scalar(process_start_time_seconds{job="prometheus"})'
+    return all(stack.query(f"timestamp({name}) > {started}") for name in RARELY)
+
+
 def _still(stack: LivingStack) -> Iterator[Moment]:
     eventually(lambda: len(stack.query('up{job="platform"} == 1')) == 3, 40, "the platform is scraped")
+    eventually(lambda: _recorded(stack), 480, f"{', '.join(RARELY)} are recorded")
     platform = stack.parts["platform"]["identity"][0]
     os.kill(platform, signal.SIGSTOP)
     try:

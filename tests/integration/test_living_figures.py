@@ -1,7 +1,7 @@
 """Every figure of the tabs and of the exporter while the platform stands still: there, equal to plain SQL or Langfuse's rows.
 
-One still moment serves them all, so the last test is the one that restarts the exporter. They run before the tests of the whole
-stack, which end it.
+One still moment serves them all, so the last test is the one that restarts the exporter. They run after the incident, so that
+what is recorded every few minutes is there, and before the tests of the whole stack, which end it.
 """
 
 from __future__ import annotations

@@ -314,6 +314,6 @@ FAULTS = (
     Fault("one-agent/slow_requests", "most.steps > 1", "most.steps > 2"),
     Fault("one-agent/slowest_calls", "s.kind = 'dependency'", "s.kind <> 'phase'"),
     Fault("one-agent/versions", "sum(h.failed)", "sum(h.n - h.failed)"),
-    Fault("one-agent/deployments", "h.hour < d.hour OR", "true OR"),
+    Fault("one-agent/deployments", "h.version = d.version", "h.version <> d.version"),
     Fault("one-agent/in_service", "s.since <= m.since AND", ""),
 )
