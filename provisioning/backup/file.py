@@ -24,6 +24,7 @@ from provisioning.findings import InputError
 Buffer = bytes | bytearray | memoryview
 FORMAT = 1
 _MANIFEST = "manifest.json"
+_WANTED = "a file that `observatory backup` wrote"
 _BLOCK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip knows: when the file was made stands in the manifest."""
@@ -129,7 +130,7 @@ class Reading:
                 with self.table(name) as file:
                     while block := file.read(_BLOCK):
                         digest.update(block)
-            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError):
                 digest = hashlib.sha256(b"unreadable")
             if digest.hexdigest() != table.sha256:
                 raise InputError(f"error: table {name} in the backup is not what was written; the file is damaged")
@@ -141,9 +142,16 @@ def reading(path: Path) -> Iterator[Reading]:
     try:
         with zipfile.ZipFile(path) as packed:
             yield Reading(packed, _manifest(path, packed))
-    except (zipfile.BadZipFile, FileNotFoundError) as problem:
-        what = "is not there" if isinstance(problem, FileNotFoundError) else "is no backup, or only a part of one"
-        raise InputError(f"error: {path} {what}; want a file that `observatory backup` wrote") from None
+    except FileNotFoundError:
+        raise InputError(f"error: {path} is not there; want {_WANTED}") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ):  # the last two: packed by somebody else
+        raise InputError(f"error: {path} is no backup, or only a part of one; want {_WANTED}") from None
 
 
 def _manifest(path: Path, packed: zipfile.ZipFile) -> Manifest:
@@ -152,9 +160,10 @@ def _manifest(path: Path, packed: zipfile.ZipFile) -> Manifest:
         if said["format"] != FORMAT:
             raise InputError(f"error: {path} has format {said['format']}, this version reads {FORMAT}; use a newer version")
         tables = {
-            name: Table(tuple(table["columns"]), table["rows"], table["sha256"]) for name, table in said["tables"].items()
+            name: Table(tuple(map(str, table["columns"])), int(table["rows"]), str(table["sha256"]))
+            for name, table in said["tables"].items()
         }
-        migrations = tuple((number, name, digest) for number, name, digest in said["migrations"])
+        migrations = tuple((int(number), str(name), str(digest)) for number, name, digest in said["migrations"])
         return Manifest(said["format"], said["made_at"], said["database"], said["server"], migrations, tables)
     except (KeyError, ValueError, TypeError, AttributeError):
         raise InputError(f"error: {path} is no backup: it has no manifest that can be read") from None

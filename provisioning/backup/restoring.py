@@ -92,7 +92,12 @@ def _once(connection: Connection, backup: Reading, who: str, minutes: str) -> li
 
 def _fits(connection: Connection, manifest: Manifest) -> None:
     """The same files made both schemas, so only somebody else's hand explains a difference."""
-    for name, columns in saving.tables(connection).items():
+    here = saving.tables(connection)
+    if unknown := sorted(manifest.tables.keys() - here.keys()):
+        raise InputError(
+            f"error: the backup has tables that schema analytics has not: {', '.join(unknown)}; it was changed by hand"
+        )
+    for name, columns in here.items():
         table = manifest.tables.get(name)
         if table is None or set(table.columns) != set(columns):
             raise InputError(f"error: table {name} of schema analytics is not that of the backup: it was changed by hand")

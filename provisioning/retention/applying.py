@@ -7,7 +7,7 @@ sees one moment, and is done again when somebody changed one of them meanwhile. 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,14 @@ class Removed:
 
 
 @contextmanager
-def alone(connection: Connection) -> Iterator[None]:
-    """Nobody else applies a retention to this database meanwhile. Raises InputError when somebody does."""
+def alone(connection: Connection, archive: Path | None = None) -> Iterator[None]:
+    """Nobody else applies a retention to this database, or writes to this archive, meanwhile. Raises InputError otherwise."""
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
     if not (row and row[0]):
         raise InputError("error: somebody else is applying the retention of this database; wait until they are done")
     try:
-        yield
+        with files.alone(archive) if archive is not None else nullcontext():
+            yield
     finally:
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
@@ -64,7 +65,7 @@ def alone(connection: Connection) -> Iterator[None]:
 def apply(connection: Connection, kept: Kept, archive: Path | None, who: str, say: Say, most_rows: int = CHUNK_ROWS) -> Removed:
     """Removes what is too old of one table; with `archive`, everything but memories goes there first.
 
-    `connection` is in autocommit mode, and `alone`. Raises InputError, OSError, or what the server says.
+    `connection` is in autocommit mode, and both are `alone`. Raises InputError, OSError, or what the server says.
     """
     if kept.tier == "memory":
         return Removed(kept, _forget(connection, kept, who, most_rows))

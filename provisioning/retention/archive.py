@@ -1,18 +1,21 @@
 """An archive: a folder of compressed CSV files, each with a manifest beside it that says what is in it.
 
 A file is whole, on the disk and read back before its rows are removed. Until they are, it is called `unfinished`; whoever finds
-one after a crash knows from the audit log, which has a row of the same transaction, whether the rows are gone.
+one after a crash knows from the audit log, which has a row of the same transaction, whether the rows are gone. Several
+databases may share a folder: nobody touches what another one has not finished.
 """
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import gzip
 import hashlib
 import io
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +75,21 @@ class Written:
             Path(f"{path}{UNFINISHED}").unlink(missing_ok=True)
 
 
+@contextmanager
+def alone(archive: Path) -> Iterator[None]:
+    """Nobody else writes to this archive meanwhile, of no database. Raises InputError when somebody does, OSError."""
+    archive.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = os.open(archive, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"error: somebody else is writing to the archive {archive}; wait until they are done") from None
+        yield
+    finally:
+        os.close(folder)
+
+
 def identity(connection: psycopg.Connection[Any]) -> str:
     """What tells this database from every other."""
     row = connection.execute("SELECT system_identifier::text, current_database() FROM pg_control_system()").fetchone()
@@ -102,18 +120,31 @@ def write(connection: psycopg.Connection[Any], kept: Kept, chunk: Chunk, archive
 
 
 def unfinished(archive: Path, kept: Kept, database: str) -> Iterator[Written]:
-    """What a run left behind that was ended between writing and removing. Half a file, without a manifest, is removed here."""
+    """What a run left behind that was ended between writing and removing.
+
+    Half a file, without a manifest or with half of one, is removed here: rows go only once both are whole.
+    """
     folder = archive / kept.name
     if not folder.is_dir():
         return
     for page in sorted(folder.glob(f"*.json{UNFINISHED}")):
-        manifest = Manifest(**json.loads(page.read_text(encoding="utf-8")))
-        if manifest.database == database:
+        manifest = _manifest(page)
+        if manifest is None:
+            page.unlink()
+        elif manifest.database == database:
             yield Written(folder, manifest)
     for file in sorted(folder.glob(f"*.csv.gz{UNFINISHED}")):
         name = file.name.removesuffix(UNFINISHED)
         if not any((folder / f"{_page(name)}{ending}").exists() for ending in ("", UNFINISHED)):
             file.unlink()
+
+
+def _manifest(page: Path) -> Manifest | None:
+    """None for half a manifest, or an empty one."""
+    try:
+        return Manifest(**json.loads(page.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return None
 
 
 def _copy(connection: psycopg.Connection[Any], kept: Kept, chunk: Chunk, path: Path) -> int:
@@ -154,7 +185,7 @@ def _free_name(folder: Path, chunk: Chunk) -> str:
     """Named by its hours; with a number where rows came late into hours that were archived before."""
     hours = "_".join(at.astimezone(UTC).strftime("%Y-%m-%dT%H") for at in (chunk.begin, chunk.end))
     number, name = 1, f"{hours}.csv.gz"
-    while (folder / name).exists():
+    while any((folder / f"{taken}{ending}").exists() for taken in (name, _page(name)) for ending in ("", UNFINISHED)):
         number += 1
         name = f"{hours}_{number}.csv.gz"
     return name
@@ -170,7 +201,7 @@ def _iso(at: datetime) -> str:
 
 def _private(path: Path) -> Any:
     """A new file that only its owner may read: rows may say who did what."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _flush(file: Any) -> None:

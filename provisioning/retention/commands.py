@@ -79,9 +79,11 @@ def apply(
         if dry_run or not old:
             click.echo("nothing was removed" if old else "nothing is too old")
             return
+        if all(obstacles.values()):
+            raise SystemExit(LEFT)
         if not yes and not click.confirm("Remove them?", err=True):
             raise SystemExit(LEFT)
-        with applying.alone(connection):
+        with applying.alone(connection, archive):
             for kept_ in tables:
                 done = applying.apply(connection, kept_, archive, who, click.echo)
                 if done.rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -166,9 +167,20 @@ def test_what_is_no_backup_of_ours_is_refused_in_words(counted: Connection, obse
     assert "has format 2" in refusal(_changed(saved, format=2))
     tables = {**manifest["tables"], "totals": {**manifest["tables"]["totals"], "sha256": "0"}}
     assert "table totals in the backup is not what was written" in refusal(_changed(saved, tables=tables))
-    assert "is no backup: it has no manifest" in refusal(_changed(saved, tables=None))
+    for wrong in (None, {"totals": {**manifest["tables"]["totals"], "rows": "many"}}):
+        assert "is no backup: it has no manifest" in refusal(_changed(saved, tables=wrong))
+    assert "is no backup: it has no manifest" in refusal(_changed(saved, migrations=[["one", "two", "three"]]))
     saved.with_name("half.zip").write_bytes(saved.read_bytes()[:1000])
     assert "is no backup, or only a part of one" in refusal(saved.with_name("half.zip"))
     assert "is not there" in refusal(saved.with_name("nowhere.zip"))
+    locked = bytearray(saved.read_bytes())
+    at = locked.rindex(b"PK\x01\x02")  # the manifest's line in the list at the end
+    locked[at + 8] |= 1  # says: with a password
+    saved.with_name("locked.zip").write_bytes(locked)
+    assert "is no backup, or only a part of one" in refusal(saved.with_name("locked.zip"))
+    foreign = {**manifest["tables"], "elsewhere": {"columns": ["a"], "rows": 0, "sha256": hashlib.sha256(b"").hexdigest()}}
+    with zipfile.ZipFile(_changed(saved, tables=foreign), "a") as packed:
+        packed.writestr("tables/elsewhere.copy", b"")
+    assert "tables that schema analytics has not: elsewhere" in refusal(saved.with_name("other.zip"))
     counted.execute("ALTER TABLE analytics.budgets ADD COLUMN ours text")
     assert "budgets of schema analytics is not that of the backup" in refusal(saved)

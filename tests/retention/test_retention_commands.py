@@ -151,12 +151,37 @@ def test_a_run_that_was_ended_is_continued(
         with pytest.raises(KeyboardInterrupt):
             apply(counted, events, tmp_path, "anna", said.append, most_rows=5)
     assert len(list((tmp_path / events.name).glob("*.unfinished"))) == 2
-    (tmp_path / events.name / "half.csv.gz.unfinished").touch()
+    for half in ("half.csv.gz", "other.csv.gz", "other.json"):  # a run ended while it wrote the first, or the last of these
+        (tmp_path / events.name / f"{half}.unfinished").touch()
     apply(counted, events, tmp_path, "anna", said.append, most_rows=5)
     assert len(said) == 1 and "interrupted" in said[0]
     times = [row[3] for row in archived(tmp_path, events.name)]
     assert len(times) == len(set(times)) == OLD_ALERTS
     assert one(counted, "SELECT count(*) FROM analytics.alert_events") == 50 - OLD_ALERTS
+
+
+def test_what_another_database_has_not_finished_stays(counted: Connection, tmp_path: Path) -> None:
+    """Its rows may be removed already: these files are all that is left of them."""
+    events = table(counted, "alert_events")
+    apply(counted, events, tmp_path / "probe", "anna", print)
+    [page] = (tmp_path / "probe" / events.name).glob("*.json")
+    folder = tmp_path / "shared" / events.name
+    folder.mkdir(parents=True)
+    theirs = {
+        f"{json.loads(page.read_text())['file']}.unfinished": b"their rows",
+        f"{page.name}.unfinished": json.dumps({**json.loads(page.read_text()), "database": "another"}).encode(),
+    }
+    for name, content in theirs.items():
+        (folder / name).write_bytes(content)
+    counted.execute(
+        "INSERT INTO analytics.alert_events SELECT 'late', at, 'firing', at, at, 'Slow', 'warning', 'production', '', '{}',"
+        " '{}' FROM (VALUES (now() - interval '49.5 days'), (now() - interval '32.5 days')) AS late (at)"
+    )
+    assert apply(counted, events, tmp_path / "shared", "anna", print).rows == 2
+    assert {name: (folder / name).read_bytes() for name in theirs} == theirs
+    assert {path.name for path in folder.iterdir()} - theirs.keys() == {
+        page.name.replace(".json", f"_2{ending}") for ending in (".json", ".csv.gz")
+    }
 
 
 def test_rows_that_come_late_get_a_file_of_their_own(counted: Connection, tmp_path: Path) -> None:
@@ -246,6 +271,9 @@ def test_two_do_not_do_it_at_once(counted: Connection, observatory: Observatory)
     with alone(counted):
         refused = observatory("retention", "apply", "--yes")
     assert refused.exit_code == 2 and "somebody else is applying the retention" in refused.output
+    with archive.alone(Path("old")):
+        refused = observatory("retention", "apply", "--yes", "--archive", "old")
+    assert refused.exit_code == 2 and "somebody else is writing to the archive old" in refused.output
     with pytest.raises(psycopg.errors.RaiseException), alone(counted):
         counted.execute("DO 'BEGIN RAISE EXCEPTION ''no''; END'")
     assert observatory("retention", "apply", "--yes").exit_code == 0

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 
 from contract.settings import Settings
-from provisioning.findings import Finding, error, warning
+from provisioning.deadline import within
+from provisioning.findings import Finding, Unreachable, error, warning
 from provisioning.unreached import reason
 
 SECONDS = 5.0
@@ -32,14 +33,14 @@ def _exporter(settings: Settings, address: str) -> Iterator[Finding]:
     if settings.exporter.tls:
         host, _, port = address.rpartition(":")
         try:
-            socket.create_connection((host, int(port)), timeout=SECONDS).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS).close()
         except OSError as problem:
             yield error(f"https://{address}", f"the exporter does not answer: {reason(problem)}", start, _CHECK)
         return
     for path in ("/metrics", "/readyz"):
         url = f"http://{address}{path}"
         try:
-            response = requests.get(url, timeout=SECONDS)
+            response = _asked(url)
         except requests.RequestException as problem:
             yield error(url, f"the exporter does not answer: {reason(problem)}", start, _CHECK)
             return
@@ -53,10 +54,18 @@ def _exporter(settings: Settings, address: str) -> Iterator[Finding]:
 def _platform(url: str) -> Iterator[Finding]:
     remedy = "expose the contract's metrics there (docs/prometheus.md, or the library in tracking/), or correct scrape.platform"
     try:
-        response = requests.get(url, timeout=SECONDS, stream=True)
+        response = _asked(url, headers_only=True)
     except requests.RequestException as problem:
         yield warning(url, f"the platform's metrics do not answer: {reason(problem)}", remedy, _CHECK)
         return
     with response:
         if not response.ok and response.status_code not in _GUARDED:
             yield warning(url, f"answers {response.status_code} where the platform's metrics should be", remedy, _CHECK)
+
+
+def _asked(url: str, headers_only: bool = False) -> requests.Response:
+    """The answer, or without its body. Raises requests.RequestException, also for one that comes byte by byte."""
+    try:
+        return within(url, lambda: requests.get(url, timeout=SECONDS, stream=headers_only))
+    except Unreachable:
+        raise requests.Timeout from None
