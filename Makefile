@@ -4,6 +4,8 @@ SHELL := /bin/sh
 ARGS ?=
 PY := .venv/bin/python
 OBSERVATORY := .venv/bin/observatory
+# Where nothing compiled may be kept, every program that is started compiles all of its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv venv-test tools node up down build check doctor preview pictures docs bench success test drill soak lint lock pin secrets clean
 
