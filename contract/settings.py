@@ -139,6 +139,13 @@ class Budget(Section):
     monthly_usd: Amount = 4000.0
 
 
+class InterfacePrice(Section):
+    """What one call of an external interface costs, whatever the other side answers. `name` is as the platform records it."""
+
+    name: Annotated[str, Field(pattern=r"^\w[\w.:/ -]{0,99}$")]
+    usd_per_call: Amount
+
+
 class Settings(Section):
     """Everything. Lists of names bound the label sets that start at zero; they are not filters."""
 
@@ -154,6 +161,7 @@ class Settings(Section):
         "development",
     )
     budgets: tuple[Budget, ...] = (Budget(),)
+    interface_prices: tuple[InterfacePrice, ...] = ()
     teams: tuple[Team, ...] = (
         Team(name="platform", slack_channel="#platform-alerts", email="platform@example.com"),
         Team(name="agents", slack_channel="#agent-alerts", email="agents@example.com"),
@@ -174,10 +182,10 @@ class Settings(Section):
     grafana: GrafanaContents = GrafanaContents()
     targets: Targets = Targets()
 
-    @field_validator("environments", "budgets", "teams", "slo", "alerts")
+    @field_validator("environments", "budgets", "interface_prices", "teams", "slo", "alerts")
     @classmethod
     def _names_are_unique(cls, items: tuple[object, ...]) -> tuple[object, ...]:
-        named = (Team, Slo, OwnAlert)
+        named = (InterfacePrice, Team, Slo, OwnAlert)
         names = [item.scope if isinstance(item, Budget) else item.name if isinstance(item, named) else item for item in items]
         twice = sorted({str(name) for name in names if names.count(name) > 1})
         if twice:

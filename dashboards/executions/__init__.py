@@ -34,7 +34,8 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "tools",
             "Tools",
             line(12, tools.frequency(), tools.table(settings)),
-            line(8, tools.interfaces(settings), tools.interface_times()),
+            line(8, tools.interfaces(settings), tools.interface_cost(settings)),
+            line(7, tools.interface_times()),
         ),
         row(
             "workflows",
@@ -79,5 +80,7 @@ TAB = Tab(
     choices=lambda _settings: (detail.EXECUTION, detail.SESSION),
     refresh="30s",
     time_from="now-24h",
-    empty_is_fine=frozenset({"executions/errors_by_kind", "executions/errors", "executions/tools_of_execution"}),
+    empty_is_fine=frozenset(
+        {"executions/errors_by_kind", "executions/errors", "executions/tools_of_execution", "executions/interface_cost"}
+    ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg import sql
+
 from contract.settings import Settings
 from contract.status import SUCCESS, sql_normalise
 from dashboards.executions.live import NO_TRAFFIC
@@ -147,6 +149,41 @@ LIMIT 100
             *(named(name, unit="s", custom_width=72) for name in ("p50", "p95")),
         ),
     )  # fmt: skip
+
+
+def interface_cost(settings: Settings) -> Panel:
+    prices = settings.interface_prices
+    names = sql.SQL(", ").join(sql.Literal(price.name) for price in prices).as_string()
+    amounts = ", ".join(repr(price.usd_per_call) for price in prices)
+    known = ", ".join(f"{price.name} {price.usd_per_call:g} USD" for price in prices) or "none are configured"
+    return BarGauge(
+        name="interface_cost",
+        title="What external calls cost",
+        description=(
+            f"Calls of the range x the price of one call, as `interface_prices` of `observatory.yaml` has it ({known}); an "
+            "interface without a price is not there. One leads: cache its answers, or ask for a list instead of single things. "
+            f"{_FILTERS}"
+        ),
+        targets=(
+            SqlQuery(
+                sql=f"""
+WITH x AS (
+  {called("u.external_api_called AS api", where="u.external_api_called IS NOT NULL")}
+)
+SELECT x.api, (count(*) * p.usd)::float8 AS cost
+FROM x JOIN unnest(ARRAY[{names}]::text[], ARRAY[{amounts}]::float8[]) AS p (api, usd) ON p.api = x.api
+GROUP BY x.api, p.usd
+ORDER BY 2 DESC, 1
+LIMIT 100
+""".strip()
+            ),
+        ),
+        unit="currencyUSD",
+        decimals=2,
+        minimum=0,
+        no_value="no priced call in range",
+        every_row=True,
+    )
 
 
 def interface_times() -> Panel:

@@ -8,6 +8,8 @@ from dashboards.lib.queries import SqlQuery
 from dashboards.lib.tables import BAR_CELL, Table, columns
 
 BEGIN, END = "(begin)", "(nothing more)"
+LATELY = "8d"
+"""Uses are many: their ways are those of a week, and the day after it."""
 _FROM, _TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
 _STEPS = f"""
 WITH used AS (
@@ -15,7 +17,7 @@ WITH used AS (
          lead(e.feature) OVER user_by_time AS next, lead(e.at) OVER user_by_time AS next_at
   FROM analytics.feature_usage_events e
   WHERE e.at >= {_FROM} - interval '1 day' AND e.at <= {_TO} AND e.user_key IS NOT NULL
-  WINDOW user_by_time AS (PARTITION BY e.user_key ORDER BY e.at, e.id)
+  WINDOW user_by_time AS (PARTITION BY e.user_key COLLATE "C" ORDER BY e.at, e.id)
 ), uses AS (
   SELECT u.feature, coalesce(u.at - u.before > interval '1 day', true) AS begins,
          CASE WHEN u.next_at - u.at <= interval '1 day' THEN u.next END AS next,
@@ -41,13 +43,15 @@ def steps() -> Panel:
         name="paths",
         title="What do they use next?",
         description=(
-            f"Each use of a feature and the same user's next one within a day, of users together: how often, the share of all "
-            f"ways on from there, and the time in which half went on. {BEGIN}: no use in the day before; {END}: none in the "
-            "day after. Uses of the last day of the range are left out, for theirs is not over. Many leave after one: it "
-            "did all they wanted, or did not work; look at its errors. Two that always follow each other belong together."
+            "Each use of a feature in a week and the same user's next one within a day, of users together: how often, the "
+            f"share of all ways on from there, and the time in which half went on. {BEGIN}: no use in the day before; {END}: "
+            "none in the day after. Uses of the last day are left out, for the day after them is not over. Many leave after "
+            "one: it did all they wanted, or did not work; look at its errors. Two that always follow each other belong "
+            "together."
         ),
         targets=(SqlQuery(sql=_STEPS),),
-        no_value="no feature used in range, but for its last day",
+        always_last=LATELY,
+        no_value="no feature used in the week before yesterday",
         transformations=columns(headings),
         paged=True,
         overrides=(

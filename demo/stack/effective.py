@@ -19,6 +19,12 @@ from exporters.database.roles import Role
 ENVIRONMENTS = ("production", "staging", "development")
 """Environments of the synthetic platform; each is a scrape target."""
 
+INTERFACE_PRICES = [
+    {"name": name, "usd_per_call": usd}
+    for name, usd in {"orders-api": 0.0004, "billing-api": 0.0012, "crm-api": 0.002, "search-api": 0.005}.items()
+]
+"""Of the synthetic platform's interfaces; the directory is its own and costs nothing."""
+
 OWNER_DSN, READ_DSN, ADVANCE_DSN, USER_KEY = "postgres_owner_dsn", "postgres_read_dsn", "postgres_advance_dsn", "user_key"
 ACTIONS_DSN = "postgres_actions_dsn"
 """Files of secrets. Only what writes the platform's rows connects as their owner; the last is for people's commands."""
@@ -87,6 +93,7 @@ def of_stack(
         "load_tests": configured.load_tests.model_dump()
         if configured.load_tests.targets
         else {"targets": [_load_target(ports)]},
+        "interface_prices": [price.model_dump() for price in configured.interface_prices] or INTERFACE_PRICES,
         "exporter": {"listen": f"{LOOPBACK}:{ports['exporter']}"},
         "notifications": notifications,
         "runbook_url": address(ports, "inbox") + "/runbooks",

@@ -1,9 +1,9 @@
-"""What makes executions long: durations against tokens and tools, part by part, from the platform's rows of the last day."""
+"""What makes executions long and dear: tokens, tools and external calls, from the platform's rows of the last day."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import ceil
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.moment import Moment
 from tests.integration.tabs import Fault
-from tests.integration.tabs.executions import RUNS, middle
+from tests.integration.tabs.executions import CALLS, RUNS, middle
 
 
 def _held(moment: Moment, panel: str, groups: dict[float, list[float]]) -> None:
@@ -42,5 +42,17 @@ def by_tools(moment: Moment) -> None:
     _held(moment, "executions/duration_by_tools", groups)
 
 
-FIGURES = {"executions/duration_by_tokens": by_tokens, "executions/duration_by_tools": by_tools}
+def interface_cost(moment: Moment) -> None:
+    """The synthetic platform's prices; the directory is its own."""
+    prices = {"orders-api": 0.0004, "billing-api": 0.0012, "crm-api": 0.002, "search-api": 0.005}
+    calls = Counter(api for (api,) in moment.sql(f"SELECT u.external_api_called {CALLS} AND u.external_api_called IS NOT NULL"))
+    expected = {api: pytest.approx(calls[api] * usd) for api, usd in prices.items() if calls[api]}
+    assert dict(moment.panel_sql("executions/interface_cost")) == expected and expected
+
+
+FIGURES = {
+    "executions/duration_by_tokens": by_tokens,
+    "executions/duration_by_tools": by_tools,
+    "executions/interface_cost": interface_cost,
+}
 FAULTS = (Fault("executions/duration_by_tokens", "12 * cume_dist", "11 * cume_dist"),)

@@ -1,4 +1,4 @@
-"""Ways of users through the features, walked user by user over the platform's rows of a month."""
+"""Ways of users through the features, walked user by user over the platform's rows of a week and the day after."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.integration.moment import DAY, Moment
 from tests.integration.tabs import Fault
 
-RANGE = 30 * DAY
+RANGE = 8 * DAY
 A_DAY = timedelta(days=1)
 Step = tuple[str, str]
 
