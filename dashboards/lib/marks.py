@@ -1,4 +1,4 @@
-"""Marks on graphs that say what happened then: critical alerts, versions that went into service, versions found worse."""
+"""Marks on graphs that say what happened then: critical alerts, incidents, new versions, versions found worse."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ ORDER BY r.detected_at DESC
 LIMIT 200
 """.strip()
 
+INCIDENTS = """
+SELECT i.opened_at AS "time", least(coalesce(i.closed_at, $__timeTo()::timestamptz), $__timeTo()::timestamptz) AS timeend,
+       'Incident: ' || i.ref AS text, i.severity AS tags
+FROM analytics.incidents i
+WHERE i.opened_at <= $__timeTo()::timestamptz AND coalesce(i.closed_at, 'infinity') >= $__timeFrom()::timestamptz
+ORDER BY i.opened_at DESC
+LIMIT 100
+""".strip()
+
 
 def critical_alerts() -> Json:
     """From when to when a critical alert fired. Warnings would cover the graphs."""
@@ -55,6 +64,11 @@ def deployments(enabled: bool = False) -> Json:
 def regressions() -> Json:
     """Versions that were found to be worse than the one before, unless somebody has dismissed the finding."""
     return of_rows("Regressions", REGRESSIONS, colours.DEGRADED, enabled=True)
+
+
+def incidents() -> Json:
+    """From when to when an incident was open, whoever it was about: they are few, and each says it."""
+    return of_rows("Incidents", INCIDENTS, colours.YELLOW, enabled=True)
 
 
 def of_rows(name: str, sql: str, colour: str, enabled: bool) -> Json:

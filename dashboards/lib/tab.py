@@ -141,7 +141,7 @@ class Tab:
                 found.append(marks.critical_alerts())
         if set(filters.STANDARD).issubset(self.filters):
             versions = self.versions_marked
-            found += [marks.deployments(versions), *([marks.regressions()] if versions else [])]
+            found += [marks.deployments(versions), *([marks.regressions(), marks.incidents()] if versions else [])]
         return found
 
     def _placed(self, rows: tuple[Row, ...], filters: tuple[str, ...]) -> list[Json]:

@@ -69,6 +69,21 @@ def test_the_fleet_is_everybody_of_the_environment() -> None:
     assert not [text for text in texts for name in ("$version", "$agent") if name in text]
 
 
+def test_the_marks_on_its_graphs(connection: Database) -> None:
+    marks = {mark["name"]: mark for mark in TAB.dashboard(Settings())["annotations"]["list"]}
+    assert list(marks) == ["Critical alerts", "Deployments", "Regressions", "Incidents", "Busiest hours"]
+    columns = "ref text, opened_at timestamptz, closed_at timestamptz, severity text"
+    connection.execute(f"CREATE TABLE analytics.incidents ({columns})".encode())
+    for ref, opened, closed in (("still open", 30, None), ("closed", 20, 2), ("long over", 60, 50)):
+        times = (NOW - timedelta(hours=hours) if hours else None for hours in (opened, closed))
+        connection.execute("INSERT INTO analytics.incidents VALUES (%s, %s, %s, 'warning')", (ref, *times))
+    span = Span(NOW.timestamp() - 86400, NOW.timestamp(), 60)
+    found = connection.execute(sql_macros(marks["Incidents"]["target"]["rawSql"], span).encode()).fetchall()
+    assert [(row[2], row[1]) for row in found] == [
+        ("Incident: closed", NOW - timedelta(hours=2)), ("Incident: still open", NOW),
+    ]  # fmt: skip
+
+
 def test_every_filter_acts_on_what_asks_executions() -> None:
     for name in ("busiest_agents", "failing", "distribution", "spread", "percentile_heatmap", "departments", "unusual_errors"):
         [query] = next(panel for panel in TAB.panels(Settings()) if panel.name == name).targets
