@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from contract.actions import Actions
 from contract.anomaly import DEFAULTS as ANOMALY_DEFAULTS
 from contract.anomaly import Anomalies, Anomaly
 from contract.api import Api
@@ -173,6 +174,7 @@ class Settings(Section):
     alerts: Annotated[tuple[OwnAlert, ...], Field(max_length=20)] = ()
     anomalies: Anomalies = ANOMALY_DEFAULTS
     load_tests: LoadTests = LoadTests()
+    actions: Actions = Actions()
     runbook_url: Url = "http://127.0.0.1:3000/runbooks"
     waivers: tuple[Waiver, ...] = ()
     naming: Naming = Naming()

@@ -26,7 +26,7 @@ class Change:
 
     `action` is its name as a command, such as `slo set`; `target` what it is about; `before` and `after` are JSON values, None
     where there is nothing. `rollback` is the command that takes it back. `said` are further lines for people, and `evidence` is
-    recorded with what it becomes.
+    recorded with what it becomes. `afterwards` is done for the actor once the change stands; it cannot fail, and gives a line.
     """
 
     action: str
@@ -36,6 +36,7 @@ class Change:
     rollback: str
     said: tuple[str, ...] = field(default=(), compare=False)
     evidence: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    afterwards: Callable[[str], str] | None = field(default=None, compare=False)
 
     @property
     def nothing(self) -> bool:
@@ -74,7 +75,7 @@ class Action(Protocol):
 
 @dataclass(frozen=True)
 class Manner:
-    """How an action is done: by whom, whether only shown, whether without a question, for whom it is told."""
+    """How an action is done: by whom, whether only shown, whether without a question, for whom it is told, and where."""
 
     actor: str
     dry_run: bool
@@ -82,6 +83,7 @@ class Manner:
     form: str
     dsn_file: Path | None
     say: Say
+    aside: Say
     ask: Callable[[str], bool]
 
 
@@ -103,6 +105,8 @@ def perform(action: Action, manner: Manner) -> Change:
             manner.say("nothing was changed")
             raise SystemExit(1)
         _do(action, change, manner, connection)
+    if change.afterwards and (line := change.afterwards(manner.actor)):
+        manner.aside(line)
     if manner.form == "text":
         manner.say(f"done, and recorded as {manner.actor}. To take it back:\n  {change.rollback}")
     return change

@@ -22,6 +22,6 @@ def opened(connection: Connection, kind: str, ref: str, evidence: Mapping[str, A
     connection.execute(_OPEN, {"kind": kind, "ref": ref, "evidence": Jsonb(evidence)})
 
 
-def closed(connection: Connection, kind: str, ref: str) -> None:
-    """Closes the one that is open, if one is."""
-    connection.execute(_CLOSE, {"kind": kind, "ref": ref})
+def closed(connection: Connection, kind: str, ref: str) -> bool:
+    """Closes the one that is open; whether one was."""
+    return connection.execute(_CLOSE, {"kind": kind, "ref": ref}).rowcount > 0

@@ -82,6 +82,8 @@ def run_due(config: Path | None, who: str | None, dsn_file: Path | None, form: s
             found.append(ran)
             if form == "text":
                 click.echo(_told(test.agent, test.params, ran.state, ran.result))
+            if ran.told:
+                click.echo(ran.told, err=True)
     if form == "json":
         told = [{"agent": ran.test.agent, "params": ran.test.params, "state": ran.state, "result": ran.result} for ran in found]
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))

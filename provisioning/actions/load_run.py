@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -13,12 +13,13 @@ from psycopg.types.json import Jsonb
 
 from contract.settings import Settings
 from contract.slo import Slo
-from provisioning.actions import audit, incidents
+from provisioning.actions import audit, incidents, webhook
 from provisioning.actions.audit import Connection
 from provisioning.actions.load import Load, Outcome, put
 from provisioning.actions.load_tests import FORGOTTEN, UNTIL_LOST, address, refuse_beyond, target_of
 from provisioning.findings import InputError
 
+_KIND = "load test"
 LOOK_SECONDS = 1.0
 """How often a running test looks whether it was cancelled."""
 
@@ -57,11 +58,12 @@ class Taken:
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a test. `broken` are the service levels that it did not keep."""
+    """What came of a test. `broken` are the service levels that it did not keep; `told` says who was told of an incident."""
 
     test: Taken
     state: str
     result: dict[str, Any]
+    told: str = ""
 
     @property
     def broken(self) -> list[str]:
@@ -89,11 +91,11 @@ def run(connection: Connection, settings: Settings, test: Taken, actor: str, sto
     try:
         load = _load(settings, test)
     except InputError as problem:
-        return _kept(connection, Ran(test, "failed", {"problem": str(problem).removeprefix("error: ")}), actor)
+        return _kept(connection, settings, Ran(test, "failed", {"problem": str(problem).removeprefix("error: ")}), actor)
     outcome = _watched(load, stop, lambda: connection.execute(_STATE, (test.number,)).fetchone() == ("running",))
     levels = [] if stop.is_set() else judged(settings, test.agent, test.params["environment"], outcome)
     result = {**outcome.as_json(), "service_levels": levels}
-    return _kept(connection, Ran(test, "cancelled" if stop.is_set() else "done", result), actor)
+    return _kept(connection, settings, Ran(test, "cancelled" if stop.is_set() else "done", result), actor)
 
 
 def _load(settings: Settings, test: Taken) -> Load:
@@ -149,14 +151,19 @@ def _good(level: Slo, outcome: Outcome) -> float:
     return sum(answer.seconds <= level.target_seconds for answer in good) / len(good) if good else 0.0
 
 
-def _kept(connection: Connection, ran: Ran, actor: str) -> Ran:
+def _kept(connection: Connection, settings: Settings, ran: Ran, actor: str) -> Ran:
+    over = False
     with connection.transaction():
         connection.execute(_END, {"id": ran.test.number, "state": ran.state, "result": Jsonb(ran.result)})
         audit.add(
             connection, actor, "loadtest result", ran.test.target, {"state": "running"}, {"state": ran.state, **ran.result}
         )
         if ran.broken:
-            incidents.opened(connection, "load test", ran.test.target, ran.result)
+            incidents.opened(connection, _KIND, ran.test.target, ran.result)
         elif ran.state == "done":
-            incidents.closed(connection, "load test", ran.test.target)
-    return ran
+            over = incidents.closed(connection, _KIND, ran.test.target)
+    if not ran.broken and not over:
+        return ran
+    event: webhook.Event = "opened" if ran.broken else "closed"
+    place = settings.actions.incidents.webhook
+    return replace(ran, told=webhook.told(place, event, _KIND, ran.test.target, actor, ran.result))

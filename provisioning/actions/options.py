@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,18 @@ import click
 
 from provisioning.actions.action import Action, Manner, perform
 from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor
+from provisioning.options import config_option, format_option
 
 DSN_FILE = click.option(
     "--dsn-file", type=click.Path(path_type=Path), help=f"File with the connection string; else {VARIABLE}."
 )
-FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+CONFIG, FORM = config_option, format_option("text", "json")
 _ALL = (
     click.option("--actor", help=f"Who does it.  [env: {ACTOR_VARIABLE}; else your login]"),
     click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
     click.option("--yes", is_flag=True, help="Do not ask."),
     DSN_FILE,
     FORM,
-)
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), envvar="OBSERVATORY_CONFIG", show_envvar=True, help="Configuration file."
 )
 
 
@@ -38,7 +36,7 @@ def act(action: Action, given: dict[str, Any]) -> None:
     """Performs an action in the manner that the common options say."""
     manner = Manner(
         actor=actor(given["actor"]), dry_run=given["dry_run"], yes=given["yes"], form=given["form"],
-        dsn_file=given["dsn_file"], say=click.echo, ask=_asked,
+        dsn_file=given["dsn_file"], say=click.echo, aside=partial(click.echo, err=True), ask=_asked,
     )  # fmt: skip
     perform(action, manner)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from provisioning.actions import incidents
+from contract.actions import Webhook
+from provisioning.actions import incidents, webhook
 from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
 from provisioning.findings import InputError, closest
@@ -52,14 +54,19 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True)
 class Judgement:
-    """Flags a measure of a version as worse than the version before it, or dismisses that."""
+    """Flags a measure of a version as worse than the version before it, or dismisses that; tells `webhook` of it.
 
+    `path` is the configuration that was named, if one was.
+    """
+
+    path: Path | None
     agent: str
     version: str
     environment: str
     metric: Metric
     reason: str
     flagged: bool
+    webhook: Webhook | None = None
     reads_database: ClassVar[bool] = True
 
     @property
@@ -79,10 +86,11 @@ class Judgement:
             said += (f"  {previous}: {_told(old)}", f"  {self.version}: {_told(new)}")
             evidence |= {"previous": previous, "days": _DAYS, "before": old._asdict(), "after": new._asdict()}
         action, other = ("flag", "dismiss") if self.flagged else ("dismiss", "flag")
-        place = shlex.join([self.agent, self.version, "--environment", self.environment, "--metric", self.metric])
+        here = ["--config", str(self.path)] if self.path else []
+        place = shlex.join([self.agent, self.version, "--environment", self.environment, "--metric", self.metric, *here])
         after = {"state": "confirmed" if self.flagged else "dismissed"}
         rollback = f"observatory regression {other} {place}"
-        return Change(f"regression {action}", self.target, before, after, rollback, said, evidence)
+        return Change(f"regression {action}", self.target, before, after, rollback, said, evidence, self._teller(evidence))
 
     def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:
         known = self._known(connection)
@@ -96,6 +104,10 @@ class Judgement:
         else:
             incidents.closed(connection, "regression", self.target)
         return lambda: None
+
+    def _teller(self, evidence: dict[str, Any]) -> Callable[[str], str]:
+        event: webhook.Event = "opened" if self.flagged else "closed"
+        return lambda actor: webhook.told(self.webhook, event, "regression", self.target, actor, evidence)
 
     @property
     def _key(self) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from provisioning import config as configuration
 from provisioning.actions.audit import recorded
-from provisioning.actions.options import DSN_FILE, FORM, act, acting
+from provisioning.actions.options import CONFIG, DSN_FILE, FORM, act, acting
 from provisioning.actions.profiling import Profiling
 from provisioning.actions.regressions import Judgement, listed
 
@@ -34,22 +35,29 @@ def _of_version(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--environment", default="production", show_default=True),
         click.option("--metric", type=click.Choice(["errors", "latency"]), required=True, help="What is worse."),
         click.option("--reason", default="", help="Why you think so."),
+        CONFIG,
     )
     return reduce(lambda made, option: option(made), reversed(options), acting(command))
 
 
 @regression.command("flag")
 @_of_version
-def regression_flag(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
+def regression_flag(config: Path | None, **given: Any) -> None:
     """Say that a version is worse, and open an incident."""
-    act(Judgement(agent, version, environment, metric, reason, True), given)
+    _judge(config, given, flagged=True)
 
 
 @regression.command("dismiss")
 @_of_version
-def regression_dismiss(agent: str, version: str, environment: str, metric: Any, reason: str, **given: Any) -> None:
+def regression_dismiss(config: Path | None, **given: Any) -> None:
     """Say that it is not, and close the incident. What was found by itself is not opened again."""
-    act(Judgement(agent, version, environment, metric, reason, False), given)
+    _judge(config, given, flagged=False)
+
+
+def _judge(config: Path | None, given: dict[str, Any], flagged: bool) -> None:
+    settings = configuration.chosen(config)
+    about = {name: given[name] for name in ("agent", "version", "environment", "metric", "reason")}
+    act(Judgement(path=config, flagged=flagged, webhook=settings.actions.incidents.webhook, **about), given)
 
 
 @regression.command("list")

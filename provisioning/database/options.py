@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.options import config_option, format_option
+
 if TYPE_CHECKING:
     from contract.settings import Settings
 
-CONFIG = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="OBSERVATORY_CONFIG",
-    show_envvar=True,
-    help="Configuration file. Without it: ./observatory.yaml when there is one, else the defaults.",
-)
+CONFIG, FORM = config_option, format_option("text", "json")
 DSN_FILE = click.option(
     "--dsn-file",
     type=click.Path(path_type=Path),
     help="File with the administrator's connection string; else OBSERVATORY_POSTGRES_ADMIN_DSN.",
 )
-FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 def settings_of(path: Path | None) -> Settings:

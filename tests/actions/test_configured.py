@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +43,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def log(platform_database: str, install_schema: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> str:
-    install_schema(platform_database)
-    monkeypatch.setenv(audit.VARIABLE, platform_database)
+def log(platform: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(audit.VARIABLE, platform)
     monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
-    return platform_database
+    return platform
+
+
+def _silent(_: str) -> None:
+    """Nobody reads it."""
 
 
 def run(*words: str, input: str | None = None) -> Result:
@@ -224,7 +226,7 @@ def test_what_changes_while_one_is_asked_is_not_overwritten(site: Path, log: str
         site.write_text(SITE.replace("4000", "5000"))
         return True
 
-    manner = frame.Manner("ada", False, False, "text", None, lambda _: None, meanwhile)
+    manner = frame.Manner("ada", False, False, "text", None, _silent, _silent, meanwhile)
     entry = Entry(site, BUDGETS, "all", {"scope": "all", "monthly_usd": 10})
     with pytest.raises(Exception, match="was changed meanwhile"):
         frame.perform(entry, manner)
@@ -240,7 +242,7 @@ def test_two_at_once_are_one_after_the_other(site: Path, log: str) -> None:
             together.wait(30)
             return True
 
-        manner = frame.Manner(f"person {amount}", False, False, "text", None, lambda _: None, asked)
+        manner = frame.Manner(f"person {amount}", False, False, "text", None, _silent, _silent, asked)
         try:
             frame.perform(Entry(site, BUDGETS, "all", {"scope": "all", "monthly_usd": amount}), manner)
             outcomes.append("done")

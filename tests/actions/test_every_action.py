@@ -6,103 +6,19 @@ import contextlib
 import json
 import shlex
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-import yaml
-from click.testing import CliRunner, Result
 
 from exporters.database.roles import Role
 from provisioning.actions import audit, options
 from provisioning.actions.action import Action, Manner, perform
-from provisioning.cli import main
 from provisioning.findings import InputError
-from tests.actions.platform_rows import PLATFORM
-
-SLO = ("--sli", "latency", "--agents", "billing", "--target-seconds", "5", "--objective", "95", "--team", "agents")
-ALERT = ("--measure", "latency", "--above", "5", "--agents", "billing", "--team", "agents")
-
-
-@dataclass(frozen=True)
-class Case:
-    """Words of an action, and the query for what it changes; without one it is in the configuration.
-
-    `left` is what its way back leaves of what was not there before: wishes and judgements are taken back, not forgotten.
-    """
-
-    words: tuple[str, ...]
-    state: str = ""
-    left: Any = None
-
-    def standing(self, dsn: str) -> Any:
-        if not self.state:
-            return run(self.words[0], "list", "--format", "json").output
-        with psycopg.connect(dsn) as connection:
-            return connection.execute(self.state.encode()).fetchall()
-
-
-JUDGED = "SELECT agent, version, metric, state FROM analytics.regressions"
-PROFILED = "SELECT scope, state FROM analytics.profiling_sessions ORDER BY id DESC LIMIT 1"
-ASKED = "SELECT setting, value FROM analytics.configuration_desired ORDER BY id DESC LIMIT 1"
-SCHEDULED = "SELECT scope, state FROM analytics.load_tests ORDER BY id DESC LIMIT 1"
-ADVICE = """
-INSERT INTO analytics.advice (id, place, kind, agent, environment, subject, what, why, setting, before, after, effect, low,
-    high, unit, p_value, not_considered, found_at, made_at)
-VALUES ('slow', 1, 'timeout', 'billing', 'production', 'time limit', 'Give up after 12 s', '40 were given up',
-        'timeout_seconds', '30', '12', 100, 80, 120, 's', 0.001, 'what waiting might have saved', now(), now()),
-       ('look', 2, 'slow', 'billing', 'production', 'retrieval', 'Look at retrieval', 'it waits',
-        '', '', '', 10, 5, 15, 's', 0.01, 'what was asked', now(), now())
-"""
-TARGET = {"environment": "staging", "url": "http://127.0.0.1:1/ask/{agent}"}
-CASES = {
-    "slo": Case(("slo", "set", "billing-in-time", *SLO, "--description", "Billing answers within five seconds.")),
-    "budget": Case(("budget", "set", "production", "--monthly-usd", "3000")),
-    "alert": Case(("alert", "create", "BillingSlow", *ALERT, "--reason", "Customers leave when this takes long.")),
-    "regression": Case(
-        ("regression", "flag", "billing", "1.4.2", "--metric", "errors"), JUDGED, [("billing", "1.4.2", "errors", "dismissed")]
-    ),
-    "profile": Case(("profile", "start", "billing", "--for", "1h"), PROFILED, [("billing", "cancelled")]),
-    "configuration": Case(
-        ("configure", "set", "billing", "timeout_seconds", "20"), ASKED, [("timeout_seconds", None)]
-    ),
-    "cache": Case(("cache", "set", "billing", "--ttl", "1h"), ASKED, [("cache.response", None)]),
-    "advice": Case(("advice", "apply", "slow"), ASKED, [("timeout_seconds", None)]),
-    "load test": Case(
-        ("loadtest", "schedule", "billing", "--environment", "staging", "--per-second", "5", "--for", "1m"),
-        SCHEDULED,
-        [("billing", "cancelled")],
-    ),
-}  # fmt: skip
-
-
-@pytest.fixture
-def site(tmp_path: Path, platform_database: str, install_schema: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> str:
-    install_schema(platform_database)
-    with psycopg.connect(platform_database) as connection:
-        connection.execute(PLATFORM.encode())
-        connection.execute(ADVICE.encode())
-    monkeypatch.chdir(tmp_path)
-    Path("observatory.yaml").write_text(yaml.safe_dump({"load_tests": {"targets": [TARGET]}}))
-    monkeypatch.setenv(audit.VARIABLE, as_role(platform_database, Role.ACTIONS))
-    monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
-    return platform_database
-
-
-def as_role(dsn: str, role: Role) -> str:
-    return psycopg.conninfo.make_conninfo(dsn, options=f"-c role={role}")
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(main, list(words))
-
-
-def log(dsn: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn) as connection:
-        return connection.execute("SELECT actor, action, target, before, after FROM analytics.audit_log ORDER BY id").fetchall()
+from tests.actions.cases import CASES, Case, as_role, log, run
+from tests.actions.killing import POINTS, Point, killed
 
 
 @contextlib.contextmanager
@@ -180,6 +96,28 @@ def test_the_life_of_an_action(case: Case, site: str, monkeypatch: pytest.Monkey
 
     assert run(*case.words, "--yes").exit_code == 0 and len(log(site)) == 3
     assert case.standing(site) == after
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_killed_in_between(case: Case, point: Point, site: str) -> None:
+    """Either nothing was done, or all of it; a file that was written and not recorded is recorded by the next one."""
+    before = case.standing(site)
+    target = json.loads(run(*case.words, "--dry-run", "--format", "json").output)["target"]
+    killed(site, point, target, *case.words, "--yes")
+    left, recorded = case.standing(site), log(site)
+    again = run(*case.words, "--yes")
+    assert again.exit_code == 0, again.output
+    after = case.standing(site)
+    assert after != before and [path.name for path in Path.cwd().iterdir()] == ["observatory.yaml"]
+    if point == "as it commits, which still arrives":
+        assert left == after and log(site) == recorded and "nothing to do" in again.output
+    elif point == "as it commits, which is lost" and not case.state:
+        assert left == after and not recorded and "not in the audit log, and is now" in again.output
+    else:
+        assert left == before and not recorded
+    [(actor, action, about, _, _)] = log(site)
+    assert (actor, about) == ("ada", target) and action.startswith(" ".join(case.words[:2]))
 
 
 def test_advice_says_why_how_sure_and_what_it_sets(site: str) -> None:

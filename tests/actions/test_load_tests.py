@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from exporters.database.roles import Role
 from provisioning.actions import audit, load_run, load_tests
 from provisioning.actions.load import Answer, Outcome
 from provisioning.cli import main
-from tests.actions.platform_rows import PLATFORM
 from tests.actions.test_load import Server
 
 SCHEDULE = ("loadtest", "schedule", "billing", "--environment", "staging", "--per-second", "10", "--for", "1s", "--yes")
@@ -40,23 +39,17 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def site(
-    tmp_path: Path, server: Server, platform_database: str, install_schema: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> str:  # fmt: skip
-    install_schema(platform_database)
-    with psycopg.connect(platform_database) as connection:
-        connection.execute(PLATFORM.encode())
+def site(tmp_path: Path, server: Server, platform: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(load_tests, "SHORTEST", "1s")
     configure(f"{server.url}/200")
-    monkeypatch.setenv(audit.VARIABLE, psycopg.conninfo.make_conninfo(platform_database, options=f"-c role={Role.ACTIONS}"))
-    return platform_database
+    monkeypatch.setenv(audit.VARIABLE, psycopg.conninfo.make_conninfo(platform, options=f"-c role={Role.ACTIONS}"))
+    return platform
 
 
-def configure(url: str) -> None:
+def configure(url: str, **more: Any) -> None:
     targets = [{"environment": name, "url": url} for name in ("staging", "production")]
-    Path("observatory.yaml").write_text(yaml.safe_dump({"load_tests": {"targets": targets}, "slo": [LEVEL]}))
+    Path("observatory.yaml").write_text(yaml.safe_dump({"load_tests": {"targets": targets}, "slo": [LEVEL], **more}))
 
 
 def run(*words: str) -> Result:
@@ -84,14 +77,18 @@ def test_run_and_kept(site: str, server: Server) -> None:
 
 
 def test_a_broken_service_level_opens_an_incident_until_one_is_kept(site: str, server: Server) -> None:
-    configure(f"{server.url}/500")
+    webhook = {"incidents": {"webhook": {"url": f"{server.url}/200"}}}
+    configure(f"{server.url}/500", actions=webhook)
     assert run(*SCHEDULE).exit_code == 0
     broken = run("loadtest", "run")
-    assert broken.exit_code == 1 and "not kept" in broken.output
+    assert broken.exit_code == 1 and "not kept" in broken.output and "told 127.0.0.1" in broken.stderr
     assert rows(site, INCIDENTS) == [("load test", "load test billing staging", True)]
-    configure(f"{server.url}/200")
-    assert run(*SCHEDULE).exit_code == 0 and run("loadtest", "run").exit_code == 0
-    assert rows(site, INCIDENTS) == [("load test", "load test billing staging", False)]
+    configure(f"{server.url}/200", actions=webhook)
+    for told in (True, False):
+        assert run(*SCHEDULE).exit_code == 0
+        kept = run("loadtest", "run")
+        assert kept.exit_code == 0 and ("told 127.0.0.1" in kept.stderr) == told
+        assert rows(site, INCIDENTS) == [("load test", "load test billing staging", False)]
 
 
 def test_cancelled_by_others_while_it_runs(site: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,15 @@ def delivery(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Any) ->
 
 
 @pytest.fixture
-def site(
-    tmp_path: Path, delivery: Delivery, platform_database: str, install_schema: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> str:  # fmt: skip
+def site(tmp_path: Path, delivery: Delivery, platform: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A configuration that knows the Alertmanager, and the record of changes."""
-    install_schema(platform_database)
     monkeypatch.chdir(tmp_path)
     Path("observatory.yaml").write_text(yaml.safe_dump({"sources": {"alertmanager": {"url": delivery.url}}}))
-    monkeypatch.setenv(audit.VARIABLE, psycopg.conninfo.make_conninfo(platform_database, options=f"-c role={Role.ACTIONS}"))
+    monkeypatch.setenv(audit.VARIABLE, psycopg.conninfo.make_conninfo(platform, options=f"-c role={Role.ACTIONS}"))
     monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
     for silence in silences(delivery):
         requests.delete(f"{delivery.url}/api/v2/silence/{silence['id']}", timeout=10).raise_for_status()
-    return platform_database
+    return platform
 
 
 def run(*words: str) -> Result:

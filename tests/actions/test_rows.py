@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -18,21 +17,15 @@ from provisioning.actions.action import Manner, perform
 from provisioning.actions.profiling import Profiling
 from provisioning.cli import main
 from provisioning.findings import InputError
-from tests.actions.platform_rows import PLATFORM
 
 FLAG = ("regression", "flag", "billing", "1.4.2", "--metric", "errors", "--reason", "since the new prompt", "--yes")
 START = ("profile", "start", "billing", "--for", "1h", "--yes")
 
 
-@pytest.fixture
-def platform(platform_database: str, install_schema: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> str:
-    install_schema(platform_database)
-    with psycopg.connect(platform_database) as connection:
-        connection.execute(PLATFORM.encode())
-    as_role = psycopg.conninfo.make_conninfo(platform_database, options=f"-c role={Role.ACTIONS}")
-    monkeypatch.setenv(audit.VARIABLE, as_role)
+@pytest.fixture(autouse=True)
+def _ada(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(audit.VARIABLE, psycopg.conninfo.make_conninfo(platform, options=f"-c role={Role.ACTIONS}"))
     monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
-    return platform_database
 
 
 def run(*words: str) -> Result:
@@ -167,7 +160,8 @@ class TestProfiling:
 
             try:
                 perform(
-                    Profiling("billing", "production", "1h"), Manner("ada", False, False, "json", None, said.append, agreed)
+                    Profiling("billing", "production", "1h"),
+                    Manner("ada", False, False, "json", None, said.append, said.append, agreed),
                 )
             except InputError as problem:
                 said.append(str(problem))

@@ -1,0 +1,36 @@
+"""What the tests of actions begin with: one agent lives on the platform, and nobody has done anything yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+
+from exporters.database.roles import Role
+from provisioning.actions import audit
+from tests.actions.cases import ADVICE, TARGET, as_role
+from tests.actions.platform_rows import PLATFORM
+
+
+@pytest.fixture
+def platform(platform_database: str, install_schema: Callable[[str], None]) -> str:
+    """DSN of its database."""
+    install_schema(platform_database)
+    with psycopg.connect(platform_database) as connection:
+        connection.execute(PLATFORM.encode())
+    return platform_database
+
+
+@pytest.fixture
+def site(tmp_path: Path, platform: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """DSN of its database, with advice in it; a configuration with a target for load, and a person who may act."""
+    with psycopg.connect(platform) as connection:
+        connection.execute(ADVICE.encode())
+    monkeypatch.chdir(tmp_path)
+    Path("observatory.yaml").write_text(yaml.safe_dump({"load_tests": {"targets": [TARGET]}}))
+    monkeypatch.setenv(audit.VARIABLE, as_role(platform, Role.ACTIONS))
+    monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
+    return platform
