@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from click.testing import CliRunner, Result
 from exporters.database.roles import Role
 from provisioning.actions import audit
 from provisioning.cli import main
+from tests.actions.killing import POINTS, Point, killed
 from tests.alert_rules.delivery import Delivery, running
 
 pytestmark = pytest.mark.integration
@@ -110,3 +112,16 @@ def test_what_cannot_be_is_said(site: str, words: tuple[str, ...], said: str) ->
     done = run("alert", *words, "--yes")
     assert done.exit_code == 2 and said in done.output, done.output
     assert not log(site)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_in_between(site: str, delivery: Delivery, point: Point) -> None:
+    """Muted and not recorded at the worst: then the next one records it."""
+    target = json.loads(run(*MUTE, "--dry-run", "--format", "json").output)["target"]
+    killed(site, point, target, *MUTE)
+    left, recorded = silences(delivery), log(site)
+    assert bool(left) == (point != "before anything")
+    assert bool(recorded) == (point == "as it commits, which still arrives")
+    again = run(*MUTE)
+    assert again.exit_code == 0, again.output
+    assert len(silences(delivery)) == 1 and [row[2] for row in log(site)] == [target]
