@@ -55,7 +55,7 @@ class Scale:
 
 
 TINY = Scale(
-    rows=10_000, arrivals=100, cycles=3, repeat=2, series=(1_000,), scrapes=20, seconds=2.0, longest=1.0, writers=4, kills=3,
+    rows=10_000, arrivals=100, cycles=3, repeat=1, series=(1_000,), scrapes=20, seconds=2.0, longest=1.0, writers=4, kills=3,
     runs=1, minutes=0.1, agents=3, evaluated_every=4.0, world=0.02, people=100, scraped_hours=1, recorded_days=1,
     scenarios=False,
 )  # fmt: skip

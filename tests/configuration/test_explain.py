@@ -70,7 +70,7 @@ def test_keys_of_lists_and_of_entries_by_name(site: Path) -> None:
 
 
 @pytest.mark.parametrize("key", all_keys())
-def test_every_key_can_be_explained(key: str) -> None:
+def test_every_key_can_be_explained(site: Path, key: str) -> None:
     assert says("config", "explain", key).startswith(f"{key}\n")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,10 +212,8 @@ def test_a_body_that_breaks_off_is_asked_again(server: ScriptedServer, script: t
 def test_a_slow_answer_is_given_up(server: ScriptedServer, script: type[Script], kind: str) -> None:
     server.scripts[V2] = [getattr(script, kind)(server)]
     asked = client(server.url)
-    begun = time.monotonic()
     with pytest.raises(SourceDown, match=r"no answer from http://127\.0\.0\.1:\d+ within 0\.5 s"):
         asked.metrics(QUERY)
-    assert time.monotonic() - begun < 3
     assert asked.requests_by_code[METRICS, "timeout"] == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
@@ -49,10 +48,8 @@ def test_what_postgresql_says(sources: Settings, sql: str, state: str, why: str)
 
 
 def test_a_query_that_takes_too_long_is_ended(database: str) -> None:
-    began = time.monotonic()
     with pytest.raises(SqlError, match="took longer than 1 s"):
-        Postgres(database, "here", statement_seconds=1).rows("SELECT pg_sleep(30)")
-    assert time.monotonic() - began < 10
+        Postgres(database, "here", statement_seconds=1).rows("SELECT pg_sleep(3600)")
 
 
 def test_prometheus_refuses_a_query(sources: Settings) -> None:
@@ -131,12 +128,13 @@ def test_both_ways_to_the_database_are_tried(guarded: str, tmp_path: Path, monke
 
 
 @pytest.fixture
-def trickle() -> Iterator[str]:
-    """Address of a server that sends a byte of its answer now and then, and never all."""
-    stop = Event()
+def trickle() -> Iterator[tuple[str, list[str]]]:
+    """Address of a server that sends a byte of its answer now and then, and never all; and what it was asked."""
+    stop, paths = Event(), list[str]()
 
     class Trickling(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            paths.append(self.path)
             self.send_response(200)
             self.send_header("Content-Length", "100000")
             self.end_headers()
@@ -151,22 +149,22 @@ def trickle() -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Trickling)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://127.0.0.1:{server.server_port}", paths
     stop.set()
     server.shutdown()
     server.server_close()
 
 
-def test_a_server_that_trickles_is_left(trickle: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_trickles_is_left(trickle: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deadline, "SECONDS", 0.5)
-    prometheus = Prometheus(trickle)
-    began = time.monotonic()
+    url, paths = trickle
+    prometheus = Prometheus(url)
     for _ in range(20):
         with pytest.raises(Unreachable, match="in time"):
             prometheus.ready()
-    settings = Settings.model_validate({"sources": {"alertmanager": {"url": trickle}}})
+    assert len(paths) == 1, "every further question would have waited as long"
+    settings = Settings.model_validate({"sources": {"alertmanager": {"url": url}}})
     assert "in time" in doctor.asker.sources.alertmanager_health(settings).message
-    assert time.monotonic() - began < 4, "every further question would have waited as long"
 
 
 def test_what_was_not_asked_is_no_success() -> None:
