@@ -57,7 +57,7 @@ def rules(fleet: Fleet, groups: Sequence[Mapping[str, Any]], settings: Settings)
     """Of groups as Prometheus reads them. A selector with `=` for a label reads one value of it."""
     known = known_series(groups)
     default = settings.sources.prometheus.scrape_interval
-    sizes = _Sizes(fleet, known, duration_seconds(default))
+    sizes = Sizes(fleet, known, duration_seconds(default))
     recorded, read = 0, 0.0
     for group in groups:
         every = duration_seconds(str(group.get("interval", default)))
@@ -65,39 +65,47 @@ def rules(fleet: Fleet, groups: Sequence[Mapping[str, Any]], settings: Settings)
             node = promql.parse(rule["expr"])
             if "record" in rule:
                 recorded += sizes.of_result(node)
-            read += sum(sizes.samples(one) for one in _reads(node)) / every
+            read += sum(sizes.samples(one) for one in reads(node)) / every
     return Rules(recorded, read)
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A selector, the seconds of its window (0: the newest sample only), and how often it is evaluated at once."""
+class Read:
+    """A selector, the seconds of its window (0: the newest sample only), and how often it is evaluated at once.
+
+    `pinned` to one moment by `@`, it gives the same at every point of a graph, and is read only once for all of them.
+    """
 
     selector: promql.VectorSelector
     window: float
-    times: float
+    times: float = 1.0
+    pinned: bool = False
 
 
-def _reads(node: promql.Expr, times: float = 1.0) -> Iterator[_Read]:
+def reads(node: promql.Expr, times: float = 1.0, pinned: bool = False) -> Iterator[Read]:
+    """What an expression reads."""
     if isinstance(node, promql.VectorSelector):
-        yield _Read(node, 0.0, times)
+        yield Read(node, 0.0, times, pinned or node.at is not None)
     elif isinstance(node, promql.MatrixSelector):
-        yield _Read(node.vector_selector, node.range.total_seconds(), times)
+        selector = node.vector_selector
+        yield Read(selector, node.range.total_seconds(), times, pinned or selector.at is not None)
     elif isinstance(node, promql.SubqueryExpr):
         step = node.step.total_seconds() if node.step else 60.0
         steps = node.range.total_seconds() / step if node.range else 1.0
-        yield from _reads(node.expr, times * max(1.0, steps))
+        yield from reads(node.expr, times * max(1.0, steps), pinned or node.at is not None)
     elif isinstance(node, promql.BinaryExpr):
-        yield from (*_reads(node.lhs, times), *_reads(node.rhs, times))
+        yield from (*reads(node.lhs, times, pinned), *reads(node.rhs, times, pinned))
     elif isinstance(node, promql.Call):
         for argument in node.args:
-            yield from _reads(argument, times)
+            yield from reads(argument, times, pinned)
     elif isinstance(node, promql.ParenExpr | promql.UnaryExpr | promql.AggregateExpr):
-        yield from _reads(node.expr, times)
+        yield from reads(node.expr, times, pinned)
 
 
 @dataclass(frozen=True)
-class _Sizes:
+class Sizes:
+    """How many series and samples selectors find on a fleet. `interval` is that of the scrapes, in seconds."""
+
     fleet: Fleet
     known: Known
     interval: float
@@ -105,10 +113,10 @@ class _Sizes:
     def of_result(self, node: promql.Expr) -> int:
         """Series that an expression gives."""
         labels = surviving(node, self.known, certain=False) or frozenset()
-        metrics = [metric for one in _reads(node) for metric in self._metrics(selected_name(one.selector))]
+        metrics = [metric for one in reads(node) for metric in self._metrics(selected_name(one.selector))]
         return self._sets(labels, metrics)
 
-    def samples(self, read: _Read) -> float:
+    def samples(self, read: Read) -> float:
         """Samples that one evaluation reads through a selector."""
         name = selected_name(read.selector)
         series = self.known.get(name)
@@ -116,7 +124,7 @@ class _Sizes:
             return read.times
         one = {matcher.name for matcher in read.selector.matchers.matchers if matcher.op == promql.MatchOp.Equal}
         metrics = list(self._metrics(name))
-        found = self._sets((series.labels or frozenset()) - one, metrics) * self._copies(series.metric)
+        found = self._sets(series.labels or frozenset(), metrics, one) * self._copies(series.metric)
         step = series.interval.total_seconds() if series.interval else self.interval
         return found * max(1.0, read.window / step) * read.times
 
@@ -126,12 +134,17 @@ class _Sizes:
             return 1
         return self.fleet.processes if metric.source is Source.PLATFORM else self.fleet.exporters
 
-    def _sets(self, labels: frozenset[str], metrics: Sequence[Metric]) -> int:
+    def _sets(self, labels: frozenset[str], metrics: Sequence[Metric], given: Collection[str] = ()) -> int:
+        """Sets of values of the labels. Of the `given` ones there is one value each."""
         plain = labels - _OF_TARGETS - {"le"}
         name = metrics[0].name if metrics else ""
         ours = bool(metrics) and all(metric.source not in (Source.PLATFORM, Source.FOREIGN) for metric in metrics)
-        buckets = max((len(metric.buckets) + 1 for metric in metrics if metric.buckets), default=1) if "le" in labels else 1
-        return buckets * prod(_values(self.fleet, label, plain, name, ours) for label in plain)
+        buckets = (
+            max((len(metric.buckets) + 1 for metric in metrics if metric.buckets), default=1)
+            if "le" in labels - set(given)
+            else 1
+        )
+        return buckets * prod(_values(self.fleet, label, plain, name, ours) for label in plain - set(given))
 
     def _metrics(self, name: str, depth: int = 8) -> Iterator[Metric]:
         """The scraped metrics that a series is made of in the end."""
@@ -139,7 +152,7 @@ class _Sizes:
             yield metric
         elif depth and (series := self.known.get(name)) is not None:
             for made in series.made:
-                for one in _reads(made):
+                for one in reads(made):
                     yield from self._metrics(selected_name(one.selector), depth - 1)
 
 

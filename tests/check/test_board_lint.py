@@ -113,9 +113,20 @@ WRONG: list[tuple[str, str, str, Edit]] = [
     ("dashboards/refresh", "dashboard X", "is asked every 5s", lambda board: board.update(refresh="5s")),
     ("dashboards/refresh", "dashboard X", "refresh soon is no duration", lambda board: board.update(refresh="soon")),
     ("dashboards/refresh", "dashboard X", "starts with no time range", lambda board: board.update(time={})),
+    ("dashboards/load", "dashboard X", "reads 67,536 series and 216,115,200 samples",
+     _asks('sum(rate(agent_query_duration_seconds_bucket{environment=~"$environment"}[$__rate_interval]))')),
+    ("dashboards/load", "dashboard X", "reads 603 series and 78,148,800 samples", lambda board: (
+        _target(board).update(interval="2m"),
+        _asks('max(max_over_time(agent_queries_in_progress{environment=~"$environment"}[3h]))')(board))),
 ]  # fmt: skip
 RIGHT: list[Edit] = [
     _unit("suffix: tokens"),
+    lambda board: (_asks('max(max_over_time(agent_queries_in_progress{environment=~"$environment"}[12h]))')(board),
+                   _target(board).update(instant=True)),
+    lambda board: board["panels"].append({
+        "id": 3, "type": "row", "title": "More", "collapsed": True, "gridPos": {"x": 0, "y": 8, "w": 24, "h": 1}, "panels": [
+            {**GRAPH, "id": 4, "targets": [{**GRAPH["targets"][0], "expr": "sum(rate("
+             'agent_query_duration_seconds_bucket{environment=~"$environment"}[$__rate_interval]))'}]}]}),
     _unit("none"),
     lambda board: (_more(name="postgres", type="datasource", query="postgres")(board),
                    board.update(links=[{"title": "Tabs", "type": "dashboards", "includeVars": True}])),
@@ -127,7 +138,7 @@ RIGHT: list[Edit] = [
                    _graph(board).update(title="Running in $environment", repeat="agent")),
     lambda board: (_asks("sum(redis_up)")(board), _graph(board).update(title="Redis of $environment")),
     lambda board: (board.update(time={"from": "now-7d", "to": "now"}),
-                   _asks('sum(rate(agent_queries_total{environment=~"$environment"}[$__rate_interval]))')(board)),
+                   _asks('sum(rate(auth_login_attempts_total{environment=~"$environment"}[$__rate_interval]))')(board)),
     lambda board: (board.update(time={"from": "now-7d", "to": "now"}), _target(board).update(instant=True),
                    _asks('sum(rate(agent_queries_total{environment=~"$environment"}[1m]))')(board)),
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from provisioning.boards import Board
-from provisioning.check.boards import described, schema, times, variables
+from provisioning.check.boards import described, load, schema, times, variables
 from provisioning.check.boards.model import BoardCheck, Site
 from provisioning.findings import Finding
 
@@ -21,6 +21,7 @@ BOARD_CHECKS = (
     BoardCheck("dashboards/filter", variables.unfiltered),
     BoardCheck("dashboards/rate-interval", times.rate_interval),
     BoardCheck("dashboards/refresh", times.refresh),
+    BoardCheck("dashboards/load", load.load),
 )
 
 

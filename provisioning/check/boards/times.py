@@ -28,13 +28,13 @@ _GRAFANAS = re.compile(r"\$__\w+|\$\{__\w+[^}]*\}")
 def rate_interval(board: Board, site: Site) -> Iterator[tuple[str, Fault]]:
     """Windows that are written out, in graphs. `$__rate_interval` grows with the distance of points."""
     for panel in board.panels:
-        step = _step(board, panel, site)
+        apart = _step(board, panel, site)
         for query in board.panel_queries(panel):
-            if query.language != "promql" or query.instant or step is None:
+            if query.language != "promql" or query.instant or apart is None:
                 continue
-            shortest = min(_windows(query.text), default=step)
-            if shortest * _ROUNDED < step:
-                found = f"a window of {shown(shortest)}, and points are {shown(step)} apart at the dashboard's own time range"
+            shortest = min(_windows(query.text), default=apart)
+            if shortest * _ROUNDED < apart:
+                found = f"a window of {shown(shortest)}, and points are {shown(apart)} apart at the dashboard's own time range"
                 yield query.place, Fault(found, "$__rate_interval", "warning")
 
 
@@ -51,13 +51,21 @@ def _windows(text: str) -> Iterator[timedelta]:
 
 def _step(board: Board, panel: Json, site: Site) -> timedelta | None:
     """How far two points are apart when the dashboard is opened; None where that is not known."""
+    range_ = range_at_first(board, panel)
+    return None if range_ is None else step(range_, panel, site)
+
+
+def range_at_first(board: Board, panel: Json) -> timedelta | None:
+    """The range of a panel when the dashboard is opened; None where that is not known."""
     begins = str(panel.get("timeFrom") or board.model.get("time", {}).get("from", ""))
     found = _FROM.fullmatch(begins if begins.startswith("now-") else f"now-{begins}")
-    if not found:
-        return None
+    return timedelta(seconds=duration_seconds(found[1])) if found else None
+
+
+def step(range_: timedelta, panel: Json, site: Site) -> timedelta:
+    """How far two points of a range are apart."""
     points = int(panel.get("maxDataPoints") or _SCREEN * panel.get("gridPos", {}).get("w", _COLUMNS) // _COLUMNS)
-    seconds = round(duration_seconds(found[1]) / max(points, 1))
-    return max(timedelta(seconds=seconds), site.scrape)
+    return max(timedelta(seconds=round(range_.total_seconds() / max(points, 1))), site.scrape)
 
 
 def refresh(board: Board, site: Site) -> Iterator[tuple[str, Fault]]:

@@ -99,6 +99,13 @@ DASHBOARDS = (
         "dashboard-linter dashboard refresh and time rules",
     ),
     Check(
+        "dashboards/load",
+        "a dashboard whose open rows would read more than 100,000 series or 50,000,000 samples of Prometheus when it opens, "
+        "with every label at its cap",
+        "it opens slowly just when many look at it",
+        "fold the row, ask less often, or record the signal",
+    ),
+    Check(
         "dashboards/editable",
         "a dashboard that can be saved in the browser, where what is saved is overwritten by the next build",
         "somebody's work is lost",
