@@ -28,8 +28,8 @@ MOST_AGENTS = 10
 
 METHODS = {
     "naive": "the same weekday of last week",
-    "weekday": "the median of the weekday in four weeks",
-    "ets": "exponential smoothing with a damped trend and a week (ETS), on logarithms",
+    "weekday": "a weekday's median, 4 weeks",
+    "ets": "smoothed trend and week",
 }
 """From the simplest on. The first is what others have to beat."""
 NAIVE, NONE = "naive", "none"

@@ -129,6 +129,7 @@ LIMIT 12
         unit="short",
         decimals=0,
         minimum=0,
+        width=10,
         no_value="no model calls in a day",
         x="Model",
         direction="horizontal",

@@ -111,6 +111,7 @@ ORDER BY min(place)
         decimals=0,
         no_value=NO_CONVERSATION,
         every_row=True,
+        figures=("percent",),
         overrides=(named(OTHERS, color=fixed(colours.GREY)),),
     )
 

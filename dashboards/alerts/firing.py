@@ -14,7 +14,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask
 from dashboards.lib.states import StateTimeline
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns
 
 MUTED = Level(
     "muted_alerts", "Muted", "Alerts that a silence or a worse alert keeps from being told", "short", "alertmanager_alerts",
@@ -61,7 +61,7 @@ def now(settings: Settings) -> Panel:
         "severity": "Severity", "alertname": "Alert", "what": "What", "about": "About", "environment": "Environment",
         "team": "Team", "Value": "Since", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Alert": 190, "About": 130, "Environment": 120, "Team": 90, "Since": 120}
+    widths = {"Alert": 200, "About": 170, "Environment": 100, "Team": 84, "Since": 116}
     return Table(
         name="firing_alerts",
         title="Firing alerts",
@@ -77,12 +77,14 @@ def now(settings: Settings) -> Panel:
         greatest_first=False,
         overrides=(
             *(named(column, custom_width=width) for column, width in widths.items()),
-            named("Severity", custom_width=105, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
+            NARROW,
+            named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             named("Since", unit="dateTimeFromNow"),
             named("What", custom_minWidth=200, custom_wrapText=True),
             *known.overrides(settings),
         ),
         paged=True,
+        two_lines=True,
     )
 
 

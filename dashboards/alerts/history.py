@@ -99,6 +99,7 @@ def latest(settings: Settings) -> Panel:
         limits=PLAIN,
         transformations=columns(headings),
         paged=True,
+        two_lines=True,
         overrides=(
             moment("Began"),
             *(named(column, custom_width=width) for column, width in widths.items()),

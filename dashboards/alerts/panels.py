@@ -42,7 +42,7 @@ def of(alert: Alert, settings: Settings) -> Panel:
         no_value="nothing to judge in range",
         limits=_shaded(alert, limit),
         drawn="dashed+area",
-        soft_maximum=limit * 1.2,
+        soft_maximum=limit * 1.2 or 1,
         calculations=("lastNotNull", "max" if above else "min"),
         links=(Link("Runbook", f"{settings.runbook_url}/{alert.name}", new_tab=True),),
     )

@@ -39,7 +39,7 @@ def by_model() -> Panel:
         ),
         targets=(SqlQuery(sql=_greatest("model", "model_usage_statistics", filters_, 6)),),
         unit="currencyUSD",
-        decimals=2,
+        decimals=0,
         no_value=NO_CALLS,
         every_row=True,
         data_links=(narrowing_link("Only this model", "models", "model", "${__data.fields.name}", ("environment",)),),
@@ -47,12 +47,13 @@ def by_model() -> Panel:
     )
 
 
-def _bars(name: str, title: str, description: str, sql: str) -> Panel:
+def _bars(name: str, title: str, description: str, sql: str, width: int | None = None) -> Panel:
     return BarGauge(
         name=name,
         title=title,
         description=description,
         targets=(SqlQuery(sql=sql),),
+        width=width,
         unit="currencyUSD",
         decimals=2,
         minimum=0,
@@ -84,7 +85,7 @@ def by_department() -> Panel:
         "execution, to no user, or to one without a department."
     )
     sql = _greatest("department", "user_group_costs", chosen_all(environment="environment"), 10)
-    return _bars("by_department", "By users' department", description, sql)
+    return _bars("by_department", "By users' department", description, sql, width=12)
 
 
 def agents() -> Panel:

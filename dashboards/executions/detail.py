@@ -49,7 +49,7 @@ _HEADINGS = {
     "time": "Began", "agent": "Agent", "version": "Version", "status": "Ended", "kind": "Kind of error", "seconds": "Took",
     "tools": "Tools", "retries": "Retries", "tokens": "Tokens", "trace": "Request", "execution": "Execution",
 }  # fmt: skip
-_COUNTED = {"Tools": 58, "Retries": 64, "API calls": 74}
+_COUNTED = {"Tools": 52, "Retries": 62, "API calls": 54}
 _COLUMNS = (
     'e.start_time AS "time"', "e.agent_name AS agent", "e.version", f"{STATUS} AS status", "e.error_type AS kind",
     "(e.duration_ms / 1000)::float8 AS seconds", "e.tool_count::float8 AS tools", "e.retry_count::float8 AS retries",
@@ -107,10 +107,10 @@ def execution() -> Panel:
         overrides=(
             NARROW,
             moment("Began"),
-            *(named(name, custom_width=width) for name, width in {"Agent": 88, "Version": 66, "Environment": 92}.items()),
+            *(named(name, custom_width=width) for name, width in {"Agent": 92, "Version": 64, "Environment": 94}.items()),
             status_column("Ended", 76),
-            named("Kind of error", custom_width=92),
-            named("Took", unit="s", custom_width=66),
+            named("Kind of error", custom_width=76),
+            named("Took", unit="s", custom_width=62),
             *(named(name, unit="none", decimals=0, custom_width=width) for name, width in _COUNTED.items()),
             named("Tokens", unit="locale", decimals=0, custom_width=64),
         ),
@@ -177,12 +177,13 @@ FROM one s
         transformations=columns(headings),
         overrides=(
             moment("Began"),
+            NARROW,
             named("User", custom_width=145),
             named("Environment", custom_width=104),
             named("Agents", custom_minWidth=85, custom_wrapText=True),
             named("Lasted", unit="s", decimals=0, custom_width=80),
-            *(named(column, unit="none", decimals=0, custom_width=85) for column in ("Queries", "Succeeded", "Failed")),
-            named("Mean response", unit="s", custom_width=120),
+            *(named(column, unit="none", decimals=0, custom_width=90) for column in ("Queries", "Succeeded", "Failed")),
+            named("Mean response", unit="s", custom_width=84),
             named("Tokens", unit="locale", decimals=0, custom_width=70),
         ),
     )

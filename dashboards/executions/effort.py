@@ -59,7 +59,7 @@ ORDER BY 1
         "and more. The step from one number to the next is what one more call costs: where it is steep, let agents call side "
         f"by side, or give them one tool that does both. {ALL_FILTERS}",
         sql,
-        named("tools", displayName="tool calls of an execution", unit="none", decimals=0),
+        named("tools", displayName="tool calls of an execution", unit="none"),
         settings,
     )
 

@@ -165,9 +165,11 @@ LIMIT 20
         decimals=0,
         minimum=0,
         maximum=1,
+        width=9,
         no_value=NO_WORKFLOWS,
         direction="horizontal",
         x="Workflow",
+        values_shown="never",
     )
 
 

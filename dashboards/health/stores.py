@@ -33,7 +33,7 @@ def vector_operations() -> Panel:
         unit="ops",
         minimum=0,
         no_value=NO_TRAFFIC,
-        calculations=("lastNotNull", "mean"),
+        calculations=("mean",),
     )
 
 
@@ -76,7 +76,7 @@ def edge_calls() -> Panel:
         unit="reqps",
         minimum=0,
         no_value=NO_TRAFFIC,
-        calculations=("lastNotNull", "mean"),
+        calculations=("mean",),
     )
 
 

@@ -135,7 +135,6 @@ def empty(settings: Settings) -> Panel:
         limits=at_most(limit),
         sparkline=True,
         up_to_now=True,
-        change=FALL_IS_GOOD,
     )
 
 

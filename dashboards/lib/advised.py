@@ -44,10 +44,10 @@ LIMIT 50
             NARROW,
             named("What to do", custom_minWidth=120, custom_wrapText=True),
             *(named(column, custom_width=width) for column, width in {"Agent": 92, "Environment": 104}.items()),
-            named("By", custom_width=86, custom_wrapText=True, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
-            *(named(column, unit=unit, custom_width=76, **_digits(unit)) for column in (gain, "At least", "At most")),
+            named("By", custom_width=112, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
+            *(named(column, unit=unit, custom_width=66, **_digits(unit)) for column in (gain, "At least", "At most")),
             *(named(column, custom_minWidth=114, custom_wrapText=True) for column in ("Because", "Not considered")),
-            named("Command", custom_width=76, custom_inspect=True),
+            named("Command", custom_width=82, custom_inspect=True),
         ),
     )
 

@@ -103,9 +103,10 @@ LIMIT 20
         transformations=columns(headings),
         overrides=(
             NARROW,
-            named("By", custom_width=210, custom_wrapText=True, mappings=words(method)),
+            named("By", custom_width=220, mappings=words(method)),
             *(named(column, **share) for column in ("Error", "Last week's", "Against it", "Within", "Next 4 weeks")),
-            named("Days", unit="none", decimals=0),
+            named("Days", unit="none", decimals=0, custom_width=56),
+            named("Tried", custom_width=96),
             named("Of", custom_width=150, custom_wrapText=True),
         ),
     )

@@ -107,6 +107,6 @@ class BarGauge(Panel):
             "minVizWidth": 8,
             "maxVizHeight": 36,
             "reduceOptions": reduced(self.calculation, self.every_row),
-            "text": {"titleSize": 13, "valueSize": 14},
+            "text": {"valueSize": 14},
             "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
         }

@@ -72,10 +72,18 @@ def trace_links(settings: Settings, trace: str, kept: tuple[str, ...] = FILTERS)
     )
 
 
+def lasted(milliseconds: str) -> str:
+    """An SQL expression for a time in words, `milliseconds` being one for a number."""
+    return (
+        f"CASE WHEN {milliseconds} < 1000 THEN round(({milliseconds})::numeric) || ' ms' "
+        f"ELSE round(({milliseconds} / 1000)::numeric, 1) || ' s' END"
+    )
+
+
 CAUSE_WITH_RUNBOOK = (
     named(
         "Likely cause",
-        custom_minWidth=100,
+        custom_minWidth=70,
         custom_wrapText=True,
         links=[Link("Runbook", "${__data.fields.runbook}", new_tab=True).to_json_data()],
     ),

@@ -17,6 +17,8 @@ class PieChart(Panel):
     kind: ClassVar[str] = "piechart"
     calculation: Calculation = "lastNotNull"
     every_row: bool = False
+    figures: tuple[Literal["percent", "value"], ...] = ("percent", "value")
+    """What stands beside the names: narrow panels have room for one."""
 
     def default_colour(self) -> Json:
         return PALETTE_IN_ORDER
@@ -26,7 +28,7 @@ class PieChart(Panel):
             "pieType": "donut",
             "sort": "desc",
             "displayLabels": [],
-            "legend": {**legend(placement="right"), "displayMode": "table", "values": ["percent", "value"]},
+            "legend": {**legend(placement="right"), "displayMode": "table", "values": list(self.figures)},
             "tooltip": TOOLTIP,
             "reduceOptions": reduced(self.calculation, self.every_row),
         }

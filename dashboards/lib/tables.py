@@ -22,23 +22,35 @@ _LEAST = 90
 _WORDS = {"Environment": 118, "Kind of error": 126}
 """Pixels that long headings of words need, where a table gives their columns no width of its own."""
 
-NARROW = Override("byRegexp", "/.*/", (("custom.minWidth", 60), ("custom.filterable", False)))
-"""For tables of many columns: those without a width of their own may become this narrow, and headings have no filter's mark."""
+NARROW = Override("byRegexp", "/.*/", (("custom.minWidth", 60), ("custom.filterable", False), ("custom.wrapHeaderText", True)))
+"""For tables of many columns: those without a width of their own may become this narrow; headings wrap and have no filter's
+mark."""
 
 
 @define(slots=False, kw_only=True)
 class Table(Panel):
-    """Rows and columns. `sorted_by` names the column (as shown) that decides the order, the greatest value first or last."""
+    """Rows and columns. `sorted_by` names the column (as shown) that decides the order, the greatest value first or last.
+
+    `two_lines`: rows have room for two. Grafana makes room itself for long texts of a source, not for what a mapping makes of
+    short ones.
+    """
 
     kind: ClassVar[str] = "table"
     unitless: ClassVar[bool] = True
     sorted_by: str | None = None
     greatest_first: bool = True
     paged: bool = False
+    two_lines: bool = False
 
     def options(self) -> Json:
         order = [{"displayName": self.sorted_by, "desc": self.greatest_first}] if self.sorted_by else []
-        return {"showHeader": True, "cellHeight": "sm", "frameIndex": 0, "enablePagination": self.paged, "sortBy": order}
+        return {
+            "showHeader": True,
+            "cellHeight": "lg" if self.two_lines else "sm",
+            "frameIndex": 0,
+            "enablePagination": self.paged,
+            "sortBy": order,
+        }
 
     def all_overrides(self) -> tuple[Override, ...]:
         named_here = [override.options for override in self.overrides]

@@ -57,7 +57,7 @@ LIMIT 100
         overrides=(
             NARROW,
             *(named(column, custom_minWidth=84, custom_wrapText=True) for column in ("Task", "Now", "Would do")),
-            named("Verdict", custom_width=126, custom_wrapText=True),
+            named("Verdict", custom_minWidth=84, custom_wrapText=True),
             *(named(column, custom_width=72, **money) for column in ("Cost", "Its cost", "Saves")),
             named("Quality", unit="percentunit", decimals=1, custom_width=70),
             named("Its quality", unit="percentunit", decimals=1, custom_width=84),

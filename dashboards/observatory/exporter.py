@@ -18,7 +18,7 @@ def _graph(
         name=name,
         title=title,
         description=description,
-        targets=(series(signal, by),),
+        targets=(series(signal, by, legend=" ".join(f"{{{{{label}}}}}" for label in by)),),
         unit=signal.unit,
         soft_maximum=soft_maximum,
         no_value=_NEVER,

@@ -60,11 +60,11 @@ def settings() -> Panel:
         overrides=(
             NARROW,
             moment("Asked"),
-            *(named(name, custom_width=width) for name, width in {"Agent": 92, "Environment": 100, "Who": 76}.items()),
-            *(named(name, custom_width=80, custom_inspect=True) for name in ("Wanted", "In force")),
+            *(named(name, custom_width=width) for name, width in {"Agent": 88, "Environment": 98, "Who": 68}.items()),
+            *(named(name, custom_width=76, custom_inspect=True) for name in ("Wanted", "In force")),
             *(named(name, custom_minWidth=90, custom_wrapText=True) for name in ("Setting", "The platform says", "Why")),
-            named("To take it back", custom_width=80, custom_inspect=True),
-            named("State", custom_width=76, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
+            named("To take it back", custom_width=78, custom_inspect=True),
+            named("State", custom_width=72, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
         ),
         paged=True,
     )

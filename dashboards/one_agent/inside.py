@@ -28,7 +28,7 @@ def shares() -> Panel:
         title="Parts of an average request",
         description=f"Time in each part of a request / queries, over the whole range, with its share of all parts. {_ADVICE}",
         targets=(PromQuery(expr=f"{work} / scalar({queries} > 0)", legend="{{phase}}", instant=True),),
-        width=10,
+        width=11,
         unit="s",
         no_value=NO_TRAFFIC,
         overrides=phase_overrides(),
@@ -46,7 +46,7 @@ def parts() -> Panel:
         targets=(
             PromQuery(expr=f"{of_agent(PHASE_WORK, ('phase',))} / scalar({of_agent(AGENT_QUERIES)} > 0)", legend="{{phase}}"),
         ),
-        width=14,
+        width=13,
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,

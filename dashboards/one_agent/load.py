@@ -116,6 +116,7 @@ def in_progress() -> Panel:
         unit="short",
         decimals=0,
         minimum=0,
+        soft_maximum=4,
         no_value="it was never scraped",
         calculations=("lastNotNull", "max"),
     )

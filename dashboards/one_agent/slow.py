@@ -108,7 +108,7 @@ ORDER BY r.latency_ms DESC, r.started_at DESC, r.trace_id
 def advice(settings: Settings) -> Panel:
     headings = {
         "seconds": "Took", "cause": "Likely cause", "waited": "Waited most for", "advice": "What to try", "runbook": "Runbook",
-        "command": "Command: all its steps", "trace": "Request",
+        "command": "Command", "trace": "Request",
     }  # fmt: skip
     return Table(
         name="advice",
@@ -128,7 +128,7 @@ def advice(settings: Settings) -> Panel:
             named("Waited most for", custom_width=145),
             named("What to try", custom_width=300, custom_wrapText=True),
             RUNBOOK,
-            named("Command: all its steps", custom_minWidth=90, custom_inspect=True),
+            named("Command", custom_minWidth=90, custom_inspect=True),
             named("Request", custom_minWidth=90, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
@@ -205,6 +205,7 @@ def failed(settings: Settings) -> Panel:
             moment("Time"),
             named("Took", unit="s", custom_width=80),
             *(named(name, custom_minWidth=100) for name in ("Kind of error", "Environment", "Intent", "Request")),
+            *(named(name, custom_width=76) for name in ("Severity", "Version")),
             status_column("Ended", 80),
             named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
         ),

@@ -10,7 +10,7 @@ from dashboards.lib.commands import command
 from dashboards.lib.field import Word, at_most, fixed, lines, named, of_query, words
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
-from dashboards.lib.panel import PALETTE, Panel
+from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.states import StateTimeline
 from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
@@ -88,7 +88,7 @@ def in_service(settings: Settings) -> Panel:
         ),
         targets=(SqlQuery(sql=_served(settings.environments)),),
         no_value="no deployment was recorded",
-        colour=PALETTE,
+        colour=fixed(colours.BLUE),
         with_legend=False,
     )
 
@@ -135,7 +135,7 @@ ORDER BY d.deployed_at DESC
 def deployments() -> Panel:
     """Each deployment of the range with the day before and the day after it."""
     headings = {
-        "time": "In service since", "environment": "Environment", "version": "Version", "commit": "Commit",
+        "time": "Deployed", "environment": "Environment", "version": "Version", "commit": "Commit",
         "p95_before": "p95 before", "p95_after": "p95 after", "errors_before": "Errors before", "errors_after": "Errors after",
         "answered": "Queries after",
     }  # fmt: skip
@@ -152,7 +152,7 @@ def deployments() -> Panel:
         no_value="no deployment in 30 days",
         transformations=columns(headings),
         overrides=(
-            named("In service since", unit="time: MM-DD HH:mm", custom_width=125),
+            moment("Deployed"),
             named("Version", custom_width=85),
             *(named(name, unit="s", custom_width=90) for name in ("p95 before", "p95 after")),
             *(named(name, unit="percentunit", decimals=1, custom_width=106) for name in ("Errors before", "Errors after")),

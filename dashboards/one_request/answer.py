@@ -16,6 +16,7 @@ from dashboards.lib.requests import (
     RUNBOOK,
     command,
     known_causes,
+    lasted,
     status_column,
     trace_links,
 )
@@ -118,7 +119,7 @@ def verdict(settings: Settings) -> Panel:
     text = f"""
 WITH {shown()}, {PARTS}
 SELECT known.words AS cause, (most.ms / nullif(r.latency_ms, 0))::float8 AS share,
-       waits.dependency || ' ' || round((waits.ms)::numeric) || ' ms' AS waited,
+       waits.dependency || ' ' || {lasted("waits.ms")} AS waited,
        known.advice, known.runbook, {command(settings, "r.trace_id")} AS command
 FROM requests r
 JOIN most ON most.trace_id = r.trace_id

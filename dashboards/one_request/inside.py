@@ -6,7 +6,7 @@ from dashboards.lib import colours
 from dashboards.lib.field import fixed, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.requests import BEFORE, OFFSET, OTHER, PART, PHASES, STEPS, phase_overrides, status_column
+from dashboards.lib.requests import BEFORE, OFFSET, OTHER, PART, PHASES, STEPS, lasted, phase_overrides, status_column
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.lib.traces import FlameGraph, Traces
@@ -98,7 +98,7 @@ def waterfall() -> Panel:
     )
     text = f"""
 WITH {shown()}, {_STEPS}
-SELECT s.name || ' ' || round(s.duration_ms::numeric) || ' ms' AS step, greatest(s.begins, 0) / 1000 AS "{BEFORE}",
+SELECT s.name || ' ' || {lasted("s.duration_ms")} AS step, greatest(s.begins, 0) / 1000 AS "{BEFORE}",
        {series}
 FROM steps s WHERE s.kind <> 'phase' OR s.phase = ''
 ORDER BY s.started_at, s.duration_ms DESC, s.span_id LIMIT 30

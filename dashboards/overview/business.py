@@ -58,7 +58,7 @@ def active_users() -> Panel:
         decimals=0,
         no_value=NOT_COUNTED,
         shown="value_and_name",
-        value_size=22,
+        value_size=18,
         overrides=tuple(named(title, unit="percentunit", decimals=1) for title in change),
     )
 

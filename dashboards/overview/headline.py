@@ -69,7 +69,7 @@ def response(settings: Settings) -> Panel:
         sparkline=True,
         direction="vertical",
         shown="value_and_name",
-        value_size=28,
+        value_size=22,
     )
 
 

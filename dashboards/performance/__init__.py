@@ -45,7 +45,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row("agents", "Agents", line(9, agents.compared(settings), agents.slowest(settings))),
         row("environments", "Environments", line(5, environments.parity(settings))),
         row("failing", "Who fails, and how", line(9, errors.failing(settings)), collapsed=True),
-        row("slow", "Slow requests", line(11, slow.requests(settings)), line(8, advised("s", "Less waiting")), collapsed=True),
+        row("slow", "Slow requests", line(11, slow.requests(settings)), line(10, advised("s", "Less waiting")), collapsed=True),
         row(
             "distribution",
             "How the times are spread",
@@ -91,9 +91,9 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             collapsed=True,
         ),
         before_row,
-        row("load_tests", "Load tests", line(8, load_tests.tests(settings)), collapsed=True),
+        row("load_tests", "Load tests", line(10, load_tests.tests(settings)), collapsed=True),
         row("patterns", "Patterns of errors", line(10, patterns.areas(), patterns.unusual()), collapsed=True),
-        row("begin", "Where to begin", line(8, begin.questions()), collapsed=True),
+        row("begin", "Where to begin", line(11, begin.questions()), collapsed=True),
     )
 
 

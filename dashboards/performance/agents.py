@@ -10,7 +10,7 @@ from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import acting
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
-from dashboards.lib.tables import MERGED, Table, columns
+from dashboards.lib.tables import MERGED, NARROW, Table, columns
 from dashboards.performance.fleet import BY_AGENTS, HOUR, NO_TRAFFIC, NOW
 from dashboards.performance.places import one_agent
 
@@ -43,16 +43,17 @@ def compared(settings: Settings) -> Panel:
             "rises and queries do not: the agent has changed, look at its versions; both rise: it is full."
         ),
         targets=tuple(PromQuery(expr=f"max by (agent, environment) ({expr})", step="1h") for expr in asked),
-        width=16,
+        width=14,
         no_value=NO_TRAFFIC,
         transformations=(TRENDS, MERGED, *columns(headings)),
         overrides=(
-            named("Agent", custom_width=100, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=125),
-            named("p95", unit="s", custom_minWidth=100, custom_cellOptions=SPARKLINE),
-            named("Per minute", unit="none", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
-            named("Error ratio", unit="percentunit", decimals=1, custom_minWidth=100, custom_cellOptions=SPARKLINE),
-            named("Capacity", unit="percentunit", decimals=2, custom_minWidth=100, custom_cellOptions=SPARKLINE),
+            NARROW,
+            named("Agent", custom_width=96, links=[one_agent("${__value.raw}")]),
+            named("Environment", custom_width=98),
+            named("p95", unit="s", custom_cellOptions=SPARKLINE),
+            named("Per minute", unit="none", decimals=2, custom_cellOptions=SPARKLINE),
+            named("Error ratio", unit="percentunit", decimals=1, custom_cellOptions=SPARKLINE),
+            named("Capacity", unit="percentunit", decimals=2, custom_cellOptions=SPARKLINE),
         ),
         sorted_by="p95",
         paged=True,
@@ -72,7 +73,7 @@ def slowest(settings: Settings) -> Panel:
             "where the alert begins. An agent without queries in the hour is not there."
         ),
         targets=(PromQuery(expr=expression, legend="{{agent}} · {{environment}}", instant=True),),
-        width=8,
+        width=10,
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,

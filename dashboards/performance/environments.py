@@ -188,7 +188,7 @@ def only_there(settings: Settings) -> Panel:
         )
     headings = {
         "agent": "Agent", "kind": "Kind of error", "failed": "Failed", "last": "Last",
-        "elsewhere": "Tried elsewhere", "trace": "Trace",
+        "elsewhere": "Elsewhere", "trace": "Trace",
     }  # fmt: skip
     return Table(
         name="only_in_production",
@@ -205,7 +205,7 @@ def only_there(settings: Settings) -> Panel:
             named("Agent", custom_width=100),
             named("Kind of error", custom_width=115),
             named("Failed", decimals=0, custom_width=60),
-            named("Tried elsewhere", unit="locale", decimals=0, custom_width=115),
+            named("Elsewhere", unit="locale", decimals=0, custom_width=92),
             moment("Last"),
             named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),

@@ -58,7 +58,7 @@ ORDER BY 1
             f"share is full; find it before buying more. {ALL_FILTERS}"
         ),
         targets=(SqlQuery(sql=sql),),
-        width=9,
+        width=8,
         unit="s",
         minimum=0,
         x="load",
@@ -112,7 +112,7 @@ LIMIT 200
             NARROW,
             named("Agent", custom_minWidth=72, links=[one_agent("${__value.raw}")]),
             *(named(name, unit="s", decimals=2, custom_width=62) for name in ("p95", "busiest")),
-            *(named(name, unit="suffix:×", decimals=2, custom_width=58) for name in ("Load", "Time")),
+            *(named(name, unit="suffix:×", decimals=2, custom_width=54) for name in ("Load", "Time")),
             named("Time", thresholds=at_most(SLOWER, MUCH_SLOWER).to_json_data(), custom_cellOptions=COLOURED_TEXT),
         ),
     )

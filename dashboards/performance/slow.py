@@ -67,7 +67,7 @@ def requests(settings: Settings) -> Panel:
         "time": "Time", "agent": "Agent", "version": "Version", "seconds": "Took", "status": "Ended", "cause": "Likely cause",
         **SHOWN, "rest": "Rest", "runbook": "runbook", "command": "Command", "trace": "Request",
     }  # fmt: skip
-    widths = dict.fromkeys(("Took", *SHOWN.values(), "Rest"), 58)
+    widths = {"Took": 62} | dict.fromkeys((*SHOWN.values(), "Rest"), 65)
     return Table(
         name="slow_requests",
         title=f"The {MOST} slowest requests, and where their time went",
@@ -83,13 +83,13 @@ def requests(settings: Settings) -> Panel:
         overrides=(
             NARROW,
             moment("Time"),
-            named("Agent", custom_width=92, links=[one_agent("${__value.raw}")]),
-            named("Version", custom_width=74),
+            named("Agent", custom_width=90, links=[one_agent("${__value.raw}")]),
+            named("Version", custom_width=66),
             status_column("Ended", 76),
             *(named(name, unit="s", custom_width=width) for name, width in widths.items()),
             *CAUSE_WITH_RUNBOOK,
-            named("Command", custom_width=82, custom_inspect=True),
-            named("Request", custom_width=76, links=list(trace_links(settings, "${__value.raw}"))),
+            named("Command", custom_width=78, custom_inspect=True),
+            named("Request", custom_minWidth=70, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )

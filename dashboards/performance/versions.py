@@ -98,8 +98,8 @@ def gates(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             NARROW,
-            named("Agent", custom_width=92, links=[one_agent("${__value.raw}")]),
-            named("Environment", custom_width=98),
+            named("Agent", custom_minWidth=92, links=[one_agent("${__value.raw}")]),
+            named("Environment", custom_minWidth=96),
             *(named(name, custom_width=72) for name in ("New", "Before")),
             named("Gate", custom_minWidth=90, custom_wrapText=True, custom_cellOptions=COLOURED_TEXT, mappings=words(VERDICTS)),
             *(named(name, unit="s", custom_width=width) for name, width in seconds.items()),

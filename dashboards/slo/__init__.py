@@ -48,7 +48,7 @@ def _status() -> Panel:
         overrides=(
             NARROW,
             named("Service level", custom_width=150),
-            named("Of", custom_width=130),
+            named("Of", custom_width=116),
             named("Environment", custom_width=100),
             *(named(name, unit="percentunit", decimals=2) for name in ("Objective", "Reached")),
             named("Budget left", unit="percentunit", min=0, max=1, thresholds=at_least(0.2).to_json_data(),

@@ -28,7 +28,7 @@ def by_status() -> Panel:
             "waiting: the answer lies with the customers. Resolved ones that are never closed: closing is not automatic."
         ),
         targets=(PromQuery(expr=union("status", parts), legend="{{status}}", instant=True),),
-        width=9,
+        width=8,
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
@@ -89,7 +89,7 @@ def assignment() -> Panel:
             "and when. Urgent ones without owner have an alert."
         ),
         targets=(PromQuery(expr=union("state", parts), legend="{{state}}", instant=True),),
-        width=8,
+        width=7,
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,

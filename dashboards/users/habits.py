@@ -286,6 +286,5 @@ def features() -> Panel:
         decimals=0,
         minimum=0,
         no_value="no feature used in range",
-        calculations=("lastNotNull", "mean", "sum"),
-        legend_placement="right",
+        calculations=("mean", "sum"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from statistics import median
 from typing import Any
 
@@ -71,11 +72,18 @@ def figures(moment: Moment) -> None:
         assert row["Cost"] == pytest.approx(sum((call["costDetails"] or {}).get("total", 0) for call in calls), abs=1e-6)
 
 
+def _said(milliseconds: float) -> str:
+    """A time as people say it: whole milliseconds, or seconds with a digit from one second on."""
+    if milliseconds < 1000:
+        return f"{rounded(milliseconds)} ms"
+    return f"{Decimal(repr(milliseconds / 1000)).quantize(Decimal('0.1'), ROUND_HALF_UP)} s"
+
+
 def verdict(moment: Moment) -> None:
     for one, steps, rows in shown(moment, "verdict"):
         [row] = rows
         dependency, waited = longest(waits(steps))
-        assert row["cause"] == cause(one, steps) and row["waited"] == f"{dependency} {rounded(waited)} ms"
+        assert row["cause"] == cause(one, steps) and row["waited"] == f"{dependency} {_said(waited)}"
         assert row["share"] == pytest.approx(longest(parts(steps))[1] / one.took)
         assert row["command"].endswith(f"traceId={one.trace}'") and row["advice"] and "/" in row["runbook"]
 
@@ -95,7 +103,7 @@ def waterfall(moment: Moment) -> None:
     for one, steps, rows in shown(moment, "waterfall"):
         bars = [step for step in steps if step.kind != "phase" or step.part is None]
         bars.sort(key=lambda step: (step.began, -step.took, step.span))
-        assert [row["step"] for row in rows] == [f"{step.name} {rounded(step.took)} ms" for step in bars]
+        assert [row["step"] for row in rows] == [f"{step.name} {_said(step.took)}" for step in bars]
         for row, step in zip(rows, bars, strict=True):
             assert row["before"] == pytest.approx((step.began - one.began).total_seconds(), abs=1e-6)
             assert row[PART_NAMES[step.part] if step.part else "Other"] == pytest.approx(step.took / 1000)
