@@ -43,7 +43,7 @@ def compared(settings: Settings) -> Panel:
             "rises and queries do not: the agent has changed, look at its versions; both rise: it is full."
         ),
         targets=tuple(PromQuery(expr=f"max by (agent, environment) ({expr})", step="1h") for expr in asked),
-        width=14,
+        width=13,
         no_value=NO_TRAFFIC,
         transformations=(TRENDS, MERGED, *columns(headings)),
         overrides=(
@@ -73,7 +73,7 @@ def slowest(settings: Settings) -> Panel:
             "where the alert begins. An agent without queries in the hour is not there."
         ),
         targets=(PromQuery(expr=expression, legend="{{agent}} · {{environment}}", instant=True),),
-        width=10,
+        width=11,
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,

@@ -33,8 +33,11 @@ SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.par
        (t.result->>'errors')::float8 / nullif((t.result->>'requests')::float8, 0) AS errors,
        (t.result->>'per_second')::float8 AS throughput, (t.result->>'p50')::float8 AS p50, (t.result->>'p95')::float8 AS p95,
        (t.result->>'p99')::float8 AS p99, (t.result->>'not_sent')::float8 AS not_sent,
-       (SELECT string_agg((l.level->>'name') || ' ' || (l.level->>'good_percent') || ' %', ', ')
-        FROM jsonb_array_elements(t.result->'service_levels') AS l (level)) AS levels,
+       (SELECT coalesce(
+          string_agg((l.level->>'name') || ' ' || (l.level->>'good_percent') || ' %', ', ')
+            FILTER (WHERE NOT (l.level->>'kept')::boolean),
+          'all ' || count(*) || ' kept')
+        FROM jsonb_array_elements(t.result->'service_levels') AS l (level) HAVING count(*) > 0) AS levels,
        CASE WHEN t.state IN ('scheduled', 'running') THEN {cancel} ELSE {again} END AS command
 FROM analytics.load_tests t
 WHERE $__timeFilter(t.scheduled_at) AND {chosen}
@@ -62,7 +65,8 @@ def tests(settings: Settings) -> Panel:
         description=(
             "Tests of 90 days in all environments, scheduled with `observatory loadtest schedule` and done by `loadtest run`, "
             f"against the targets of the configuration only ({known or 'there is none'}). Times are counted from when a "
-            "request was due. Not kept: a service level of the agent did not hold; an incident is open until a test keeps it. "
+            "request was due. Not kept: a service level of the agent did not hold, and is named with the share of requests "
+            "that were good; an incident is open until a test keeps it. "
             "Unsent: too many waited for an answer. The last column cancels a test, or asks for it once more."
         ),
         targets=(SqlQuery(sql=text),),
