@@ -374,17 +374,17 @@ def test_faults_leave_nothing_behind_in_memory(bench: Bench) -> None:
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
-    suffer(1)
+    suffer(2)
     files, threads = held()
     tracemalloc.start()
     try:
-        suffer(1)
+        suffer(2)
         before = memory()
-        suffer(4)
+        suffer(8)
         after = memory()
     finally:
         tracemalloc.stop()
-    failures = 4 * len(TABLE)
+    failures = 8 * len(TABLE)
     assert after - before < failures * 2048, f"{(after - before) / failures:.0f} bytes stay of each failed run"
     until(lambda: held()[0] <= files and held()[1] <= threads)  # the stand-in's side of a broken connection ends by itself
     bench.hold_ledger_against_langfuse()
