@@ -118,7 +118,7 @@ def cache_savings() -> Panel:
             "in each window. It falls while the calls do not: a release broke the beginning of a prompt."
         ),
         targets=(PromQuery(expr=union("window", parts), legend="{{window}}", instant=True),),
-        width=4,
+        width=6,
         unit="currencyUSD",
         decimals=2,
         minimum=0,
@@ -145,7 +145,7 @@ LIMIT 12
             "that is refused and repeated costs twice."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=10,
+        width=9,
         unit="currencyUSD",
         decimals=2,
         minimum=0,

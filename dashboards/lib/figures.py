@@ -105,7 +105,7 @@ class BarGauge(Panel):
             "sizing": "manual",
             "minVizHeight": 16,
             "minVizWidth": 8,
-            "maxVizHeight": 36,
+            "maxVizHeight": 30,
             "reduceOptions": reduced(self.calculation, self.every_row),
             "text": {"valueSize": 14},
             "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
