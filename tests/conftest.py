@@ -18,7 +18,9 @@ from psycopg import sql
 from xdist.scheduler import LoadFileScheduling
 
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
+from contract.settings import Settings
 from exporters.database.migrations import migrate
+from provisioning import build
 from provisioning.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -233,3 +235,24 @@ def install_schema(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         _install()
 
     return install
+
+
+@pytest.fixture
+def built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What equal settings build is built once in a test, where the commands after one another are about what becomes of it."""
+
+    def once(make: Callable[[Settings], dict[str, bytes]]) -> Callable[[Settings], dict[str, bytes]]:
+        made: dict[str, dict[str, bytes]] = {}
+
+        def kept(settings: Settings) -> dict[str, bytes]:
+            if settings.mixins:  # which are files that may change
+                return make(settings)
+            key = settings.model_dump_json()
+            if key not in made:
+                made[key] = make(settings)
+            return dict(made[key])
+
+        return kept
+
+    for name in ("dashboards", "rules_and_routes"):
+        monkeypatch.setattr(build, name, once(getattr(build, name)))

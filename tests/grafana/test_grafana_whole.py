@@ -15,6 +15,7 @@ from provisioning.cli import main
 from tests.grafana.server import TOKEN, GrafanaServer, Token
 from tests.grafana.site import board
 
+pytestmark = pytest.mark.usefixtures("built_once")
 PASSWORD, SECRET_TOKEN = "canary-Pq77-password", "glsa_canary-Tk42"
 OWNER = "agent-observatory"
 

@@ -20,6 +20,7 @@ from provisioning.targets.grafana.client import Client
 from tests.grafana.server import TOKEN, GrafanaServer, serving
 from tests.targets.served import Site, running
 
+pytestmark = pytest.mark.usefixtures("built_once")
 PASSWORD, WEBHOOK = "canary-password-81f", "canary-webhook-4c2"
 NOTHING, FINDINGS, UNREACHABLE, CHANGES, DESTRUCTIVE = 0, 1, 3, 10, 11
 
