@@ -58,7 +58,7 @@ ORDER BY 1
             f"share is full; find it before buying more. {ALL_FILTERS}"
         ),
         targets=(SqlQuery(sql=sql),),
-        width=8,
+        width=9,
         unit="s",
         minimum=0,
         x="load",
@@ -143,5 +143,5 @@ def per_process() -> Panel:
                 custom_lineStyle={"fill": "dash", "dash": [8, 4]},
             ),
         ),
-        calculations=("mean", "max"),
+        calculations=("max",),
     )  # fmt: skip
