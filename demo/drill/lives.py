@@ -8,10 +8,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from contract.settings import Budget, Settings
 from contract.slo import DEFAULTS
+from demo.drill import rulebook
 from demo.stack.prepare import Progress, Wanted, prepare
 from demo.world import spec_file
 from demo.world.model import Incident
@@ -23,8 +26,6 @@ SCALE = 3.0
 BEGINS, LASTS, FOLLOWED = 5 * 60.0, 15 * 60.0, 45 * 60.0
 """Seconds: the incident begins so long after ANCHOR, lasts so long, and the platform is followed so long after ANCHOR."""
 
-_WANTED = Wanted(seed=13, scale=SCALE, days=2, history=1, fine=3600.0)
-"""Nothing looks closely at what is older than an hour."""
 _MONEY = (slo.model_copy(update={"budget_usd": slo.budget_usd * SCALE}) if slo.budget_usd else slo for slo in DEFAULTS)
 SETTINGS = Settings(budgets=(Budget(monthly_usd=Budget().monthly_usd * SCALE),), slo=tuple(_MONEY))
 """The defaults, with money for a platform of this size."""
@@ -42,8 +43,8 @@ class Life:
 def past(var: Path, dsn: str) -> Life:
     """The platform up to ANCHOR, in an empty folder and an empty database. Raises what `prepare` raises."""
     var.mkdir(parents=True)
-    # History begins a day before the first of these moments: what is held against yesterday needs a whole hour of it.
-    _live(var, dsn, ANCHOR - 3600)
+    _live(var, dsn, ANCHOR - 3600, history=0)
+    # Going on for the first time, the ledger reads the whole day once more: here, and not in every life.
     _live(var, dsn, ANCHOR)
     return Life(var, dsn, ANCHOR)
 
@@ -55,9 +56,18 @@ def go_on(before: Life, var: Path, dsn: str, kind: str | None) -> Life:
         spec = spec_file.read(var / "world.json")
         incident = Incident(kind, ANCHOR + BEGINS, ANCHOR + BEGINS + LASTS)
         spec_file.write(var / "world.json", replace(spec, incidents=(incident,)))
-    _live(var, dsn, ANCHOR + FOLLOWED, replace(_WANTED, whole=True))
+    _live(var, dsn, ANCHOR + FOLLOWED, whole=True)
     return Life(var, dsn, ANCHOR + FOLLOWED)
 
 
-def _live(var: Path, dsn: str, until: float, wanted: Wanted = _WANTED) -> None:
+@cache
+def _wanted() -> Wanted:
+    """What is held against yesterday needs a whole hour of it; nothing looks closely at what is older than two hours. Two
+    series of three are for people who look at panels, and have no past here.
+    """
+    return Wanted(seed=13, scale=SCALE, days=1, history=25 / 24, fine=7200.0, only=rulebook.read(SETTINGS))
+
+
+def _live(var: Path, dsn: str, until: float, **otherwise: Any) -> None:
+    wanted = replace(_wanted(), **otherwise)
     prepare(var, dsn, SETTINGS, wanted, until, with_standin=True, progress=Progress(lambda _: None))

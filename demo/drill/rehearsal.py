@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from demo.database.server import EmbeddedPostgres
-from demo.drill import lives, virtual
+from demo.drill import lives, rulebook, virtual
 from demo.drill.expected import NOTHING
 from provisioning.rules.report import Report
 from provisioning.rules.server import free_port
@@ -18,7 +18,7 @@ from provisioning.rules.server import free_port
 
 def rehearse(kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Each kind, and what fires and when, for people. Raises what `prepare` raises, ServerError, InputError and Unreachable."""
-    groups = virtual.built(lives.SETTINGS)
+    groups = rulebook.built(lives.SETTINGS)
     with tempfile.TemporaryDirectory(prefix="observatory-drill-", ignore_cleanup_errors=True) as folder:
         place = Path(folder)
         with EmbeddedPostgres(place / "postgres", free_port(), place / "password") as dsn:

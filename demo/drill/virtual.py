@@ -9,30 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from alert_rules import rules
-from contract.settings import Settings
 from demo.drill.expected import ALWAYS, EXPECTED, NOTHING, expected
 from demo.drill.lives import ANCHOR, BEGINS, FOLLOWED, Life
+from demo.drill.rulebook import Groups
 from provisioning.rules.built import AlertingRule, Build, Rule, from_groups
 from provisioning.rules.history import History, Span
 from provisioning.rules.plan import Readings, Window
 from provisioning.rules.replay import Replayed, replay
 from provisioning.rules.report import about_text
 from provisioning.rules.server import oldest, over
-from recording_rules import registry
 
 STEP = 15
 LEAD = 20 * 60
 """Seconds before the incident from which promtool sees samples; no rule that it evaluates looks back further."""
 _BEGIN = int(ANCHOR + BEGINS) - LEAD
 _COUNT = (int(ANCHOR + FOLLOWED) - _BEGIN) // STEP + 1
-
-Groups = list[dict[str, Any]]
-
-
-def built(settings: Settings) -> Groups:
-    """The rule groups of a build."""
-    return [*registry.rule_groups(settings), *rules.rule_groups(settings)]
 
 
 def replayed(life: Life, groups: Groups) -> Replayed:

@@ -5,7 +5,7 @@ What they can tell is written by the exporter's own `backfill`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 from contract.settings import Settings
@@ -32,10 +32,19 @@ def _itself(source: str, times: Sequence[int]) -> list[tuple[Key, Sequence[Numbe
 class ExporterHistory:
     """All series over a span of time, computed once and handed out block by block.
 
-    `calls` says whether there is a ledger that begins before the past does. Raises psycopg.Error.
+    `calls` says whether there is a ledger that begins before the past does, `keeps` whether series of a name are wanted. Raises
+    psycopg.Error.
     """
 
-    def __init__(self, dsn: str, calls: bool, times: Sequence[int], settings: Settings, instance: str) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        calls: bool,
+        times: Sequence[int],
+        settings: Settings,
+        instance: str,
+        keeps: Callable[[str], bool],
+    ) -> None:
         self._times = [at for at in times if at % COARSE_SECONDS == 0]
         self._columns: list[Column] = []
         if not self._times:
@@ -47,7 +56,7 @@ class ExporterHistory:
         if calls:
             found = chain(found, model_calls.series(dsn, self._times, settings), *(_itself(n, self._times) for n in _LANGFUSE))
         found = chain(found, [(("up", ()), [1] * len(self._times))])
-        self._columns = [column(key, values, target) for key, values in found]
+        self._columns = [column(key, values, target) for key, values in found if keeps(key[0])]
 
     def table(self, first: int, last: int) -> Table:
         """The samples from `first` to `last`, both included."""

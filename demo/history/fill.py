@@ -14,10 +14,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
 
+from contract.catalogue import catalogue
 from contract.settings import Settings
 from demo.history import blocks, openmetrics, recorded
 from demo.history.blocks import HistoryError
 from demo.history.exporter import ExporterHistory
+from demo.history.past import Past
 from demo.history.platform import LAST_SECONDS, Recorder
 from demo.platform import state
 from demo.platform.metrics import PlatformMetrics
@@ -25,7 +27,6 @@ from demo.world.world import World
 from exporters.database.sessions import DatabaseDown, StatementRefused
 from exporters.history.backfill import NoHistory, Written, backfill
 
-DAYS = 7
 SHORTEST_GAP_SECONDS = 300.0
 """A shorter gap is left to the platform, which catches up by itself."""
 LEFT_OUT = ("platform_execution_duration_seconds",)
@@ -74,23 +75,19 @@ def fill(
     instances: Instances,
     until: float,
     progress: Progress,
-    days: float = DAYS,
-    whole: bool = False,
-    fine: float = openmetrics.FINE_SPAN_SECONDS,
+    past: Past,
 ) -> Filled:
     """Bring the data folder `var`/prometheus up to `until` (seconds since the epoch); Prometheus must not be running on it.
 
-    The database, its schema `analytics` and the stand-in's storage must have lived until then. The first time the last `days`
-    are written, later what is missing since; nothing happens when that is at most five minutes. `whole` writes every series of
-    the platform, and not just those that have a past (in the last hour all are written anyway); in the last `fine` seconds
-    samples stand as close as those of scrapes. A first run that is interrupted leaves no data folder, a later one can be
-    repeated: equal samples that are there twice count once. Raises HistoryError, psycopg.Error or OSError.
+    The database, its schema `analytics` and the stand-in's storage must have lived until then. Nothing happens when what
+    is missing is at most five minutes. A first run that is interrupted leaves no data folder, a later one can be repeated:
+    equal samples that are there twice count once. Raises HistoryError, psycopg.Error or OSError.
     """
     begun = time.monotonic()
     until = until // openmetrics.COARSE_SECONDS * openmetrics.COARSE_SECONDS
     data, checkpoint = var / "prometheus", state.read(var)
     if checkpoint is None or not data.is_dir():
-        since, checkpoint = until - days * 86400.0, None
+        since, checkpoint = until - past.days * 86400.0, None
         metrics = PlatformMetrics(world, since, _LOOKAHEAD_SECONDS)
     elif until - checkpoint["at"] <= SHORTEST_GAP_SECONDS:
         return Filled()
@@ -107,12 +104,15 @@ def fill(
         target = part / "data" if checkpoint is None else data
         target.mkdir(parents=True, exist_ok=True)
         part.mkdir(exist_ok=True)
-        times = openmetrics.sample_times(since, until, until, fine)
+        times = openmetrics.sample_times(since, until, until, past.fine)
         progress("what the exporter would have seen", 0.0)
         with ProcessPoolExecutor(1, get_context("spawn")) as beside:
-            counted = beside.submit(_counted, settings, dsn, since, until, part)
-            exporter = ExporterHistory(dsn, (var / "langfuse.sqlite").is_file(), times, settings, instances.exporter)
-            recorder = Recorder(metrics, instances.platform, since if whole else until - LAST_SECONDS)
+            counted = beside.submit(_counted, settings, dsn, since, until, part, _left_out(past))
+            exporter = ExporterHistory(
+                dsn, (var / "langfuse.sqlite").is_file(), times, settings, instances.exporter, past.keeps
+            )
+            whole_from = since if past.whole else until - LAST_SECONDS
+            recorder = Recorder(metrics, instances.platform, whole_from, past.keeps)
             series, samples = _import(part, target, tools, recorder, exporter, times, progress)
             written = counted.result()
         _report(progress, "samples", 0.05, 0.9, 0.65)
@@ -121,7 +121,7 @@ def fill(
                 blocks.import_file(programs, tools.promtool, file, target, openmetrics.BLOCK_SECONDS)
         samples += written.points
         share = partial(_report, progress, "recorded series", 0.65)
-        samples += recorded.record(settings, tools.prometheus, tools.promtool, target, since, until, share)
+        samples += recorded.record(settings, tools.prometheus, tools.promtool, target, since, until, share, past.keeps)
         if checkpoint is None:
             shutil.rmtree(data, ignore_errors=True)
             target.rename(data)
@@ -132,10 +132,15 @@ def fill(
     return Filled(since, until, series, samples, time.monotonic() - begun)
 
 
-def _counted(settings: Settings, dsn: str, since: float, until: float, folder: Path) -> Written:
+def _left_out(past: Past) -> frozenset[str]:
+    """Metrics of which the exporter's own code writes nothing."""
+    return frozenset(LEFT_OUT) | {name for name, one in catalogue().items() if not any(map(past.keeps, one.series_names))}
+
+
+def _counted(settings: Settings, dsn: str, since: float, until: float, folder: Path, without: frozenset[str]) -> Written:
     """Counters, histograms and figures of windows, by the exporter's own code in a process of its own."""
     try:
-        return backfill(settings, dsn, ceil((until - since) / 86400.0), folder, until, since, LEFT_OUT)
+        return backfill(settings, dsn, ceil((until - since) / 86400.0), folder, until, since, without)
     except (NoHistory, DatabaseDown, StatementRefused) as error:
         raise HistoryError(str(error)) from None
 

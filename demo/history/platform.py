@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from demo.history.openmetrics import Column, Table
 from demo.platform.expected import BUSINESS_ENVIRONMENT, QUERY_HANDLER
@@ -48,11 +48,15 @@ def has_past(environment: str, name: str, series: Series) -> bool:
 class Recorder:
     """Advances the platform through a span of time and keeps what its scrapes would have shown."""
 
-    def __init__(self, metrics: PlatformMetrics, instance: str, whole_from: float) -> None:
-        """From `whole_from` on (seconds since the epoch) every series is kept, before only those that have a past."""
+    def __init__(self, metrics: PlatformMetrics, instance: str, whole_from: float, keeps: Callable[[str], bool]) -> None:
+        """From `whole_from` on (seconds since the epoch) every series is kept, before only those that have a past.
+
+        `keeps` is asked with the name of each, whether it is wanted at all.
+        """
         self.metrics = metrics
         self._instance = instance
         self._whole_from = whole_from
+        self._keeps = keeps
 
     def table(self, times: Sequence[int]) -> Table:
         """The samples at `times`, which must rise; the platform is at the last of them afterwards."""
@@ -74,6 +78,8 @@ class Recorder:
         for (name, _), first, end in registry.spans():
             for place in range(first, end):
                 series = registry.series[place]
+                if not self._keeps(series.name):
+                    continue
                 # Rows only grow: a series that is new within the block is missing from the earlier ones.
                 born = 0 if lengths[0] > place else next(n for n, length in enumerate(lengths) if length > place)
                 if not has_past(environment, name, series):

@@ -115,12 +115,14 @@ def record(
     since: float,
     until: float,
     progress: Callable[[float], None],
+    keeps: Callable[[str], bool],
 ) -> int:
     """Write the recorded series of (since, until] into the data folder and return the number of their samples.
 
-    `progress` is told the share done, 0 to 1.
+    `progress` is told the share done, 0 to 1. `keeps` is asked with the name of each series whether it is wanted.
     """
-    todo, spans = levels(settings), list(_spans(int(since), int(until)))
+    todo = [kept for rules in levels(settings) if (kept := [rule for rule in rules if keeps(rule.name)])]
+    spans = list(_spans(int(since), int(until)))
     fine_from = int(until - FINE_SPAN_SECONDS) // BLOCK_SECONDS * BLOCK_SECONDS
     samples = 0
     with tempfile.TemporaryDirectory(prefix="recorded-", dir=data.parent) as folder, ThreadPoolExecutor(WORKERS) as asking:

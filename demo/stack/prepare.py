@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +20,9 @@ from demo.database.live import LiveDatabase
 from demo.database.load import load
 from demo.history import active
 from demo.history.blocks import HistoryError
-from demo.history.fill import DAYS, Instances, fill
+from demo.history.fill import Instances, fill
 from demo.history.openmetrics import FINE_SPAN_SECONDS
+from demo.history.past import DAYS, Past
 from demo.langfuse.store import Store
 from demo.stack import counting, ledger
 from demo.stack.failure import StackError
@@ -47,8 +48,8 @@ _LONGEST_GAP = DAYS * _DAY
 class Wanted:
     """The world that a person asked for; None is what is there already, or the default.
 
-    `history` is how many days of metrics Prometheus starts with, 0 for none, the last `fine` seconds of them with a sample for
-    every scrape; `whole` gives it every series of the platform. `busy` makes now the busiest time of the platform's week.
+    `history` is how many days of metrics Prometheus starts with, 0 for none; for `fine`, `whole` and `only` see Past. `busy`
+    makes now the busiest time of the platform's week.
     """
 
     seed: int | None = None
@@ -58,6 +59,7 @@ class Wanted:
     history: float = DAYS
     fine: float = FINE_SPAN_SECONDS
     whole: bool = False
+    only: Set[str] | None = None
     busy: bool = False
 
     def new(self, now: float) -> WorldSpec:
@@ -124,7 +126,8 @@ def prepare(
         return False
     instances = Instances(settings.scrape.platform[0].address, settings.scrape.exporter[0])
     programs, world = _Tools(prometheus, promtool), World(spec)
-    fill(var, dsn, world, settings, programs, instances, until, progress, wanted.history, wanted.whole, wanted.fine)
+    past = Past(wanted.history, wanted.fine, wanted.whole, wanted.only)
+    fill(var, dsn, world, settings, programs, instances, until, progress, past)
     return True
 
 

@@ -28,6 +28,7 @@ from demo.history.blocks import HistoryError, Programs
 from demo.history.exporter import ExporterHistory
 from demo.history.fill import LEFT_OUT, Filled, Instances, fill
 from demo.history.openmetrics import Column, Table
+from demo.history.past import Past
 from demo.history.platform import EVERYWHERE, LAST_SECONDS, MOST_SERIES, PRODUCTION
 from demo.history.steps import Steps
 from demo.langfuse.rows import USD
@@ -107,7 +108,7 @@ def _fill(place: Place, tools: PrometheusTools, until: float, steps: list[tuple[
         if steps is not None:
             steps.append((step, share))
 
-    return fill(place.var, place.dsn, World(SPEC), SETTINGS, tools, INSTANCES, until, progress, days=DAYS)
+    return fill(place.var, place.dsn, World(SPEC), SETTINGS, tools, INSTANCES, until, progress, Past(DAYS))
 
 
 def _ask(url: str, expression: str, at: float) -> list[dict[str, Any]]:
@@ -339,7 +340,7 @@ def test_the_past_ends_with_what_the_exporter_says(loaded: Place, first: Filled,
 def test_stocks_and_active_users_of_days_ago_equal_what_is_asked_of_the_tables(loaded: Place) -> None:
     """Tickets and documents are told as they were then, of which the tables know nothing any more."""
     at = ANCHOR - 3 * 86400.0
-    table = ExporterHistory(loaded.dsn, False, [int(at)], SETTINGS, "here").table(int(at), int(at))
+    table = ExporterHistory(loaded.dsn, False, [int(at)], SETTINGS, "here", Past().keeps).table(int(at), int(at))
     past = {(column.name, *(value for _, value in column.labels[:-2])): column.values[0] for column in table.columns}
     queries = {
         ("platform_users_active", "7d"): "SELECT count(DISTINCT user_id) FROM app.messages WHERE role = 'user'"

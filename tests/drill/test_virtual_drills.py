@@ -16,10 +16,10 @@ from psycopg import sql
 
 from alert_rules import catalogue, routes
 from contract.settings import Settings
-from demo.drill import lives, virtual
+from demo.drill import lives, rulebook, virtual
 from demo.drill.expected import EXPECTED, NOTHING, SURE, expected
 from demo.drill.lives import Life
-from demo.drill.virtual import Groups
+from demo.drill.rulebook import Groups
 from demo.platform.incidents import KINDS
 from tests.conftest import PostgresServer
 from tests.drill import first_checks
@@ -54,7 +54,7 @@ def past(copy_of: Copy, tmp_path_factory: pytest.TempPathFactory) -> Life:
 
 @pytest.fixture(scope="module")
 def groups() -> Groups:
-    return virtual.built(lives.SETTINGS)
+    return rulebook.built(lives.SETTINGS)
 
 
 @pytest.mark.integration
