@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -23,12 +22,9 @@ def _asking(text: str) -> dict[str, bytes]:
     return {"grafana/dashboards/x.json": json.dumps(model).encode()}
 
 
-def test_the_queries_of_the_house_are_fine_on_an_installed_database(
-    platform_database: str, install_schema: Callable[[str], None]
-) -> None:
-    install_schema(platform_database)
+def test_the_queries_of_the_house_are_fine_on_an_installed_database(installed_database: str) -> None:
     settings = Settings()
-    assert [str(one) for one in prepared_findings(build.artefacts(settings), settings, platform_database)] == []
+    assert [str(one) for one in prepared_findings(build.artefacts(settings), settings, installed_database)] == []
 
 
 @pytest.mark.parametrize(

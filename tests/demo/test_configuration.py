@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,8 @@ OBSERVED = "SELECT version, value, state, said FROM analytics.configuration_obse
 
 
 @pytest.fixture
-def platform(platform_database: str, install_schema: Callable[[str], None]) -> Iterator[psycopg.Connection[Any]]:
-    install_schema(platform_database)
-    with psycopg.connect(platform_database, autocommit=True) as connection:
+def platform(installed_database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(installed_database, autocommit=True) as connection:
         connection.execute(PLATFORM.encode())
         yield connection
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -30,9 +30,8 @@ VALUES ('billing', '{"environment": "production", "seconds": 3600}', now())
 
 
 @pytest.fixture
-def platform(platform_database: str, install_schema: Callable[[str], None]) -> Iterator[psycopg.Connection[Any]]:
-    install_schema(platform_database)
-    with psycopg.connect(platform_database, autocommit=True) as connection:
+def platform(installed_database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(installed_database, autocommit=True) as connection:
         connection.execute(TRACES.encode())
         yield connection
 
