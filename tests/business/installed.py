@@ -76,6 +76,11 @@ class Exporter:
             found |= figures(collector.snapshot, now, collector.max_age)
         return found
 
+    def disconnect(self) -> None:
+        """As a network that is cut: the next run connects again."""
+        self.reading.close()
+        self.writing.close()
+
     def close(self) -> None:
         for collector in self.collectors:
             collector.close()

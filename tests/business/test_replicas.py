@@ -29,15 +29,9 @@ KEY = "a key of the test, long enough"
 
 
 @pytest.fixture
-def installed(platform_database: str, tmp_path: Path) -> str:
-    install(platform_database, tmp_path)
-    return platform_database
-
-
-@pytest.fixture
-def exporters(installed: str) -> Iterator[list[Exporter]]:
+def exporters(installed_database: str) -> Iterator[list[Exporter]]:
     """Two of them on one database."""
-    both = [Exporter.of(installed), Exporter.of(installed)]
+    both = [Exporter.of(installed_database), Exporter.of(installed_database)]
     yield both
     for exporter in both:
         exporter.close()
@@ -63,36 +57,36 @@ def counters(exporter: Exporter, now: float) -> dict[tuple[str, ...], object]:
     return found
 
 
-def test_two_exporters_in_turn_show_the_same_totals(installed: str, exporters: list[Exporter]) -> None:
+def test_two_exporters_in_turn_show_the_same_totals(installed_database: str, exporters: list[Exporter]) -> None:
     at = NOW.timestamp()
     first, second = exporters
-    Life(installed, NOW).write()
+    Life(installed_database, NOW).write()
     for turn in range(3):
-        add_logins(installed, 10_000 + 10 * turn, 10)
+        add_logins(installed_database, 10_000 + 10 * turn, 10)
         assert first.collect(at + turn) == second.collect(at + turn) == {}
         assert counters(first, at + turn) == counters(second, at + turn)
     assert of(first.served(at), "platform_logins_total") == plain.answer(
-        installed, plain.COUNTERS["platform_logins_total"], NOW
+        installed_database, plain.COUNTERS["platform_logins_total"], NOW
     )
 
 
-def test_older_totals_are_not_published_until_what_was_published_is_too_old(installed: str) -> None:
+def test_older_totals_are_not_published_until_what_was_published_is_too_old(installed_database: str) -> None:
     at = NOW.timestamp()
-    name = conninfo_to_dict(installed)["dbname"]
-    behind = make_conninfo(installed, dbname=f"{name}_behind")
-    asked = [installed]
+    name = conninfo_to_dict(installed_database)["dbname"]
+    behind = make_conninfo(installed_database, dbname=f"{name}_behind")
+    asked = [installed_database]
     exporter = Exporter.of(lambda: asked[0], exporter={"max_age": "5m"})
-    add_logins(installed, 0, 5)
+    add_logins(installed_database, 0, 5)
     exporter.collect(at)
-    exporter.close()
-    with psycopg.connect(make_conninfo(installed, dbname="postgres"), autocommit=True) as connection:
+    exporter.disconnect()
+    with psycopg.connect(make_conninfo(installed_database, dbname="postgres"), autocommit=True) as connection:
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(copy.format(sql.Identifier(f"{name}_behind"), sql.Identifier(str(name))))
         try:
-            add_logins(installed, 100, 5)
+            add_logins(installed_database, 100, 5)
             exporter.collect(at + 10)
             assert logins(exporter.served(at + 10)) == 10
-            exporter.close()
+            exporter.disconnect()
             asked[0] = behind
             exporter.collect(at + 20)
             found = exporter.served(at + 20)
@@ -106,19 +100,19 @@ def test_older_totals_are_not_published_until_what_was_published_is_too_old(inst
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(f"{name}_behind")))
 
 
-def test_figures_are_exact_before_and_after_a_fold_by_whomever(installed: str, exporters: list[Exporter]) -> None:
+def test_figures_are_exact_before_and_after_a_fold_by_whomever(installed_database: str, exporters: list[Exporter]) -> None:
     """What was read of the tiers is kept within a minute, and until somebody folds."""
     first, second = exporters
     at = NOW.replace(second=5).timestamp()
     query = plain.WINDOWED["platform_window_nps_answers"]
 
     def answers(count: int, later: float) -> Figures:
-        with psycopg.connect(installed) as connection:
+        with psycopg.connect(installed_database) as connection:
             rows = [(count, 10, NOW - timedelta(minutes=7)), (count + 1, 3, NOW - timedelta(days=20, hours=3))]
             insert(connection, "feedback", "id nps created_at", rows)
         first.collect(at + later)
         found = of(first.served(at + later), "platform_window_nps_answers")
-        assert found == plain.windowed(installed, query, datetime.fromtimestamp(at + later, UTC))
+        assert found == plain.windowed(installed_database, query, datetime.fromtimestamp(at + later, UTC))
         return found
 
     assert answers(0, 0)["1h",] == 1
@@ -128,8 +122,8 @@ def test_figures_are_exact_before_and_after_a_fold_by_whomever(installed: str, e
     assert answers(30, 70)["1h",] == 4, "a minute later"
 
 
-def test_everything_expected_starts_at_zero(installed: str, exporters: list[Exporter]) -> None:
-    with psycopg.connect(installed) as connection:
+def test_everything_expected_starts_at_zero(installed_database: str, exporters: list[Exporter]) -> None:
+    with psycopg.connect(installed_database) as connection:
         rows = [(number, name, "chat", "production", True) for number, name in enumerate(AGENTS)]
         insert(connection, "agents", "id name type environment is_active", rows)
         long_ago = NOW - timedelta(days=9)
@@ -163,7 +157,7 @@ def test_everything_expected_starts_at_zero(installed: str, exporters: list[Expo
     zeros = {key for key in found if key[0] in sizes}
     assert {found[key] for key in zeros} == {0.0}
     assert ("platform_executions_total", "billing", "1.1", "production", "timeout") in zeros
-    with psycopg.connect(installed) as connection:
+    with psycopg.connect(installed_database) as connection:
         columns = (
             "execution_id agent_id agent_name start_time end_time status tool_count retry_count api_calls_count environment"
         )
@@ -177,12 +171,12 @@ def test_everything_expected_starts_at_zero(installed: str, exporters: list[Expo
     assert {labels for labels, value in calls.items() if value} == {("search", "production", "success")}
 
 
-def test_gauges_vanish_and_counters_stay(installed: str, exporters: list[Exporter]) -> None:
+def test_gauges_vanish_and_counters_stay(installed_database: str, exporters: list[Exporter]) -> None:
     exporter, at = exporters[0], NOW.timestamp()
-    with psycopg.connect(installed) as connection:
+    with psycopg.connect(installed_database) as connection:
         insert(connection, "users", "id created_at role status", [(1, NOW, "guest", "active"), (2, NOW, "staff", "active")])
     exporter.collect(at)
-    with psycopg.connect(installed) as connection:
+    with psycopg.connect(installed_database) as connection:
         connection.execute("DELETE FROM app.users WHERE role = 'guest'")
     exporter.collect(at + 60)
     found = exporter.served(at + 60)
@@ -207,12 +201,12 @@ def test_rows_from_before_the_installation_are_counted_little_by_little(platform
         assert {k: v for k, v in of(found, name).items() if v} == {k: v for k, v in expected.items() if v}
 
 
-def test_states_of_the_rollups(installed: str, exporters: list[Exporter]) -> None:
+def test_states_of_the_rollups(installed_database: str, exporters: list[Exporter]) -> None:
     exporter, at = exporters[0], NOW.timestamp()
-    Life(installed, NOW).write()
+    Life(installed_database, NOW).write()
     exporter.collect(at)
     found = exporter.served(at)
-    with psycopg.connect(installed) as connection:
+    with psycopg.connect(installed_database) as connection:
         rows = connection.execute("SELECT source, mode, counted, corrections FROM analytics.sources").fetchall()
         shadows = connection.execute("SELECT source, count(*) FROM analytics.shadows GROUP BY 1").fetchall()
     names = {source for source, *_ in rows}
@@ -228,11 +222,13 @@ def test_states_of_the_rollups(installed: str, exporters: list[Exporter]) -> Non
     assert min(advanced.values()) >= later, "a source without news is as good as advanced"
 
 
-def test_the_audit_goes_from_source_to_source_and_finds_what_is_wrong(installed: str, exporters: list[Exporter]) -> None:
+def test_the_audit_goes_from_source_to_source_and_finds_what_is_wrong(
+    installed_database: str, exporters: list[Exporter]
+) -> None:
     exporter, at = exporters[0], NOW.timestamp()
-    add_logins(installed, 0, 50)
+    add_logins(installed_database, 0, 50)
     exporter.collect(at)
-    with psycopg.connect(installed) as connection:
+    with psycopg.connect(installed_database) as connection:
         connection.execute(
             "UPDATE analytics.rollup_hour AS r SET n = r.n + 3 FROM analytics.totals AS t"
             " WHERE t.series = r.series AND t.fact = 'logins'"
@@ -242,10 +238,10 @@ def test_the_audit_goes_from_source_to_source_and_finds_what_is_wrong(installed:
     assert exporter.served(at + 60 * 29)["platform_rollup_drift_rows", "logins"] == 3
 
 
-def test_active_users_of_the_window_before(installed: str, exporters: list[Exporter]) -> None:
+def test_active_users_of_the_window_before(installed_database: str, exporters: list[Exporter]) -> None:
     """What is noted every minute is what is shown a window later."""
     exporter, minute = exporters[0], NOW.replace(second=0)
-    with psycopg.connect(installed) as connection:
+    with psycopg.connect(installed_database) as connection:
         insert(
             connection,
             "messages",
@@ -262,23 +258,23 @@ def test_active_users_of_the_window_before(installed: str, exporters: list[Expor
     assert found["platform_users_active", "24h"] == 0
 
 
-def test_users_get_pseudonyms(installed: str) -> None:
+def test_users_get_pseudonyms(installed_database: str) -> None:
     def keys() -> dict[str, str]:
-        with psycopg.connect(installed) as connection:
+        with psycopg.connect(installed_database) as connection:
             return dict(connection.execute("SELECT user_id, user_key FROM analytics.user_keys").fetchall())
 
-    exporter, at = Exporter.of(installed, user_key=KEY), NOW.timestamp()
-    with psycopg.connect(installed) as connection:
+    exporter, at = Exporter.of(installed_database, user_key=KEY), NOW.timestamp()
+    with psycopg.connect(installed_database) as connection:
         insert(connection, "users", "id created_at role status", [(n, NOW, "customer", "active") for n in range(20)])
     for turn in range(2):
         exporter.collect(at + turn)
     assert keys() == {str(n): pseudonym(KEY.encode(), str(n)) for n in range(20)}
-    with psycopg.connect(installed) as connection:
+    with psycopg.connect(installed_database) as connection:
         insert(connection, "users", "id created_at role status", [(77, NOW, "customer", "active")])
     exporter.collect(at + 15)
     assert "77" in keys()
     exporter.close()
-    other = Exporter.of(installed, user_key="another key, long enough too")
+    other = Exporter.of(installed_database, user_key="another key, long enough too")
     other.collect(at + 30)
     found = other.served(at + 30)
     other.close()
@@ -286,10 +282,10 @@ def test_users_get_pseudonyms(installed: str) -> None:
     assert found["exporter_query_success", "rollups", "totals"] == 1
 
 
-def test_which_collectors_there_are(installed: str) -> None:
+def test_which_collectors_there_are(installed_database: str) -> None:
     settings = Settings()
     mapping = Mapping.of(settings)
-    reading, writing = (SharedSession(Session(lambda: installed, 1.0), 1.0) for _ in range(2))
+    reading, writing = (SharedSession(Session(lambda: installed_database, 1.0), 1.0) for _ in range(2))
 
     def names(write: SharedSession | None) -> list[str]:
         return [collector.name for collector in business_collectors(settings, mapping, reading, write, lambda: None)]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 
 from tests.business.figures import of
-from tests.business.installed import Exporter, install
+from tests.business.installed import Exporter
 from tests.business.life import Life
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -24,12 +23,11 @@ SELECT now() - n * interval '1 day', 'anna', 'set', 'budget' FROM generate_serie
 """
 
 
-def test_the_exporter_removes_what_it_may(platform_database: str, tmp_path: Path) -> None:
-    install(platform_database, tmp_path)
-    Life(platform_database, NOW).write()
-    with psycopg.connect(platform_database, autocommit=True) as connection:
+def test_the_exporter_removes_what_it_may(installed_database: str) -> None:
+    Life(installed_database, NOW).write()
+    with psycopg.connect(installed_database, autocommit=True) as connection:
         connection.execute(ROWS)
-        exporter = Exporter.of(platform_database, database={"retention": {"alert_events": "32d", "audit_log": "30d"}})
+        exporter = Exporter.of(installed_database, database={"retention": {"alert_events": "32d", "audit_log": "30d"}})
         try:
             assert exporter.collect(NOW.timestamp()) == {}
             found = exporter.served(NOW.timestamp())

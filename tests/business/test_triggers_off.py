@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 
 from tests.business.figures import of
-from tests.business.installed import Exporter, install
+from tests.business.installed import Exporter
 from tests.business.life import Life
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def test_a_source_whose_changes_were_not_seen_asks_for_a_rebuild(platform_database: str, tmp_path: Path) -> None:
-    install(platform_database, tmp_path)
-    Life(platform_database, NOW).write()
-    exporter = Exporter.of(platform_database)
+def test_a_source_whose_changes_were_not_seen_asks_for_a_rebuild(installed_database: str) -> None:
+    Life(installed_database, NOW).write()
+    exporter = Exporter.of(installed_database)
     at = NOW.timestamp()
     try:
         assert exporter.collect(at) == {}
         assert set(of(exporter.served(at), "platform_rollup_rebuild_needed").values()) == {0.0}
-        with psycopg.connect(platform_database, autocommit=True) as connection:
+        with psycopg.connect(installed_database, autocommit=True) as connection:
             connection.execute("ALTER TABLE app.tickets DISABLE TRIGGER ALL")
             connection.execute("DELETE FROM app.tickets")
             connection.execute("ALTER TABLE app.tickets ENABLE TRIGGER ALL")
