@@ -59,6 +59,7 @@ def _held(connection: psycopg.Connection[Any], point: Point, target: str) -> Ite
     try:
         yield lambda: connection.execute("SELECT pg_advisory_unlock_all()")
     finally:
+        connection.execute("SELECT pg_advisory_unlock_all()")  # whoever still waits keeps the table
         connection.execute("DROP TRIGGER late ON analytics.audit_log; DROP FUNCTION wait()")
 
 
