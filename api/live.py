@@ -11,7 +11,7 @@ import psycopg
 
 from api.database import Dsn, connected
 from api.problems import Problem, unavailable
-from contract.data_plane import ADVANCED
+from contract.analytics import ADVANCED
 
 LOG = logging.getLogger("observatory.api")
 LEAST_SECONDS, MOST_SECONDS, AGAIN_SECONDS = 0.5, 5.0, 5.0

@@ -14,6 +14,9 @@ from functools import cache
 from contract.relations import RELATIONS, Column, Relation, Shown
 from contract.rollup_views import RETENTION_COLUMNS, ROLLUP_VIEWS, USER_WEEK_COLUMNS
 
+ADVANCED = "observatory_advanced"
+"""The channel on which the advancing process says, once a commit, that it has counted something."""
+
 ANALYTICS_SCHEMA = "analytics"
 
 

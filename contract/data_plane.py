@@ -6,11 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from contract.labels import SERIES_LIMIT
 from contract.relations import RELATIONS
 from contract.values import Count, Host, Interval, Section, between
-
-ADVANCED = "observatory_advanced"
-"""The channel on which the advancing process says, once a commit, that it has counted something."""
 
 Capture = Literal["auto", "snapshot", "ids", "window", "scan"]
 """How new and changed rows of a table are found; `auto` takes the best that is possible."""
@@ -54,7 +52,7 @@ class Exporter(Section):
     intervals: Intervals = Intervals()
     query_timeout: Annotated[str, between("1ms", "10m")] = "10s"
     max_age: Annotated[str, between("1s", "30d")] = "15m"
-    series_limit: Count = 10_000
+    series_limit: Count = SERIES_LIMIT
     """The most series of one metric; the rest goes into the overflow."""
 
 

@@ -260,7 +260,13 @@ LANGFUSE = (
 
 SELF = (
     _gauge(X, "exporter_query_success", "source query", "1 when the last run of a query succeeded"),
-    _gauge(X, "exporter_query_duration_seconds", "source query", "Time of the last run of a query", "seconds"),
+    _gauge(
+        X,
+        "exporter_query_duration_seconds",
+        "source query",
+        "Time of the last run of a query; what one statement answers together shows the time of all of it",
+        "seconds",
+    ),
     _gauge(X, "exporter_query_last_success_timestamp_seconds", "source query", "When a query last succeeded", "seconds"),
     _counter(X, "exporter_query_failures_total", "source query", "Runs of a query that failed while its source answered"),
     _gauge(X, "exporter_query_rows", "source query", "Rows of the last successful run"),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from contract.advice import KINDS
 
 OVERFLOW = "other"
+SERIES_LIMIT = 10_000
+"""Of one metric, unless the site says otherwise."""
 
 
 @dataclass(frozen=True)

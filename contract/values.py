@@ -11,28 +11,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from contract.durations import FORM
+from contract.durations import duration_seconds as duration_seconds
+from contract.durations import duration_text as duration_text
+
 DURATION_BOUNDS = "x-duration-bounds"
 """What the JSON Schema calls the least and the most of a duration, which no keyword of its own can say."""
 
-_DURATION = re.compile(r"^(?:[0-9]+(?:ms|s|m|h|d|w|y))+$")
 _LOGIN = "an address with a user or password; addresses are shown to people, keep secrets in files"
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-
-
-def duration_seconds(text: str) -> float:
-    """Seconds of a Prometheus duration such as `5m` or `1h30m`. Raises ValueError for anything else."""
-    if not _DURATION.match(text):
-        raise ValueError(f"{text!r} is not a duration; write for example 30s, 5m or 2h")
-    return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9]+)(ms|s|m|h|d|w|y)", text))
-
-
-def duration_text(seconds: float) -> str:
-    """Whole seconds as Prometheus writes them: `1d1h`."""
-    parts = []
-    for unit in ("d", "h", "m", "s"):
-        count, seconds = divmod(seconds, _SECONDS[unit])
-        parts += [f"{count:g}{unit}"] if count else []
-    return "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -52,7 +38,7 @@ class Between:
         return core_schema.no_info_after_validator_function(self.held, handler(source))
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(core) | {"pattern": _DURATION.pattern, DURATION_BOUNDS: [self.least, self.most]}
+        return handler(core) | {"pattern": FORM.pattern, DURATION_BOUNDS: [self.least, self.most]}
 
 
 def between(least: str, most: str) -> Between:

@@ -7,9 +7,12 @@ import hmac
 import ssl
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contract.data_plane import Exporter, Tls
 from exporters.credentials import CredentialError, secret_in
+
+if TYPE_CHECKING:
+    from contract.data_plane import Exporter, Tls
 
 
 def _digest(word: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contract.settings import Settings
-from contract.values import duration_seconds
+from typing import TYPE_CHECKING
+
+from contract.durations import duration_seconds
 from exporters.business.collectors import business_collectors
 from exporters.credentials import CredentialError, Credentials
 from exporters.database.mapping import Mapping
@@ -12,6 +13,9 @@ from exporters.database.sharing import SharedSession
 from exporters.langfuse.collectors import langfuse_collectors
 from exporters.outlook.collector import OutlookCollector
 from exporters.scheduler import Collector
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 
 def collectors(settings: Settings, credentials: Credentials) -> tuple[Collector, ...]:

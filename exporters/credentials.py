@@ -10,8 +10,11 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
+if TYPE_CHECKING:
+    from contract.settings import Settings
+
 
 _MOST_BYTES = 1_000_000  # a bundle of authorities is some hundred thousand
 

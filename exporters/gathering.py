@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
 from exporters.collectors import collectors
 from exporters.credentials import Credentials
 from exporters.logs import LOG, pairs
 from exporters.publication import Publication
 from exporters.scheduler import Scheduler
 from exporters.snapshot import Sample, Snapshot, sample
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 YIELDS = ("exporter_scrapes_refused_total",)
 """The metrics about the server of the page."""

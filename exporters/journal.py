@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from contract.data_plane import Exporter
+from contract.labels import SERIES_LIMIT
 from contract.metrics import Source
 from exporters.limits import Limits
 from exporters.logs import LOG, pairs
@@ -17,8 +17,6 @@ from exporters.snapshot import Figure, Reading, Snapshot, sample, sift
 class QueryFailed(Exception):
     """One query gave nothing; others may go on. The text is one line for people, without secrets."""
 
-
-SERIES_LIMIT = Exporter().series_limit
 
 LONGEST_WAIT = 86400.0
 """Seconds. Nothing here waits longer, whatever a server or the configuration asks for: a thread cannot wait for centuries."""
@@ -104,14 +102,14 @@ class Journal:
         for name in self._queries.keys() - set(keep):
             self._queries[name].due, self._queries[name].success = True, False
 
-    def ask(self, name: str, as_of: float, run: Callable[[], Answer]) -> bool:
-        """Runs one query and keeps what it gave; whether it succeeded.
+    def ask(self, name: str, as_of: float, run: Callable[[], Answer], spent: float = 0.0) -> bool:
+        """Runs one query and keeps what it gave; whether it succeeded. `spent` are seconds that it took already, with others.
 
         `QueryFailed` is noted, and said once until it changes; the last good values stay. Everything else is the caller's.
         """
         query = self._queries[name]
         query.due, query.success = True, False
-        begun = time.perf_counter()
+        begun = time.perf_counter() - spent
         try:
             answer = run()
         except QueryFailed as failure:

@@ -16,14 +16,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
 from exporters.access import Access, tls_context
 from exporters.credentials import CredentialError, Credentials
 from exporters.gathering import Gathering
 from exporters.logs import LOG, pairs, to_standard_error
 from exporters.pages import Pages
 from exporters.server import Server
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 FINE, WRONG_INPUT, NOT_REACHED = 0, 2, 3
 """Exit codes."""

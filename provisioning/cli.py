@@ -253,10 +253,14 @@ _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_op
 
 def _demo(*words: str, called: str = "observatory") -> None:
     """Become the program `demo`: it is a customer of the house, and nothing here imports it. `called` is for its help."""
+    _become("demo", *words, OBSERVATORY_CALLED=called)
+
+
+def _become(program: str, *words: str, **variables: str) -> None:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OBSERVATORY_CALLED": called}
-    # -P: a folder called demo in the current folder is not ours.
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "demo", *words], environment)  # noqa: S606
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **variables}
+    # -P: a folder of that name in the current folder is not ours.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", program, *words], environment)  # noqa: S606
 
 
 @main.command(context_settings=_PASSED_ON)
@@ -282,8 +286,9 @@ def demo(arguments: tuple[str, ...]) -> None:
 
 @main.group(invoke_without_command=True)
 @config_option
+@click.option("--configuration", is_flag=True, hidden=True, help="Print the configuration as the exporter reads it.")
 @click.pass_context
-def exporter(ctx: click.Context, config: Path | None) -> None:
+def exporter(ctx: click.Context, config: Path | None, configuration: bool) -> None:
     """Serve metrics from PostgreSQL and Langfuse.
 
     Until a signal ends it; SIGHUP makes it read its configuration again.
@@ -295,15 +300,13 @@ def exporter(ctx: click.Context, config: Path | None) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from exporters import process
+    if configuration:
+        from contract.plain import written
 
-    def load() -> Settings:
-        try:
-            return _settings(config)
-        except InputError as problem:
-            raise process.ConfigurationRefused(str(problem)) from None
-
-    raise SystemExit(process.run(load))
+        _say(written(_settings(config)))
+    else:  # checking takes much memory, so another process does it, now and for every SIGHUP
+        where = ["--config", str(config)] if config is not None else []
+        _become("exporters", sys.executable, "-P", "-m", "provisioning.cli", "exporter", "--configuration", *where)
 
 
 @exporter.command()

@@ -18,6 +18,7 @@ from typing import Literal
 
 from contract.buckets import bound_spelling
 from contract.catalogue import metric, series_catalogue
+from contract.durations import duration_seconds, duration_text
 from contract.metrics import Metric, MetricType, Source
 from contract.signals.selectors import Match as Match
 from contract.signals.selectors import Matches as Matches
@@ -26,7 +27,6 @@ from contract.signals.selectors import equal as equal
 from contract.signals.selectors import like as like
 from contract.signals.selectors import other as other
 from contract.signals.selectors import selector as selector
-from contract.values import duration_seconds, duration_text
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ The drift that it finds is published with the state of the roll-ups.
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
 from exporters.business.frame import DatabaseCollector
 from exporters.business.schema import schema_problem
 from exporters.database.mapping import Mapping
@@ -16,6 +16,9 @@ from exporters.journal import Answer, SourceDown
 from exporters.rollups import audit
 from exporters.rollups.forms import form
 from exporters.rollups.sources import SOURCES
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 
 class AuditCollector(DatabaseCollector):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
 from exporters.business.audit import AuditCollector
 from exporters.business.from_rollups import FiguresCollector
 from exporters.business.read_only import ReadOnlyCollector
@@ -15,6 +15,9 @@ from exporters.database.mapping import Mapping
 from exporters.database.sharing import SharedSession
 from exporters.scheduler import Collector
 from exporters.snapshot import Sample, sample
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 ABOUT = ("exporter_database_connections",)
 """The metrics about the connections."""

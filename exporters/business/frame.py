@@ -9,19 +9,22 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from contract.durations import duration_seconds
 from contract.metrics import Source
 from contract.relations import RELATIONS
-from contract.settings import Settings
-from contract.values import duration_seconds
 from exporters.credentials import CredentialError
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, Rows, StatementRefused
 from exporters.database.sharing import Seat
 from exporters.journal import LONGEST_WAIT, Answer, Journal, QueryFailed, SourceDown
 from exporters.snapshot import Sample, Snapshot
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 _CYCLE_TIMEOUTS = 3
 """A run may take this many query timeouts; what is left then waits for the next run."""
@@ -91,10 +94,11 @@ class DatabaseCollector(ABC):
     def ask_all(self, now: float) -> None:
         """Asks every query by `ask`. Anything but a failing query may be raised."""
 
-    def ask(self, query: str, now: float, run: Callable[[], Answer], late: bool = False) -> bool:
+    def ask(self, query: str, now: float, run: Callable[[], Answer], late: bool = False, spent: float = 0.0) -> bool:
         """Runs one query under its name; whether it succeeded. What the server refuses is noted, and the next may be asked.
 
-        When the run has taken too long, only what may come `late` is asked.
+        When the run has taken too long, only what may come `late` is asked. `spent`: the seconds that a statement took which
+        has answered it already, and others with it.
         """
 
         def answer() -> Answer:
@@ -105,16 +109,23 @@ class DatabaseCollector(ABC):
             except StatementRefused as refused:
                 raise QueryFailed(str(refused)) from None
 
-        self._asked.append(self.journal.ask(query, now, answer))
+        self._asked.append(self.journal.ask(query, now, answer, spent))
         return self._asked[-1]
 
-    def ask_together(self, now: float, questions: dict[str, Question], known: Sequence[Rows] = (), late: bool = False) -> None:
-        """Asks several questions in one round trip, unless their rows are `known`. If that fails, each is asked by itself."""
+    def ask_together(
+        self, now: float, questions: dict[str, Question], known: Sequence[Rows] = (), late: bool = False, spent: float = 0.0
+    ) -> None:
+        """Asks several questions in one round trip, unless their rows are `known`, which took the seconds `spent`.
+
+        If that fails, each is asked by itself.
+        """
         if not known:
+            spent, begun = 0.0, time.perf_counter()
             with contextlib.suppress(StatementRefused):
                 known = self.seat.answers([question.statement for question in questions.values()])
+                spent = time.perf_counter() - begun
         for (name, question), rows in zip_longest(questions.items(), known):
-            self.ask(name, now, partial(self._answered, question, rows), late)
+            self.ask(name, now, partial(self._answered, question, rows), late, spent)
 
     def _answered(self, question: Question, rows: Rows | None) -> Answer:
         return question.answer(self.seat.rows(question.statement) if rows is None else rows)

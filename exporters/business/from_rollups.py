@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from contract.settings import Settings
 from exporters.business import open_tickets
 from exporters.business.active_users import ACTIVE, ACTIVE_BEFORE, COMPARED
 from exporters.business.figures import FIGURES, PAST_DUE, Figure, Tally, samples
@@ -24,6 +24,9 @@ from exporters.rollups.sources.service import TICKETS
 from exporters.rollups.sources.talk import MESSAGES
 from exporters.snapshot import sample
 from exporters.windows import Tier, Window, windows
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 assert MESSAGES.last_seen is not None
 _SEEN = MESSAGES.last_seen.fact

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from contract.catalogue import of_source
 from contract.metrics import Source as Exposed
-from contract.settings import Settings
 from exporters.business import active_users, open_tickets, tables
 from exporters.business.expected import counts
 from exporters.business.figures import FACTS, FIGURES, PAST_DUE, Figure, Tally, by_labels, samples
@@ -30,6 +30,9 @@ from exporters.rollups.model import Source, Stock
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.sources.service import TICKETS
 from exporters.windows import windows
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 _SMALL = ("users", "tickets", "tickets_unassigned", "documents", "queue_messages")
 _RECENT = ("executions_in_progress", "sessions_active")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from contract.settings import Settings
 from exporters.business.frame import DatabaseCollector
 from exporters.business.versions import MEASURES, Change, Comparison, Comparisons, changes_question, samples
 from exporters.database.mapping import Mapping
@@ -19,6 +19,9 @@ from exporters.database.sessions import Connection, Rows
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed
 from exporters.snapshot import Sample, sample
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 YIELDS: dict[str, tuple[str, ...]] = {
     "comparisons": (

@@ -6,11 +6,12 @@ replica of the exporter does this, each for all, and all publish the same totals
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
 from exporters.business import counted, states
 from exporters.business.frame import DatabaseCollector, Question
 from exporters.business.names import AGENTS, VERSIONS, Names
@@ -30,6 +31,9 @@ from exporters.rollups.state import STATES, State
 from exporters.rollups.statement import Form
 from exporters.rollups.triggers import asks_for_rebuild, switched_off
 
+if TYPE_CHECKING:
+    from contract.settings import Settings
+
 _CHECK_SECONDS = 60.0
 """How often it is asked whether the schema is this version's, and which agents and versions there are."""
 _LONGEST_ADVANCE = 600.0
@@ -45,11 +49,12 @@ YIELDS: dict[str, tuple[str, ...]] = {"totals": counted.YIELDS, "states": states
 @dataclass(frozen=True)
 class _Round:
     """Steps that were taken together; the sources that have something to count and are left to a step of their own; and what
-    was asked behind the steps: the rows of `Totals.question` and of the states."""
+    was asked behind the steps: the rows of `Totals.question` and of the states. All of it took the `seconds`."""
 
     steps: dict[str, Step]
     left: Collection[str]
     found: Sequence[Rows]
+    seconds: float
 
 
 class RollupsCollector(DatabaseCollector):
@@ -85,7 +90,8 @@ class RollupsCollector(DatabaseCollector):
         if round_ is None:
             self._look_around()
         for name in sorted(self._sources, key=self._failed.__contains__):  # who had trouble, and may take long, is last
-            well = self.ask(_step(name), now, partial(self._advance, name, round_, now))
+            spent = 0.0 if round_ is None or name in round_.left else round_.seconds
+            well = self.ask(_step(name), now, partial(self._advance, name, round_, now), spent=spent)
             (self._failed.discard if well else self._failed.add)(name)
         jobs = self._upkeep.due(now, list(self._states.values()), self._forms)
         for job, run in jobs.items():
@@ -94,8 +100,10 @@ class RollupsCollector(DatabaseCollector):
             "totals": Question(self._totals.question(), partial(self._read_totals, now)),
             "states": Question(STATES, self._read_states),
         }
-        still_true = round_.found if round_ is not None and not round_.left and not COUNTING & jobs.keys() else ()
-        self.ask_together(now, questions, still_true, late=True)
+        if round_ is None or round_.left or COUNTING & jobs.keys():
+            self.ask_together(now, questions, late=True)
+        else:
+            self.ask_together(now, questions, round_.found, late=True, spent=round_.seconds)
 
     def _check(self, now: float) -> None:
         """Raises SourceDown with what to do when nothing can be counted into this schema."""
@@ -121,12 +129,13 @@ class RollupsCollector(DatabaseCollector):
 
     def _advance_together(self) -> _Round | None:
         """One step of all sources that can take it together; None when one of them fails, so each is tried by itself."""
-        self._unchecked = {}
+        self._unchecked, begun = {}, time.perf_counter()
         try:
             check = origin.question(self._forms, self._states.values())
             steps = planned.question(one for one in self._forms.values() if one.planned)
             # Totals are read behind the commit: who writes in a transaction finds the same rows new once more in the next.
             _, counts, *found = self.seat.answers([check or _NOTHING, steps or _NOTHING], [self._totals.question(), STATES])
+            seconds = time.perf_counter() - begun
             self._note_states(found[1])
             taken = {source: Step(source, *done) for source, done in planned.taken(counts).items()}
             left = {
@@ -134,7 +143,7 @@ class RollupsCollector(DatabaseCollector):
                 for name, one in self._forms.items()
                 if name in self._states and name not in self._halted and name not in taken
             }
-            return _Round(taken, self._news(left), found)
+            return _Round(taken, self._news(left), found, seconds)
         except StatementRefused:
             self._upkeep.users_changed = True  # perhaps they were counted, and what failed came behind
             return None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from contract.labels import LABELS
 from contract.relations import RELATIONS
-from contract.settings import Settings
 from exporters.business.frame import DatabaseCollector
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Rows
 from exporters.database.sharing import Seat
 from exporters.journal import Answer
 from exporters.snapshot import Sample, sample
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 YIELDS = {
     "table_sizes": ("platform_table_size_bytes", "platform_table_rows"),

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
-from contract.values import duration_seconds
+from contract.durations import duration_seconds
 from exporters.database import ageing
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Connection
@@ -22,6 +22,9 @@ from exporters.rollups import active_users, backfill, retention
 from exporters.rollups.fold import fold
 from exporters.rollups.state import State
 from exporters.rollups.statement import Form
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 FOLD_SECONDS, RETENTION_SECONDS = 60.0, 3600.0
 BACKFILL_SHARE = 0.25

@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
 from contract.buckets import AGENT, quantile
 from contract.status import FAILED
-from contract.thresholds import Thresholds
 from exporters.business.significance import failure_ratio, longer, more_failures
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Connection, Rows
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SEPARATOR
 from exporters.rollups.sources.work import EXECUTIONS
 from exporters.snapshot import Sample, sample
+
+if TYPE_CHECKING:
+    from contract.thresholds import Thresholds
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 LENGTHS = (*(n * _MINUTE for n in (5, 10, 20, 40, 80)), *(n * _HOUR for n in (3, 6, 12, 24)))

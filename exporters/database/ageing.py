@@ -7,14 +7,16 @@ command: `provisioning.retention`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 
 from contract.analytics import ANALYTICS_SCHEMA
-from contract.data_plane import Retention
-from contract.values import duration_seconds
+from contract.durations import duration_seconds
+
+if TYPE_CHECKING:
+    from contract.data_plane import Retention
 
 STEP_ROWS = 5_000
 

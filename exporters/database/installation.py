@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Passwords
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from contract.relations import RELATIONS
-from contract.settings import Settings
 from exporters.database import migrations, persons
 from exporters.database.capture_columns import capture_steps
 from exporters.database.catalogue import Name, Server, Table, read_columns, server, tables
@@ -36,6 +35,9 @@ from exporters.database.roles import (
     stored_password,
 )
 from exporters.database.views import View, leaning, platform_views, taken
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 Say = Callable[[str], None]
 

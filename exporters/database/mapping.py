@@ -8,15 +8,18 @@ they can be joined; everything else is cast to the contract's type, which costs 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from contract.data_plane import Capture, Mapped
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES, Column, Relation, Shown
-from contract.settings import Settings
 from exporters.database.expressions import expression_problem, is_constant, is_name, query_problem, split_name
-from exporters.database.presets import PRESETS
+from exporters.database.presets import PRESETS, Preset
+
+if TYPE_CHECKING:
+    from contract.data_plane import Capture, Mapped
+    from contract.settings import Settings
 
 STAMP = "observatory_xid"
 """The column that `db install` adds to a table whose changes are captured by snapshots."""
@@ -66,7 +69,7 @@ def sql_type(column: Column) -> str:
 class Mapping:
     """What each relation of the contract is at this platform."""
 
-    relations: dict[str, Mapped]
+    relations: dict[str, Mapped | Preset]
 
     @classmethod
     def of(cls, settings: Settings) -> Mapping:
@@ -234,19 +237,19 @@ class Mapping:
         return sql.Identifier(*driving)
 
 
-def _merged(preset: Mapped | None, configured: Mapped | None) -> Mapped:
+def _merged(preset: Preset | None, configured: Mapped | None) -> Mapped | Preset:
     """The site's word before the preset's. Another table or query is another thing: its columns are the site's alone."""
     if configured is None:
-        return preset or Mapped()
+        return preset or Preset()
     if preset is None or configured.absent or configured.table is not None or configured.query is not None:
         return configured
-    changes = {
-        "absent": False,
-        "columns": {**preset.columns, **configured.columns},
-        "capture": preset.capture if configured.capture == "auto" else configured.capture,
-        "driving_table": configured.driving_table or preset.driving_table,
-    }
-    return preset.model_copy(update=changes)
+    return replace(
+        preset,
+        absent=False,
+        columns={**preset.columns, **configured.columns},
+        capture=preset.capture if configured.capture == "auto" else configured.capture,
+        driving_table=configured.driving_table or preset.driving_table,
+    )
 
 
 def _column(relation: str, column: str) -> Column:

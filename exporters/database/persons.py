@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 
 from contract.analytics import ANALYTICS_SCHEMA, PERSONAL, PERSONAL_RELATIONS, personal_name
-from contract.personal import Person
 from contract.relations import RELATIONS
 from exporters.database.catalogue import Name, Table
 from exporters.database.mapping import Mapping as Mapped
 from exporters.database.plan import Statement, Step
 from exporters.database.roles import DASHBOARD_LIMITS
 from exporters.database.views import View, own, own_calls
+
+if TYPE_CHECKING:
+    from contract.personal import Person
 
 MARK = "Agent Observatory: one person's own figures"
 """The comment on a role that we made for a person; another role is never touched."""

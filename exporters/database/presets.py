@@ -6,7 +6,25 @@ belongs to Supabase and is only read. An agent is known by its name.
 
 from __future__ import annotations
 
-from contract.data_plane import Mapped
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contract.data_plane import Capture
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a relation is unless the site says otherwise, in the words of `contract.data_plane.Mapped`."""
+
+    table: str | None = None
+    query: str | None = None
+    absent: bool = False
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    capture: Capture = "auto"
+    driving_table: str | None = None
+
 
 _AGENTS = """
 WITH RECURSIVE found AS (
@@ -28,7 +46,7 @@ FROM public.profiles AS profile JOIN auth.users AS account ON account.id = profi
 _NO_PLACE = {"environment": "'production'"}
 
 _SUPABASE = {
-    "users": Mapped(
+    "users": Preset(
         query=_USERS,
         driving_table="public.profiles",
         capture="scan",
@@ -39,7 +57,7 @@ _SUPABASE = {
             "country_code": None,
         },
     ),
-    "agents": Mapped(
+    "agents": Preset(
         query=_AGENTS,
         capture="scan",
         columns={
@@ -53,7 +71,7 @@ _SUPABASE = {
             **_NO_PLACE,
         },
     ),
-    "conversations": Mapped(
+    "conversations": Preset(
         table="public.agent_conversations",
         columns={
             "agent_id": "agent_name",
@@ -64,11 +82,11 @@ _SUPABASE = {
             **_NO_PLACE,
         },
     ),
-    "feedback": Mapped(
+    "feedback": Preset(
         table="public.agent_feedback",
         columns={"message_id": None, "trace_id": None, "thumbs": None, "nps": None, "category": None},
     ),
-    "agent_executions": Mapped(
+    "agent_executions": Preset(
         table="public.agent_executions",
         columns={
             "execution_id": "id",
@@ -97,7 +115,7 @@ _NOT_AT_SUPABASE = (
     "feature_usage_events", "login_events",
 )  # fmt: skip
 
-PRESETS: dict[str, dict[str, Mapped]] = {
+PRESETS: dict[str, dict[str, Preset]] = {
     "contract": {},
-    "supabase": _SUPABASE | {name: Mapped(absent=True) for name in _NOT_AT_SUPABASE},
+    "supabase": _SUPABASE | {name: Preset(absent=True) for name in _NOT_AT_SUPABASE},
 }

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 
 from contract.analytics import ANALYTICS_SCHEMA, READABLE, shown_columns, shown_name
-from contract.data_plane import Database
 from contract.relations import RELATIONS, Relation, Shown
 from exporters.database.catalogue import Name, Table
 from exporters.database.mapping import Mapping
 from exporters.database.plan import Statement
+
+if TYPE_CHECKING:
+    from contract.data_plane import Database
 
 CLAIM = "observatory.user_key"
 """The setting in which a service that checked who is asking names the user key, with SET LOCAL."""

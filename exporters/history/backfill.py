@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from psycopg import IsolationLevel
 
-from contract.settings import Settings
-from contract.values import duration_seconds
+from contract.durations import duration_seconds
 from exporters.business.counted import Series
 from exporters.business.expected import Expected
 from exporters.business.figures import FIGURES as WINDOW_FIGURES
@@ -33,6 +33,9 @@ from exporters.history.counts import (
     totals,
 )
 from exporters.snapshot import Figure
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 COARSE_STEP = 150
 """Seconds between samples where only hours are known: two in every five minutes, so that a rate over these is never missing."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from contract.settings import Settings
 from exporters.credentials import CredentialError, Credentials
 from exporters.database.mapping import Mapping
 from exporters.database.sharing import SharedSession
@@ -17,6 +17,9 @@ from exporters.langfuse.request_budget import RequestBudget
 from exporters.langfuse.windows import WindowsCollector
 from exporters.logs import LOG, pairs
 from exporters.scheduler import Collector
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 
 def langfuse_collectors(

@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
-from contract.data_plane import Price
+from contract.durations import duration_seconds
 from contract.metrics import Source
-from contract.settings import Settings
-from contract.values import duration_seconds
 from exporters.credentials import CredentialError
 from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, StatementRefused
 from exporters.database.sharing import Seat
@@ -30,6 +29,10 @@ from exporters.langfuse.usage import TOKEN_TYPES
 from exporters.rollups.sources import FACTS as ROLLUP_FACTS
 from exporters.snapshot import Sample, Snapshot, sample
 from exporters.windows import windows
+
+if TYPE_CHECKING:
+    from contract.data_plane import Price
+    from contract.settings import Settings
 
 _STARTED, _ENDED = "conversations_started", "conversations_ended"
 _COST = FACTS[CALLS].sums.index("cost_nano")

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from contract.durations import duration_seconds
 from contract.metrics import Source
-from contract.settings import Settings
-from contract.values import duration_seconds
 from exporters.credentials import CredentialError
 from exporters.database.mapping import Mapping as TableMapping
 from exporters.database.sessions import CONNECT_SECONDS, DatabaseDown, StatementRefused
@@ -34,6 +33,9 @@ from exporters.langfuse.request_budget import GENERAL, METRICS
 from exporters.langfuse.storage import CALLS, SCORES, read_state
 from exporters.snapshot import Sample, Snapshot, sample
 from exporters.windows import windows
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 _PRESENT_SECONDS, _PAST_SECONDS = 120.0, 20.0
 _RECONCILE_SECONDS = 900.0

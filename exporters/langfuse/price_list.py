@@ -6,13 +6,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from contract.data_plane import Price
 from exporters.database.sessions import Connection
 from exporters.journal import QueryFailed
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.prices import MILLION, ListedPrice, PriceList, configured, listed
+
+if TYPE_CHECKING:
+    from contract.data_plane import Price
 
 _FRESH_SECONDS, _AGAIN_SECONDS = 86400.0, 3600.0
 _MOST_PAGES = 50

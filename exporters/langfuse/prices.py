@@ -10,10 +10,12 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from contract.data_plane import Price
 from exporters.langfuse.usage import TOTAL, types_of
+
+if TYPE_CHECKING:
+    from contract.data_plane import Price
 
 MILLION = 1_000_000
 _LONGEST_PATTERN, _MOST_REMEMBERED = 500, 10_000

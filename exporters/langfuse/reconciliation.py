@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from contract.data_plane import Reconciliation
-from contract.values import duration_seconds
+from contract.durations import duration_seconds
 from exporters.database.sessions import Connection
 from exporters.journal import QueryFailed
 from exporters.langfuse.aggregates import totals_query
@@ -15,6 +15,9 @@ from exporters.langfuse.calls import NANO
 from exporters.langfuse.client import LangfuseClient, number
 from exporters.langfuse.storage import CALLS
 from exporters.snapshot import Sample, sample
+
+if TYPE_CHECKING:
+    from contract.data_plane import Reconciliation
 
 
 @dataclass(frozen=True)

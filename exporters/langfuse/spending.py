@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-from contract.settings import Budget
 from exporters.langfuse.month_end import exhaustion, forecast
 from exporters.snapshot import Sample, sample
+
+if TYPE_CHECKING:
+    from contract.settings import Budget
 
 
 def limit_samples(budgets: Iterable[Budget]) -> Iterator[Sample]:

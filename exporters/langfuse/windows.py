@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from contract.durations import duration_seconds
 from contract.metrics import Source
-from contract.settings import Settings
-from contract.values import duration_seconds
 from exporters.journal import Answer, Journal, SourceDown
 from exporters.langfuse.aggregates import (
     cache_savings,
@@ -36,6 +35,9 @@ from exporters.langfuse.price_list import Prices
 from exporters.langfuse.request_budget import METRICS
 from exporters.langfuse.spending import budget_samples, cost_samples, limit_samples
 from exporters.snapshot import Sample, Snapshot, sample
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 SETTLE_SECONDS = 30.0
 _RUN_SECONDS, _HISTORY_SECONDS = 180.0, 3600.0

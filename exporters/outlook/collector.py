@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from contract.durations import duration_seconds
 from contract.forecasts import BUSIEST_HOURS, SUBJECTS
-from contract.settings import Settings
-from contract.values import duration_seconds
 from exporters.business.frame import DatabaseCollector
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import CONNECT_SECONDS, Rows, StatementRefused
@@ -23,6 +22,9 @@ from exporters.logs import LOG, pairs
 from exporters.outlook import evidence, tables
 from exporters.outlook.launch import LONGEST_SECONDS, Launch
 from exporters.outlook.series import COUNTED, LIMITS, agents, count_active, filled, question, uncounted
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
 
 LOOKED_EVERY = "15s"
 """How often it is looked whether what stands is old."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from contract.data_plane import ADVANCED
+from contract.analytics import ADVANCED
 from exporters.database.sessions import Rows
 from exporters.rollups.capture.snapshot import STAMP, newer_than
 from exporters.rollups.state import Connection

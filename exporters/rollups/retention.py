@@ -9,12 +9,14 @@ kept longest: what comes back after that is counted as if it were new, in a time
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from contract.data_plane import Retention
-from contract.values import duration_seconds
+from contract.durations import duration_seconds
 from exporters.rollups.sources.talk import MESSAGES
 from exporters.rollups.state import Connection, lock
+
+if TYPE_CHECKING:
+    from contract.data_plane import Retention
 
 Aged = Literal["minute", "hour", "day", "firsts", "user_seen"]
 """What has a retention: the three tiers and the two memories."""

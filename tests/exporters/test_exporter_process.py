@@ -38,11 +38,12 @@ AUTHORITY = str(CERTIFICATES / "authority.pem")
 
 PROGRAM = """
 import json, pathlib, sys
+from contract.plain import plain, written
 from contract.settings import Settings
 from exporters.process import ConfigurationRefused, run
 def load():
     try:
-        return Settings.model_validate_json(pathlib.Path(sys.argv[1]).read_text())
+        return plain(written(Settings.model_validate_json(pathlib.Path(sys.argv[1]).read_text())))
     except ValueError:
         raise ConfigurationRefused("the configuration is wrong") from None
 sys.exit(run(load))
