@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -16,12 +15,11 @@ from tests.actions.platform_rows import PLATFORM
 
 
 @pytest.fixture
-def platform(platform_database: str, install_schema: Callable[[str], None]) -> str:
+def platform(installed_database: str) -> str:
     """DSN of its database."""
-    install_schema(platform_database)
-    with psycopg.connect(platform_database) as connection:
+    with psycopg.connect(installed_database) as connection:
         connection.execute(PLATFORM.encode())
-    return platform_database
+    return installed_database
 
 
 @pytest.fixture
