@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.agents import attention, compared, course, headline, inside, models, people, tools, traffic, use
 from dashboards.lib.layout import Row, line, row
-from dashboards.lib.spending import GRANULARITY
+from dashboards.lib.spending import BEFORE, GRANULARITY
 from dashboards.lib.tab import Source, Tab
 
 
@@ -76,7 +76,7 @@ TAB = Tab(
     ),
     rows=rows,
     filters=("environment", "department", "agent", "model"),
-    choices=lambda _settings: (GRANULARITY,),
+    choices=lambda _settings: (GRANULARITY, BEFORE),
     refresh="30s",
     time_from="now-7d",
     empty_is_fine=frozenset({"agents/attention"}),

@@ -17,7 +17,7 @@ from dashboards.lib.spending import DAYS, DAYS_BEFORE
 
 NO_TRAFFIC = "no traffic in range"
 CHANGE = "change"
-"""The small figure beside a figure of the range: against as many days before."""
+"""The small figure beside a figure of the range: against the days that a reader chooses."""
 LATELY = "3h"
 """How far the lines of live counters go back, whatever range is chosen."""
 
@@ -83,7 +83,7 @@ WHERE now.figure IS NOT NULL
     return Stat(
         name=name,
         title=title,
-        description=f"{description} Of the days that the range touches; the small figure is the change against as many before.",
+        description=f"{description} Of the days that the range touches; the small figure is the change, as chosen above.",
         targets=(SqlQuery(sql=sql),),
         unit=unit,
         decimals=decimals,

@@ -7,7 +7,7 @@ from dashboards.cost import budgets, course, forecast, headline, people, prices,
 from dashboards.lib.advised import advised
 from dashboards.lib.ahead import trials
 from dashboards.lib.layout import Row, line, row
-from dashboards.lib.spending import GRANULARITY
+from dashboards.lib.spending import BEFORE, GRANULARITY
 from dashboards.lib.tab import Source, Tab
 from dashboards.lib.variables import SwitchVariable, Variable
 
@@ -94,6 +94,7 @@ def choices(_settings: Settings) -> tuple[Variable, ...]:
     split = {"model": "model", "agent": "agent", "department": "department", "role": "role", "environment": "environment"}
     return (
         GRANULARITY,
+        BEFORE,
         SwitchVariable(name="split", label="Spend by", values=split, description="What the graph of the spend is split by."),
     )
 

@@ -107,7 +107,7 @@ def lasts() -> Panel:
 
 
 CHANGE = "change"
-"""The small figure beside a figure of the range: against as many days before."""
+"""The small figure beside a figure of the range: against the days that a reader chooses."""
 
 
 def _compared(part: str, whole: str, view: str, filters_: str) -> str:
@@ -135,7 +135,7 @@ def _unit_cost(part: str, whole: str) -> str:
 
 
 def _figure(name: str, title: str, description: str, sql: str, unit: str, decimals: int) -> Stat:
-    tail = " The small figure is the change against as many days before."
+    tail = " The small figure is the change against the days chosen above."
     return Stat(
         name=name,
         title=title,

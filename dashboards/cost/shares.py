@@ -92,23 +92,25 @@ def agents() -> Panel:
     filters_ = chosen_all(environment="environment", agent="agent")
     sql = f"""
 WITH daily AS (
-  SELECT agent, day, {DAYS} AS now, sum(executions) AS queries, sum(cost_usd) AS cost, sum(conversation_cost_usd) AS talked,
+  SELECT agent, day, sum(executions) AS queries, sum(cost_usd) AS cost, sum(conversation_cost_usd) AS talked,
          sum(conversations) AS conversations, sum(goals_achieved) AS goals, sum(tokens) AS tokens
   FROM analytics.cost_analysis_summary
   WHERE (({DAYS}) OR ({DAYS_BEFORE})) AND {filters_}
   GROUP BY agent, day HAVING sum(calls) > 0
-), added AS (
-  SELECT agent, now, count(*) AS days, sum(queries)::float8 AS queries, sum(cost) AS cost, sum(talked) AS talked,
+), now AS (
+  SELECT agent, count(*) AS days, sum(queries)::float8 AS queries, sum(cost) AS cost, sum(talked) AS talked,
          sum(conversations)::float8 AS conversations, sum(goals)::float8 AS goals, sum(tokens)::float8 AS tokens
-  FROM daily GROUP BY agent, now
+  FROM daily WHERE {DAYS} GROUP BY agent
+), before AS (
+  SELECT agent, count(*) AS days, sum(queries)::float8 AS queries, sum(cost) AS cost
+  FROM daily WHERE {DAYS_BEFORE} GROUP BY agent
 )
 SELECT n.agent, n.queries, n.cost, n.cost / nullif(n.queries, 0) AS query,
        n.talked / nullif(n.conversations, 0) AS conversation, n.talked / nullif(n.goals, 0) AS success,
        n.tokens / nullif(n.queries, 0) AS tokens,
        (n.cost / nullif(n.queries, 0)) / nullif(b.cost / nullif(b.queries, 0), 0) - 1 AS change,
        n.cost / nullif(sum(n.cost) OVER (), 0) AS share
-FROM added n LEFT JOIN added b ON b.agent = n.agent AND NOT b.now AND b.days >= n.days - 1
-WHERE n.now
+FROM now n LEFT JOIN before b ON b.agent = n.agent AND b.days >= n.days - 1
 ORDER BY n.cost DESC, n.agent
 LIMIT 200
 """.strip()
@@ -122,7 +124,7 @@ LIMIT 200
         title="What agents cost",
         description=(
             "One row an agent, with the cost of a query, of a conversation, of a success, and the tokens of a query. Change "
-            "is that of the cost of a query against as many days before. Dear for each success but not for each query: the "
+            "is that of the cost of a query, as chosen above. Dear for each success but not for each query: the "
             "agent fails often. Many tokens a query: its context is long. The agent's name leads to all else about it."
         ),
         targets=(SqlQuery(sql=sql),),

@@ -15,8 +15,18 @@ DAYS = f"day >= {FIRST_DAY} AND day <= {TO}"
 """The days that the range touches."""
 LENGTH = f"({TO} - {FIRST_DAY})"
 """How much time these days cover, up to the end of the range."""
-DAYS_BEFORE = f"day >= date_trunc('day', {FIRST_DAY} - {LENGTH}, 'UTC') AND day < {FIRST_DAY}"
-"""As many days before them."""
+BEFORE = SwitchVariable(
+    name="before",
+    label="Compare with",
+    values={"0": "as many days before", "1": "a day earlier", "7": "a week earlier", "30": "30 days earlier"},
+    description="Acts on every figure that says how the range changed: the small ones beside those of the range, and columns "
+    "called Change. Earlier are as many days, counted by day (UTC).",
+)
+_SHIFTED = "coalesce(nullif(${before:sqlstring}::int, 0) * interval '24 hours', " + LENGTH + ")"
+_FIRST_BEFORE = f"date_trunc('day', {FIRST_DAY} - {_SHIFTED}, 'UTC')"
+_WHOLE_LENGTH = f"ceil(extract(epoch FROM {LENGTH}) / 86400)::int * interval '24 hours'"
+DAYS_BEFORE = f"day >= {_FIRST_BEFORE} AND day < {_FIRST_BEFORE} + {_WHOLE_LENGTH}"
+"""As many days, so much earlier as is chosen: at first those that end where the range begins."""
 PER_MONTH = f"(2592000 / greatest(extract(epoch FROM {LENGTH})::float8, 3600))"
 """What an amount of the range is multiplied by to be one of 30 days."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
+from dashboards.lib.spending import BEFORE
 from dashboards.lib.tab import Source, Tab
 from dashboards.models import choice, comparison, errors, headline, live, prompts, quality
 
@@ -65,4 +66,5 @@ TAB = Tab(
     refresh="1m",
     time_from="now-7d",
     filters=("environment", "agent", "model"),
+    choices=lambda _settings: (BEFORE,),
 )

@@ -13,7 +13,7 @@ from dashboards.lib.spending import DAYS, DAYS_BEFORE
 
 NO_CALLS = "no model calls in range"
 CHANGE = "change"
-_TAIL = " The small figure is the change against as many days before."
+_TAIL = " The small figure is the change against the days chosen above."
 
 
 def where(days: str = DAYS) -> str:

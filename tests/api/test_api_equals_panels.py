@@ -22,8 +22,8 @@ V1, PLAIN = "/api/v1/analytics", "/api/analytics"
 Rows = list[dict[str, Any]]
 Values = dict[Any, Any]
 
-EVERYTHING = {"regex": ".*", "sqlstring": "'day'"}
-"""What Grafana puts for variables that stand at all values, and for the width of time."""
+EVERYTHING = {"regex": ".*", "sqlstring": "'day'", "before": "'0'"}
+"""What Grafana puts for variables that stand at all values, for the width of time, and for as many days before."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,8 @@ def shown(lived: Lived) -> Callable[[str], Rows]:
         (query,) = panels[key].targets
         assert isinstance(query, SqlQuery)
         text = substitute(
-            sql_macros(query.sql, span), lambda name, form: None if name.startswith("__") else EVERYTHING.get(form or "regex")
+            sql_macros(query.sql, span),
+            lambda name, form: None if name.startswith("__") else EVERYTHING.get(name) or EVERYTHING.get(form or "regex"),
         )
         dsn = psycopg.conninfo.make_conninfo(lived.dsn, user=Login.GRAFANA_BUSINESS)
         with psycopg.connect(dsn) as connection:

@@ -30,7 +30,7 @@ from tests.conftest import PrometheusTools
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
 """A Wednesday."""
 MODEL = ("gpt-4.1", "production")
-CHOSEN = {"granularity": "'day'", "split": "'model'"}
+CHOSEN = {"granularity": "'day'", "split": "'model'", "before": "'0'"}
 Connection = psycopg.Connection[dict[str, Any]]
 
 CONTENTS = {
@@ -100,12 +100,15 @@ def called(connection: Connection, at: datetime, usd: float, model: str = "gpt-4
     add(connection, "llm_calls", at, (model, "production", "success"), n, *kinds, round(usd * 1e9))
 
 
-def shown(connection: Connection, tab: Tab, name: str, days: float = 14, now: datetime = NOW) -> list[dict[str, Any]]:
+def shown(
+    connection: Connection, tab: Tab, name: str, days: float = 14, now: datetime = NOW, **chosen: str
+) -> list[dict[str, Any]]:
     """What an SQL panel shows with all filters at all values."""
     panel = next(panel for panel in tab.panels(Settings()) if panel.name == name)
     [query] = panel.targets
     assert isinstance(query, SqlQuery)
-    text = substitute(query.sql, lambda variable, _: None if variable.startswith("__") else CHOSEN.get(variable, ".*"))
+    choices = CHOSEN | chosen
+    text = substitute(query.sql, lambda variable, _: None if variable.startswith("__") else choices.get(variable, ".*"))
     span = Span((now - timedelta(days=days)).timestamp(), now.timestamp(), 60)
     return connection.execute(sql_macros(text, span).encode()).fetchall()
 
@@ -145,6 +148,11 @@ def test_a_change_is_told_only_against_days_that_the_ledger_knows(counts: Connec
     assert shown(counts, COST, "per_query", days=6) == [{"this range": 0.5, "change": None}]
     counted(range(7, 14), 0.8)
     assert shown(counts, COST, "per_query", days=6) == [{"this range": 0.5, "change": pytest.approx(0.25)}]
+    for earlier, before in (("7", 0.8), ("1", 6.8 / 7), ("30", None)):
+        change = before and pytest.approx(1 / before - 1)
+        assert shown(counts, COST, "per_query", days=6, before=f"'{earlier}'") == [{"this range": 0.5, "change": change}]
+        [row] = shown(counts, COST, "agents", days=6, before=f"'{earlier}'")
+        assert (row["queries"], row["change"]) == (14, change)
     assert shown(counts, COST, "per_query", days=20)[0]["this range"] == pytest.approx(0.45), "older queries had no ledger"
 
 

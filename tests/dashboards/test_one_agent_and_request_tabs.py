@@ -87,7 +87,7 @@ def test_exactly_one_agent_is_chosen() -> None:
 
 def test_versions_are_marked_from_the_start() -> None:
     marks = {mark["name"]: mark["enable"] for mark in AGENT.dashboard(Settings())["annotations"]["list"]}
-    assert marks == {"Critical alerts": True, "Deployments": True, "Regressions": True}
+    assert marks == dict.fromkeys(("Critical alerts", "Deployments", "Regressions", "Incidents"), True)
     assert {mark["name"] for mark in REQUEST.dashboard(Settings())["annotations"]["list"]} == {"Critical alerts", "Deployments"}
 
 
