@@ -54,7 +54,7 @@ def _status() -> Panel:
             named("Budget left", unit="percentunit", min=0, max=1, thresholds=at_least(0.2).to_json_data(),
                   custom_cellOptions=BAR_CELL),
             *(
-                named(f"Burn {window}", decimals=1, custom_width=70, thresholds=_BURNING.to_json_data(),
+                named(f"Burn {window}", decimals=1, custom_width=76, thresholds=_BURNING.to_json_data(),
                       custom_cellOptions=COLOURED_TEXT)
                 for window in _WINDOWS
             ),
