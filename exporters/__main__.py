@@ -6,6 +6,7 @@ It is run again for every SIGHUP. So what it takes to check a configuration is i
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from contract.settings import Settings
 
 _SECONDS = 60.0
+_INTERRUPTED = 130
 
 
 def read(command: Sequence[str]) -> Settings:
@@ -31,5 +33,14 @@ def read(command: Sequence[str]) -> Settings:
     return plain(done.stdout)
 
 
+def main(command: Sequence[str]) -> int:
+    """Serves until a signal ends it; the exit code."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves it would end by one, and what it reads is new anyway
+    try:
+        return run(lambda: read(command))
+    except KeyboardInterrupt:  # while the configuration was read
+        return _INTERRUPTED
+
+
 if __name__ == "__main__":
-    sys.exit(run(lambda: read(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import until
 
 from contract.plain import SECTIONS, plain, written
 from contract.settings import Settings
@@ -91,6 +93,19 @@ def test_what_the_command_says_is_why_a_configuration_is_refused() -> None:
         read(wrong)
     with pytest.raises(ConfigurationRefused, match="was not read: exit code 7"):
         read([sys.executable, "-c", "raise SystemExit(7)"])
+
+
+def test_signals_that_come_while_it_is_read_end_the_exporter_in_silence_or_not_at_all(tmp_path: Path) -> None:
+    """The reading process notes that it runs, and stays; its parent is first told to read again, and then to end."""
+    begun = tmp_path / "begun"
+    reading = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(600)"
+    command = [sys.executable, "-m", "exporters", sys.executable, "-c", reading]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        until(begun.exists, 60)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
 
 
 def test_the_command_prints_the_configuration_that_it_checked(tmp_path: Path) -> None:
