@@ -11,6 +11,8 @@ from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
 
 _IN_A_LINE = 3
+_LONGEST = 31
+"""Letters of a title that a third of a narrow page has room for."""
 _TITLES = {
     "agent": "Agents", "anomaly": "Anomalies", "behaviour": "Behaviour of agents", "capacity": "Capacity",
     "conversation": "Conversations", "cost": "Cost", "exporter": "Exporter", "feedback": "Feedback",
@@ -26,7 +28,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         if not alert.panel:
             own.setdefault(alert.group.name.split("_", 1)[0], []).append(alert)
     return (
-        row("firing", "What fires now?", line(4, firing.counts()), line(8, firing.now(settings))),
+        row("firing", "What fires now?", line(4, firing.counts()), line(10, firing.now(settings))),
         *slo.rows(settings),
         row("range", "What fired, and when?", line(9, firing.timeline(), firing.load())),
         row("history", "How often, how long, how much noise?", line(10, history.frequent(settings)),
@@ -43,7 +45,8 @@ def _title(name: str) -> str:
 def _concern(name: str, alerts: list[Alert], settings: Settings) -> Row:
     """The panels of one concern, the worst alerts first; folded, for what fires is linked from above."""
     shown = [panels.of(alert, settings) for alert in sorted(alerts, key=panels.rank)]
-    lines = (line(8, *shown[first : first + _IN_A_LINE]) for first in range(0, len(shown), _IN_A_LINE))
+    beside = _IN_A_LINE if all(len(panel.title) <= _LONGEST for panel in shown) else _IN_A_LINE - 1
+    lines = (line(8, *shown[first : first + beside]) for first in range(0, len(shown), beside))
     return row(f"of_{name}", f"{_title(name)} ({len(shown)})", *lines, collapsed=True)
 
 

@@ -50,11 +50,12 @@ def _status() -> Panel:
             named("Service level", custom_width=150),
             named("Of", custom_width=116),
             named("Environment", custom_width=100),
-            *(named(name, unit="percentunit", decimals=2) for name in ("Objective", "Reached")),
+            named("Team", custom_width=72),
+            *(named(name, unit="percentunit", decimals=2, custom_width=82) for name in ("Objective", "Reached")),
             named("Budget left", unit="percentunit", min=0, max=1, thresholds=at_least(0.2).to_json_data(),
                   custom_cellOptions=BAR_CELL),
             *(
-                named(f"Burn {window}", decimals=1, custom_width=76, thresholds=_BURNING.to_json_data(),
+                named(f"Burn {window}", decimals=1, custom_width=70, thresholds=_BURNING.to_json_data(),
                       custom_cellOptions=COLOURED_TEXT)
                 for window in _WINDOWS
             ),
