@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
 
@@ -35,9 +36,10 @@ _MOST_SERIES = 16
 
 
 def measure(run: Run) -> Iterator[Measure]:
-    """By subject and over all; one moment in the tiny run."""
-    series = _series(min(run.scale.world, _MOST_SCALE))
-    points = [_DAYS - LONG_TRIAL_DAYS * (n + 1) for n in range(_POINTS if run.scale.repeat > 2 else 1)]
+    """By subject and over all; one subject and one moment in the tiny run."""
+    tiny = run.scale.repeat <= 2
+    series = dict(islice(_series(min(run.scale.world, _MOST_SCALE)).items(), 1 if tiny else None))
+    points = [_DAYS - LONG_TRIAL_DAYS * (n + 1) for n in range(1 if tiny else _POINTS)]
     ours, theirs, within = 0.0, 0.0, []
     for title, values in series.items():
         told = [_error(values, point) for point in points]
@@ -50,7 +52,7 @@ def measure(run: Run) -> Iterator[Measure]:
         within.append(inside)
     yield Measure("error / that of the naive method, mean of all", ours / theirs, "", Bar(1.0))
     yield Measure("days between low and high, mean of all", 100 * float(np.mean(within)), "%", Bar(90.0, at_least=True))
-    yield from _process(next(iter(series.values())), _MOST_SERIES if len(points) == _POINTS else 1)
+    yield from _process(next(iter(series.values())), 1 if tiny else _MOST_SERIES)
 
 
 def _series(scale: float) -> dict[str, np.ndarray]:
