@@ -96,6 +96,8 @@ def _text(document: Document) -> str:
 
 
 def _plain(value: Document) -> Document:
+    if isinstance(value, str):  # as most are; to ask whether one is a mapping takes long
+        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
