@@ -29,6 +29,8 @@ OURS = ("LANGFUSE_", "SLACK_", "OBSERVATORY_POSTGRES", "OBSERVATORY_CONFIG")
 ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(OURS)}, "PYTHONPATH": str(ROOT)}
 SMALL = ("--scale", "0.1", "--days", "70", "--history", "1", "--busy")
 CONFIG = {"exporter": {"intervals": dict.fromkeys(("rollups", "business", "tables", "audit", "langfuse", "cost"), "5s")}}
+PAGE, INCIDENT_SECONDS = "AgentErrorsPage", 40
+"""What pages of the incident, and how long that lasts."""
 READ = ("rollups", "postgres", "tables", "langfuse", "cost")
 """Sources whose figures have a time."""
 RARELY = (ratio("3d"), ratio("30d"), burn("3d"), PERIOD_BURN, REMAINING)
@@ -86,6 +88,10 @@ class LivingStack:
         ).json()
         return found[::-1]
 
+    def message(self, kind: str, since: float, *words: str) -> dict[str, Any] | None:
+        """The first of them with all these words."""
+        return next((one for one in self.messages(kind, since) if all(word in str(one) for word in words)), None)
+
     def observatory(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
@@ -129,6 +135,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
                 process.send_signal(signal.SIGINT)
                 process.wait(30)
             subprocess.run([*COMMAND, "down", "--var", str(var)], cwd=ROOT, capture_output=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="session")
+def incident(stack: LivingStack) -> float:
+    """Declares the incident; the time at which it began. On a stack that lives longer the platform may have been held still."""
+    eventually(lambda: stack.query('up{job="platform",environment="production"} == 1'), 40, "the platform is scraped")
+    # It fires for two minutes after a stillness, and mutes what the platform says, so that nobody is told that all is well.
+    eventually(lambda: not stack.query('ALERTS{alertname="AllTargetsDown",alertstate="firing"}'), 180, "nothing is muted")
+    begun = time.time()
+    said = stack.observatory("demo", "incident", "errors", "--for", f"{INCIDENT_SECONDS}s", "--var", str(stack.var))
+    assert said.returncode == 0, said.stderr
+    return begun
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """One living stack until its end, as a user meets it.
 
-Every panel has data; Ctrl-C and `down` leave nothing behind. These are the last tests of the stack, and build on each other in
-this order: they end it.
+The incident has resolved; every panel has data; Ctrl-C and `down` leave nothing behind. These are the last tests of the stack,
+and build on each other in this order: they end it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,29 @@ import pytest
 
 from dashboards.catalogue import TABS
 from demo.stack.processes import marked
-from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
+from tests.integration.conftest import COMMAND, ENVIRONMENT, INCIDENT_SECONDS, PAGE, ROOT, LivingStack, eventually
 
 pytestmark = pytest.mark.integration
+
+
+def test_it_resolves_in_slack_and_mail(stack: LivingStack, incident: float) -> None:
+    eventually(
+        lambda: stack.message("slack", incident, PAGE, "esolved"), INCIDENT_SECONDS + 240, "the resolved message in Slack"
+    )
+    eventually(lambda: stack.message("mail", incident, PAGE, "esolved"), 30, "the resolved mail")
+
+
+def test_the_alert_history_keeps_both(stack: LivingStack, incident: float) -> None:
+    def statuses() -> set[str] | None:
+        with stack.database as database:
+            rows = database.execute(
+                "SELECT DISTINCT status FROM analytics.alert_events WHERE alertname = %s AND received_at >= to_timestamp(%s)",
+                (PAGE, incident),
+            ).fetchall()
+        found = {status for (status,) in rows}
+        return found if found == {"firing", "resolved"} else None
+
+    eventually(statuses, 60, "firing and resolved in the history")
 
 
 def test_every_part_is_healthy(stack: LivingStack) -> None:
