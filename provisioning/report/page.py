@@ -6,19 +6,21 @@ from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 
-from provisioning.report.model import Report, Section, Table, moment
+from provisioning.report.model import Column, Report, Section, Table, moment
 
 _STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #1f2329; background: #fff;
+body { font: 14px/1.45 system-ui, sans-serif; font-variant-ligatures: none; color: #1f2329; background: #fff;
   max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; break-after: avoid; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; } dt { color: #5f6773; } dd { margin: 0; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: 12px; } thead { display: table-header-group; }
 th, td { text-align: left; padding: 3px 8px; border-bottom: 1px solid #e3e6ea; vertical-align: top; overflow-wrap: anywhere; }
-th { border-bottom: 2px solid #b8bec6; }
-.number { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+th { border-bottom: 2px solid #b8bec6; } .number, .words { overflow-wrap: normal; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr, img { break-inside: avoid; } img { max-width: 100%; border: 1px solid #e3e6ea; } .note { color: #8a4b00; }
 """.strip()
+_SHORT = 16
+"""Letters of a word that is not broken."""
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -65,8 +67,16 @@ def _section(section: Section) -> Iterator[str]:
     yield "</section>"
 
 
+def _kind(column: Column) -> str:
+    """A column of short words is not made so narrow that they break; ids and commands may break anywhere."""
+    if column.kind == "number":
+        return ' class="number"'
+    longest = max((len(word) for text in column.texts for word in text.split()), default=0)
+    return ' class="words"' if longest <= _SHORT else ""
+
+
 def _table(table: Table) -> Iterator[str]:
-    kinds = [' class="number"' if column.kind == "number" else "" for column in table.columns]
+    kinds = [_kind(column) for column in table.columns]
     heads = "".join(f"<th{kind}>{escape(column.name)}</th>" for kind, column in zip(kinds, table.columns, strict=True))
     yield f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>"
     for row in table.texts:

@@ -55,6 +55,10 @@ BOARD = {
                options={"legend": {"calcs": ["mean", "max"]}}),
         _panel(4, "table", "Broken", POSTGRES, _sql("SELECT nothing FROM amounts")),
         _panel(5, "table", "Empty", POSTGRES, _sql("SELECT what FROM amounts WHERE false")),
+        _panel(6, "table", "Course", PROMETHEUS, {"expr": "agent_queries_in_progress"},
+               transformations=[{"id": "timeSeriesTable", "options": {}}],
+               fieldConfig={"defaults": {}, "overrides": [{"matcher": {"id": "byName", "options": "Trend"},
+                                                           "properties": [{"id": "unit", "value": "s"}]}]}),
     ],
 }  # fmt: skip
 

@@ -55,6 +55,12 @@ def test_a_graph_has_its_legend_and_its_points(both: tuple[Drawn, Drawn], settin
     assert set(_column(points, "clerk")) - {None} == {2}
 
 
+def test_a_small_graph_in_a_table_is_the_figure_beside_it(both: tuple[Drawn, Drawn]) -> None:
+    [table] = _section(both[0], 6).tables
+    [trend] = [column for column in table.columns if column.name == "Trend"]
+    assert (trend.kind, trend.values, trend.texts) == ("number", (2,), ("2 s",))
+
+
 def test_figures_are_the_same_without_a_browser(
     both: tuple[Drawn, Drawn], settings: Settings, span: Span, tmp_path: Path
 ) -> None:

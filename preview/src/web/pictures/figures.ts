@@ -1,6 +1,6 @@
 // The figures that a panel shows, as tables: values with the texts that stand on the panel. Reports are made of them.
 import {
-  FieldType, fieldReducers, formattedValueToString, getFieldDisplayName, getFieldDisplayValues, getValueFormats, reduceField,
+  FieldType, fieldReducers, formattedValueToString, getFieldDisplayName, getFieldDisplayValues, getValueFormat, getValueFormats, reduceField,
   type DataFrame, type Field, type GrafanaTheme2, type InterpolateFunction,
 } from '@grafana/data';
 import { tables } from '../live/csv';
@@ -26,7 +26,18 @@ const plain = (v: any) => (v == null ? null : typeof v === 'object' ? JSON.strin
 const column = (name: string, kind: Column['kind'], unit = ''): Column => ({ name, kind, unit, values: [], texts: [] });
 const put = (c: Column, value: string | number | null, text = value == null ? '' : String(value)) => { c.values.push(value); c.texts.push(text); };
 
+/** Small graphs in the cells of a table, by the figure that stands beside each. */
+function graphsOf(field: Field, frame: DataFrame): Column {
+  const made = column(getFieldDisplayName(field, frame), 'number', unitName(field.config.unit));
+  const written = getValueFormat(field.config.unit);
+  for (const graph of field.values) {
+    const value = number(graph?.value);
+    put(made, value, value == null ? '' : formattedValueToString(written(value, field.config.decimals)));
+  }
+  return made;
+}
 function columnOf(field: Field, frame: DataFrame): Column {
+  if (field.type === FieldType.frame) return graphsOf(field, frame);
   const kind = field.type === FieldType.time ? 'time' : field.type === FieldType.number ? 'number' : 'text';
   const made = column(getFieldDisplayName(field, frame), kind, kind === 'number' ? unitName(field.config.unit) : '');
   for (const v of field.values) {
