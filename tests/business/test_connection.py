@@ -139,7 +139,7 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         begun = time.monotonic()
         said = reason(collector(f"host=127.0.0.1 port={server.getsockname()[1]} user=me connect_timeout=2"))
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 30
         assert "timeout" in said
 
 
@@ -198,7 +198,7 @@ def test_the_server_ends_a_query_at_its_time_limit_and_the_rest_goes_on(platform
     exporter = collector(platform_database, "300ms", {"slow": SLOW, "quick": QUICK})
     begun = time.monotonic()
     exporter.collect(NOW)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 15, "it would have slept for 20 s"
     assert not any("pg_sleep" in text and text.startswith("active") for text in ours(platform_database))
     assert len(ours(platform_database)) == 1, "one connection"
     exporter.close()
@@ -207,10 +207,10 @@ def test_the_server_ends_a_query_at_its_time_limit_and_the_rest_goes_on(platform
 
 
 def test_a_database_too_slow_for_every_query_is_down(platform_database: str) -> None:
-    exporter = collector(platform_database, "200ms", {f"slow{number}": SLOW for number in range(9)})
+    exporter = collector(platform_database, "200ms", {f"slow{number}": SLOW for number in range(90)})
     begun = time.monotonic()
     assert "did not answer one query: " in reason(exporter)
-    assert time.monotonic() - begun < 2, "a run has an end, however many queries there are"
+    assert time.monotonic() - begun < 12, "a run has an end, however many queries there are: these would take 18 s"
     exporter.close()
 
 
@@ -220,7 +220,7 @@ def test_a_cut_connection_ends_the_run_and_the_next_one_connects_anew(platform_d
     watchdog.start()
     begun = time.monotonic()
     said = reason(exporter)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15, "it would have slept for 20 s"
     assert re.search("connection to PostgreSQL lost", said)
     exporter.close()
     healthy = collector(platform_database, "20s", {"quick": QUICK})

@@ -166,7 +166,7 @@ def test_deaf_parts_and_their_children_are_killed_in_time(tmp_path: Path, monkey
     assert len(marked(tmp_path)) == 4
     before = time.monotonic()
     supervisor.end()
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 30, "they would have lived for a minute"
     assert marked(tmp_path) == []
 
 
