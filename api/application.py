@@ -13,7 +13,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from api import openapi
@@ -25,6 +25,7 @@ from api.problems import Problem
 from api.service import Service
 from api.streams import Streams
 from api.tokens import Caller
+from api.viewers import Viewers
 
 LOG = logging.getLogger("observatory.api")
 ANSWER_SECONDS = 30.0
@@ -64,8 +65,8 @@ async def _http(request: Request, error: Exception) -> Response:
     return Problem(status, details.get(status, status.phrase), error.headers).response()
 
 
-def application(service: Service, live: Live, grafana: Grafana | None = None) -> Starlette:
-    """Everything that is served. `live` runs as long as the application does, and `grafana` follows it."""
+def application(service: Service, live: Live, grafana: Grafana | None = None, viewers: Viewers | None = None) -> Starlette:
+    """Everything that is served. `live` runs as long as the application does, `grafana` follows it, and `viewers` Grafana."""
     pages, streams = Pages(service), Streams(service, live)
     document = json.dumps(openapi.document(service.limits, service.metrics)).encode()
 
@@ -80,18 +81,23 @@ def application(service: Service, live: Live, grafana: Grafana | None = None) ->
             return streams.events(request, caller)
         return await pages.live(request, caller)
 
+    async def counted(_: Request) -> Response:
+        return PlainTextResponse(viewers.page() if viewers else "", headers={"Cache-Control": "no-store"})
+
     @asynccontextmanager
     async def running(_: Any) -> AsyncIterator[None]:
         async with live.running():
-            following = asyncio.create_task(grafana.follow(live)) if grafana else None
+            following = [asyncio.create_task(grafana.follow(live))] if grafana else []
+            following += [asyncio.create_task(viewers.follow())] if viewers else []
             yield
-            if following is not None:
-                following.cancel()
+            for task in following:
+                task.cancel()
         await service.database.close()
 
     routes: list[BaseRoute] = [
         Route("/healthz", alive),
         Route("/openapi.json", described),
+        Route("/metrics", counted),
         *(Route(path, guarded(service, answer), methods=["GET"]) for path, answer in pages.of_endpoints()),
         Route("/api/v1/analytics/metrics/{metric_name}", guarded(service, pages.metric)),
         Route("/api/analytics/query", guarded(service, pages.query), methods=["POST"]),

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import requests
 
 from api.live import Live
+from contract.live import EVERYWHERE, MEASUREMENT, STREAM
 
 LOG = logging.getLogger("observatory.api")
-STREAM, MEASUREMENT = "observatory", "live"
 _SECONDS = 5.0
 
 
@@ -23,7 +23,7 @@ def lines(figures: bytes) -> str:
     'live,environment=all errors=2\\nlive,environment=a\\\\ b errors=2'
     """
     found = json.loads(figures)
-    rows = [{"environment": "all", **found["total"]}, *found["environments"]]
+    rows = [{"environment": EVERYWHERE, **found["total"]}, *found["environments"]]
     return "\n".join(
         f"{MEASUREMENT},environment={_tag(row['environment'])} "
         + ",".join(f"{name}={value}" for name, value in row.items() if name != "environment")
@@ -40,7 +40,7 @@ def _tag(text: str | None) -> str:
 
 @dataclass(frozen=True)
 class Grafana:
-    """Where Grafana answers, and a service account that may publish."""
+    """Where Grafana answers, and the token of a service account; any role may publish."""
 
     url: str
     token: str = field(repr=False)

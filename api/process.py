@@ -25,16 +25,16 @@ from api.prometheus import Prometheus
 from api.protocol import server_options
 from api.service import Asked, Service
 from api.tokens import Caller, Tokens
+from api.viewers import Viewers
 from contract.api import Api
+from contract.live import FIGURES
 from contract.values import duration_seconds
-
-_SUMMED = ("active_conversations", "running", "executions", "executions_per_second", "errors")
 
 
 @dataclass(frozen=True)
 class Setup:
     """All that the process needs. `dsns` give the connection string of each role that is served; `metrics` are the recorded
-    series by name, with their words; `grafana` is told of live figures where there is one."""
+    series by name, with their words; `grafana` is told of live figures, `viewers` asks who looks, where there are any."""
 
     api: Api
     tokens: Path
@@ -43,30 +43,34 @@ class Setup:
     metrics: Mapping[str, str]
     dashboards: str
     grafana: Grafana | None = None
+    viewers: Viewers | None = None
+
+
+def served(setup: Setup) -> Service:
+    """What answers. Raises TokensRefused when the file of tokens cannot be used."""
+    limits = setup.api.limits
+    database = Database(setup.dsns, Bounds(limits.queries, limits.waiting, duration_seconds(limits.statement_timeout)))
+    return Service(database, Tokens(setup.tokens), limits, Prometheus(setup.prometheus), setup.metrics, setup.dashboards)
 
 
 def assembled(setup: Setup) -> Starlette:
     """The application. Raises TokensRefused when the file of tokens cannot be used."""
-    limits = setup.api.limits
-    database = Database(setup.dsns, Bounds(limits.queries, limits.waiting, duration_seconds(limits.statement_timeout)))
-    service = Service(
-        database, Tokens(setup.tokens), limits, Prometheus(setup.prometheus), setup.metrics, setup.dashboards
-    )  # fmt: skip
+    service, limits = served(setup), setup.api.limits
     roles = [role for role in (Role.BUSINESS, Role.ADMIN) if role in setup.dsns]
     caller = Caller("live", roles[0] if roles else Role.BUSINESS)
 
     async def figures() -> bytes:
-        parts, _ = await service.parts(caller, [LIVE], Asked(Range(None, None, 1)))
-        rows = json.loads(b"{" + parts[LIVE.key].body + b"}")["rows"]
+        part = await service.fresh(caller, LIVE, Asked(Range(None, None, 1)))  # what is kept may be of before the commit
+        rows = json.loads(b"{" + part.body + b"}")["rows"]
         return told(service.now(), rows)
 
     live = Live(figures, setup.dsns[roles[0]] if roles else None, limits.streams)
-    return application(service, live, setup.grafana)
+    return application(service, live, setup.grafana, setup.viewers)
 
 
 def told(now: datetime, rows: list[dict[str, Any]]) -> bytes:
     """Live figures as they are sent: of all environments together, and of each."""
-    total = {name: sum(row[name] for row in rows) for name in _SUMMED}
+    total = {name: sum(row[name] for row in rows) for name in FIGURES}
     return json.dumps({"at": instant(now), "total": total, "environments": rows}, separators=(",", ":")).encode()
 
 

@@ -71,12 +71,14 @@ class Service:
         return {query.key: one.value for query, one in zip(queries, kept, strict=True)}, holds
 
     async def _part(self, caller: Caller, query: Query, asked: Asked) -> Kept[Part]:
-        async def ask() -> Part:
-            rows, since, until, acted = await self._rows(caller, query, asked, asked.page.parameters)
-            return part(query, rows, asked.page, since, until, acted)
-
         # rows of one person are never an answer to another one, nor to another role
-        return await self.cache.get((caller.role, caller.user_key, asked.key(query)), query.ttl, ask)
+        key = (caller.role, caller.user_key, asked.key(query))
+        return await self.cache.get(key, query.ttl, lambda: self.fresh(caller, query, asked))
+
+    async def fresh(self, caller: Caller, query: Query, asked: Asked) -> Part:
+        """The answer as it is now, whatever is kept. Raises Problem."""
+        rows, since, until, acted = await self._rows(caller, query, asked, asked.page.parameters)
+        return part(query, rows, asked.page, since, until, acted)
 
     async def whole_table(self, caller: Caller, query: Query, asked: Asked) -> bytes:
         """All rows as CSV. Raises Problem when there are more than one answer may have."""

@@ -34,10 +34,12 @@ class ApiLimits(Section):
 
 class Api(Section):
     """The query API, `observatory api`. `tokens_file` holds the digests of tokens; with `grafana_live` live figures are pushed
-    to the Grafana of `sources.grafana`, whose token has to be allowed to publish."""
+    to the Grafana of `sources.grafana`, with its token, and the tab Overview has panels that follow them. With `viewers`
+    that Grafana is asked how many people were there, for `/metrics`, which Prometheus then scrapes at `listen`."""
 
     listen: Address = "127.0.0.1:9465"
     tokens_file: str | None = None
     dsn_files: ApiLogins = ApiLogins()
     limits: ApiLimits = ApiLimits()
     grafana_live: bool = False
+    viewers: bool = False

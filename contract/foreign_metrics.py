@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contract import viewers
 from contract.metrics import Metric, MetricType, Source
 
 _COUNTERS = ("pg_stat_database_deadlocks",)
@@ -74,4 +75,4 @@ ALERTMANAGER = (
 )
 """What Alertmanager says of itself. The failed notifications are part of the total; before 0.26 they carry no `reason`."""
 
-METRICS = EXPORTERS + TARGETS + PROMETHEUS + ALERTMANAGER
+METRICS = EXPORTERS + TARGETS + PROMETHEUS + ALERTMANAGER + viewers.METRICS

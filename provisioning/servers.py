@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from contract import viewers
 from contract.personal import Person
 from contract.settings import Postgres, Settings
 from contract.values import duration_seconds
@@ -34,7 +35,7 @@ def prometheus(settings: Settings) -> Document:
         "global": {"scrape_interval": interval, "scrape_timeout": timeout, "evaluation_interval": interval},
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [alertmanagers]},
-        "scrape_configs": [_job(name, ways.get(name, "")) for name in JOBS],
+        "scrape_configs": [_job(name, ways.get(name, "")) for name in (*JOBS, *_viewers(settings))],
     }
 
 
@@ -43,6 +44,11 @@ def _way(url: str, key: str, page: str) -> Document:
     parts = urlsplit(url)
     scheme = {"scheme": "https"} if parts.scheme == "https" else {}
     return {**scheme, key: f"{parts.path}{page}"} if parts.path else scheme
+
+
+def _viewers(settings: Settings) -> dict[str, list[Document]]:
+    """The query API as a job, where it counts who looks at dashboards."""
+    return {viewers.JOB: [{"targets": [settings.api.listen]}]} if settings.api.viewers else {}
 
 
 def _job(name: str, url: str) -> Document:
@@ -68,6 +74,7 @@ def targets(settings: Settings) -> dict[str, list[Document]]:
         "prometheus": [{"targets": [_address(sources.prometheus.url)]}],
         "alertmanager": alertmanager,
         "alertmanagers": alertmanager,
+        **_viewers(settings),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api.catalogue import named, own, people, single, stock
+from api.catalogue import named, outlook, own, people, single, stock
 from api.catalogue.model import Query
 
 
@@ -116,8 +116,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         f"{_PLAIN}/costs",
-        "What it costs, and for whom",
-        (named.COST, named.COST_DAYS, named.COST_MODELS, named.COST_AGENTS, named.COST_GROUPS),
+        "What it costs, for whom, and what would save",
+        (named.COST, named.COST_DAYS, named.COST_MODELS, named.COST_AGENTS, named.COST_GROUPS, outlook.SAVINGS),
         own=(own.COST_DAYS, own.MODELS),
     ),
     Endpoint(
@@ -126,6 +126,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         (named.MODELS, named.FIRST_TOKENS, named.MODEL_DAYS, named.PROMPTS),
         own=(own.MODELS,),
     ),
+    Endpoint(
+        f"{_PLAIN}/forecasts",
+        "What is to come, and how good forecasts were",
+        (outlook.FORECASTS, outlook.TRIALS),
+    ),
+    Endpoint(f"{_PLAIN}/advice", "What to do, and what it would gain", (outlook.SAVINGS, outlook.WAITING)),
     Endpoint(
         f"{_PLAIN}/users",
         "What users do; administrators see who is most active",

@@ -1,12 +1,17 @@
-"""What panels ask: PromQL and SQL. Data sources are variables of the dashboard, so that one file fits every Grafana."""
+"""What panels ask: PromQL and SQL; and what streams to them.
+
+Data sources are variables of the dashboard, so that one file fits every Grafana.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any, ClassVar, Literal
 
-from attrs import define
+from attrs import define, field
+from attrs.validators import in_
 
+from contract.live import CHANNEL, FIGURES
 from contract.signals.model import Match, Matches, Quantile, Signal
 from contract.values import duration_seconds
 from dashboards.lib.describe import read_series
@@ -82,7 +87,24 @@ class SqlQuery:
         }
 
 
-Query = PromQuery | SqlQuery
+@define(kw_only=True)
+class LiveQuery:
+    """A figure that Grafana streams to the browser: it is told of each, and nothing is asked. One series an environment."""
+
+    source: ClassVar[Json] = {"type": "datasource", "uid": "grafana"}
+    text: ClassVar[str] = ""
+    figure: str = field(validator=in_(FIGURES))
+
+    def to_json_data(self) -> Json:
+        return {
+            "datasource": self.source,
+            "queryType": "measurements",
+            "channel": CHANNEL,
+            "filter": {"fields": ["time", self.figure]},
+        }
+
+
+Query = PromQuery | SqlQuery | LiveQuery
 
 
 def ask(signal: Signal, by: tuple[str, ...] = (), window: str = "$__rate_interval", where: Matches = (), ago: str = "") -> str:

@@ -181,7 +181,8 @@ class Tab:
             elif identity in keys:
                 found.append(f"{key}: has the same panel id as {keys[identity]}; rename one of them")
             keys.setdefault(identity, key)
-        open_ = sum(len(panel.targets) for row_ in rows if not row_.collapsed for panel in row_.panels)
+        asked = (query.text for row_ in rows if not row_.collapsed for panel in row_.panels for query in panel.targets)
+        open_ = sum(map(bool, asked))  # what streams has no text
         if open_ > MOST_QUERIES:
             found.append(f"{self.key}: asks {open_} queries when it is opened; fold rows until at most {MOST_QUERIES} are left")
         for row_ in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
-from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups, wishes
+from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups, viewers, wishes
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
@@ -40,6 +40,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(7, wishes.settings()),
             line(6, changes.profiling()),
         ),
+        *(viewers.rows() if settings.api.viewers else ()),
         row(
             "exporter",
             "The exporter's own use of things",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.tab import Source, Tab
-from dashboards.overview import agents, business, headline, health, models, traffic, trust
+from dashboards.overview import agents, business, headline, health, live, models, traffic, trust
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
@@ -23,6 +23,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
                 headline.budget(settings),
             ),
         ),
+        *(live.rows() if settings.api.grafana_live else ()),
         row(
             "agents",
             "Agents, as the alerts see them",

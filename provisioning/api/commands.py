@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provisioning.api.asking import ask
 from provisioning.database.options import CONFIG, FORM, settings_of
 from provisioning.findings import InputError, Unreachable
 
@@ -30,6 +31,7 @@ def api(ctx: click.Context, config: Path | None) -> None:
     observatory api
     observatory api --config site.yaml
     observatory api token create reporting --role business
+    observatory api ask costs.models --days 30
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -65,6 +67,9 @@ def _serve(settings: Settings) -> None:
         raise InputError(f"error: {problem}") from None
     finally:
         listening.close()
+
+
+api.add_command(ask)
 
 
 @api.group()

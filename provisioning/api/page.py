@@ -34,6 +34,9 @@ curl -H "Authorization: Bearer $TOKEN" 'http://127.0.0.1:9465/api/analytics/cost
 curl -H "Authorization: Bearer $TOKEN" 'http://127.0.0.1:9465/api/analytics/export?query=costs.models&start_date=2026-01-01'
 ```
 
+A named query is answered without the service, too: `observatory api ask costs.models --days 30 --format csv`; without a name
+it lists them.
+
 ## What every address has in common
 
 **Roles.** `admin` sees everything, single rows and keys of users too; `business` the figures of all; `self` the own rows, and
@@ -63,7 +66,13 @@ requests of a token, queries at a time, their time, rows, streams and connection
 for each change, as the WebSocket `/api/analytics/stream` does. The exporter says once for each of its commits that it has
 counted (`NOTIFY observatory_advanced`); without it figures come every five seconds. How soon a row is seen depends on how
 often the exporter counts: `exporter.intervals.rollups`. With `grafana_live` the figures also go to the channel
-`stream/observatory/live` of Grafana.
+`stream/observatory/live` of Grafana, by the token in OBSERVATORY_GRAFANA_TOKEN or `sources.grafana.token_file` (any role may
+push), and the tab Overview has a row "At this moment" that follows them.
+
+**Viewers.** With `viewers` Grafana is asked every five minutes which of its accounts were there (the token needs the role
+Admin), and `/metrics` says how many within a day and a week; Prometheus scrapes it as the job `api`, and the tab Observatory
+shows it.
+Only an extension of Grafana says what people opened, so this counts who was in Grafana at all; names are not kept.
 
 **Further addresses.** `/api/analytics/catalogue` lists what the caller can ask, `/api/analytics/health` how the sources are,
 `/api/analytics/dashboard` where people see the same, `/api/analytics/export` any named query whole, `/api/analytics/query`

@@ -10,6 +10,7 @@ from pathlib import Path
 from api.catalogue.endpoints import Role
 from api.grafana import Grafana
 from api.process import Setup
+from api.viewers import Viewers
 from contract.keys import dashboard_uid
 from contract.settings import Settings
 from exporters.credentials import CredentialError, secret_in
@@ -34,23 +35,23 @@ def setup(settings: Settings, directory: Path = Path()) -> Setup:
         findings.append("api.dsn_files: no file is named; name one with the connection string of each kind of caller")
     if settings.api.tokens_file is None:
         findings.append("api.tokens_file: name the file that `observatory api token create` writes")
-    grafana = None
-    if settings.api.grafana_live:
+    url, token = settings.sources.grafana.url, ""
+    if wishes := [name for name in ("grafana_live", "viewers") if getattr(settings.api, name)]:
         try:
-            grafana = Grafana(settings.sources.grafana.url, _grafana_token(settings, directory))
+            token = _grafana_token(settings, directory)
         except CredentialError as problem:
-            findings.append(f"api.grafana_live: {problem}")
+            findings.append(f"api.{wishes[0]}: {problem}")
     if findings:
         raise InputError("\n".join(f"error: {finding}" for finding in findings))
-    base = settings.sources.grafana.url
     return Setup(
         settings.api,
         directory / (settings.api.tokens_file or ""),
         dsns,
         settings.sources.prometheus.url,
         recorded(),
-        f"{base}/d/{dashboard_uid('overview')}",
-        grafana,
+        f"{url}/d/{dashboard_uid('overview')}",
+        Grafana(url, token) if settings.api.grafana_live else None,
+        Viewers(url, token) if settings.api.viewers else None,
     )
 
 

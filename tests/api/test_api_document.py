@@ -14,8 +14,8 @@ from provisioning.api.page import page
 from provisioning.api.setup import recorded
 
 DOCUMENT = openapi.document(ApiLimits(), recorded())
-UNDESCRIBED = {"/healthz", "/openapi.json"}
-"""What needs no token and tells nothing."""
+UNDESCRIBED = {"/healthz", "/metrics", "/openapi.json"}
+"""What needs no token and tells of nobody."""
 
 
 def test_the_page_is_written_from_the_catalogue() -> None:

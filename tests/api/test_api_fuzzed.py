@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 from schemathesis import Case, GenerationMode
@@ -32,8 +34,14 @@ def schema() -> Any:
     return schemathesis.openapi.from_dict(DOCUMENT)
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
 @pytest.mark.parametrize("path", PATHS)
-def test_nothing_breaks_and_nothing_leaks(served: Served, schema: Any, path: str) -> None:
+def test_nothing_breaks_and_nothing_leaks(served: Served, schema: Any, session: requests.Session, path: str) -> None:
     (method,) = DOCUMENT["paths"][path]
     operation = schema[path][method]
     cases = strategies.one_of(operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
@@ -45,7 +53,7 @@ def test_nothing_breaks_and_nothing_leaks(served: Served, schema: Any, path: str
     )  # fmt: skip
     @given(case=cases, token=callers)
     def asked(case: Case, token: str) -> None:
-        answer = case.call(base_url=served.url, headers=served.callers.headers(token), timeout=30)
+        answer = case.call(base_url=served.url, session=session, headers=served.callers.headers(token), timeout=30)
         assert answer.status_code < 500 or answer.status_code == 503, answer.text
         assert not INSIDES.search(answer.text)
         case.validate_response(answer, checks=[status_code_conformance, response_schema_conformance])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Queue
+from typing import Any
 
 import httpx
 import psycopg
@@ -19,10 +18,14 @@ from websockets.sync.client import ClientConnection, connect
 import api.live
 from api.grafana import Grafana
 from contract.settings import Settings
+from dashboards.lib.queries import LiveQuery
+from dashboards.overview import TAB as OVERVIEW
 from exporters.database.mapping import Mapping
 from exporters.rollups import advance
 from exporters.rollups.forms import forms
 from tests.api.conftest import Callers, Lived, Served, serving, setup_of
+from tests.grafana.server import TOKEN
+from tests.grafana.server import serving as grafana_serving
 
 BEGUN = """
 INSERT INTO app.conversations (id, user_id, agent_id, created_at, status, environment)
@@ -126,27 +129,41 @@ def test_current_figures_can_be_asked(served: Served) -> None:
     assert all({"environment", "active_conversations", "executions_per_second", "errors"} <= row.keys() for row in part["rows"])
 
 
-def test_grafana_is_told(only_told: None, lived: Lived, callers: Callers) -> None:
-    pushed: Queue[tuple[str, str, str]] = Queue()
+def test_grafana_is_told_of_each_commit(only_told: None, lived: Lived, callers: Callers) -> None:
+    """On the channel and with the fields that the panels of the tab Overview follow."""
+    settings = Settings.model_validate({"api": {"grafana_live": True}})
+    targets = [
+        query.to_json_data() for panel in OVERVIEW.panels(settings) for query in panel.targets if isinstance(query, LiveQuery)
+    ]
+    assert OVERVIEW.dashboard(settings)["uid"] == OVERVIEW.uid, "within the limits of a tab"
+    (channel,) = {target["channel"] for target in targets}
+    with grafana_serving() as grafana:
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            pushed.put((self.path, self.headers["Authorization"], body))
-            self.send_response(200)
-            self.end_headers()
+        def frames() -> list[dict[str, Any]]:
+            return [one for one in grafana.world.streamed.get(channel, ()) if one["labels"] == {"environment": "all"}]
 
-        def log_message(self, *_: object) -> None:
-            pass
+        with serving(replace(setup_of(lived, callers), grafana=Grafana(grafana.url, TOKEN)), callers):
+            wait_until_it_listens(lived.dsn)
+            first = waited(lambda: frames()[:1])
+            advanced(lived.dsn)
+            last = waited(lambda: [one for one in frames() if one["active_conversations"] > first["active_conversations"]])
+    assert last["active_conversations"] == first["active_conversations"] + 1
+    assert len(targets) == 3 and all(set(target["filter"]["fields"]) <= {"time", *last} for target in targets)
 
-    grafana = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=grafana.serve_forever, daemon=True).start()
-    try:
-        where = Grafana(f"http://127.0.0.1:{grafana.server_port}", "glsa_token")
-        with serving(replace(setup_of(lived, callers), grafana=where), callers):
-            path, authorization, body = pushed.get(timeout=SECONDS)
-    finally:
-        grafana.shutdown()
-        grafana.server_close()
-    assert (path, authorization) == ("/api/live/push/observatory", "Bearer glsa_token")
-    assert body.splitlines()[0].startswith("live,environment=all active_conversations=")
+
+def test_a_grafana_that_refuses_is_said_in_the_log(lived: Lived, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        grafana_serving() as grafana,
+        serving(replace(setup_of(lived, callers), grafana=Grafana(grafana.url, "glsa_other")), callers),
+    ):
+        said = waited(lambda: [text for text in caplog.messages if text.startswith("Grafana")])
+    assert said == "Grafana does not take live figures: it answers 401" and not grafana.world.streamed
+
+
+def waited(found: Callable[[], list[Any]]) -> Any:
+    """The first of what comes in time."""
+    for _ in range(int(SECONDS * 20)):
+        if now := found():
+            return now[0]
+        threading.Event().wait(0.05)
+    pytest.fail("it did not come")

@@ -14,12 +14,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.grafana import alerting_api, dashboard_api, data_source_api, folder_api
+from tests.grafana import account_api, alerting_api, dashboard_api, data_source_api, folder_api, live_api
 from tests.grafana.world import Problem, Request, Route, World
 
 TOKEN = "glsa_test"
 _HEALTH = Route("GET", "/api/health", "", lambda *_: {"database": "ok", "version": dashboard_api.VERSION}, open=True)
-ROUTES = (_HEALTH, *folder_api.ROUTES, *dashboard_api.ROUTES, *data_source_api.ROUTES, *alerting_api.ROUTES)
+ROUTES = (
+    _HEALTH,
+    *folder_api.ROUTES,
+    *dashboard_api.ROUTES,
+    *data_source_api.ROUTES,
+    *alerting_api.ROUTES,
+    *live_api.ROUTES,
+    *account_api.ROUTES,
+)
 RIGHTS = frozenset({"dashboards:create", "dashboards:write"} | {route.right for route in ROUTES if route.right})
 
 
@@ -136,7 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
                 place = route.matches(self.command, path)
                 if place is not None:
                     rights = frozenset() if route.open else self._rights(route)
-                    body = json.loads(raw) if raw else None
+                    text = self.headers.get("Content-Type", "").startswith("text/plain")
+                    body = raw.decode() if text else json.loads(raw) if raw else None
                     told = route.handler(self.server.world, Request(query, body, place, rights, dict(self.headers)))
                     return (204 if told is None else 200), told
         except Problem as problem:

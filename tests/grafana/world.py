@@ -48,6 +48,9 @@ class World:
     teams: dict[str, int] = field(default_factory=dict)
     annotations: list[Json] = field(default_factory=list)
     rule_groups: dict[tuple[str, str], Json] = field(default_factory=dict)
+    accounts: list[Json] = field(default_factory=list)
+    streamed: dict[str, list[Json]] = field(default_factory=dict)
+    """What was pushed to Grafana Live by channel: the labels and the figures of each line."""
     converted: Callable[[Json], Json] = lambda board: board
     """What this version of Grafana makes of a dashboard when it is read."""
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))

@@ -1,0 +1,47 @@
+"""Who looks, where the query API counts it."""
+
+from __future__ import annotations
+
+from contract.signals.model import Level, Match
+from contract.viewers import ACCOUNTS, VIEWERS
+from dashboards.lib.figures import Stat
+from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.layout import Row, line, row
+from dashboards.lib.panel import Panel
+from dashboards.lib.queries import series
+
+_VIEWERS = Level("viewers", "Viewers", VIEWERS.help, "short", VIEWERS.name, operator="max")
+_DAILY = Level("daily_viewers", "Within a day", VIEWERS.help, "short", VIEWERS.name, (Match("window", "=", "1d"),), "max")
+_ACCOUNTS = Level("viewer_accounts", "Accounts", ACCOUNTS.help, "short", ACCOUNTS.name, operator="max")
+_HOW = (
+    "Grafana says when each account was last there, not what it opened. Few, and fewer each week: ask people what they miss "
+    "before more is built."
+)
+
+
+def rows() -> tuple[Row, ...]:
+    return (row("viewers", "Does anybody look?", line(6, now(), course()), collapsed=True),)
+
+
+def now() -> Panel:
+    return Stat(
+        name="viewers_now",
+        title="Viewers within a day",
+        description=f"Accounts of Grafana that were there in the last 24 hours, and how many accounts there are. {_HOW}",
+        targets=(series(_DAILY, instant=True), series(_ACCOUNTS, instant=True)),
+        unit="short",
+        width=8,
+        no_value="Grafana did not say it yet",
+    )
+
+
+def course() -> Panel:
+    return TimeSeries(
+        name="viewers",
+        title="Viewers within a day, and within a week",
+        description=f"Accounts of Grafana that were there in the window before each moment. {_HOW}",
+        targets=(series(_VIEWERS, ("window",)),),
+        unit="short",
+        no_value="Grafana did not say it yet",
+        calculations=("lastNotNull", "max"),
+    )
