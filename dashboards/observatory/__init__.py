@@ -37,7 +37,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "changes",
             "What people changed",
             line(8, changes.record()),
-            line(7, wishes.settings()),
+            line(9, wishes.settings()),
             line(6, changes.profiling()),
         ),
         *(viewers.rows() if settings.api.viewers else ()),
