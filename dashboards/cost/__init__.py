@@ -48,7 +48,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "saving",
             "Where can money be saved?",
-            line(8, advised("currencyUSD", "Saves")),
+            line(10, advised("currencyUSD", "Saves")),
             line(9, saving.avoidable()),
             collapsed=True,
         ),
