@@ -40,9 +40,20 @@ class Prometheus(Section):
     retention: Annotated[str, between("1h", "100y")] = "40d"
 
 
+class AdministrationLogin(Section):
+    """The login of the tabs in the folder Administration, as a data source of its own."""
+
+    uid: Uid = "postgres-administration"
+    user: str = "observatory_grafana_admin"
+    password_file: str
+
+
 class Postgres(Section):
     """The platform's database. Connection strings come from files or from OBSERVATORY_POSTGRES_DSN (reads) and
-    OBSERVATORY_POSTGRES_ADVANCE_DSN (writes schema `analytics`; without it the exporter only reads)."""
+    OBSERVATORY_POSTGRES_ADVANCE_DSN (writes schema `analytics`; without it the exporter only reads).
+
+    `user` is the login of the panels; with `administration`, those of the folder Administration have another one.
+    """
 
     uid: Uid = "postgres"
     dsn_file: str | None = None
@@ -51,7 +62,12 @@ class Postgres(Section):
     database: str = "postgres"
     user: str = "observatory_grafana"
     password_file: str | None = None
+    administration: AdministrationLogin | None = None
     sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "disable"
+
+    def uid_of(self, folder: str) -> str:
+        """The data source that the dashboards of a folder ask."""
+        return self.administration.uid if self.administration and folder == "Administration" else self.uid
 
 
 class Langfuse(Section):

@@ -61,7 +61,8 @@ class Kubernetes(Section):
     ServiceMonitor: what the Prometheus object selects by. `grafana` says who takes dashboards: the sidecar that reads
     ConfigMaps, or the operator with resources of its own, for instances with `instance_labels`. `alertmanager` is the Secret
     that is read as Alertmanager's configuration, `alertmanager_secret` the one with the files that it names. `grafana_secret`
-    holds, as `postgres_password`, the password of Grafana's data source.
+    holds, as `postgres_password`, the password of Grafana's data source, and as `postgres_administration_password` that of the
+    folder Administration's, where it has a login of its own.
     """
 
     folder: str | None = None

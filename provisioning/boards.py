@@ -23,13 +23,15 @@ _QUERY_RESULT = re.compile(r"^\s*query_result\((?P<expr>.+)\)\s*$", re.S)
 
 @dataclass(frozen=True)
 class Query:
-    """One question of a dashboard. `place` names it; `panel` is the panel's id, or None for variables and annotations."""
+    """One question of a dashboard. `place` names it; `panel` is the panel's id, or None for variables and annotations;
+    `source` the uid of its data source, the variable of the dashboard that names it looked up."""
 
     place: str
     language: Language
     text: str
     instant: bool = False
     panel: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,33 @@ class Board:
     def panel_queries(self, panel: Mapping[str, Any]) -> Iterator[Query]:
         for target in panel.get("targets", []):
             place = f"{self.panel_place(panel)}, query {target.get('refId', '?')}"
-            language = _language(target.get("datasource") or panel.get("datasource"))
+            source = target.get("datasource") or panel.get("datasource")
+            language = _language(source)
             text = target.get("expr") if language == "promql" else target.get("rawSql")
             if text:
-                yield Query(place, language, str(text), bool(target.get("instant")), panel.get("id"))
+                yield Query(place, language, str(text), bool(target.get("instant")), panel.get("id"), self._uid(source))
 
     def variable_queries(self) -> Iterator[Query]:
         for name, variable in self.variables.items():
             if variable.get("type") == "query":
                 text = variable.get("query")
                 text = text.get("query", "") if isinstance(text, dict) else text
-                yield Query(f"{self.place}, variable {name}", _language(variable.get("datasource")), str(text), instant=True)
+                source = variable.get("datasource")
+                place = f"{self.place}, variable {name}"
+                yield Query(place, _language(source), str(text), instant=True, source=self._uid(source))
 
     def annotation_queries(self) -> Iterator[Query]:
         for annotation in self.model.get("annotations", {}).get("list", []):
             target = annotation.get("target") or {}
             text = annotation.get("expr") or target.get("expr") or target.get("rawSql") or annotation.get("rawQuery")
             if text:
-                place = f"{self.place}, annotation {annotation.get('name')}"
-                yield Query(place, _language(annotation.get("datasource")), str(text))
+                place, source = f"{self.place}, annotation {annotation.get('name')}", annotation.get("datasource")
+                yield Query(place, _language(source), str(text), source=self._uid(source))
+
+    def _uid(self, source: object) -> str:
+        named = str(source.get("uid", "")) if isinstance(source, dict) else ""
+        variable = self.variables.get(named.removeprefix("${").removesuffix("}"))
+        return str(variable.get("current", {}).get("value", "")) if variable else named
 
 
 def read(artefacts: Mapping[str, bytes]) -> tuple[Board, ...]:

@@ -29,10 +29,16 @@ def start(settings: Settings, out: Path | None, arguments: Sequence[str]) -> Non
 def invocation(
     settings: Settings, dashboards: Path, out: Path | None, arguments: Sequence[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Command line and environment. The password travels in the environment, where `ps` does not show it."""
+    """Command line and environment. Passwords travel in the environment, where `ps` does not show them."""
     sources = settings.sources
     as_grafana = sources.postgres.password_file is not None
     dsn, password = without_password(secrets.panel_dsn(settings) if as_grafana else secrets.postgres_dsn(settings))
+    logins = [f"{sources.postgres.uid}={dsn}"]
+    passwords = {"PGPASSWORD": password} if password else {}
+    if own := secrets.administration_dsn(settings):
+        uid = sources.postgres.uid_of("Administration")
+        dsn, passwords[f"PGPASSWORD_{uid}"] = without_password(own)
+        logins.append(f"{uid}={dsn}")
     mode = ["pictures", "--out", str(out)] if out else ["serve"]
     if not out and "--port" not in arguments:
         mode += ["--port", PORT]
@@ -41,12 +47,12 @@ def invocation(
         *mode,
         "--dashboards", str(dashboards),
         "--prometheus", f"{sources.prometheus.uid}={sources.prometheus.url}",
-        "--postgres", f"{sources.postgres.uid}={dsn}",
+        *(word for login in logins for word in ("--postgres", login)),
         "--alertmanager", sources.alertmanager.url,
         "--scrape-interval", sources.prometheus.scrape_interval,
         *arguments,
     ]  # fmt: skip
-    return command, {**environment(), **({"PGPASSWORD": password} if password else {})}
+    return command, {**environment(), **passwords}
 
 
 def environment() -> dict[str, str]:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from contract.settings import Settings
+from contract.settings import Postgres, Settings
 from contract.values import checked_url
 from exporters import credentials
 from provisioning.findings import Finding, InputError, warning
 
 PANEL_PASSWORD_VARIABLE = "OBSERVATORY_GRAFANA_POSTGRES_PASSWORD"  # noqa: S105  the variable's name
+ADMINISTRATION_PASSWORD_VARIABLE = "OBSERVATORY_GRAFANA_ADMINISTRATION_PASSWORD"  # noqa: S105  the variable's name
+"""Where Grafana has the password from that the folder Administration's panels log in with, in a cluster."""
 
 
 def postgres_dsn(settings: Settings) -> str:
@@ -37,11 +39,27 @@ def panel_dsn(settings: Settings) -> str:
     postgres = settings.sources.postgres
     password = os.environ.get(PANEL_PASSWORD_VARIABLE, "")
     if postgres.password_file:
-        try:
-            password = credentials.secret_in(Path(postgres.password_file))
-        except credentials.CredentialError as problem:
-            raise InputError(f"error: sources.postgres.password_file: {problem}") from None
-    login = quote(postgres.user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        password = _password(postgres.password_file, "sources.postgres.password_file")
+    return _dsn(postgres, postgres.user, password)
+
+
+def administration_dsn(settings: Settings) -> str:
+    """The same for the dashboards of the folder Administration; empty where they have no login of their own."""
+    postgres = settings.sources.postgres
+    if (own := postgres.administration) is None:
+        return ""
+    return _dsn(postgres, own.user, _password(own.password_file, "sources.postgres.administration.password_file"))
+
+
+def _password(file: str, key: str) -> str:
+    try:
+        return credentials.secret_in(Path(file))
+    except credentials.CredentialError as problem:
+        raise InputError(f"error: {key}: {problem}") from None
+
+
+def _dsn(postgres: Postgres, user: str, password: str) -> str:
+    login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
     return f"postgresql://{login}@{postgres.host}/{quote(postgres.database, safe='')}?sslmode={postgres.sslmode}"
 
 

@@ -89,6 +89,10 @@ def datasources(settings: Settings) -> Document:
     """Grafana's data sources. Passwords are read by Grafana, from a file or from its environment."""
     prometheus, postgres = settings.sources.prometheus, settings.sources.postgres
     password = f"$__file{{{postgres.password_file}}}" if postgres.password_file else f"$__env{{{PANEL_PASSWORD_VARIABLE}}}"
+    logins = [{"name": "PostgreSQL", "uid": postgres.uid, **_login(postgres, postgres.user, password, 10)}]
+    if own := postgres.administration:
+        login = _login(postgres, own.user, f"$__file{{{own.password_file}}}", 10)
+        logins.append({"name": "PostgreSQL (administration)", "uid": own.uid, **login})
     return {
         "apiVersion": 1,
         "datasources": [
@@ -106,7 +110,7 @@ def datasources(settings: Settings) -> Document:
                     "alertmanagerUid": ALERTMANAGER_UID,
                 },
             },
-            {"name": "PostgreSQL", "uid": postgres.uid, **_login(postgres, postgres.user, password, 10)},
+            *logins,
             {
                 "name": "Alertmanager",
                 "type": "alertmanager",

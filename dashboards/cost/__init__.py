@@ -102,7 +102,7 @@ def choices(_settings: Settings) -> tuple[Variable, ...]:
 TAB = Tab(
     key="cost",
     title="Cost & usage",
-    folder="Business",
+    folder="Administration",
     description="What do model calls cost, and for whom, does the budget last, and where can money be saved?",
     owner="finance team",
     sources=(

@@ -124,7 +124,7 @@ class Tab:
 
     def data_sources(self, settings: Settings) -> tuple[Variable, ...]:
         """The variables that name its data sources."""
-        return variables.sources(settings)
+        return variables.sources(settings, self.folder)
 
     def legend(self, settings: Settings) -> Row:
         """What the tab answers, for whom and from where, and how old that is."""

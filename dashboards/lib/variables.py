@@ -172,14 +172,14 @@ class TextVariable:
 Variable = DataSourceVariable | LabelVariable | SqlVariable | ListVariable | SwitchVariable | TextVariable
 
 
-def sources(settings: Settings) -> tuple[Variable, ...]:
-    """The data sources."""
+def sources(settings: Settings, folder: str) -> tuple[Variable, ...]:
+    """The data sources of the dashboards of a folder."""
     return (
         DataSourceVariable(
             name="prometheus", label="Prometheus", type=PromQuery.source["type"], uid=settings.sources.prometheus.uid
         ),
         DataSourceVariable(
-            name="postgres", label="PostgreSQL", type=SqlQuery.source["type"], uid=settings.sources.postgres.uid
+            name="postgres", label="PostgreSQL", type=SqlQuery.source["type"], uid=settings.sources.postgres.uid_of(folder)
         ),
     )
 

@@ -76,7 +76,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
 TAB = Tab(
     key="users",
     title="User analytics",
-    folder="Business",
+    folder="Administration",
     description="How many people use the platform, do they come back, and what do they do with it?",
     owner="product team",
     sources=(

@@ -64,8 +64,9 @@ def of_stack(
     postgres = {
         "dsn_file": str(kept / READ_DSN),
         "advance_dsn_file": str(kept / ADVANCE_DSN),
-        "user": Role.GRAFANA_ADMIN.value,
-        "password_file": str(kept / password_file(Role.GRAFANA_ADMIN)),
+        "user": Role.GRAFANA_BUSINESS.value,
+        "password_file": str(kept / password_file(Role.GRAFANA_BUSINESS)),
+        "administration": {"password_file": str(kept / password_file(Role.GRAFANA_ADMIN))},
         **asdict(server),
     }
     targets = [
@@ -128,7 +129,9 @@ def _langfuse(ports: Mapping[str, int], kept: Path, plan: str | None) -> dict[st
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with the values of `changes`, which go as deep as they need."""
-    deeper = {key: _merged(base[key], value) if isinstance(value, Mapping) else value for key, value in changes.items()}
+    deeper = {
+        key: _merged(base.get(key) or {}, value) if isinstance(value, Mapping) else value for key, value in changes.items()
+    }
     return {**base, **deeper}
 
 

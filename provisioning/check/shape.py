@@ -28,7 +28,8 @@ def shape_findings(boards: Iterable[Board], settings: Settings) -> Iterator[Find
             yield error(f"dashboard uid {uid}", f"{count} dashboards have it", "give each a key of its own", _UID)
     sources = settings.sources
     persons = {person.uid for person in settings.my_usage}
-    known = {sources.prometheus.uid, sources.postgres.uid, ALERTMANAGER_UID} | persons | _GRAFANAS_OWN
+    logins = {sources.postgres.uid, sources.postgres.uid_of("Administration")}
+    known = {sources.prometheus.uid, ALERTMANAGER_UID} | logins | persons | _GRAFANAS_OWN
     for board in boards:
         yield from _identity(board)
         yield from _places(board.place, board.model.get("panels", []))

@@ -27,7 +27,8 @@ Choices = Mapping[str, Choice]
 class Asker:
     """The live sources of one configuration. `down` names those that do not answer: they are not asked again.
 
-    `exporters` is the database as the exporter reaches it, where that is another way than the panels' (`postgres`).
+    `exporters` is the database as the exporter reaches it, where that is another way than the panels' (`postgres`), and
+    `administration` as the panels of the folder Administration do, where they have a login of their own.
     """
 
     settings: Settings
@@ -35,6 +36,7 @@ class Asker:
     postgres: Postgres
     inputs: Inputs
     exporters: Postgres | None = None
+    administration: Postgres | None = None
     down: frozenset[str] = frozenset()
 
     @classmethod
@@ -45,10 +47,10 @@ class Asker:
         retention = duration_seconds(settings.sources.prometheus.retention)
         inputs = Inputs(prometheus, known_series(registry.rule_groups(settings)), retention)
         postgres, exporters = sources.postgres_of(settings)
-        return cls(settings, prometheus, postgres, inputs, exporters)
+        return cls(settings, prometheus, postgres, inputs, exporters, sources.administration_of(settings))
 
     def health_checks(self) -> list[Callable[[], SourceHealth]]:
-        ways = [way for way in (self.postgres, self.exporters) if way]
+        ways = [way for way in (self.postgres, self.administration, self.exporters) if way]
         return [
             lambda: sources.prometheus_health(self.prometheus),
             *(partial(sources.postgres_health, way) for way in ways),
@@ -87,14 +89,18 @@ class Asker:
         try:
             text = self.filled(query, span, choices)
             if query.language == "sql":
-                return sorted(self.postgres.first_column(text))
+                return sorted(self._database(query).first_column(text))
             expression, label = variable_expression(text)
             return self.prometheus.label_values(label, expression, span) if label else []
         except (Unreachable, QueryError, SqlError, ValueError):
             return []  # said where the variable itself is looked at
 
     def _source(self, query: Query) -> str:
-        return {"promql": "Prometheus", "sql": self.postgres.name}.get(query.language, "")
+        return {"promql": "Prometheus", "sql": self._database(query).name}.get(query.language, "")
+
+    def _database(self, query: Query) -> Postgres:
+        own = self.administration
+        return own if own and query.source == self.settings.sources.postgres.uid_of("Administration") else self.postgres
 
     def filled(self, query: Query, span: Span, choices: Choices) -> str:
         """The text that Grafana would send."""
@@ -111,7 +117,7 @@ class Asker:
     def rows(self, query: Query, text: str, span: Span) -> int:
         """How many series or rows a filled query gives. Raises Unreachable, QueryError, SqlError."""
         if query.language == "sql":
-            return self.postgres.rows(text)
+            return self._database(query).rows(text)
         expression, label = variable_expression(text)
         if label:
             return len(self.prometheus.label_values(label, expression, span))
@@ -121,7 +127,7 @@ class Asker:
 
     def _why(self, query: Query, text: str, span: Span) -> Reason:
         if query.language == "sql":
-            return reasons.of_sql(text, self.postgres)
+            return reasons.of_sql(text, self._database(query))
         expression, _ = variable_expression(text)
         return self.inputs.why_empty(expression or "up", span)
 

@@ -35,6 +35,12 @@ def postgres_of(settings: Settings) -> tuple[Postgres, Postgres | None]:
     return _postgres(panels, "PostgreSQL (Grafana)"), _postgres(exporters, "PostgreSQL (exporter)")
 
 
+def administration_of(settings: Settings) -> Postgres | None:
+    """The database as the panels of the folder Administration reach it, where they have a login of their own."""
+    dsn = secrets.administration_dsn(settings)
+    return _postgres(dsn, "PostgreSQL (administration)") if dsn else None
+
+
 def _parts(dsn: str) -> dict[str, str]:
     try:
         return {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}

@@ -106,7 +106,7 @@ def test_secrets_are_private_and_kept(tmp_path: Path) -> None:
 
 def test_every_server_listens_on_loopback_and_no_secret_is_in_a_command(tmp_path: Path) -> None:
     place = Place(tmp_path, PORTS)
-    for name in ("observatory_grafana_admin_password", "postgres_read_dsn"):
+    for name in ("observatory_grafana_admin_password", "observatory_grafana_business_password", "postgres_read_dsn"):
         secrets.write(tmp_path / "secrets" / name, "hush")
     binary = Path(sys.executable)
     made = [

@@ -188,7 +188,7 @@ def _config_secrets(settings: Settings) -> dict[str, set[str]]:
     return {
         "exporter": {str(path) for path in exporter},
         "api": {str(path) for path in (logins.admin, logins.business, logins.self_service)},
-        "grafana": {str(sources.postgres.password_file)},
+        "grafana": {str(login.password_file) for login in (sources.postgres, sources.postgres.administration) if login},
         "alertmanager": {settings.notifications.slack.webhook_url_file},
     }
 

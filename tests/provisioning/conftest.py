@@ -182,14 +182,13 @@ def _lets_in(login: str) -> bool:
 
 @pytest.fixture
 def sources(scraped: Scraped, database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings for the live sources."""
+    """Settings for the live sources; nothing listens at the other addresses, whatever else runs on this machine."""
     with psycopg.connect(database) as connection:
         connection.execute(TABLES)
     monkeypatch.setenv("OBSERVATORY_POSTGRES_DSN", database)
-    closed = f"http://127.0.0.1:{free_port()}"
-    return Settings.model_validate(
-        {"sources": {"prometheus": {"url": scraped.url, "scrape_interval": "1s"}, "alertmanager": {"url": closed}}}
-    )
+    closed = f"127.0.0.1:{free_port()}"
+    live = {"prometheus": {"url": scraped.url, "scrape_interval": "1s"}, "alertmanager": {"url": f"http://{closed}"}}
+    return Settings.model_validate({"sources": live, "scrape": {"exporter": [closed]}})
 
 
 def asked(settings: Settings, text: str, language: Any = "promql", instant: bool = True) -> Answer:

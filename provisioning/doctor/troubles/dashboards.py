@@ -34,7 +34,9 @@ def troubles(settings: Settings) -> Iterator[Finding]:
 def _missing(client: Client, settings: Settings) -> Iterator[Finding]:
     from dashboards.catalogue import TABS
 
-    for name, uid in (("Prometheus", settings.sources.prometheus.uid), ("PostgreSQL", settings.sources.postgres.uid)):
+    prometheus, postgres = settings.sources.prometheus, settings.sources.postgres
+    logins = dict.fromkeys((postgres.uid, postgres.uid_of("Administration")))
+    for name, uid in (("Prometheus", prometheus.uid), *(("PostgreSQL", uid) for uid in logins)):
         try:
             client.get(f"/api/datasources/uid/{uid}")
         except Absent:

@@ -11,14 +11,14 @@ from typing import Any
 
 from contract.settings import Settings
 from provisioning import servers
-from provisioning.secrets import PANEL_PASSWORD_VARIABLE
+from provisioning.secrets import ADMINISTRATION_PASSWORD_VARIABLE, PANEL_PASSWORD_VARIABLE
 from provisioning.targets.grafana.folders import uid as folder_uid
 from provisioning.targets.kubernetes.objects import HEADING, Maker, Object
 from provisioning.text import as_yaml
 
 _BOARDS = "grafana/dashboards/"
 _OPERATOR = "grafana.integreatly.org/v1beta1"
-_PASSWORD_KEY = "postgres_password"  # noqa: S105  the name of a key
+_PASSWORD_KEY, _ADMINISTRATION_KEY = "postgres_password", "postgres_administration_password"
 
 
 def objects(maker: Maker, built: Mapping[str, bytes]) -> Iterator[Object]:
@@ -60,8 +60,9 @@ def _for_operator(maker: Maker, boards: list[tuple[str, str, str]]) -> Iterator[
         spec = {**common, "datasource": {key: value for key, value in source.items() if key != "secureJsonData"}}
         if "secureJsonData" in source:
             # the operator puts the value of the Secret's key where its name stands
-            spec["datasource"]["secureJsonData"] = {"password": f"${{{_PASSWORD_KEY}}}"}
-            reference = {"name": kubernetes.grafana_secret, "key": _PASSWORD_KEY}
+            key = _ADMINISTRATION_KEY if _is_administrations(source, maker.settings) else _PASSWORD_KEY
+            spec["datasource"]["secureJsonData"] = {"password": f"${{{key}}}"}
+            reference = {"name": kubernetes.grafana_secret, "key": key}
             spec["valuesFrom"] = [{"targetPath": "secureJsonData.password", "valueFrom": {"secretKeyRef": reference}}]
         yield maker.make(_OPERATOR, "GrafanaDatasource", maker.name("datasource", source["uid"]), {"spec": spec})
     for folder, uid, text in boards:
@@ -70,9 +71,16 @@ def _for_operator(maker: Maker, boards: list[tuple[str, str, str]]) -> Iterator[
 
 
 def _sources(settings: Settings) -> list[dict[str, Any]]:
-    """Everybody's data sources. In a cluster, Grafana has the password from its environment."""
+    """Everybody's data sources. In a cluster, Grafana has the passwords from its environment."""
     found = [dict(source) for source in servers.datasources(settings)["datasources"] if "orgId" not in source]
     for source in found:
         if "secureJsonData" in source:
-            source["secureJsonData"] = {"password": f"$__env{{{PANEL_PASSWORD_VARIABLE}}}"}
+            own = _is_administrations(source, settings)
+            variable = ADMINISTRATION_PASSWORD_VARIABLE if own else PANEL_PASSWORD_VARIABLE
+            source["secureJsonData"] = {"password": f"$__env{{{variable}}}"}
     return found
+
+
+def _is_administrations(source: Mapping[str, Any], settings: Settings) -> bool:
+    own = settings.sources.postgres.administration
+    return own is not None and source["uid"] == own.uid
