@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,15 +97,12 @@ def _asker(settings: Settings) -> tuple[Service, Caller]:
     """The service without a server, and who asks: the administrator where there is a login for that."""
     from api.catalogue.endpoints import Role
     from api.process import served
-    from api.tokens import Caller, TokensRefused
+    from api.tokens import Caller
     from provisioning.api.setup import setup
 
-    # what only the service needs is not asked for: Grafana's token, and a file of tokens
-    alone = {"tokens_file": settings.api.tokens_file or "tokens", "grafana_live": False, "viewers": False}
-    try:
-        service = served(setup(settings.model_copy(update={"api": settings.api.model_copy(update=alone)})))
-    except TokensRefused as problem:
-        raise InputError(f"error: {problem}") from None
+    # what only the service needs is not asked for: Grafana's token, and callers' tokens
+    alone = {"tokens_file": os.devnull, "grafana_live": False, "viewers": False}
+    service = served(setup(settings.model_copy(update={"api": settings.api.model_copy(update=alone)})))
     role = next((role for role in (Role.ADMIN, Role.BUSINESS) if service.database.serves(role)), None)
     if role is None:
         raise InputError("error: api.dsn_files names no login of an administrator or of the business")

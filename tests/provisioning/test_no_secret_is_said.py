@@ -46,7 +46,8 @@ COMMANDS = (
     "loadtest run --dsn-file secrets/actions_dsn", "advice list --dsn-file secrets/actions_dsn",
     "environments compare billing --dsn-file secrets/actions_dsn",
     "exporter backfill --days 1 --out history",
-    "forecast list --dsn-file secrets/actions_dsn", "api", "api token list", "api token remove reporting",
+    "forecast list --dsn-file secrets/actions_dsn",
+    "api", "api ask costs.models", "api token list", "api token remove reporting",
 )  # fmt: skip
 OFFLINE = ("build", "check", "config", "capacity", "slo")
 """Commands that need no server, and so come to their end here."""
