@@ -18,7 +18,7 @@ import yaml
 from psycopg.conninfo import make_conninfo
 
 from api import tokens
-from api.catalogue.endpoints import ENDPOINTS, Role
+from api.catalogue.endpoints import ENDPOINTS, Endpoint, Role
 from benchmarks import reference
 from benchmarks.measure import Bar, Measure, median, p99
 from benchmarks.program import started
@@ -61,7 +61,7 @@ def measure(run: Run) -> Iterator[Measure]:
     with _served(run, reference.database(run, until.timestamp())) as api:
         connection = api.connection()
         parts = [
-            (f"{endpoint.path} {query.key}", _address(endpoint.path, until, part=query.key))
+            (f"{endpoint.path} {query.key}", _address(endpoint, until, part=query.key))
             for endpoint in ENDPOINTS
             for query in endpoint.of(Role.ADMIN)
             if not query.needs
@@ -71,12 +71,12 @@ def measure(run: Run) -> Iterator[Measure]:
         yield median("a part that nobody asked for before", list(first.values()), bar=_ANSWER)
         yield Measure(f"the slowest of {len(first)}: {slowest}", first[slowest], "ms", _ANSWER)
         other = until - timedelta(days=1)
-        plain = [endpoint.path for endpoint in ENDPOINTS if not endpoint.needs]
-        whole = {path: _good(api, connection, _address(path, other)) for path in plain}
+        plain = [endpoint for endpoint in ENDPOINTS if not endpoint.needs]
+        whole = {endpoint.path: _good(api, connection, _address(endpoint, other)) for endpoint in plain}
         slowest = max(whole, key=lambda path: whole[path])
         yield median("a whole address that nobody asked for before", list(whole.values()), bar=_ANSWER)
         yield Measure(f"the slowest of {len(whole)}: {slowest}", whole[slowest], "ms", _ANSWER)
-        yield from _crowd(api, [_address(path, until) for path in plain], run.scale.longest)
+        yield from _crowd(api, [_address(endpoint, until) for endpoint in plain], run.scale.longest)
 
 
 def _good(api: _Api, connection: http.client.HTTPConnection, address: str) -> float:
@@ -85,8 +85,10 @@ def _good(api: _Api, connection: http.client.HTTPConnection, address: str) -> fl
     return milliseconds
 
 
-def _address(path: str, until: datetime, **more: str) -> str:
-    return f"{path}?{urlencode({'end_date': until.isoformat(), 'days': DAYS, **more})}"
+def _address(endpoint: Endpoint, until: datetime, **more: str) -> str:
+    """With a range where one acts: an address without refuses it."""
+    range_ = {"end_date": until.isoformat(), "days": str(DAYS)} if endpoint.ranged else {}
+    return f"{endpoint.path}?{urlencode(range_ | more)}"
 
 
 def _crowd(api: _Api, addresses: list[str], seconds: float) -> Iterator[Measure]:
