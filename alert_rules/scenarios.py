@@ -28,6 +28,8 @@ _BASE = 1_000_000.0
 _RECORDED = re.compile(r"[a-zA-Z_]\w*:\w+:\w+")
 
 _Series = tuple[str, Labels]
+_Judgement = tuple[float, str, list[dict[str, object]]]
+"""A moment, the name of an alert, and all that fires of it then."""
 
 
 def _target(series: _Series) -> dict[str, str]:
@@ -100,11 +102,59 @@ def _up(phases: tuple[Phase, ...], step: float) -> str:
     return " ".join(parts)
 
 
-def case(alert: Alert, scenario: Scenario, settings: Settings) -> dict[str, object]:
-    """One test of a promtool file: the scenario's data, and what Prometheus must say at its moments."""
-    step = scenario.step or duration_seconds(settings.sources.prometheus.scrape_interval)
-    series = sorted({(flow.series, flow.labels) for phase in scenario.phases for flow in phase.flows or ()})
+def _series_of(scenario: Scenario) -> list[_Series]:
+    return sorted({(flow.series, flow.labels) for phase in scenario.phases for flow in phase.flows or ()})
+
+
+def _told_at_once(scenarios: tuple[Scenario, ...]) -> list[tuple[Scenario, ...]]:
+    """The same scenarios, together where the data of one ends with that of the others before it: it is judged on the way."""
+    found: list[tuple[Scenario, ...]] = []
+    for one in scenarios:
+        place = next((n for n, told in enumerate(found) if _goes_on(told[-1], one)), None)
+        if place is None:
+            found.append((one,))
+        else:
+            found[place] += (one,)
+    return found
+
+
+def _goes_on(first: Scenario, later: Scenario) -> bool:
+    begins = later.phases[: len(first.phases)] == first.phases and first.step == later.step
+    return begins and _series_of(first) == _series_of(later)
+
+
+def case(alert: Alert, scenarios: tuple[Scenario, ...], settings: Settings) -> dict[str, object]:
+    """One test of a promtool file: the data of the last scenario, and what Prometheus must say at the moments of all."""
+    *_, longest = scenarios
+    step = longest.step or duration_seconds(settings.sources.prometheus.scrape_interval)
+    series = _series_of(longest)
     targets = _answering(series)
+    told: list[_Judgement] = []
+    for scenario in scenarios:  # two that are told at once may look at the same moment
+        told += (one for one in _judged(alert, scenario, settings) if one not in told)
+    told.sort(key=lambda one: one[0])
+    told += [
+        (moment, ALL_TARGETS_DOWN.name, _gone(targets, settings))
+        for scenario in scenarios
+        for moment in scenario.source_gone
+        if targets
+    ]
+    return {
+        "name": f"{alert.name} {'; '.join(f'{one.kind.value}: {one.story}' for one in scenarios)}",
+        "interval": f"{wording.decimal(step)}s",
+        "input_series": [
+            *({"series": _text(one), "values": _values(one, longest.phases, step)} for one in series),
+            *({"series": text, "values": _up(longest.phases, step)} for text, _ in targets),
+        ],
+        "alert_rule_test": [
+            {"eval_time": f"{wording.decimal(moment)}s", "alertname": name, "exp_alerts": expected}
+            for moment, name, expected in told
+        ],
+    }
+
+
+def _judged(alert: Alert, scenario: Scenario, settings: Settings) -> list[_Judgement]:
+    """What the alert says at the moments of a scenario."""
     moments: dict[float, list[dict[str, object]]] = {moment: [] for moment in scenario.quiet}
     for moment, value in scenario.firing:
         moments[moment] = [
@@ -113,20 +163,7 @@ def case(alert: Alert, scenario: Scenario, settings: Settings) -> dict[str, obje
                 "exp_annotations": wording.rendered(alert, settings, scenario.labels, value),
             }
         ]
-    told = [(moment, alert.name, expected) for moment, expected in sorted(moments.items())]
-    told += [(moment, ALL_TARGETS_DOWN.name, _gone(targets, settings)) for moment in scenario.source_gone if targets]
-    return {
-        "name": f"{alert.name} {scenario.kind.value}: {scenario.story}",
-        "interval": f"{wording.decimal(step)}s",
-        "input_series": [
-            *({"series": _text(one), "values": _values(one, scenario.phases, step)} for one in series),
-            *({"series": text, "values": _up(scenario.phases, step)} for text, _ in targets),
-        ],
-        "alert_rule_test": [
-            {"eval_time": f"{wording.decimal(moment)}s", "alertname": name, "exp_alerts": expected}
-            for moment, name, expected in told
-        ],
-    }
+    return [(moment, alert.name, expected) for moment, expected in moments.items()]
 
 
 def _gone(targets: list[tuple[str, dict[str, str]]], settings: Settings) -> list[dict[str, object]]:
@@ -175,5 +212,5 @@ def promtool_files(settings: Settings) -> dict[str, dict[str, object]]:
 
 def _proof(alert: Alert, settings: Settings, groups: list[Any]) -> dict[str, object]:
     """Rules are evaluated as often as samples come."""
-    cases = [case(alert, one, settings) for one in alert.scenarios(alert, settings)]
+    cases = [case(alert, told, settings) for told in _told_at_once(alert.scenarios(alert, settings))]
     return promtool_file(cases, _needed(alert, settings, groups), str(cases[0]["interval"]))

@@ -12,7 +12,9 @@ from contract.catalogue import metric
 from contract.settings import Settings
 from contract.slo import TIMED, Slo
 from contract.values import duration_seconds
+from recording_rules.slo import BASE, PAGES, TICKETS
 
+_SHORT = dict((*PAGES, *TICKETS))
 _LAST = ("cost", "availability")
 """What stories are about only where a site has nothing else: they are not counted in events."""
 _MODEL = {
@@ -106,7 +108,10 @@ def burning(alert: Alert, settings: Settings) -> Story:
         parts = (1.0 if age + 1.1 * step > 300.0 else (age + step / 2) / 300.0 for age in ages)
         return shows * sum(parts) / len(ages)
 
-    told = Story(_labels(alert, slo, environment), bad, good, seen if slo.sli == "cost" else shows, step=step)
+    # The short window ends the alert; each of its looks sees five minutes.
+    forgets = duration_seconds(_SHORT[alert.window]) + duration_seconds(BASE)
+    value = seen if slo.sli == "cost" else shows
+    told = Story(_labels(alert, slo, environment), bad, good, value, step=step, forgets=forgets)
     if slo.sli == "availability":  # time is never scarce, does not stop, and counts from the first look on
         return replace(told, still=flows(slo, environment, 0.0, 1.0), begins=(ceil((least + 1) / look) - 1) * look)
     sparse = flows(slo, environment, wrong, least / 2 / (window / 60))

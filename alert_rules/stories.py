@@ -27,7 +27,8 @@ class Story:
     `begins` is how long things have to go badly before the condition holds. `still` is how it looks when nothing moves, where
     that is not simply zero everywhere. `lingers` is how long the value is remembered when its source is gone. `lead` is how
     long all is well before things go badly, for figures that are compared with their past; `past` is how that looked where next
-    to nothing happens. `step` is the seconds between samples, 0 for those of the settings.
+    to nothing happens. `step` is the seconds between samples, 0 for those of the settings. `forgets` is for how long what was
+    bad keeps the condition true, where that is shorter than the alert's window.
     """
 
     labels: Labels
@@ -41,6 +42,7 @@ class Story:
     lead: float = 0.0
     past: tuple[Flow, ...] = ()
     step: float = 0.0
+    forgets: float = 0.0
 
     def value(self, moment: float, last: float) -> float:
         return self.shows(moment, last) if callable(self.shows) else self.shows
@@ -143,12 +145,13 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
         minute = steps(MINUTE)
         before = (max(fires - minute, 0.0),) if hold or story.begins or story.lead else ((0.0,) if fires else ())
         bad_end = fires + 2 * minute
-        forgotten = bad_end + alert.window_seconds + alert.keep_seconds + 2 * minute
+        window = story.forgets or alert.window_seconds
+        forgotten = bad_end + window + alert.keep_seconds + 2 * minute
         missed = bad_end + step + steps(SOURCE_HOLD_SECONDS)
         bad: tuple[Phase, ...] = (Phase(bad_end - story.lead, story.bad),)
         if story.lead:
             bad = (Phase(story.lead, story.good), *bad)
-        rest, long = forgotten - bad_end, alert.window_seconds + hold + 5 * MINUTE
+        rest, long = forgotten - bad_end, window + hold + 5 * MINUTE
         still = _still(story.bad) if story.still is None else story.still
         quiet = (story.begins + hold, min(fires + MINUTE, long), long)
         # On the way there, what is held against the past meets one that has only just begun.
@@ -167,10 +170,13 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
                 step=story.step,
             )
 
-        def after(before: tuple[Flow, ...], flows: tuple[Flow, ...]) -> tuple[Phase, ...]:
-            return (Phase(story.lead, before), Phase(long, flows)) if story.lead else (Phase(long, flows),)
+        def after(before: tuple[Flow, ...], flows: tuple[Flow, ...], more: float = 0.0) -> tuple[Phase, ...]:
+            return (Phase(story.lead, before), Phase(long + more, flows)) if story.lead else (Phase(long + more, flows),)
 
-        few = (scenario(Kind.QUIET, "it goes badly, but next to nothing happens", after(past, story.sparse), later),)
+        # What is counted is that of the whole window, however soon all else is forgotten.
+        more = alert.window_seconds - window
+        scarce, counted = after(past, story.sparse, more), (*later[:-1], later[-1] + more)
+        few = (scenario(Kind.QUIET, "it goes badly, but next to nothing happens", scarce, counted),)
         lost = scenario(
             Kind.SOURCE_LOST,
             "the source goes while the alert fires; it stays until it is said that the source is gone, then ends",

@@ -32,7 +32,7 @@ def artefacts(settings: Settings) -> dict[str, bytes]:
     found = rules_and_routes(settings)
     drawn = _drawn_beside(located)
     with _alerts_sound():
-        found |= {**_proofs(located), **_runbooks(located)}
+        found |= {**_scenarios(located), **_runbooks(located)}
     found |= drawn()
     found.update(_elsewhere(located, found))
     found.update(written.files(pulled.without(found, located), located))
@@ -44,6 +44,13 @@ def rules_and_routes(settings: Settings) -> dict[str, bytes]:
     located = config.anchored(settings, Path.cwd())
     with _alerts_sound():
         return {**_prometheus(located), **_alertmanager(located), **pulled.rules(located)}
+
+
+def rules_and_scenarios(settings: Settings) -> dict[str, bytes]:
+    """The rules, and what promtool proves of them, among the files. Raises ConfigError when an alert is not sound."""
+    located = config.anchored(settings, Path.cwd())
+    with _alerts_sound():
+        return {**_prometheus(located), **pulled.rules(located), **_scenarios(located)}
 
 
 @contextmanager
@@ -129,7 +136,7 @@ def _prometheus(settings: Settings) -> dict[str, bytes]:
     return found
 
 
-def _proofs(settings: Settings) -> dict[str, bytes]:
+def _scenarios(settings: Settings) -> dict[str, bytes]:
     from alert_rules import scenarios
 
     files = scenarios.promtool_files(settings)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from alert_rules.rules import rule_groups
 from contract.settings import Settings
@@ -33,7 +33,8 @@ class Built:
     def _write(self, name: str, document: dict[str, Any]) -> Path:
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        # JSON is YAML, and far quicker.
+        path.write_text(json.dumps(document), encoding="utf-8")
         return path
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from alert_rules import wording
 from alert_rules.catalogue import ALERTS, active
-from alert_rules.model import Kind
+from alert_rules.model import Alert, Kind
 from alert_rules.rules import expression, rule_groups
 from alert_rules.scenarios import promtool_files
 from contract.keys import panel_id
@@ -20,7 +20,6 @@ from contract.signals.model import Always
 from contract.thresholds import Thresholds
 from provisioning import build
 from provisioning.check.scenarios import proved
-from provisioning.text import as_yaml
 from recording_rules import registry
 
 DEFAULTS = Settings()
@@ -165,9 +164,7 @@ def test_promtool_accepts_both_rule_sets(built: Any) -> None:
 @cache
 def built_for(scrapes: str) -> dict[str, bytes]:
     """The rules and scenarios under the defaults, or under the other limits at another interval between scrapes."""
-    settings = others(scrapes) if scrapes else DEFAULTS
-    found = {f"prometheus/tests/{name}": as_yaml(document, "") for name, document in promtool_files(settings).items()}
-    return found | build.rules_and_routes(settings)
+    return build.rules_and_scenarios(others(scrapes) if scrapes else DEFAULTS)
 
 
 def others(scrapes: str) -> Settings:
@@ -187,8 +184,15 @@ OTHERWISE = [
 ]
 """The alerts that ask something else under the other limits, and those of the site's own."""
 SCRAPES = ("5s", "30s", "60s")
-"""Between scrapes, beside the 15 seconds of the defaults: each alert is proved at one of them, pages at the shorter two."""
-AT_TURNS = [(alert.name, SCRAPES[n % (2 if alert.paging else 3)]) for n, alert in enumerate(OTHERWISE)]
+"""Between scrapes, beside the 15 seconds of the defaults: each alert is proved at one of them, pages at the shorter two, and
+those that look back an hour or more at the longer two: to them five seconds are as fifteen, at three times the price."""
+
+
+def _turns(alert: Alert) -> tuple[str, ...]:
+    return SCRAPES[:2] if alert.paging else SCRAPES[1:] if alert.window_seconds >= 3600 else SCRAPES
+
+
+AT_TURNS = [(alert.name, _turns(alert)[n % len(_turns(alert))]) for n, alert in enumerate(OTHERWISE)]
 
 
 @pytest.mark.parametrize(("alert", "scrapes"), AT_TURNS)

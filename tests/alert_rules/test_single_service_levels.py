@@ -24,7 +24,7 @@ def test_scenarios_hold_for_money_and_for_time(level: dict[str, Any], never: set
     site = Settings.model_validate({"slo": [level]})
     names = NAMES & {alert.name for alert in active(site)}
     assert names == NAMES - never
-    made = build.artefacts(site)
+    made = build.rules_and_scenarios(site)
     assert [finding for name in sorted(names) for finding in proved(f"prometheus/tests/{name}.yml", made)] == []
 
 

@@ -85,7 +85,7 @@ def panel(board: Board, name: str) -> dict[str, Any]:
 def test_a_house_that_pages_nobody_passes(artefacts: dict[str, bytes]) -> None:
     nobody = Settings.model_validate({"notifications": {"paging_environments": []}})
     assert _worse_than_notes(run(nobody, choices=UNPROVED).findings) == []
-    built = build.artefacts(nobody)
+    built = build.rules_and_scenarios(nobody)
     tests = [path for path in built if path.startswith(TESTS) and excerpt(path, built) != excerpt(path, artefacts)]
     assert tests and [finding for path in tests for finding in proved(path, built)] == []
 

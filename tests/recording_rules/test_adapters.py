@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from contract.catalogue import catalogue, series_catalogue
 from contract.generations import GENERATIONS, Generation
@@ -17,6 +16,7 @@ from contract.naming import CONTRACT, Naming, origins_of, source_series
 from contract.settings import Settings
 from contract.signals.http import HTTP_LATENCY, HTTP_SERVER_ERROR_RATIO
 from contract.signals.models import LLM_TOKENS_PER_CALL
+from provisioning.check.excerpts import read_by
 from recording_rules import adapters, registry
 
 Expectation = dict[str, Any]
@@ -25,9 +25,13 @@ Expectation = dict[str, Any]
 def proved(
     tmp_path: Path, promtool: Path, naming: Naming, series: Iterable[tuple[str, str]], expected: list[Expectation]
 ) -> None:
-    """Let promtool evaluate a site's rules over `series` (name with labels, values every 15 s)."""
-    groups = registry.rule_groups(Settings(naming=naming))
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
+    """Let promtool evaluate a site's rules for names, and those that are asked for, over `series` (name with labels, values
+    every 15 s)."""
+    site = Settings(naming=naming)
+    own, every = {group.name for group in adapters.groups(site)}, registry.rule_groups(site)
+    asked = read_by(" ".join(one["expr"] for one in expected), every)
+    groups = [whole if whole["name"] in own else short for whole, short in zip(every, asked, strict=True)]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": groups}))  # which is YAML, and far quicker
     test = {
         "interval": "15s",
         "input_series": [{"series": name, "values": values} for name, values in series],
@@ -39,7 +43,7 @@ def proved(
         "group_eval_order": [group["name"] for group in groups],
         "tests": [test],
     }
-    (tmp_path / "test.yml").write_text(yaml.safe_dump(document))
+    (tmp_path / "test.yml").write_text(json.dumps(document))
     result = subprocess.run([promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from alert_rules import anomalies, rules
 from contract.anomaly import Anomaly
@@ -70,7 +70,7 @@ def promtool_says(prometheus_tools: Any, tmp_path_factory: pytest.TempPathFactor
     made = {group.name for group in groups(SETTINGS, registry.query)} - {"anomaly_values"}
     written = [group for group in registry.rule_groups(SETTINGS) if group["name"] in made]
     written += [group for group in rules.rule_groups(SETTINGS) if group["name"] == anomalies.GROUP.name]
-    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": written}))
+    (folder / "rules.yml").write_text(json.dumps({"groups": written}))
     labels = 'environment="{}",anomaly="{}",scope="all",source="platform",strategy="{}",team="platform"'
     strategies = {anomaly.label: anomaly.strategy for anomaly in SETTINGS.anomalies}
     series = [
@@ -87,7 +87,7 @@ def promtool_says(prometheus_tools: Any, tmp_path_factory: pytest.TempPathFactor
         document = {
             "rule_files": ["rules.yml"], "evaluation_interval": f"{EVERY}s", "group_eval_order": order, "tests": [test],
         }  # fmt: skip
-        (folder / "test.yml").write_text(yaml.safe_dump(document))
+        (folder / "test.yml").write_text(json.dumps(document))
         done = subprocess.run([prometheus_tools.promtool, "test", "rules", folder / "test.yml"], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from dataclasses import replace
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from alert_rules.catalogue import ALERTS
 from alert_rules.model import Alert
@@ -112,7 +112,7 @@ def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_too
 
     The data has two replicas of the exporter, restarts, bounds spelt `5` and `5.0`, and statuses that nobody counted yet.
     """
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": registry.rule_groups(Settings())}))
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": registry.rule_groups(Settings())}))
     expectations = []
     for rule in ANSWERS:
         asked = rule.signal.expression if isinstance(rule, RecordedSignal) else rule.leaf.raw
@@ -137,7 +137,7 @@ def test_recorded_and_scraped_agree_in_prometheus(tmp_path: Path, prometheus_too
             }
         ],
     }
-    (tmp_path / "test.yml").write_text(yaml.safe_dump(document))
+    (tmp_path / "test.yml").write_text(json.dumps(document))
     result = subprocess.run([prometheus_tools.promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from alert_rules.slo import BURNS
@@ -40,7 +40,7 @@ def _promtool(
 ) -> None:
     """Expected are (expression, moment, value); with settings the rules are evaluated too, every `step`."""
     groups: list[Any] = registry.rule_groups(settings) if settings else []
-    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
+    (folder / "rules.yml").write_text(json.dumps({"groups": groups}))
     tests = [
         {"expr": f"abs(({expr}) - {value}) < bool 1e-9", "eval_time": at, "exp_samples": [{"labels": "{}", "value": 1}]}
         for expr, at, value in expected
@@ -52,7 +52,7 @@ def _promtool(
         "group_eval_order": [group["name"] for group in groups],
         "tests": [{"interval": step, "input_series": lines, "promql_expr_test": tests}],
     }
-    (folder / "test.yml").write_text(yaml.safe_dump(document))
+    (folder / "test.yml").write_text(json.dumps(document))
     result = subprocess.run([tools.promtool, "test", "rules", folder / "test.yml"], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
 
