@@ -14,7 +14,8 @@ from provisioning.actions import ACTIONS
 from provisioning.backup import commands as backing
 from provisioning.capacity.commands import capacity
 from provisioning.configuration.commands import config as configuration
-from provisioning.findings import InputError, Unreachable, as_error
+from provisioning.ending import FINDINGS, HELP, UNREACHABLE, Commands, say
+from provisioning.findings import InputError
 from provisioning.options import config_option, format_option
 from provisioning.plan import commands as planning
 from provisioning.short_lived import short_lived
@@ -23,51 +24,11 @@ if TYPE_CHECKING:
     from contract.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-FINE, FINDINGS, WRONG_INPUT, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 RUNNING_CONFIG = ROOT / "var" / "observatory.yaml"
 """The effective configuration of the local stack while it runs."""
 
 
-def _say(text: str, err: bool = False) -> None:
-    """Print what may hold words of a server, or a file's name, that are not valid text."""
-    click.echo(text.encode(errors="replace").decode(), err=err)
-
-
-_HELP = ["-h", "--help"]
-
-
-class _Commands(click.Group):
-    """Ends every command with an exit code and a text for people, never with a traceback for a user's mistake."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except InputError as problem:
-            _say(str(problem), err=True)
-            ctx.exit(WRONG_INPUT)
-        except Unreachable as problem:
-            _say(as_error(problem), err=True)
-            ctx.exit(UNREACHABLE)
-        except BrokenPipeError:  # the reader, `head` for example, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(FINE)
-        except ImportError as problem:
-            from provisioning.installed import import_failed
-
-            _say(import_failed(problem), err=True)
-            ctx.exit(WRONG_INPUT)
-        except OSError as problem:
-            place = f": {problem.filename}" if problem.filename else ""
-            _say(f"error: {problem.strerror or problem}{place}", err=True)
-            ctx.exit(WRONG_INPUT)
-        except KeyboardInterrupt:
-            ctx.exit(INTERRUPTED)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  in the order of use
-        return list(self.commands)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": _HELP, "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": HELP, "max_content_width": 100})
 @click.option(
     "--overlay",
     "overlays",
@@ -132,9 +93,9 @@ def build(config: Path | None, out: str, form: str) -> None:
     if form == "json":
         import json
 
-        _say(json.dumps({"out": out, "files": list(artefacts)}, indent=2))
+        say(json.dumps({"out": out, "files": list(artefacts)}, indent=2))
     else:
-        _say(f"{len(artefacts)} files in {out}")
+        say(f"{len(artefacts)} files in {out}")
 
 
 @main.command()
@@ -179,8 +140,8 @@ def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, da
 
     short_lived()
     asked = Asked(form, scenarios, changed_since, database, config or default_file(), out)
-    text, code = examine(lambda: _settings(config), asked, lambda sentence: _say(sentence, err=True))
-    _say(text)
+    text, code = examine(lambda: _settings(config), asked, lambda sentence: say(sentence, err=True))
+    say(text)
     raise SystemExit(code)
 
 
@@ -214,9 +175,9 @@ def doctor(config: Path | None, tab: str | None, suggest: bool, form: str) -> No
         return
     report = examination.run(_settings(chosen), tab, log_folder=_logs_beside(chosen))
     if form == "json":
-        _say(report.as_json(str(chosen) if chosen else None))
+        say(report.as_json(str(chosen) if chosen else None))
     else:
-        _say(f"configuration: {_named(chosen)}\n{report.as_text()}")
+        say(f"configuration: {_named(chosen)}\n{report.as_text()}")
     if report.unreachable:
         raise SystemExit(UNREACHABLE)
     if report.ill or report.troubled:
@@ -239,7 +200,7 @@ def _suggest(config: Path | None, tab: str | None, form: str) -> None:
         suggestion = naming.suggest(_settings(config))
     except QueryError as problem:
         raise InputError(f"error: Prometheus refuses to say its names: {problem}") from None
-    _say(suggestion.as_json(str(config) if config else None) if form == "json" else suggestion.as_text())
+    say(suggestion.as_json(str(config) if config else None) if form == "json" else suggestion.as_text())
 
 
 def _named(path: Path | None) -> str:
@@ -303,7 +264,7 @@ def exporter(ctx: click.Context, config: Path | None, configuration: bool) -> No
     if configuration:
         from contract.plain import written
 
-        _say(written(_settings(config)))
+        say(written(_settings(config)))
     else:  # checking takes much memory, so another process does it, now and for every SIGHUP
         where = ["--config", str(config)] if config is not None else []
         _become("exporters", sys.executable, "-P", "-m", "provisioning.cli", "exporter", "--configuration", *where)
@@ -323,7 +284,7 @@ def backfill(config: Path | None, days: int, out: Path) -> None:
     from provisioning import history
 
     written = history.write(_settings(config), days, out)
-    _say(f"{written.points} samples in {len(written.files)} files in {out}")
+    say(f"{written.points} samples in {len(written.files)} files in {out}")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -352,7 +313,9 @@ def rules(arguments: tuple[str, ...]) -> None:
     """When alerts would have fired.  `observatory rules backtest --help` says more."""
     from provisioning.rules import commands
 
-    commands.group(_settings, RUNNING_CONFIG).main(list(arguments), prog_name="observatory rules", standalone_mode=False)
+    commands.group(_settings, RUNNING_CONFIG).main(
+        list(arguments), prog_name="observatory rules", standalone_mode=False, help_option_names=HELP
+    )
 
 
 @main.command(context_settings=_PASSED_ON)
@@ -364,7 +327,9 @@ def report(arguments: tuple[str, ...]) -> None:
     def load(path: Path | None) -> Settings:
         return _settings(path or (RUNNING_CONFIG if RUNNING_CONFIG.exists() else None))
 
-    command.report.main(list(arguments), prog_name="observatory report", standalone_mode=False, obj=load)
+    command.report.main(
+        list(arguments), prog_name="observatory report", standalone_mode=False, obj=load, help_option_names=HELP
+    )
 
 
 def _grouped(name: str, module: str, what: str) -> None:
@@ -374,7 +339,7 @@ def _grouped(name: str, module: str, what: str) -> None:
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def group(arguments: tuple[str, ...]) -> None:
         commands: click.Group = getattr(importlib.import_module(module), name)
-        commands.main(list(arguments), prog_name=f"observatory {name}", standalone_mode=False, help_option_names=_HELP)
+        commands.main(list(arguments), prog_name=f"observatory {name}", standalone_mode=False, help_option_names=HELP)
 
 
 _grouped("db", "provisioning.database.commands", "Schema `analytics` in the platform's database.")

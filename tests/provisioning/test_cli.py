@@ -229,6 +229,19 @@ def test_an_interrupt_is_130_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -
     assert done.exit_code == 130 and done.output == ""
 
 
+@pytest.mark.parametrize("command", ["build", "doctor", "rules", "report", "db", "exporter backfill"])
+def test_the_short_word_for_help(command: str) -> None:
+    done = observatory(*command.split(), "-h")
+    assert done.exit_code == 0 and done.output.startswith("Usage:")
+
+
+def test_a_word_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a shell in Latin-1 passes it on, up to where a database or a file wants it in UTF-8."""
+    monkeypatch.setattr(cli, "_settings", lambda path: path.name.encode())
+    done = observatory("build", "--config", "\udcff")
+    assert done.exit_code == 2 and done.output == "error: a word of the command is no valid text; write it in UTF-8\n"
+
+
 def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -78,12 +78,14 @@ def _python(program: str, *path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, env=environment_)
 
 
-def test_a_folder_that_hides_ours(tmp_path: Path) -> None:
-    (tmp_path / "alert_rules").mkdir()
-    (tmp_path / "alert_rules" / "__init__.py").touch()
-    done = _python("from provisioning.cli import main; main(['build'])", tmp_path)
+@pytest.mark.parametrize("room", ["alert_rules", "contract"])
+def test_a_folder_that_hides_ours(tmp_path: Path, room: str) -> None:
+    """Also where it is imported before there is a command."""
+    (tmp_path / room).mkdir()
+    (tmp_path / room / "__init__.py").touch()
+    done = _python("import sys; sys.argv[1:] = ['build']; from provisioning.__main__ import main; main()", tmp_path)
     assert done.returncode == 2 and "take that folder out of PYTHONPATH" in done.stderr
-    assert done.stderr.startswith(f"error: {tmp_path}/alert_rules: Python imports `alert_rules` from there, not from {ROOT}")
+    assert done.stderr.startswith(f"error: {tmp_path}/{room}: Python imports `{room}` from there, not from {ROOT}")
 
 
 def test_a_command_whose_package_is_missing_says_so() -> None:

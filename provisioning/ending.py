@@ -1,0 +1,56 @@
+"""How every command ends: with an exit code and, when something is wrong, a text for people."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from provisioning.findings import InputError, Unreachable, as_error
+
+FINE, FINDINGS, WRONG_INPUT, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes."""
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print what may hold words of a server, or a file's name, that are not valid text."""
+    click.echo(text.encode(errors="replace").decode(), err=err)
+
+
+HELP = ["-h", "--help"]
+
+
+class Commands(click.Group):
+    """Ends every command with an exit code and a text for people, never with a traceback for a user's mistake."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as problem:
+            say(str(problem), err=True)
+            ctx.exit(WRONG_INPUT)
+        except Unreachable as problem:
+            say(as_error(problem), err=True)
+            ctx.exit(UNREACHABLE)
+        except BrokenPipeError:  # the reader, `head` for example, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(FINE)
+        except ImportError as problem:
+            from provisioning.installed import import_failed
+
+            say(import_failed(problem), err=True)
+            ctx.exit(WRONG_INPUT)
+        except OSError as problem:
+            place = f": {problem.filename}" if problem.filename else ""
+            say(f"error: {problem.strerror or problem}{place}", err=True)
+            ctx.exit(WRONG_INPUT)
+        except UnicodeEncodeError:
+            say("error: a word of the command is no valid text; write it in UTF-8", err=True)
+            ctx.exit(WRONG_INPUT)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  in the order of use
+        return list(self.commands)
