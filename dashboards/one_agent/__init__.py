@@ -78,6 +78,14 @@ TAB = Tab(
     time_from="now-24h",
     empty_is_fine=frozenset(
         f"one-agent/{name}"
-        for name in ("budget_left", "errors_by_type", "retries", "failed_requests", "deployments", "regressions")
+        for name in (
+            "budget_left",
+            "errors_by_type",
+            "retries",
+            "failed_requests",
+            "deployments",
+            "regressions",
+            "changes_before",  # where Prometheus is younger than what is compared with
+        )
     ),
 )

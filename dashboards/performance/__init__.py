@@ -154,6 +154,7 @@ TAB = Tab(
             "advised",
             "busiest_ahead",
             "forecast_trials",
+            "changes_before",  # where Prometheus is younger than what is compared with
         )
     ),
 )

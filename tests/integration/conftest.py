@@ -176,7 +176,7 @@ def _still(stack: LivingStack) -> Iterator[Moment]:
                 ages[labels["source"]] = value - held
             return all(ages.get(source, 0) > 3 for source in READ)
 
-        eventually(read, 90, "figures of the still platform", seen=ages)
+        eventually(read, 240, "figures of the still platform", seen=ages)
         yield Moment(stack)
     finally:
         os.kill(platform, signal.SIGCONT)
