@@ -6,7 +6,7 @@ import gc
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -29,6 +29,8 @@ from exporters.history.backfill import NoHistory, Written, backfill
 
 SHORTEST_GAP_SECONDS = 300.0
 """A shorter gap is left to the platform, which catches up by itself."""
+SHORT_SECONDS = 3 * 3600.0
+"""What is shorter is done within this process: it takes as long as a second one needs to begin."""
 LEFT_OUT = ("platform_execution_duration_seconds",)
 """Metrics without a past: this one has as many series as all others together, and would take as long to write."""
 _LOOKAHEAD_SECONDS = 6 * 3600.0
@@ -106,7 +108,7 @@ def fill(
         part.mkdir(exist_ok=True)
         times = openmetrics.sample_times(since, until, until, past.fine)
         progress("what the exporter would have seen", 0.0)
-        with ProcessPoolExecutor(1, get_context("spawn")) as beside:
+        with _beside(until - since) as beside:
             counted = beside.submit(_counted, settings, dsn, since, until, part, _left_out(past))
             exporter = ExporterHistory(
                 dsn, (var / "langfuse.sqlite").is_file(), times, settings, instances.exporter, past.keeps
@@ -130,6 +132,11 @@ def fill(
         shutil.rmtree(part, ignore_errors=True)
     state.write(var, metrics.checkpoint())
     return Filled(since, until, series, samples, time.monotonic() - begun)
+
+
+def _beside(seconds: float) -> Executor:
+    """Who counts the past of so many seconds meanwhile: a process of its own, but where that takes longer to start."""
+    return ProcessPoolExecutor(1, get_context("spawn")) if seconds > SHORT_SECONDS else ThreadPoolExecutor(1)
 
 
 def _left_out(past: Past) -> frozenset[str]:

@@ -60,7 +60,7 @@ def server(standin: StandIn) -> uvicorn.Server:
 
 @contextmanager
 def running(standin: StandIn) -> Iterator[str]:
-    """A server in a thread of this process, for tests; gives its address."""
+    """A server in a thread of this process; gives its address."""
     listener = listen(0)
     serving = server(standin)
     thread = Thread(target=serving.run, kwargs={"sockets": [listener]})

@@ -20,7 +20,8 @@ from typing import Any
 from contract.settings import Settings
 from contract.values import duration_seconds
 from demo.database.load import Progress
-from demo.langfuse.server import address, listen, server
+from demo.history.fill import SHORT_SECONDS
+from demo.langfuse.server import address, listen, running, server
 from demo.langfuse.standin import MODES, Keys, StandIn, price_list
 from demo.langfuse.store import Store
 from demo.world.catalogue import MODELS
@@ -53,11 +54,13 @@ def fill(dsn: str, storage: Path, settings: Settings, until: float, progress: Pr
     seat = shared.seat()
     try:
         seat.open()
-        with _serving(storage, until) as url:
+        user_key = user_pseudonyms(Credentials(settings))
+        ledger = Ledger(seat, Attribution(seat, Mapping.of(settings), user_key))
+        first, reread = _beginning(settings, now)
+        short = (now - ledger.reading(CALLS, first, reread).position).total_seconds() <= SHORT_SECONDS
+        with (_here if short else _beside)(storage, until) as url:
             client = LangfuseClient(lambda: LangfuseAccess(url, _KEYS.public, _KEYS.secret), RequestBudget("self-hosted"))
             try:
-                user_key = user_pseudonyms(Credentials(settings))
-                ledger = Ledger(seat, Attribution(seat, Mapping.of(settings), user_key))
                 _read(client, ledger, settings, user_key, now, progress)
             finally:
                 client.close()
@@ -65,8 +68,26 @@ def fill(dsn: str, storage: Path, settings: Settings, until: float, progress: Pr
         seat.close()
 
 
+def _beginning(settings: Settings, now: datetime) -> tuple[datetime, timedelta]:
+    """From when on there are rows to read, and how far back they are read again."""
+    langfuse = settings.sources.langfuse
+    history, reread = (timedelta(seconds=duration_seconds(text)) for text in (langfuse.history, langfuse.reread))
+    return now - history, reread
+
+
 @contextmanager
-def _serving(storage: Path, until: float) -> Iterator[str]:
+def _here(storage: Path, until: float) -> Iterator[str]:
+    """The stand-in in this process; gives its address."""
+    store = Store(storage)
+    try:
+        with running(_standin(store, until)) as url:
+            yield url
+    finally:
+        store.close()
+
+
+@contextmanager
+def _beside(storage: Path, until: float) -> Iterator[str]:
     """The stand-in in a process of its own, so that it makes a page while another is written; gives its address."""
     listener = listen(0)
     with listener:
@@ -84,9 +105,12 @@ def _serve(listener: socket.socket, storage: Path, until: float) -> None:
     """Runs in that process until it is ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     store = Store(storage)
-    standin = StandIn(store, MODES["v4"], _KEYS, lambda: until, price_list(MODELS), lag_seconds=0.0)
-    server(standin).run(sockets=[listener])
+    server(_standin(store, until)).run(sockets=[listener])
     store.close()
+
+
+def _standin(store: Store, until: float) -> StandIn:
+    return StandIn(store, MODES["v4"], _KEYS, lambda: until, price_list(MODELS), lag_seconds=0.0)
 
 
 def _ahead(fetch: Fetch, executor: Executor) -> Fetch:
@@ -111,10 +135,8 @@ def _read(
     now: datetime,
     progress: Progress,
 ) -> None:
-    langfuse = settings.sources.langfuse
-    reread = timedelta(seconds=duration_seconds(langfuse.reread))
-    first = now - timedelta(seconds=duration_seconds(langfuse.history))
-    prices = Prices(langfuse.prices).of(client, now.timestamp())
+    first, reread = _beginning(settings, now)
+    prices = Prices(settings.sources.langfuse.prices).of(client, now.timestamp())
 
     def told(write: Callable[..., int]) -> Callable[..., int]:
         def writing(rows: Sequence[Any], before: Reading, after: Reading, at: datetime) -> int:
