@@ -22,9 +22,13 @@ BEFORE = SwitchVariable(
     description="Acts on every figure that says how the range changed: the small ones beside those of the range, and columns "
     "called Change. Earlier are as many days, counted by day (UTC).",
 )
-_SHIFTED = "coalesce(nullif(${before:sqlstring}::int, 0) * interval '24 hours', " + LENGTH + ")"
+_SECONDS = f"extract(epoch FROM {LENGTH})"
+_SHIFTED = (
+    "coalesce(nullif(${before:sqlstring}::int, 0) * interval '24 hours', " + f"make_interval(secs => {_SECONDS}::float8))"
+)
 _FIRST_BEFORE = f"date_trunc('day', {FIRST_DAY} - {_SHIFTED}, 'UTC')"
-_WHOLE_LENGTH = f"ceil(extract(epoch FROM {LENGTH}) / 86400)::int * interval '24 hours'"
+_WHOLE_LENGTH = f"ceil({_SECONDS} / 86400)::int * interval '24 hours'"
+"""In hours: a day of PostgreSQL is an hour longer or shorter where clocks are changed."""
 DAYS_BEFORE = f"day >= {_FIRST_BEFORE} AND day < {_FIRST_BEFORE} + {_WHOLE_LENGTH}"
 """As many days, so much earlier as is chosen: at first those that end where the range begins."""
 PER_MONTH = f"(2592000 / greatest(extract(epoch FROM {LENGTH})::float8, 3600))"
