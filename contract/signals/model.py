@@ -360,24 +360,6 @@ class Age(Signal):
 
 
 @dataclass(frozen=True)
-class Vanished(Signal):
-    """1 for every series that was there within `remembered`, but not within the window."""
-
-    series: str
-    matches: Matches = ()
-    remembered: str = "1d"
-
-    @property
-    def leaves(self) -> tuple[Leaf, ...]:
-        return (Leaf(self.series, self.matches),)
-
-    def expression(self, by: tuple[str, ...] = (), window: str = "5m", where: Matches = (), resolve: Resolve = raw_leaf) -> str:  # noqa: ARG002
-        seen = selector(self.series, self.matches + where)
-        then, now = (aggregate("group", by, f"last_over_time({seen}[{span}])") for span in (self.remembered, window))
-        return f"{then} unless {now}"
-
-
-@dataclass(frozen=True)
 class Always(Signal):
     """1 at every moment, whatever happens."""
 

@@ -21,11 +21,6 @@ from exporters.database.plan import Statement, Step
 MARK = "Agent Observatory: "
 
 
-def is_ours(table: Table) -> bool:
-    """Whether the column of our name on this table was put there by us."""
-    return table.stamp_mark.startswith(MARK)
-
-
 def capture_steps(
     connection: psycopg.Connection[Any], table: Table, triggers: Sequence[Statement], repairs: Sequence[Statement] | None = None
 ) -> Iterator[Step]:

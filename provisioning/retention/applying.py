@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from exporters.database.plan import briefly, patiently
 from exporters.rollups import retention as tiers
@@ -35,7 +36,7 @@ _LEANING = """
 SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
 WHERE contype = 'f' AND confrelid = %s::regclass AND confdeltype NOT IN ('a', 'r') AND conrelid <> confrelid ORDER BY 1
 """
-_RECORDED = "SELECT EXISTS (SELECT FROM analytics.audit_log WHERE action = %s AND after ->> 'sha256' = %s)"
+_RECORDED = "SELECT EXISTS (SELECT FROM analytics.audit_log WHERE action = %s AND after @> %s)"
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _settle(connection: Connection, kept: Kept, archive: Path, say: Say) -> None
     """Names or removes the files that an interrupted run left, by whether their rows are gone."""
     for written in files.unfinished(archive, kept, files.identity(connection)):
         manifest = written.manifest
-        row = connection.execute(_RECORDED, (ACTION, manifest.sha256)).fetchone()
+        row = connection.execute(_RECORDED, (ACTION, Jsonb(manifest.recorded()))).fetchone()
         if row and row[0]:
             written.finish()
             say(f"{kept.name}: {manifest.file} of an interrupted run is whole, and its rows were removed")

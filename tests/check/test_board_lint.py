@@ -120,6 +120,7 @@ WRONG: list[tuple[str, str, str, Edit]] = [
         _asks('max(max_over_time(agent_queries_in_progress{environment=~"$environment"}[3h]))')(board))),
 ]  # fmt: skip
 RIGHT: list[Edit] = [
+    lambda board: _target(board).update(interval="$__interval"),
     _unit("suffix: tokens"),
     lambda board: (_asks('max(max_over_time(agent_queries_in_progress{environment=~"$environment"}[12h]))')(board),
                    _target(board).update(instant=True)),

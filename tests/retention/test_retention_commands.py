@@ -17,6 +17,7 @@ from click.testing import Result
 
 from contract.settings import Settings
 from exporters.database.sessions import connect
+from provisioning.actions import audit
 from provisioning.findings import InputError
 from provisioning.retention import applying, archive
 from provisioning.retention.applying import Connection, alone, apply
@@ -150,6 +151,9 @@ def test_a_run_that_was_ended_is_continued(
             killed.setattr(archive.Written, "discard", lambda _: None)
         with pytest.raises(KeyboardInterrupt):
             apply(counted, events, tmp_path, "anna", said.append, most_rows=5)
+    [left] = (tmp_path / events.name).glob("*.json.unfinished")
+    same = {**json.loads(left.read_text()), "file": "before.csv.gz"}  # rows that came back from it have the same bytes again
+    audit.add(counted, "anna", applying.ACTION, events.name, None, archive.Manifest(**same).recorded())
     assert len(list((tmp_path / events.name).glob("*.unfinished"))) == 2
     for half in ("half.csv.gz", "other.csv.gz", "other.json"):  # a run ended while it wrote the first, or the last of these
         (tmp_path / events.name / f"{half}.unfinished").touch()
@@ -254,6 +258,24 @@ def test_what_was_counted_stays_when_rows_go(
         assert exporter.collect(NOW.timestamp()) == {}
     finally:
         exporter.close()
+    assert counted.execute(query).fetchall() == before
+
+
+def test_what_is_taken_back_is_not_counted_again(counted: Connection, copied: str, tmp_path: Path) -> None:
+    query = "SELECT fact, labels, n FROM analytics.counters ORDER BY 1, 2"
+    logins = table(counted, "login_events", platform={"login_events": "32d"})
+    there, before = one(counted, "SELECT count(*) FROM app.login_events"), counted.execute(query).fetchall()
+    assert apply(counted, logins, tmp_path, "anna", print).rows > 0
+    with counted.cursor() as cursor:
+        for file in (tmp_path / logins.name).glob("*.csv.gz"):
+            with cursor.copy("COPY app.login_events FROM STDIN (FORMAT csv, HEADER)") as copy:
+                copy.write(gzip.decompress(file.read_bytes()))
+    exporter = Exporter.of(copied)
+    try:
+        assert exporter.collect(NOW.timestamp()) == {}
+    finally:
+        exporter.close()
+    assert one(counted, "SELECT count(*) FROM app.login_events") == there
     assert counted.execute(query).fetchall() == before
 
 

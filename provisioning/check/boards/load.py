@@ -48,9 +48,7 @@ def _of_panel(board: Board, panel: Json, site: Site, sizes: Sizes) -> Iterator[_
     if range_ is None:
         return
     apart = step(range_, panel, site).total_seconds()
-    steps = {
-        str(target.get("refId")): duration_seconds(str(target.get("interval") or "1s")) for target in panel.get("targets", ())
-    }
+    steps = {str(target.get("refId")): _seconds(target.get("interval")) for target in panel.get("targets", ())}
     for query in board.panel_queries(panel):
         if query.language == "promql":
             every = max(apart, steps.get(query.place.rpartition(" ")[2], 0.0))
