@@ -140,11 +140,17 @@ def unfinished(archive: Path, kept: Kept, database: str) -> Iterator[Written]:
 
 
 def _manifest(page: Path) -> Manifest | None:
-    """None for half a manifest, or an empty one."""
+    """None for half a manifest, or an empty one. Raises InputError for one that another version wrote."""
     try:
-        return Manifest(**json.loads(page.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+        said = json.loads(page.read_text(encoding="utf-8"))
+    except ValueError:
         return None
+    try:
+        return Manifest(**said)
+    except TypeError:
+        raise InputError(
+            f"error: {page} was written by another version of this program; finish its run with that one"
+        ) from None
 
 
 def _copy(connection: psycopg.Connection[Any], kept: Kept, chunk: Chunk, path: Path) -> int:

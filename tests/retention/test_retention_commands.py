@@ -188,6 +188,16 @@ def test_what_another_database_has_not_finished_stays(counted: Connection, tmp_p
     }
 
 
+def test_what_another_version_has_not_finished_is_left_to_it(counted: Connection, tmp_path: Path) -> None:
+    events = table(counted, "alert_events")
+    (tmp_path / events.name).mkdir()
+    page = tmp_path / events.name / "later.json.unfinished"
+    page.write_text('{"format": 2}')
+    with pytest.raises(InputError, match="was written by another version"):
+        apply(counted, events, tmp_path, "anna", print)
+    assert page.exists()
+
+
 def test_rows_that_come_late_get_a_file_of_their_own(counted: Connection, tmp_path: Path) -> None:
     events = table(counted, "alert_events")
     apply(counted, events, tmp_path, "anna", print)
