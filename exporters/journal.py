@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from contract.labels import SERIES_LIMIT
@@ -92,6 +93,7 @@ class Journal:
         self._overflowed: Counter[str] = Counter()
         self._limits = Limits(series_limit, self._presentable)
         self._unpresentable = 0
+        self._aside = 0.0
         self.last_failure = ""
 
     def begin(self, keep: Iterable[str] = ()) -> None:
@@ -109,16 +111,16 @@ class Journal:
         """
         query = self._queries[name]
         query.due, query.success = True, False
-        begun = time.perf_counter() - spent
+        self._aside, begun = 0.0, time.perf_counter() - spent
         try:
             answer = run()
         except QueryFailed as failure:
-            query.duration = time.perf_counter() - begun
+            query.duration = time.perf_counter() - begun - self._aside
             query.failures += 1
             self.last_failure = self._without_secrets(str(failure))
             self._complain(name, self.last_failure)
             return False
-        query.success, query.duration = True, time.perf_counter() - begun
+        query.success, query.duration = True, time.perf_counter() - begun - self._aside
         query.last_success, query.rows = as_of, answer.rows
         self._truncated[name] += answer.truncated
         good, problems = sift(answer.samples, self._yields)
@@ -133,6 +135,15 @@ class Journal:
         notes += ["the answer was cut at the row limit"] * answer.truncated
         self._complain(name, "; ".join(notes))
         return True
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """While a query runs: what is done within is not asked of the source, and is no time of the query."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._aside += time.perf_counter() - begun
 
     def _presentable(self, value: str) -> bool:
         clean = self._without_secrets(value) == value

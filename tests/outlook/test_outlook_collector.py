@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -23,6 +24,7 @@ from dashboards.lib.queries import SqlQuery
 from dashboards.lib.tab import Tab
 from dashboards.performance import TAB as PERFORMANCE
 from dashboards.tickets import TAB as TICKETS
+from exporters import journal
 from exporters.database.mapping import Mapping
 from exporters.database.sessions import Session
 from exporters.database.sharing import SharedSession
@@ -250,6 +252,28 @@ def test_what_is_fresh_is_left_alone_and_what_is_old_is_made_anew(
         assert _run(collector, later)["platform_forecast_made_timestamp_seconds",] == later.timestamp()
     assert len(asked) == 1 and len(asked[0]["series"]["tickets"]) == DAYS and kept
     assert _rows(lived, "SELECT 1 FROM analytics.advice") == [], "what was not found again does not stand"
+
+
+@pytest.mark.parametrize(("hours", "failure"), [(24, None), (36, launch.QueryFailed("broken off"))])
+def test_the_time_of_statistics_is_no_time_of_a_query(
+    lived: str, collector: OutlookCollector, monkeypatch: pytest.MonkeyPatch, hours: int, failure: Exception | None
+) -> None:
+    """Otherwise every healthy site is told that a query is slow."""
+    passed = [0.0]
+
+    def takes_a_minute(_: launch.Launch, given: dict[str, Any]) -> dict[str, Any]:
+        passed[0] += 60.0
+        if failure is not None:
+            raise failure
+        return {"forecasts": {}, "compared": 0, "advice": []}
+
+    monkeypatch.setattr(launch.Launch, "run", takes_a_minute)
+    monkeypatch.setattr(journal, "time", SimpleNamespace(perf_counter=lambda: passed[0]))
+    later = NOW + timedelta(hours=hours)
+    _run(collector, later)
+    published = _run(collector, later + timedelta(minutes=1))
+    assert passed == [60.0] and published["exporter_query_success", "outlook", "made"] == (failure is None)
+    assert published["exporter_query_duration_seconds", "outlook", "made"] == 0.0
 
 
 def test_a_failure_is_told_and_not_repeated_at_once(
