@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import psycopg
 import yaml
@@ -43,8 +44,8 @@ def measure(run: Run) -> Iterator[Measure]:
             counting.backfill()
         with ours.exporter(run.folder, dsn, INTERVAL) as exporter, psycopg.connect(dsn, autocommit=True) as connection:
             yield from _figures("on the exporter's page", _taken(connection, _ENDED, lambda: _counted(exporter.scrape()[0])))
-            with _stream(run, dsn) as running:
-                yield from _figures("in the API's stream", _taken(connection, _BEGUN, running))
+            with _stream(run, dsn) as begun:
+                yield from _figures("in the API's stream", _taken(connection, _BEGUN, begun))
 
 
 def _figures(where: str, taken: list[float]) -> Iterator[Measure]:
@@ -97,23 +98,17 @@ def _stream(run: Run, dsn: str) -> Iterator[Callable[[], float]]:
         if answer.status != 200:
             raise ProgramError(f"the API's stream answers {answer.status}; its log is {folder / 'log'}")
         try:
-            yield lambda: _running(answer)
+            yield lambda: running(answer)
         finally:
             connection.close()
 
 
-def _running(answer: http.client.HTTPResponse) -> float:
+def running(answer: IO[bytes]) -> float:
+    """How many executions run, by the next event. Raises ProgramError when none comes."""
     try:
         while line := answer.readline():
             if line.startswith(b"data: "):
-                return _sum(json.loads(line.removeprefix(b"data: ")))
+                return float(json.loads(line.removeprefix(b"data: "))["total"]["running"])
     except TimeoutError:
         pass
     raise ProgramError("the API's stream ended, or said nothing for too long")
-
-
-def _sum(said: object) -> float:
-    """All values called `running` in an event, however its parts are nested."""
-    if isinstance(said, dict):
-        return sum(float(value) if key == "running" else _sum(value) for key, value in said.items())
-    return sum(map(_sum, said)) if isinstance(said, list) else 0.0

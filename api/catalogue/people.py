@@ -120,13 +120,13 @@ CONVERSATION_LENGTH = Query(
     # Messages are read in the order of their conversations, between the first and the last of the range, and need no hashing.
     """
 WITH began AS (
-  SELECT min(c.id) AS first, max(c.id) AS last FROM analytics.conversations c
-  WHERE c.created_at BETWEEN %(since)s AND %(until)s AND {chosen}
+  SELECT percentile_disc(ARRAY[0, 1]::float8[]) WITHIN GROUP (ORDER BY c.id) AS ends  -- ids may be of a type without min()
+  FROM analytics.conversations c WHERE c.created_at BETWEEN %(since)s AND %(until)s AND {chosen}
 ), written AS (
   SELECT m.conversation_id, count(*)::float8 AS n FROM (
     SELECT t.conversation_id FROM analytics.messages t
     WHERE t.created_at >= %(since)s
-      AND t.conversation_id BETWEEN (SELECT b.first FROM began b) AND (SELECT b.last FROM began b)
+      AND t.conversation_id BETWEEN (SELECT b.ends[1] FROM began b) AND (SELECT b.ends[2] FROM began b)
     ORDER BY t.conversation_id OFFSET 0
   ) m GROUP BY m.conversation_id OFFSET 0
 )

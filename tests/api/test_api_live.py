@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,7 +19,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import api.live
+import api.process
 from api.grafana import Grafana
+from api.service import Service
+from benchmarks.live import running
 from contract.settings import Settings
 from dashboards.lib.queries import LiveQuery
 from dashboards.overview import TAB as OVERVIEW
@@ -102,6 +108,29 @@ def test_a_commit_is_told_to_all_who_look(told: Served, lived: Lived) -> None:
             == before + 1
         )
         assert active(next(figures for figures in stream if active(figures) != before)) == before + 1
+
+
+def test_no_commit_is_told_with_figures_that_were_kept(
+    only_told: None, lived: Lived, callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon it follows another one: here nothing that is kept is ever too old."""
+    monkeypatch.setattr(api.process, "Service", partial(Service, clock=lambda: 0.0))
+    with serving(setup_of(lived, callers), callers) as served:
+        wait_until_it_listens(lived.dsn)
+        with socket_of(served, callers.admin) as socket:
+            before = active(socket.recv(SECONDS))
+            for more in (1, 2):
+                advanced(lived.dsn)
+                while active(socket.recv(SECONDS)) != before + more:
+                    pass
+
+
+def test_what_is_measured_in_the_stream_is_its_total() -> None:
+    """A commit raises the total by one, whatever environments say beside it."""
+    names = api.process.FIGURES
+    rows = [{"environment": name, **dict.fromkeys(names, 0), "running": count} for name, count in (("a", 2), ("b", 3))]
+    event = api.process.told(datetime(2026, 11, 19, tzinfo=UTC), rows)
+    assert running(io.BytesIO(b": nothing new\n\nevent: live\ndata: " + event + b"\n\n")) == 5
 
 
 def test_streams_are_for_those_who_may_see_all(told: Served) -> None:
