@@ -108,6 +108,9 @@ _LEDGER = (
     _own("model_prices", "model_pattern usage_type usd_per_million valid_from valid_to"),
 )
 
+LEDGER = frozenset(readable.name for readable in _LEDGER)
+"""What was read from Langfuse."""
+
 _ROLLUPS = (
     *(Readable(view.name, view.columns) for view in ROLLUP_VIEWS.values()),
     Readable("retention_weekly", RETENTION_COLUMNS),

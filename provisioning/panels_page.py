@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from alert_rules.catalogue import active
@@ -14,6 +15,7 @@ from dashboards.catalogue import TABS
 from dashboards.lib.describe import acting, read_series, read_tables
 from dashboards.lib.panel import Panel
 from dashboards.lib.tab import Tab
+from provisioning.origins import SOURCES, Origins
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
@@ -30,9 +32,24 @@ def page(settings: Settings) -> str:
         f"{sum(len(panels) for _, panels in tabs)} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves."
         " Their descriptions in Grafana say more: what to do when it looks bad, and all that it reads.",
     ]
+    lines += ["", *_matrix(tabs, Origins(settings))]
     for tab, panels in tabs:
         lines += ["", *_tab(tab, panels, watching)]
     return "\n".join(lines) + "\n"
+
+
+def _matrix(tabs: list[tuple[Tab, list[Panel]]], origins: Origins) -> Iterator[str]:
+    yield "Who knows what a tab shows, and in how many of its panels; most read the primary source. Whoever keeps them, figures"
+    yield "that the exporter publishes, rules record or roll-ups count are those of the source that they were read from."
+    yield ""
+    yield f"| tab | {' | '.join(SOURCES)} |"
+    yield "|---|" + "---|" * len(SOURCES)
+    for tab, panels in tabs:
+        read = Counter(source for panel in panels for source in origins.of([query.text for query in panel.targets]))
+        cells = [
+            f"primary, {read[source]}" if read[source] == max(read.values()) else str(read[source] or "–") for source in SOURCES
+        ]
+        yield f"| {tab.title} | {' | '.join(cells)} |"
 
 
 def _tab(tab: Tab, panels: list[Panel], watching: dict[str, list[str]]) -> Iterator[str]:
