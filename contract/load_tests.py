@@ -8,6 +8,17 @@ from pydantic import Field, field_validator
 
 from contract.values import Section, Url, between
 
+FORGOTTEN = "1 day"
+"""A test that nobody ran within this time of its moment is over."""
+UNTIL_LOST = 300
+"""Seconds after the end of its time when a test that is still said to run has lost its runner."""
+
+WAITING = f"""
+(state = 'scheduled' AND scheduled_at > now() - interval '{FORGOTTEN}'
+ OR state = 'running' AND started_at > now() - ((params->>'seconds')::double precision + {UNTIL_LOST}) * interval '1 second')
+"""
+"""SQL: whether a row of `analytics.load_tests` is still to be run, or running. Others that say so are lost."""
+
 
 class LoadTarget(Section):
     """The target of an environment. `{agent}` in `url` stands for the agent's name; `body` is sent as JSON with a POST.

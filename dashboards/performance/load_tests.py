@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contract.load_tests import WAITING
 from contract.settings import Settings
 from dashboards.lib import colours
 from dashboards.lib.commands import command
@@ -22,25 +23,26 @@ _AGAIN = command(
     room="t.params->>'at_once'",
     **_PLACE,
 )
-_TESTS = """
+_TESTS = f"""
 SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.params->>'environment' AS environment,
        (t.params->>'per_second') || ' a second for ' || (t.params->>'for') AS wanted,
        CASE WHEN t.state = 'done' AND EXISTS (
          SELECT FROM jsonb_array_elements(t.result->'service_levels') AS l (level) WHERE NOT (l.level->>'kept')::boolean
        ) THEN 'broken'
+         WHEN t.state IN ('scheduled', 'running') AND NOT {WAITING.strip()} THEN 'lost'
          ELSE t.state END AS state,
        (t.result->>'requests')::float8 AS requests,
        (t.result->>'errors')::float8 / nullif((t.result->>'requests')::float8, 0) AS errors,
        (t.result->>'per_second')::float8 AS throughput, (t.result->>'p50')::float8 AS p50, (t.result->>'p95')::float8 AS p95,
        (t.result->>'p99')::float8 AS p99, (t.result->>'not_sent')::float8 AS not_sent,
        (SELECT coalesce(
-          string_agg((l.level->>'name') || ' ' || (l.level->>'good_percent') || ' %', ', ')
+          string_agg((l.level->>'name') || ' ' || round((l.level->>'good_percent')::numeric, 2)::float8 || ' %', ', ')
             FILTER (WHERE NOT (l.level->>'kept')::boolean),
           'all ' || count(*) || ' kept')
         FROM jsonb_array_elements(t.result->'service_levels') AS l (level) HAVING count(*) > 0) AS levels,
-       CASE WHEN t.state IN ('scheduled', 'running') THEN {cancel} ELSE {again} END AS command
+       CASE WHEN {WAITING.strip()} THEN {{cancel}} ELSE {{again}} END AS command
 FROM analytics.load_tests t
-WHERE $__timeFilter(t.scheduled_at) AND {chosen}
+WHERE t.scheduled_at >= $__timeFrom() AND {{chosen}}
 ORDER BY t.id DESC LIMIT 50
 """.strip()
 
@@ -56,7 +58,7 @@ def tests(settings: Settings) -> Panel:
     state = {
         "scheduled": Word("waits", colours.DEGRADED), "running": Word("runs", colours.DEGRADED),
         "done": Word("kept", colours.OK), "broken": Word("not kept", colours.DOWN), "cancelled": Word("ended", colours.UNKNOWN),
-        "failed": Word("failed", colours.DOWN),
+        "failed": Word("failed", colours.DOWN), "lost": Word("lost", colours.UNKNOWN),
     }  # fmt: skip
     known = ", ".join(target.environment for target in settings.load_tests.targets)
     return Table(
@@ -67,7 +69,8 @@ def tests(settings: Settings) -> Panel:
             f"against the targets of the configuration only ({known or 'there is none'}). Times are counted from when a "
             "request was due. Not kept: a service level of the agent did not hold, and is named with the share of requests "
             "that were good; an incident is open until a test keeps it. "
-            "Unsent: too many waited for an answer. The last column cancels a test, or asks for it once more."
+            "Unsent: too many waited for an answer. Lost: nobody ran it in time, or its runner was ended. "
+            "The last column cancels a test, or asks for it once more."
         ),
         targets=(SqlQuery(sql=text),),
         always_last="90d",

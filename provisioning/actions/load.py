@@ -89,7 +89,7 @@ def nearest_rank(ordered: Sequence[float], share: float) -> float:
 
 
 def put(load: Load, stop: Stop) -> Outcome:
-    """Does it, until it is over or `stop` is set. Ends within the load's seconds and the time that an answer may take."""
+    """Does it, until it is over or `stop` is set. Ends within the load's seconds and twice the time that an answer may take."""
     pool = urllib3.PoolManager(maxsize=load.at_once, retries=False, timeout=urllib3.Timeout(CONNECT_SECONDS, ANSWER_SECONDS))
     answers: list[Answer] = []
     numbers, lock, begin = count(), threading.Lock(), time.monotonic()
@@ -99,9 +99,10 @@ def put(load: Load, stop: Stop) -> Outcome:
             with lock:
                 number = next(numbers)
             due = begin + number / load.per_second
-            if number >= load.planned or stop.wait(max(0.0, due - time.monotonic())):
+            early = due - time.monotonic()
+            if number >= load.planned or stop.wait(max(0.0, early)):
                 return
-            if time.monotonic() > begin + load.seconds:  # there was no room for it in time
+            if early < 0 and time.monotonic() > begin + load.seconds:  # there was no room for it in time
                 return
             status = _asked(pool, load)
             answers.append(Answer(status, time.monotonic() - due))
@@ -132,5 +133,5 @@ def _asked(pool: urllib3.PoolManager, load: Load) -> int:
         finally:
             answer.release_conn()
         return answer.status
-    except urllib3.exceptions.HTTPError:
+    except (urllib3.exceptions.HTTPError, ValueError):  # or it is nothing that can be sent
         return 0

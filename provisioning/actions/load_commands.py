@@ -14,7 +14,7 @@ import click
 from provisioning import config as configuration
 from provisioning.actions.audit import ACTOR_VARIABLE, actor, recorded
 from provisioning.actions.load_run import Ran, run, take
-from provisioning.actions.load_tests import LoadTest, Wanted, listed
+from provisioning.actions.load_tests import AT_ONCE, LoadTest, Wanted, listed
 from provisioning.actions.options import CONFIG, DSN_FILE, FORM, act, acting
 from provisioning.findings import InputError
 
@@ -39,18 +39,23 @@ _ENVIRONMENT = click.option("--environment", default="staging", show_default=Tru
 @_ENVIRONMENT
 @click.option("--per-second", type=float, required=True, help="Requests in a second.")
 @click.option("--for", "length", required=True, help="How long: 30s, 5m.")
-@click.option("--at-once", type=int, default=10, show_default=True, help="How many may wait for an answer.")
+@click.option("--at-once", type=int, help="How many may wait for an answer.  [10, or what the target allows]")
 @click.option("--at", default="", metavar="TIME", help="Not before, such as 2026-01-31T03:00:00Z.  [when it is run]")
 @click.option("--people-notice", is_flag=True, help="Also in an environment that may wake people.")
 @CONFIG
 @acting
 def schedule(
-    agent: str, environment: str, per_second: float, length: str, at_once: int, at: str, people_notice: bool,
+    agent: str, environment: str, per_second: float, length: str, at_once: int | None, at: str, people_notice: bool,
     config: Path | None, **given: Any,
 ) -> None:  # fmt: skip
     """Schedule a test, in place of one that still waits. `run` does it when its time has come."""
+    settings = configuration.chosen(config)
+    if at_once is None:
+        at_once = min(
+            [AT_ONCE, *(target.at_once for target in settings.load_tests.targets if target.environment == environment)]
+        )
     wanted = Wanted(per_second, length, at_once, _moment(at))
-    act(LoadTest(config, configuration.chosen(config), agent, environment, wanted, people_notice), given)
+    act(LoadTest(config, settings, agent, environment, wanted, people_notice), given)
 
 
 @loadtest.command("cancel")

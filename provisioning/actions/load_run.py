@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from contract.load_tests import FORGOTTEN, UNTIL_LOST
 from contract.settings import Settings
 from contract.slo import Slo
 from provisioning.actions import audit, incidents, webhook
 from provisioning.actions.audit import Connection
+from provisioning.actions.authorization import authorization
 from provisioning.actions.load import Load, Outcome, put
-from provisioning.actions.load_tests import FORGOTTEN, UNTIL_LOST, address, refuse_beyond, target_of
+from provisioning.actions.load_tests import address, refuse_beyond, target_of
 from provisioning.findings import InputError
 
 _KIND = "load test"
@@ -95,19 +96,20 @@ def run(connection: Connection, settings: Settings, test: Taken, actor: str, sto
     outcome = _watched(load, stop, lambda: connection.execute(_STATE, (test.number,)).fetchone() == ("running",))
     levels = [] if stop.is_set() else judged(settings, test.agent, test.params["environment"], outcome)
     result = {**outcome.as_json(), "service_levels": levels}
-    return _kept(connection, settings, Ran(test, "cancelled" if stop.is_set() else "done", result), actor)
+    if stop.is_set():
+        state = "cancelled"
+    elif not levels and not any(answer.status for answer in outcome.answers):
+        state, result["problem"] = "failed", "no request was answered" if outcome.answers else "no request was sent"
+    else:
+        state = "done"
+    return _kept(connection, settings, Ran(test, state, result), actor)
 
 
 def _load(settings: Settings, test: Taken) -> Load:
     """The load of a test, as the configuration allows it now. Raises InputError when it does not."""
     wanted, target = test.params, target_of(settings, test.params["environment"])
     refuse_beyond(target, wanted["per_second"], wanted["at_once"], wanted["for"])
-    headers = {}
-    if target.authorization_file:
-        try:
-            headers["Authorization"] = Path(target.authorization_file).read_text(encoding="utf-8").strip()
-        except OSError as problem:
-            raise InputError(f"error: {target.authorization_file} cannot be read: {problem.strerror}") from None
+    headers = authorization(target.authorization_file)
     where = address(target, test.agent)
     return Load(where, wanted["per_second"], wanted["seconds"], wanted["at_once"], target.method, target.body, headers)
 
@@ -130,7 +132,10 @@ def _watched(load: Load, stop: threading.Event, wanted: Callable[[], bool]) -> O
 
 
 def judged(settings: Settings, agent: str, environment: str, outcome: Outcome) -> list[dict[str, Any]]:
-    """How the answers did against every service level of the agent on times or errors."""
+    """How the answers did against every service level of the agent on times or errors; none where nothing was sent.
+
+    A request that was never sent for want of room would not have been good either: whoever waits has no answer.
+    """
     found = []
     for level in settings.slo:
         applies = (not level.agents or agent in level.agents) and (not level.environments or environment in level.environments)
@@ -143,12 +148,16 @@ def judged(settings: Settings, agent: str, environment: str, outcome: Outcome) -
 
 
 def _good(level: Slo, outcome: Outcome) -> float:
-    """Of latency, the share of good answers within the target; of errors, the share of all that are good."""
+    """Of latency, the share of good answers within the target; of errors, the share of all that are good.
+
+    What was never sent is among all, and within no target.
+    """
     good = [answer for answer in outcome.answers if answer.good]
     if level.sli == "errors":
-        return len(good) / len(outcome.answers)
+        return len(good) / (len(outcome.answers) + outcome.not_sent)
     assert level.target_seconds is not None
-    return sum(answer.seconds <= level.target_seconds for answer in good) / len(good) if good else 0.0
+    within = sum(answer.seconds <= level.target_seconds for answer in good)
+    return within / (len(good) + outcome.not_sent) if good else 0.0
 
 
 def _kept(connection: Connection, settings: Settings, ran: Ran, actor: str) -> Ran:

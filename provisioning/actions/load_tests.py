@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from psycopg.types.json import Jsonb
 
-from contract.load_tests import LoadTarget
+from contract.load_tests import WAITING, LoadTarget
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.actions.action import Change
@@ -22,17 +22,9 @@ from provisioning.actions.places import refuse_unknown
 from provisioning.findings import InputError
 
 SHORTEST = "10s"
+AT_ONCE = 10
+"""How many wait for an answer, where nothing else is said and the target allows as many."""
 AHEAD = timedelta(days=30)
-FORGOTTEN = "1 day"
-"""A test that nobody ran within this time of its moment is over."""
-UNTIL_LOST = 300
-"""Seconds after the end of its time when a test that is still said to run has lost its runner."""
-
-WAITING = f"""
-(state = 'scheduled' AND scheduled_at > now() - interval '{FORGOTTEN}'
- OR state = 'running' AND started_at > now() - ((params->>'seconds')::double precision + {UNTIL_LOST}) * interval '1 second')
-"""
-"""SQL: whether a row is still to be run, or running."""
 _STANDING = f"""
 SELECT params, scheduled_at FROM analytics.load_tests
 WHERE scope = %(agent)s AND params->>'environment' = %(environment)s AND {WAITING} ORDER BY id DESC LIMIT 1
@@ -116,6 +108,8 @@ class LoadTest:
         words = ["observatory", "loadtest", "cancel" if before is None else "schedule", self.agent]
         words += ["--environment", self.environment]
         for name, value in (before or {}).items():
+            if name == "at" and datetime.fromisoformat(value) < datetime.now(UTC):
+                continue  # its moment has come
             words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
         words += ["--people-notice"] if before and self._people_notice else []
         return shlex.join([*words, *(["--config", str(self.path)] if self.path else [])])

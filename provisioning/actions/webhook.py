@@ -7,7 +7,6 @@ told. Every request has the same `ref` for the same matter, and may come twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,8 +15,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if
 from tenacity.wait import wait_exponential_jitter
 
 from contract.actions import Webhook
+from provisioning.actions.authorization import authorization
 from provisioning.deadline import within
-from provisioning.findings import Unreachable
+from provisioning.findings import InputError, Unreachable
 from provisioning.unreached import reason
 
 _ATTEMPTS, _CONNECT_SECONDS, _ANSWER_SECONDS = 3, 3.0, 5.0
@@ -33,26 +33,24 @@ def told(webhook: Webhook | None, event: Event, kind: str, ref: str, actor: str,
     place = urlsplit(webhook.url).hostname or ""  # of some systems the whole address is a secret
     body = {"event": event, "kind": kind, "ref": ref, "actor": actor, "severity": "warning", "evidence": dict(evidence)}
     try:
-        status = within(place, lambda: _posted(webhook, body))
+        headers = authorization(webhook.authorization_file)
+        status = within(place, lambda: _posted(webhook.url, headers, body))
     except Unreachable as problem:
         return f"nobody was told: {problem}"
     except requests.RequestException as problem:
         return f"nobody was told at {place}: {reason(problem)}"
-    except (OSError, UnicodeError) as problem:
-        return f"nobody was told at {place}: {webhook.authorization_file} cannot be read: {problem}"
+    except InputError as problem:
+        return f"nobody was told at {place}: {str(problem).removeprefix('error: ')}"
     return f"told {place}" if 200 <= status < 300 else f"nobody was told at {place}: it answers HTTP {status}"
 
 
-def _posted(webhook: Webhook, body: Mapping[str, Any]) -> int:
-    """The status of the last answer. Raises requests.RequestException where none came, and OSError."""
-    headers = {}
-    if webhook.authorization_file:
-        headers["Authorization"] = Path(webhook.authorization_file).read_text(encoding="utf-8").strip()
+def _posted(url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> int:
+    """The status of the last answer. Raises requests.RequestException where none came."""
     retrying = Retrying(
         stop=stop_after_attempt(_ATTEMPTS), wait=_PAUSE, retry_error_callback=_last,
         retry=retry_if_exception_type(requests.RequestException) | retry_if_result(_BUSY.__contains__),
     )  # fmt: skip
-    return retrying(_once, webhook.url, headers, body)
+    return retrying(_once, url, headers, body)
 
 
 def _last(state: RetryCallState) -> int:

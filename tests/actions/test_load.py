@@ -77,6 +77,11 @@ def test_nobody_there() -> None:
     assert told["errors"] == told["requests"] > 0 and told["p95"] is None and set(told["statuses"]) == {"no answer"}
 
 
+def test_what_cannot_be_sent_is_no_answer(server: Server) -> None:
+    outcome = put(Load(f"{server.url}/200", 10, 0.1, 1, headers={"Authorization": "two\nlines"}), threading.Event())
+    assert [answer.status for answer in outcome.answers] == [0] and not server.bodies
+
+
 def test_never_more_at_a_time_and_the_rest_is_not_sent(server: Server) -> None:
     found: list[Outcome] = []
     load = Load(f"{server.url}/held", 40, 0.5, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -104,6 +105,23 @@ def test_a_system_that_refuses_takes_nothing_back(
         assert connection.execute("SELECT count(*) FROM analytics.incidents WHERE closed_at IS NULL").fetchone() == (1,)
 
 
+@pytest.mark.parametrize("held", [b"Bearer gently\ndown-the-stream", "Bearer gently\u201cdown".encode(), b"Bearer gently\xff"])
+def test_what_is_no_header_is_said_without_a_word_of_it(tmp_path: Path, held: bytes) -> None:
+    file = tmp_path / "authorization"
+    file.write_bytes(held)
+    said = webhook.told(
+        Webhook(url="http://127.0.0.1:9/hook", authorization_file=str(file)), "opened", "regression", "x", "ada", {}
+    )
+    assert said.startswith("nobody was told at 127.0.0.1: authorization_file: ") and str(file) in said
+    assert "gently" not in said and "down" not in said
+
+
+def test_a_pipe_is_no_secret_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    place = Webhook(url="http://127.0.0.1:9/hook", authorization_file=str(tmp_path / "pipe"))
+    assert "is no regular file" in webhook.told(place, "opened", "regression", "x", "ada", {})
+
+
 def test_nobody_there_no_secret_and_no_answer_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "_PAUSE", lambda _: 0.0)
 
@@ -112,5 +130,5 @@ def test_nobody_there_no_secret_and_no_answer_are_said(tmp_path: Path, monkeypat
 
     assert "Connection refused" in told(Webhook(url="http://127.0.0.1:9/hook"))
     missing = told(Webhook(url="http://127.0.0.1:9/hook", authorization_file=str(tmp_path / "none")))
-    assert "none cannot be read" in missing and "No such file" in missing
+    assert "none: No such file" in missing
     assert webhook.told(None, "opened", "regression", "x", "ada", {}) == ""
