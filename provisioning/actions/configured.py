@@ -20,7 +20,7 @@ from alert_rules.catalogue import checked
 from alert_rules.validation import AlertError
 from contract.settings import Settings
 from provisioning import config
-from provisioning.actions import edit
+from provisioning.actions import audit, edit
 from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
 from provisioning.configuration import layers
@@ -90,12 +90,16 @@ class Entry:
 
     def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:  # noqa: ARG002
         file = self._file
-        old = file.read_bytes() if file.exists() else None
+        audit.alone(connection, f"file {file.resolve()}")  # another entry of the same file may be changed meanwhile
+        old = _held(file)
         text, _ = self._text(self._settings())
         ends = "\r\n" if old and b"\r\n" in old else "\n"
-        _replace(file, text.replace("\n", ends).encode())
+        new = text.replace("\n", ends).encode()
+        _replace(file, new)
 
         def undo() -> None:
+            if _held(file) != new:  # somebody has changed it since
+                return
             if old is None:
                 file.unlink(missing_ok=True)
             else:
@@ -157,6 +161,10 @@ def _read(file: Path, text: str) -> Settings:
         raise InputError(str(problem).replace(name, str(file))) from None
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _held(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
 
 
 def _replace(path: Path, body: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,20 @@ def test_who_acts_has_a_name_that_can_be_shown(site: Path, log: str, who: str) -
     assert done.exit_code == 2 and "at most 200 letters, all in one line" in done.output and not recorded(log)
 
 
+def test_a_login_without_a_name_is_asked_for_one(site: Path, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.delenv(audit.ACTOR_VARIABLE)
+    monkeypatch.setattr(audit.getpass, "getuser", nobody)
+    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
+    assert done.exit_code == 2 and "say who you are with --actor" in done.output and not recorded(log)
+
+
+def test_that_nothing_is_configured_is_said(site: Path) -> None:
+    assert run("alert", "list").output == "no alert is configured\n"
+
+
 def test_a_budget_keeps_the_comments_around_it(site: Path, log: str) -> None:
     done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
     assert done.exit_code == 0, done.output
@@ -257,6 +272,49 @@ def test_two_at_once_are_one_after_the_other(site: Path, log: str) -> None:
     assert sorted(outcomes) == ["done", "meanwhile"]
     [(_, _, _, before, after)] = recorded(log)
     assert before["monthly_usd"] == 4000 and yaml.safe_load(site.read_text())["budgets"] == [after]
+
+
+def test_two_entries_of_one_file_at_once_are_both_kept(site: Path, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second begins while the first has read the file, and not written it."""
+    real, second = configured._replace, []
+    manner = frame.Manner("ada", False, True, "text", None, _silent, _silent, lambda _: True)
+
+    def budget(scope: str) -> None:
+        frame.perform(Entry(site, BUDGETS, scope, {"scope": scope, "monthly_usd": 7}), manner)
+
+    def slowly(path: Path, body: bytes) -> None:
+        if not second:
+            second.append(threading.Thread(target=budget, args=("staging",), daemon=True))
+            second[0].start()
+            end = time.monotonic() + 60
+            while second[0].is_alive() and not _waits(log) and time.monotonic() < end:
+                time.sleep(0.01)
+        real(path, body)
+
+    monkeypatch.setattr(configured, "_replace", slowly)
+    budget("production")
+    second[0].join(60)
+    assert [entry["scope"] for entry in yaml.safe_load(site.read_text())["budgets"]] == ["all", "production", "staging"]
+    assert len(recorded(log)) == 2
+
+
+def _waits(dsn: str) -> bool:
+    with psycopg.connect(dsn) as connection:
+        waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+        return connection.execute(waiting).fetchone() is not None
+
+
+def test_what_another_wrote_meanwhile_is_not_put_back(site: Path, log: str) -> None:
+    entry = Entry(site, BUDGETS, "staging", {"scope": "staging", "monthly_usd": 7})
+    with psycopg.connect(log) as connection:
+        undo = entry.carry_out(connection, entry.planned(connection))
+    undo()
+    assert site.read_text() == SITE
+    with psycopg.connect(log) as connection:
+        undo = entry.carry_out(connection, entry.planned(connection))
+    site.write_text("# by another\n")
+    undo()
+    assert site.read_text() == "# by another\n"
 
 
 def test_a_program_is_not_changed(site: Path, log: str) -> None:
