@@ -95,7 +95,7 @@ def _one(connection: Connection, number: str) -> Found:
     row = connection.execute(_ONE, (number,)).fetchone()
     if row is None:
         known = ", ".join(name for (name,) in connection.execute(_IDS).fetchall())
-        raise InputError(f"error: there is no advice {number}; with something to set there is: {known or 'none'}")
+        raise InputError(f'error: there is no advice "{number}"; with something to set there is: {known or "none"}')
     found = Found(*row)
     if not found.setting:
         raise InputError(f"error: the advice {number} sets nothing: {found.what}")

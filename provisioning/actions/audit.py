@@ -29,16 +29,23 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 20261121))"
 
 def actor(given: str | None) -> str:
     """Who acts: as said, as the environment says, or the login of this machine. Raises InputError for what is no name."""
-    who = given or os.environ.get(ACTOR_VARIABLE, "").strip() or getpass.getuser()
+    who = given or os.environ.get(ACTOR_VARIABLE, "").strip() or _login()
     if not who.isprintable() or len(who) > LONGEST_ACTOR:
         raise InputError(f"error: --actor or {ACTOR_VARIABLE}: a name has at most {LONGEST_ACTOR} letters, all in one line")
     return who
 
 
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that nobody has
+        raise InputError(f"error: this login has no name; say who you are with --actor or {ACTOR_VARIABLE}") from None
+
+
 @contextlib.contextmanager
 def recorded(file: Path | None) -> Iterator[Connection]:
     """A connection that may add to the audit log. What goes wrong inside ends the command in words."""
-    dsn = named_dsn(file, VARIABLE, "every action is recorded in the audit log, and there is no connection string for it")
+    dsn = named_dsn(file, VARIABLE, "what actions change and record is in PostgreSQL, and there is no connection string for it")
     try:
         with connect(dsn, "observatory-actions") as connection:
             connection.execute("SET statement_timeout = '10s'; SET lock_timeout = '5s'")

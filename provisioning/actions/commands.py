@@ -12,7 +12,7 @@ from contract.own_alerts import Measure
 from provisioning.actions.action import Action
 from provisioning.actions.audit import actor, recorded
 from provisioning.actions.configured import ALERTS, BUDGETS, SLO, Entry, Item, Listed
-from provisioning.actions.options import CONFIG, FORM, act, acting
+from provisioning.actions.options import CONFIG, FORM, act, acting, reason_option
 from provisioning.actions.places import of_department
 
 
@@ -154,6 +154,8 @@ def _list(listed: Listed, path: Path | None, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(items, indent=2, ensure_ascii=False))
         return
+    if not items:
+        click.echo(f"no {listed.noun} is configured")
     for item in items:
         rest = ", ".join(f"{key} {value}" for key, value in item.items() if key != listed.key)
         click.echo(f"{item[listed.key]}: {rest}")
@@ -212,7 +214,7 @@ _where = click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Onl
 @click.argument("name")
 @_where
 @click.option("--for", "length", required=True, help="How long: 30m, 2h; at most 7d.")
-@click.option("--reason", required=True, help="Why; whoever looks at night wants to know.")
+@reason_option("Why; whoever looks at night wants to know.", required=True)
 @CONFIG
 @acting
 def alert_mute(name: str, where: tuple[str, ...], length: str, reason: str, config: Path | None, **given: Any) -> None:
@@ -223,7 +225,7 @@ def alert_mute(name: str, where: tuple[str, ...], length: str, reason: str, conf
 @alert.command("unmute")
 @click.argument("name")
 @_where
-@click.option("--reason", default="", help="Why.")
+@reason_option("Why.")
 @CONFIG
 @acting
 def alert_unmute(name: str, where: tuple[str, ...], reason: str, config: Path | None, **given: Any) -> None:

@@ -11,12 +11,12 @@ import click
 from provisioning.actions.audit import recorded
 from provisioning.actions.configuring import CACHE, Setting, listed, parsed, told_value
 from provisioning.actions.lengths import seconds_within
-from provisioning.actions.options import DSN_FILE, FORM, act, acting
+from provisioning.actions.options import DSN_FILE, FORM, act, acting, reason_option
 from provisioning.findings import InputError
 
 SHORTEST, LONGEST = "1s", "30d"
 _ENVIRONMENT = click.option("--environment", default="production", show_default=True)
-_REASON = click.option("--reason", default="", help="Why.")
+_REASON = reason_option("Why.")
 
 
 @click.group()

@@ -7,6 +7,7 @@ A wish is never changed; a new one has the next version. What the platform made 
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -144,9 +145,18 @@ def parsed(text: str) -> Any:
         found = json.loads(text, parse_constant=lambda _: None)
     except ValueError:
         found = text
-    if not isinstance(found, str | int | float | bool) or not str(found).strip() or len(text) > 200:
-        raise InputError(f"error: {text[:60]} is no value; write a number, true, false, or a word")
+    if not isinstance(found, str | int | float | bool) or len(text) > 200 or not _keepable(found):
+        raise InputError(
+            f"error: {json.dumps(text[:60], ensure_ascii=False)} is no value; write a number, true, false, or a word"
+        )
     return found
+
+
+def _keepable(value: str | float) -> bool:
+    """Whether PostgreSQL keeps it: letters that are none, and numbers beyond all, it does not."""
+    if isinstance(value, str):
+        return bool(value.strip()) and "\x00" not in value and value == value.encode(errors="replace").decode()
+    return math.isfinite(value)
 
 
 def listed(connection: Connection, agent: str, prefix: str) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import click
 
 from provisioning.actions.action import Action, Manner, perform
 from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor
+from provisioning.findings import InputError
 from provisioning.options import config_option, format_option
 
 DSN_FILE = click.option(
@@ -25,6 +26,22 @@ _ALL = (
     DSN_FILE,
     FORM,
 )
+
+
+LONGEST_REASON = 200
+"""Letters: dashboards show it in a cell."""
+
+
+def reason_option(text: str, required: bool = False) -> Callable[..., Any]:
+    """Why somebody does it."""
+
+    def bounded(_: click.Context, __: click.Parameter, said: str) -> str:
+        if len(said) > LONGEST_REASON:
+            raise InputError(f"error: --reason has {len(said)} letters; at most {LONGEST_REASON} are shown")
+        return said
+
+    given: dict[str, Any] = {"required": True} if required else {"default": ""}
+    return click.option("--reason", callback=bounded, help=text, **given)
 
 
 def acting(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ import click
 
 from provisioning import config as configuration
 from provisioning.actions.audit import recorded
-from provisioning.actions.options import CONFIG, DSN_FILE, FORM, act, acting
+from provisioning.actions.options import CONFIG, DSN_FILE, FORM, act, acting, reason_option
 from provisioning.actions.profiling import Profiling
 from provisioning.actions.regressions import Judgement, listed
 
@@ -34,7 +34,7 @@ def _of_version(command: Callable[..., Any]) -> Callable[..., Any]:
         click.argument("version"),
         click.option("--environment", default="production", show_default=True),
         click.option("--metric", type=click.Choice(["errors", "latency"]), required=True, help="What is worse."),
-        click.option("--reason", default="", help="Why you think so."),
+        reason_option("Why you think so."),
         CONFIG,
     )
     return reduce(lambda made, option: option(made), reversed(options), acting(command))
