@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ CLAIM = "observatory.user_key"
 """The setting that says to the views `own_…` whose rows they hold."""
 
 _CONNECT_SECONDS = 5
+SILENT_SECONDS = 3.0
+"""How much longer than a statement may take the server is waited for: it ends statements itself, unless it fell silent."""
 _LATE = "57014"
 """What PostgreSQL says when a statement took longer than it may."""
 
@@ -77,7 +81,10 @@ class Database:
         """The rows of a query, as the caller's role may see them. Raises Problem."""
         async with self._turns.turn(), self._connection(caller.role) as connection:
             try:
-                async with connection.transaction():
+                async with (
+                    _hung_up_after(self._bounds.statement_seconds + SILENT_SECONDS, connection),
+                    connection.transaction(),
+                ):
                     await connection.execute(_limits(self._bounds.statement_seconds, caller.user_key))
                     cursor = await connection.execute(query.statement(chosen).encode(), parameters)
                     return await cursor.fetchall()
@@ -148,6 +155,22 @@ async def _lives(connection: Connection) -> bool:
         connection.pgconn.consume_input()
         return connection.pgconn.status == psycopg.pq.ConnStatus.OK
     return False
+
+
+@asynccontextmanager
+async def _hung_up_after(seconds: float, connection: Connection) -> AsyncIterator[None]:
+    """Ends the connection when the server or the network has been silent for so long, which ends nothing by itself. The line
+    is cut below psycopg, for whoever waits there would wait for the answer to a cancelling, too."""
+    ending = asyncio.get_running_loop().call_later(seconds, _hang_up, connection)
+    try:
+        yield
+    finally:
+        ending.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 async def _closed(connection: Connection) -> None:

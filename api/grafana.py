@@ -49,7 +49,12 @@ class Grafana:
         """Pushes every set of figures, until it is cancelled. A Grafana that does not answer misses some."""
         with live.subscribed() as subscriber:
             while True:
-                problem = await asyncio.to_thread(self._push, lines(await subscriber.next()))
+                figures = await subscriber.next()
+                try:
+                    problem = await asyncio.to_thread(self._push, lines(figures))
+                except Exception:  # a mistake of ours must not end it, unsaid
+                    LOG.exception("live figures are not pushed to Grafana")
+                    continue
                 if problem:
                     LOG.warning("Grafana does not take live figures: %s", problem)
 

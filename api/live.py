@@ -84,6 +84,9 @@ class Live:
                 figures = await self._ask()
             except Problem as problem:
                 LOG.warning("no live figures: %s", problem.detail)
+            except Exception:  # a mistake of ours must not end the streams of all, unsaid
+                LOG.exception("no live figures")
+                await asyncio.sleep(AGAIN_SECONDS)
             else:
                 for subscriber in self._subscribers:
                     subscriber.put(figures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from api.prometheus import Prometheus
 from api.tokens import Caller, Tokens
 from contract.api import ApiLimits
 
-_KEPT_BYTES = 64_000_000
+_KEPT_BYTES, _BESIDE_BYTES = 64_000_000, 1_000
+"""What all answers that are kept may weigh together, and what each does beside its text."""
 
 
 def _now() -> datetime:
@@ -38,11 +40,14 @@ class Asked:
     page: Page = FIRST_PAGE
     ids: Mapping[str, str] = field(default_factory=dict)
 
-    def key(self, query: Query) -> tuple[object, ...]:
-        """What makes the answer to a query another one."""
+    def key(self, caller: Caller, query: Query) -> bytes:
+        """What makes the answer to a query another one, as a digest: what callers choose by may be long. Rows of one person
+        are never an answer to another one, nor to another role."""
         chosen = tuple((name, *self.filters[name]) for name in sorted(self.filters) if name in query.filters)
         ids = tuple(self.ids[name] for name in query.needs)
-        return query.key, query.sql, query.order, self.range_ if query.ranged else None, chosen, self.page, ids
+        range_ = self.range_ if query.ranged else None
+        said = (caller.role, caller.user_key, query.key, query.sql, query.order, range_, chosen, self.page, ids)
+        return hashlib.sha256(repr(said).encode()).digest()
 
 
 @dataclass
@@ -62,7 +67,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.rates = Rates(self.limits.rate, self.limits.burst, self.clock)
-        self.cache = Cache(_KEPT_BYTES, lambda kept: kept.size, self.clock)
+        self.cache = Cache(_KEPT_BYTES, lambda kept: kept.size + _BESIDE_BYTES, self.clock)
 
     async def parts(self, caller: Caller, queries: Sequence[Query], asked: Asked) -> tuple[dict[str, Part], float]:
         """The answers by the queries' names, and for how many seconds from now they hold. Raises Problem."""
@@ -71,9 +76,7 @@ class Service:
         return {query.key: one.value for query, one in zip(queries, kept, strict=True)}, holds
 
     async def _part(self, caller: Caller, query: Query, asked: Asked) -> Kept[Part]:
-        # rows of one person are never an answer to another one, nor to another role
-        key = (caller.role, caller.user_key, asked.key(query))
-        return await self.cache.get(key, query.ttl, lambda: self.fresh(caller, query, asked))
+        return await self.cache.get(asked.key(caller, query), query.ttl, lambda: self.fresh(caller, query, asked))
 
     async def fresh(self, caller: Caller, query: Query, asked: Asked) -> Part:
         """The answer as it is now, whatever is kept. Raises Problem."""

@@ -1,0 +1,136 @@
+"""What goes wrong behind the service holds up nobody for longer than is said, and does not end it unsaid."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tracemalloc
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+import pytest
+
+import api.database
+import api.live
+import api.service
+from api.catalogue.endpoints import Role
+from api.catalogue.model import Query
+from api.database import Bounds, Database
+from api.grafana import Grafana
+from api.live import Live
+from api.parameters import Range
+from api.problems import Problem
+from api.process import FIGURES, told
+from api.prometheus import Prometheus
+from api.service import Asked, Service
+from api.tokens import Caller, Tokens
+from contract.api import ApiLimits
+from tests.conftest import PostgresServer
+from tests.grafana.server import TOKEN
+from tests.grafana.server import serving as grafana_serving
+
+SECONDS = 20.0
+"""Longer than anything here may take."""
+BOSS = Caller("boss", Role.ADMIN)
+ONE = Query("one", "", (), "SELECT 1 AS n", "1")
+
+
+def test_a_database_that_falls_silent_gives_the_turn_back(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process of our connection stops, as a machine does that is cut off: nothing ends, and nothing comes."""
+    page = {"limit": 1, "offset": 0}
+    patience = 10.0
+
+    async def scenario(admin: psycopg.Connection) -> None:
+        database = Database({Role.ADMIN: lambda: postgres.dsn}, Bounds(1, 10, patience))
+        assert await database.rows(BOSS, ONE, frozenset(), page) == [(1,)]
+        question = "SELECT pid FROM pg_stat_activity WHERE application_name = 'observatory-api-admin' AND state = 'idle'"
+        ((pid,),) = admin.execute(question).fetchall()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with monkeypatch.context() as hasty:
+                hasty.setattr(api.database, "SILENT_SECONDS", 0.2 - patience)
+                with pytest.raises(Problem, match="does not answer"):
+                    async with asyncio.timeout(SECONDS):
+                        await database.rows(BOSS, ONE, frozenset(), page)
+            assert await database.rows(BOSS, ONE, frozenset(), page) == [(1,)]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await database.close()
+
+    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
+        asyncio.run(scenario(admin))
+
+
+def test_long_questions_are_not_kept_beside_their_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks something else each time, in many words, fills no more memory than answers may."""
+    monkeypatch.setattr(api.service, "_KEPT_BYTES", 300_000)
+
+    class Nothing:
+        async def rows(self, *_: Any) -> list[Any]:
+            return []
+
+    service = Service(cast(Database, Nothing()), Tokens(tmp_path / "tokens"), ApiLimits(), Prometheus(""), {}, "")
+    chosen = replace(ONE, filters={"agent": "a"})
+
+    async def ask(first: int, last: int) -> None:
+        for number in range(first, last):
+            values = [f"{number}-{place}-{'x' * 190}" for place in range(50)]
+            await service.parts(BOSS, [chosen], Asked(Range(None, None, 1), {"agent": values}))
+
+    asyncio.run(ask(0, 10))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        asyncio.run(ask(10, 600))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 400_000
+
+
+def test_live_figures_go_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(api.live, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(api.live, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(api.live, "MOST_SECONDS", 0.01)
+    answers = iter([None, b"{}"])
+
+    async def ask() -> bytes:
+        if (figures := next(answers)) is None:
+            raise ValueError("a mistake")
+        return figures
+
+    async def scenario() -> None:
+        live = Live(ask, None, 1)
+        async with live.running(), asyncio.timeout(SECONDS):
+            with live.subscribed() as subscriber:
+                assert await subscriber.next() == b"{}"
+
+    asyncio.run(scenario())
+    (said,) = (record for record in caplog.records if record.exc_info)
+    assert said.getMessage() == "no live figures"
+
+
+def test_grafana_is_told_again_after_a_mistake(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(api.live, "LEAST_SECONDS", 0.01)
+    monkeypatch.setattr(api.live, "MOST_SECONDS", 0.02)
+    right = told(datetime(2026, 11, 19, tzinfo=UTC), [{"environment": "production", **dict.fromkeys(FIGURES, 1)}])
+
+    async def ask() -> bytes:
+        """Wrong until that is said."""
+        return right if any(record.exc_info for record in caplog.records) else b"no figures"
+
+    async def scenario(url: str) -> None:
+        live = Live(ask, None, 1)
+        async with live.running(), asyncio.timeout(SECONDS):
+            following = asyncio.create_task(Grafana(url, TOKEN).follow(live))
+            while not grafana.world.streamed:
+                assert not following.done()
+                await asyncio.sleep(0.01)
+            following.cancel()
+
+    with grafana_serving() as grafana:
+        asyncio.run(scenario(grafana.url))
