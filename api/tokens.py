@@ -5,15 +5,20 @@ A token is 256 random bits, so that a plain digest is enough: there is no dictio
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import logging
+import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from api.catalogue.endpoints import Role
 
+LOG = logging.getLogger("observatory.api")
 PREFIX = "obs_"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 USER_KEY = re.compile(r"[0-9a-f]{16}")
@@ -58,6 +63,8 @@ def made(caller: Caller) -> tuple[str, Token]:
 def _checked(token: Token, place: str) -> Token:
     caller = token.caller
     if not NAME.fullmatch(caller.name):
+        if caller.name.startswith(PREFIX):  # what is said may be kept, in a log
+            raise TokensRefused(f"{place}: a token stands where its name should be; only its digest is kept")
         raise TokensRefused(
             f"{place}: {caller.name[:70]!r} is no name; write small letters, digits, dots and dashes, at most 63"
         )
@@ -105,20 +112,35 @@ def write(path: Path, tokens: Iterable[Token]) -> None:
     new.replace(path)
 
 
+@contextmanager
+def changed(path: Path) -> Iterator[list[Token]]:
+    """The tokens of a file, and afterwards the file holds what the list holds then, unless an error ends it. Changes come one
+    after the other. Raises TokensRefused."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise TokensRefused(f"the folder of {path} cannot be opened: {error.strerror}") from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # let go by closing, however this ends
+        tokens = list(read(path))
+        yield tokens
+        write(path, tokens)
+    finally:
+        os.close(folder)
+
+
 class Tokens:
     """Who shows which token, by a file that is read again when it has changed. One that is broken lets nobody new in: what it
     held before stays in force, and `problem` says why."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, Caller] = {}
-        self._stamp: tuple[int, int, int] | None = None
         self.problem = ""
-        self._take(read(path))
+        self._stamp = self._now()  # before the file is read: what replaces it meanwhile is another one
+        self._known = self._read()
 
-    def _take(self, tokens: tuple[Token, ...]) -> None:
-        self._stamp = self._now()
-        self._known = {token.digest: token.caller for token in tokens}
+    def _read(self) -> dict[str, Caller]:
+        return {token.digest: token.caller for token in read(self._path)}
 
     def _now(self) -> tuple[int, int, int] | None:
         try:
@@ -129,13 +151,15 @@ class Tokens:
 
     def refresh(self) -> None:
         """Reads the file again when it is another one than before."""
-        if self._now() == self._stamp:
+        now = self._now()
+        if now == self._stamp:
             return
+        self._stamp = now
         try:
-            self._take(read(self._path))
-            self.problem = ""
+            self._known, self.problem = self._read(), ""
         except TokensRefused as problem:
-            self._stamp, self.problem = self._now(), str(problem)
+            self.problem = str(problem)
+            LOG.error("tokens are those of before, for their file is broken: %s", problem)
 
     def caller(self, token: str) -> Caller | None:
         """Whose token it is. The digest is looked up, so that nothing of the token can be guessed from the time it takes."""

@@ -102,11 +102,11 @@ def create(config: Path | None, name: str, role: str, user_key: str | None, user
             raise InputError("error: --user-key and --user-id say the same; give one of them")
         user_key = _key_of(settings, user_id)
     try:
-        known = tokens.read(path)
-        if any(one.caller.name == name for one in known):
-            raise InputError(f"error: a token is called {name!r} already; remove it first, or choose another name")
         shown, made = tokens.made(tokens.Caller(name, Role(role), user_key or ""))
-        tokens.write(path, (*known, made))
+        with tokens.changed(path) as known:
+            if any(one.caller.name == name for one in known):
+                raise InputError(f"error: a token is called {name!r} already; remove it first, or choose another name")
+            known.append(made)
     except tokens.TokensRefused as problem:
         raise InputError(f"error: {problem}") from None
     click.echo(shown)
@@ -142,11 +142,11 @@ def remove(config: Path | None, name: str) -> None:
 
     path = _file(settings_of(config))
     try:
-        known = tokens.read(path)
-        left = [one for one in known if one.caller.name != name]
-        if len(left) == len(known):
-            raise InputError(f"error: no token is called {name!r}; `observatory api token list` says who has one")
-        tokens.write(path, left)
+        with tokens.changed(path) as known:
+            gone = [one for one in known if one.caller.name == name]
+            if not gone:
+                raise InputError(f"error: no token is called {name!r}; `observatory api token list` says who has one")
+            known.remove(*gone)
     except tokens.TokensRefused as problem:
         raise InputError(f"error: {problem}") from None
     click.echo(f"{name} has no token any more")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+import api.tokens
 from api.catalogue.endpoints import Role
-from api.tokens import Caller, Tokens, TokensRefused, made, read, write
+from api.tokens import Caller, Token, Tokens, TokensRefused, changed, made, read, write
 from exporters.database.user_keys import pseudonym
 from provisioning.cli import main
 
@@ -73,6 +75,54 @@ def test_a_file_that_breaks_keeps_those_in_who_were_known(tmp_path: Path) -> Non
     write(file, [])
     tokens.refresh()
     assert tokens.caller(shown) is None and not tokens.problem
+
+
+def test_a_broken_file_is_said_once_without_the_token_in_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "tokens"
+    tokens = Tokens(file)
+    shown, token = made(Caller("a", Role.ADMIN))
+    file.write_text(token.line.replace("a ", f"{shown} ", 1))
+    tokens.refresh()
+    tokens.refresh()
+    (said,) = caplog.messages
+    assert "where its name should be" in said and shown not in said
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tokens"
+    shown, token = made(Caller("a", Role.ADMIN))
+    write(file, [token])
+
+    def overtaken(path: Path) -> tuple[Token, ...]:
+        found = read(path)
+        write(path, [])
+        return found
+
+    with monkeypatch.context() as now:
+        now.setattr(api.tokens, "read", overtaken)
+        tokens = Tokens(file)
+    assert tokens.caller(shown)
+    tokens.refresh()
+    assert tokens.caller(shown) is None
+
+
+def test_changes_come_one_after_the_other(tmp_path: Path) -> None:
+    names = [f"t{number}" for number in range(40)]
+
+    def create(name: str) -> None:
+        with changed(tmp_path / "tokens") as known:
+            known.append(made(Caller(name, Role.BUSINESS))[1])
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(create, names))
+    assert sorted(one.caller.name for one in read(tmp_path / "tokens")) == sorted(names)
+    assert [path.name for path in tmp_path.iterdir()] == ["tokens"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, site: Path) -> None:
+    (site / "observatory.yaml").write_text(yaml.safe_dump({"api": {"tokens_file": "nowhere/tokens"}}))
+    done = run("create", "a", "--role", "admin")
+    assert done.exit_code == 2 and "nowhere/tokens cannot be opened: No such file" in done.output
 
 
 def test_names_and_digests_are_one_token_s(tmp_path: Path) -> None:
