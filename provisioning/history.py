@@ -9,7 +9,7 @@ import psycopg
 
 from contract.settings import Settings
 from exporters.credentials import CredentialError, Credentials
-from exporters.database.sessions import DatabaseDown, one_line
+from exporters.database.sessions import DatabaseDown, NoAddress, one_line
 from exporters.history.backfill import NoHistory, Written, backfill
 from exporters.redaction import without_secrets
 from provisioning.findings import InputError, Unreachable
@@ -28,6 +28,8 @@ def write(settings: Settings, days: int, out: Path) -> Written:
         return backfill(settings, dsn, days, out, time.time())
     except NoHistory as problem:
         raise InputError(f"error: {problem}") from None
+    except NoAddress as problem:
+        raise InputError(f"error: {without_secrets(str(problem), dsn)}") from None
     except DatabaseDown as problem:
         raise Unreachable(f"error: {without_secrets(str(problem), dsn)}") from None
     except psycopg.Error as problem:

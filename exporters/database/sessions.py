@@ -34,6 +34,10 @@ class DatabaseDown(Exception):
     """No connection, or it was lost. One line without secrets."""
 
 
+class NoAddress(DatabaseDown):
+    """The connection string is none, so no server was asked."""
+
+
 class StatementRefused(Exception):
     """The server refused one statement; the connection lives. One line without secrets; `sqlstate` is PostgreSQL's code."""
 
@@ -52,7 +56,7 @@ def connect(dsn: str, application_name: str = APPLICATION_NAME) -> Connection:
         given: dict[str, Any] = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:  # its text quotes the connection string, and so perhaps the password
         reason = "the connection string of PostgreSQL is not valid: want postgresql://user@host/database"
-        raise DatabaseDown(reason + password_hint(dsn)) from None
+        raise NoAddress(reason + password_hint(dsn)) from None
     keepalives = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
     fixed = {"application_name": application_name, "autocommit": True, "prepare_threshold": None}
     try:

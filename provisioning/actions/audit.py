@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from exporters.database.sessions import DatabaseDown, connect, one_line
+from exporters.database.sessions import DatabaseDown, NoAddress, connect, one_line
 from exporters.redaction import without_secrets
 from provisioning.findings import InputError, Unreachable
 from provisioning.secrets import named_dsn
@@ -50,6 +50,8 @@ def recorded(file: Path | None) -> Iterator[Connection]:
         with connect(dsn, "observatory-actions") as connection:
             connection.execute("SET statement_timeout = '10s'; SET lock_timeout = '5s'")
             yield connection
+    except NoAddress as problem:
+        raise InputError(f"error: {problem}") from None
     except DatabaseDown as problem:
         raise Unreachable(f"error: {problem}") from None
     except psycopg.errors.UndefinedTable:

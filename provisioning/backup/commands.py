@@ -62,14 +62,14 @@ def restore(
     settings, who = settings_of(config), named(actor)
     with reading(file) as saved, administration(dsn_file) as connection:
         owned(connection)
-        restoring.obstacles(connection, saved.manifest, replace)
+        restoring.obstacles(connection, saved.manifest, replace or dry_run)
         saved.verify()
         new = not exists(connection)
         if new:
             _prepared(connection, settings)
         _tell(saved.manifest, connection.info.dbname, new)
         if dry_run:
-            click.echo("nothing was changed")
+            click.echo("nothing was changed" + ("" if new or replace else "; without --replace nothing would be"))
             return
         if not yes and not click.confirm("Restore it?", err=True):
             raise SystemExit(1)
@@ -79,7 +79,11 @@ def restore(
         if new:
             from provisioning.database.installing import carry_out
 
-            carry_out(connection, _prepared(connection, settings), lambda title: click.echo(f"done: {title}"))
+            try:
+                carry_out(connection, _prepared(connection, settings), lambda title: click.echo(f"done: {title}"))
+            except BaseException:
+                click.echo("the rows are there, views and rights are not: run `observatory db install`", err=True)
+                raise
     if sources:
         click.echo(
             "What was changed or deleted in the platform's tables since then is not known. This counts it; no counter falls:\n"

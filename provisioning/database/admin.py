@@ -18,7 +18,7 @@ from exporters.database.ownership import lacking
 from exporters.database.plan import Busy
 from exporters.database.removal import RemovalRefused
 from exporters.database.roles import Role
-from exporters.database.sessions import DatabaseDown, connect, one_line
+from exporters.database.sessions import DatabaseDown, NoAddress, connect, one_line
 from exporters.redaction import without_secrets
 from provisioning.findings import InputError, Unreachable
 from provisioning.secrets import named_dsn
@@ -44,6 +44,8 @@ def administration(file: Path | None) -> Iterator[psycopg.Connection[Any]]:
     try:
         with connect(dsn, "observatory-db") as connection, _rights_explained(connection):
             yield connection
+    except NoAddress as problem:
+        raise InputError(f"error: {problem}") from None
     except DatabaseDown as problem:
         raise Unreachable(f"error: {problem}") from None
     except RolesMissing as problem:

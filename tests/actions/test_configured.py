@@ -191,6 +191,9 @@ def test_without_rights_or_a_log_nothing_is_written(site: Path, log: str, monkey
     monkeypatch.setenv(audit.VARIABLE, "postgresql://x:canary-secret@127.0.0.1:1/x")
     away = run(*words)
     assert away.exit_code == 3 and "canary-secret" not in away.output
+    monkeypatch.setenv(audit.VARIABLE, "postgresql//x:canary-secret@127.0.0.1")
+    none = run(*words)
+    assert none.exit_code == 2 and "is not valid" in none.output and "canary-secret" not in none.output
     monkeypatch.delenv(audit.VARIABLE)
     missing = run(*words)
     assert missing.exit_code == 2 and audit.VARIABLE in missing.output

@@ -16,6 +16,8 @@ from psycopg import sql
 from contract.analytics import READABLE
 from exporters.database.migrations import available, migrate
 from provisioning.backup import restoring, saving
+from provisioning.database import installing
+from provisioning.findings import InputError
 from provisioning.retention.applying import Connection
 from tests.business.figures import Figures
 from tests.business.installed import Exporter
@@ -96,6 +98,9 @@ def test_what_is_there_is_replaced_only_when_asked(counted: Connection, observat
     counted.execute("DELETE FROM analytics.audit_log WHERE at < now() - interval '50 days'")
     refused = observatory("restore", "saved.zip", "--yes")
     assert refused.exit_code == 2 and "--replace puts the backup in its place" in refused.output
+    shown = observatory("restore", "saved.zip", "--dry-run")
+    assert shown.exit_code == 0 and "nothing was changed; without --replace nothing would be" in shown.output
+    assert observatory("restore", "saved.zip", "--dry-run", "--replace").output.endswith("nothing was changed\n")
     assert observatory("restore", "saved.zip", "--replace", input="n\n").exit_code == 1
     assert counted.execute("SELECT count(*) FROM analytics.alert_events").fetchone() == (0,)
     done = observatory("restore", "saved.zip", "--replace", "--yes")
@@ -104,6 +109,19 @@ def test_what_is_there_is_replaced_only_when_asked(counted: Connection, observat
     log = counted.execute("SELECT actor, action, count(*) FROM analytics.audit_log GROUP BY 1, 2 ORDER BY 1, 2").fetchall()
     assert log == [("anna", "restore", 1), ("anna", "set", 100), ("eve", "set", 1)], "nothing that people did is forgotten"
     counted.execute("INSERT INTO analytics.audit_log (actor, action, target) VALUES ('eve', 'set', 'next')")
+
+
+def test_when_views_cannot_be_made_it_is_said_what_makes_them(
+    counted: Connection, observatory: Observatory, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InputError("error: no such role")
+
+    counted.execute("DROP SCHEMA analytics CASCADE")
+    monkeypatch.setattr(installing, "carry_out", refuse)
+    done = observatory("restore", "saved.zip", "--yes")
+    assert done.exit_code == 2 and "error: no such role" in done.output
+    assert "views and rights are not: run `observatory db install`" in done.output
 
 
 def test_a_restore_that_is_ended_changes_nothing(
