@@ -21,8 +21,10 @@ def token_of(connection: HTTPConnection) -> str:
 def caller_of(service: Service, connection: HTTPConnection) -> Caller:
     """Whose request it is; it counts towards the caller's rate, or that of the address it comes from. Raises Problem."""
     caller = service.tokens.caller(token_of(connection))
-    stranger = connection.client.host if connection.client else ""
-    seconds = math.ceil(service.rates.wait(f"token {caller.name}" if caller else f"from {stranger}"))
+    if caller:
+        seconds = math.ceil(service.rates.wait(caller.name))
+    else:
+        seconds = math.ceil(service.strangers.wait(connection.client.host if connection.client else ""))
     if seconds:
         detail = f"more than {service.limits.rate} requests a minute; ask again in {seconds} s"
         raise Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(seconds)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -27,7 +26,6 @@ from api.streams import Streams
 from api.tokens import Caller
 from api.viewers import Viewers
 
-LOG = logging.getLogger("observatory.api")
 ANSWER_SECONDS = 30.0
 Answer = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -49,9 +47,8 @@ def guarded(service: Service, answer: Answer) -> Callable[[Request], Awaitable[R
     return handle
 
 
-async def _failed(_: Request, error: Exception) -> Response:
-    """A mistake of ours: the caller learns that it is one, and the log where."""
-    LOG.error("request failed", exc_info=error)
+async def _failed(_: Request, __: Exception) -> Response:
+    """A mistake of ours: the caller learns that it is one; the server, to which it is raised on, logs where."""
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a mistake of the service; its log says more").response()
 
 
@@ -109,4 +106,6 @@ def application(service: Service, live: Live, grafana: Grafana | None = None, vi
         WebSocketRoute("/api/analytics/stream", streams.websocket),
     ]
     handlers: dict[Any, Any] = {HTTPException: _http, Exception: _failed}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=running)
+    served = Starlette(routes=routes, exception_handlers=handlers, lifespan=running)
+    served.router.redirect_slashes = False  # an address with a slash too many is none, for strangers as well
+    return served

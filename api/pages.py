@@ -90,9 +90,14 @@ class Pages:
             {name: uuid_of(request.path_params[name], name) for name in endpoint.needs},
         )
         if form_of(values, request.headers.get("accept", "")) == "csv":
-            return await self._table(caller, queries[0], asked)
-        response, parts = await self._parts(request, caller, queries, asked)
-        if endpoint.needs and b'"rows":[]' in parts[queries[0].key].body:
+            if any(name in values for name in PAGING):
+                raise wrong("a table comes whole; page and page_size are for JSON")
+            response = await self._table(caller, queries[0], asked)
+            found = bytes(response.body).count(b"\n") > 1  # more than the heading
+        else:
+            response, parts = await self._parts(request, caller, queries, asked)
+            found = b'"rows":[]' not in parts[queries[0].key].body
+        if endpoint.needs and not found:
             raise Problem(HTTPStatus.NOT_FOUND, f"there is no {queries[0].needs[0].removesuffix('_id')} of this id")
         return response
 

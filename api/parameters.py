@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
@@ -77,9 +78,8 @@ def whole(values: Values, name: str, default: int, least: int, most: int) -> int
 def moment(text: str, name: str, ends: bool) -> datetime:
     """An ISO date or time (UTC unless it says otherwise). A date is its begin, or its last microsecond when it `ends`."""
     try:
-        if len(text) == len("2026-01-31"):
-            day = date.fromisoformat(text)
-            return datetime.combine(day, time.max if ends else time.min, UTC)
+        with suppress(ValueError):  # it is no date, but perhaps a time
+            return datetime.combine(date.fromisoformat(text), time.max if ends else time.min, UTC)
         found = datetime.fromisoformat(text)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -30,6 +31,13 @@ def selector(name: str, chosen: Mapping[str, Sequence[str]]) -> str:
     return f"{name}{{{','.join(matchers)}}}"
 
 
+def _series(found: Any) -> dict[str, Any]:
+    return {
+        "labels": {label: value for label, value in found["metric"].items() if label != "__name__"},
+        "points": [[at, None if text in ("NaN", "+Inf", "-Inf") else float(text)] for at, text in found["values"]],
+    }
+
+
 @dataclass
 class Prometheus:
     """`url` is where it answers. Few questions are asked at a time."""
@@ -47,13 +55,11 @@ class Prometheus:
             "query": selector(name, chosen), "start": str(since.timestamp()), "end": str(until.timestamp()), "step": str(step)
         }  # fmt: skip
         found = await self._asked("query_range", given)
-        return [
-            {
-                "labels": {label: value for label, value in series["metric"].items() if label != "__name__"},
-                "points": [[at, None if text in ("NaN", "+Inf", "-Inf") else float(text)] for at, text in series["values"]],
-            }
-            for series in found["data"]["result"]
-        ]
+        try:
+            return [_series(one) for one in found["data"]["result"]]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            LOG.warning("what answers at the address of Prometheus is another program")
+            raise unavailable("Prometheus does not answer at the moment") from None
 
     async def ready(self) -> bool:
         """Whether it answers."""
@@ -62,7 +68,8 @@ class Prometheus:
 
     def _ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/-/ready", timeout=_SECONDS).ok
+            answer = requests.get(f"{self.url}/-/ready", timeout=_SECONDS, allow_redirects=False)
+            return answer.status_code == HTTPStatus.OK
         except requests.RequestException:
             return False
 
@@ -72,7 +79,7 @@ class Prometheus:
 
     def _answer(self, path: str, given: Mapping[str, str]) -> Any:
         try:
-            answer = requests.post(f"{self.url}/api/v1/{path}", data=given, timeout=_SECONDS)
+            answer = requests.post(f"{self.url}/api/v1/{path}", data=given, timeout=_SECONDS, allow_redirects=False)
             answer.raise_for_status()
             return answer.json()
         except (requests.RequestException, ValueError) as error:

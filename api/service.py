@@ -63,10 +63,12 @@ class Service:
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = _now
     rates: Rates = field(init=False)
+    strangers: Rates = field(init=False)
+    """Of addresses whose requests show no token that is known: however many there are, callers keep their own rates."""
     cache: Cache[Part] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rates = Rates(self.limits.rate, self.limits.burst, self.clock)
+        self.rates, self.strangers = (Rates(self.limits.rate, self.limits.burst, self.clock) for _ in range(2))
         self.cache = Cache(_KEPT_BYTES, lambda kept: kept.size + _BESIDE_BYTES, self.clock)
 
     async def parts(self, caller: Caller, queries: Sequence[Query], asked: Asked) -> tuple[dict[str, Part], float]:

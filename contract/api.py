@@ -25,7 +25,7 @@ class ApiLimits(Section):
     burst: Annotated[int, Field(ge=1, le=10_000)] = 100
     queries: Annotated[int, Field(ge=1, le=64)] = 6
     waiting: Annotated[int, Field(ge=1, le=10_000)] = 200
-    statement_timeout: Annotated[str, between("100ms", "1m")] = "5s"
+    statement_timeout: Annotated[str, between("100ms", "25s")] = "5s"
     days: Annotated[int, Field(ge=1, le=3660)] = 400
     rows: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
     streams: Annotated[int, Field(ge=1, le=10_000)] = 100

@@ -106,13 +106,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         f"{_PLAIN}/summary",
         "The most important figures together",
         (named.USAGE, named.COST, named.FEEDBACK, named.TICKETS, people.ACTIVE),
-        own=(own.USAGE, own.AGENTS, own.MODELS),
+        own=(own.USAGE, own.TICKETS, own.AGENTS, own.MODELS),
     ),
     Endpoint(
         f"{_PLAIN}/usage",
         "What is used, and how that changes",
         (named.USAGE, named.USAGE_DAYS, named.USAGE_ENVIRONMENTS, named.INTENTS, named.FEATURES),
-        own=(own.USAGE, own.DAYS),
+        own=(own.USAGE, own.TICKETS, own.DAYS),
     ),
     Endpoint(
         f"{_PLAIN}/costs",

@@ -14,22 +14,28 @@ _OF_RUN = {"environment": "e.environment", "agent": "e.agent_name"}
 
 USAGE = Query(
     "own.usage",
-    "Your conversations and tickets of the range",
+    "Your conversations of the range",
     (
         count("conversations", "Conversations that you began"),
         count("goals_achieved", "Of these, with the goal achieved"),
-        count("tickets", "Tickets that you opened"),
-        count("open_tickets", "Of these, not resolved"),
     ),
     """
-SELECT talks.*, asked.* FROM
-  (SELECT count(*) AS conversations, count(*) FILTER (WHERE c.goal_achieved) AS goals_achieved
-   FROM analytics.own_conversations c WHERE c.created_at BETWEEN %(since)s AND %(until)s AND {chosen}) talks,
-  (SELECT count(*) AS tickets, count(*) FILTER (WHERE t.resolved_at IS NULL AND t.closed_at IS NULL) AS open_tickets
-   FROM analytics.own_tickets t WHERE t.created_at BETWEEN %(since)s AND %(until)s) asked
+SELECT count(*) AS conversations, count(*) FILTER (WHERE c.goal_achieved) AS goals_achieved
+FROM analytics.own_conversations c WHERE c.created_at BETWEEN %(since)s AND %(until)s AND {chosen}
 """.strip(),
     "1",
     {"environment": "c.environment"},
+)
+
+TICKETS = Query(
+    "own.tickets",
+    "Your tickets of the range",
+    (count("tickets", "Tickets that you opened"), count("open_tickets", "Of these, not resolved")),
+    """
+SELECT count(*) AS tickets, count(*) FILTER (WHERE t.resolved_at IS NULL AND t.closed_at IS NULL) AS open_tickets
+FROM analytics.own_tickets t WHERE t.created_at BETWEEN %(since)s AND %(until)s AND {chosen}
+""".strip(),
+    "1",
 )
 
 AGENTS = Query(

@@ -51,8 +51,8 @@ What is no parameter of the address is refused, so that a misspelt filter lets n
 
 **Parts and pages.** An answer has parts, each a named query: `columns` with kind, unit and words beside `rows`, `more` when
 there is a next page (`page`, `page_size` up to 1000), and `since`/`until`, or `as_of` for what does not depend on the range.
-`part` asks for one of them; with `format=csv`, or `Accept: text/csv`, it comes whole as a table (UTF-8, RFC 4180, a heading,
-nothing for null; a text that a spreadsheet would take for a formula has an apostrophe before it).
+`part` asks for one of them; with `format=csv`, or `Accept: text/csv`, it comes whole, without pages, as a table (UTF-8,
+RFC 4180, a heading, nothing for null; a text that a spreadsheet would take for a formula has an apostrophe before it).
 
 **How old.** Counts of the platform are kept for {FROM_PLATFORM} s, figures of model calls for {FROM_LEDGER} s, single rows
 for {AS_IT_STANDS} s, series of Prometheus not at all. `Cache-Control` says for how long an answer still holds, and a request
@@ -77,7 +77,9 @@ Only an extension of Grafana says what people opened, so this counts who was in 
 **Further addresses.** `/api/analytics/catalogue` lists what the caller can ask, `/api/analytics/health` how the sources are,
 `/api/analytics/dashboard` where people see the same, `/api/analytics/export` any named query whole, `/api/analytics/query`
 free questions, `/api/v1/analytics/metrics/{{metric_name}}` the recorded
-series that the catalogue lists, and no PromQL, `/healthz` (without a token) whether the process lives.
+series that the catalogue lists, and no PromQL. Three need no token and count towards no rate: `/healthz` says whether the
+process lives, `/metrics` how many were in Grafana, and `/openapi.json` what can be asked, with the names of all recorded
+series; where those are nobody's business, let the proxy keep them to itself.
 """
 
 

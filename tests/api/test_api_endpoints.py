@@ -18,6 +18,7 @@ from tests.api.conftest import Lived, Served
 
 RANGE = {"start_date": "2026-09-01", "end_date": "2026-11-19"}
 WHOLE_DAYS = {"start_date": "2026-11-10", "end_date": "2026-11-18"}
+NOBODY = "00000000-0000-0000-0000-000000000000"
 PLAIN = [one for one in ENDPOINTS if not one.needs]
 plain = pytest.mark.parametrize("endpoint", PLAIN, ids=lambda one: one.path)
 
@@ -61,6 +62,9 @@ def test_a_person_sees_own_rows_only(served: Served, lived: Lived) -> None:
         with psycopg.connect(lived.dsn) as connection:
             expected = connection.execute("SELECT count(*) FROM analytics.conversations WHERE user_key = %s", (key,)).fetchone()
         assert expected == (row["conversations"],) != (0,)
+        parts = served.get("/api/analytics/usage", token, **RANGE, environment="nowhere").json()["parts"]
+        assert parts["own.usage"]["rows"] == [{"conversations": 0, "goals_achieved": 0}]
+        assert parts["own.usage"]["filters"] == ["environment"] and parts["own.tickets"]["filters"] == []
         seen.append(served.get("/api/analytics/sessions/activity", token, **RANGE).json()["parts"]["own.sessions"]["rows"])
     ids = [{row["session_id"] for row in rows} for rows in seen]
     assert all(ids) and not ids[0] & ids[1]
@@ -89,7 +93,9 @@ def test_one_execution_and_its_tools(served: Served, lived: Lived) -> None:
     assert parts["execution.execution"]["rows"][0]["execution_id"] == found[0]
     assert len(parts["execution.tools"]["rows"]) == found[1]
     assert served.get(f"/api/analytics/executions/{found[0]}", served.callers.business).status_code == 403
-    assert served.get("/api/analytics/executions/00000000-0000-0000-0000-000000000000").status_code == 404
+    for form in ("json", "csv"):
+        assert served.get(f"/api/analytics/executions/{found[0]}", format=form).status_code == 200
+        assert served.get(f"/api/analytics/executions/{NOBODY}", format=form).status_code == 404
     assert served.get("/api/analytics/executions/nonsense").status_code == 400
 
 

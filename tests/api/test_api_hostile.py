@@ -6,16 +6,23 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from http import HTTPStatus
 
+import httpx
 import pytest
+from starlette.requests import HTTPConnection
 
+import api.limits
 import api.protocol
+from api.access import caller_of
 from api.cache import Cache
+from api.catalogue.endpoints import Role
 from api.database import Bounds, Turns
 from api.limits import Rates
 from api.problems import Problem
-from tests.api.conftest import Callers, Lived, Served, serving, setup_of
+from api.process import served as served_by
+from tests.api.conftest import NO_TLS, Callers, Lived, Served, serving, setup_of
 
 MOST = 12
 
@@ -79,6 +86,7 @@ def test_who_does_not_read_is_ended(narrow: Served) -> None:
         ("/api/analytics/usage?agnet=billing", "'agnet' is no parameter here"),
         ("/api/analytics/usage?page_size=5000", "page_size"),
         ("/api/analytics/usage?format=xml", "json or csv"),
+        ("/api/analytics/usage?format=csv&page=2", "a table comes whole"),
         ("/api/analytics/usage?part=costs.totals", "part is one of"),
         ("/api/analytics/usage?environment=%FF", "not UTF-8"),
         ("/api/analytics/usage?environment=%00", "zero character"),
@@ -150,10 +158,6 @@ def test_a_download_that_would_be_too_long_is_refused_whole(lived: Lived, caller
 
 
 def test_a_database_that_is_gone_is_said_without_its_address(lived: Lived, callers: Callers) -> None:
-    from dataclasses import replace
-
-    from api.catalogue.endpoints import Role
-
     setup = replace(setup_of(lived, callers), dsns={Role.ADMIN: lambda: "postgresql://me:canary@127.0.0.1:1/x"})
     with serving(setup, callers) as lost:
         answer = lost.get("/api/analytics/usage")
@@ -161,6 +165,39 @@ def test_a_database_that_is_gone_is_said_without_its_address(lived: Lived, calle
         assert lost.get("/api/analytics/usage", callers.business).status_code == 403
         assert lost.get("/api/analytics/health").status_code == 503
         assert lost.get("/healthz").status_code == 200
+
+
+def test_strangers_give_no_caller_a_fresh_burst(lived: Lived, callers: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses of strangers have to be kept apart."""
+    monkeypatch.setattr(api.limits, "_MOST_BUCKETS", 3)
+    service = served_by(setup_of(lived, callers, rate=1, burst=1))
+
+    def status(host: str, token: str) -> int:
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        try:
+            caller_of(service, HTTPConnection({"type": "http", "headers": headers, "client": (host, 1)}))
+        except Problem as problem:
+            return problem.status
+        return 200
+
+    assert [status("me", callers.admin) for _ in range(2)] == [200, 429]
+    assert {status(f"stranger {number}", "x") for number in range(10)} == {401}
+    assert status("me", callers.admin) == 429
+
+
+def test_a_mistake_is_in_the_log_once(lived: Lived, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
+    def wrong() -> str:
+        raise RuntimeError("canary")
+
+    with serving(replace(setup_of(lived, callers), dsns={Role.ADMIN: wrong}), callers) as broken:
+        answer = broken.get("/api/analytics/usage", part="usage.days")
+    assert answer.status_code == 500 and "canary" not in answer.text
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+def test_a_slash_too_many_is_no_way_round(served: Served) -> None:
+    answer = httpx.get(f"{served.url}/api/analytics/costs/", headers={"Host": "elsewhere"}, verify=NO_TLS)
+    assert answer.status_code == 404 and answer.json()["title"] == "Not Found"
 
 
 def test_a_bucket_fills_steadily() -> None:

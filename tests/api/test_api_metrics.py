@@ -18,18 +18,35 @@ from tests.api.conftest import Lived, Served, serving, setup_of, tokens_file
 NAME = "agent:handoffs:ratio_rate1h"
 FOUND = {"metric": {"__name__": NAME, "agent": "billing"}, "values": [[1, "0.5"], [2, "NaN"]]}
 
+MATRIX = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [FOUND]}})
+Said = tuple[int, str]
+"""Status and body."""
+
 
 @pytest.fixture(scope="module")
-def asked() -> Iterator[tuple[str, Queue[dict[str, list[str]]]]]:
+def otherwise() -> Queue[Said]:
+    """What is said next instead."""
+    return Queue()
+
+
+@pytest.fixture(scope="module")
+def asked(otherwise: Queue[Said]) -> Iterator[tuple[str, Queue[dict[str, list[str]]]]]:
     """A server that answers as Prometheus does, and what it was asked."""
     questions: Queue[dict[str, list[str]]] = Queue()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             questions.put(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            status, body = (200, MATRIX) if otherwise.empty() else otherwise.get()
+            self.send_response(status)
+            self.send_header("Location", "/")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [FOUND]}}).encode())
+            self.wfile.write(MATRIX.encode())
 
         def log_message(self, *_: object) -> None:
             pass
@@ -63,6 +80,24 @@ def test_no_other_series_is_served(metered: Served) -> None:
         assert metered.get(f"/api/v1/analytics/metrics/{name}").status_code == 404
     assert metered.get(f"/api/v1/analytics/metrics/{NAME}", metered.callers.person).status_code == 403
     assert metered.get(f"/api/v1/analytics/metrics/{NAME}", owner="x").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, "[]"),
+        (200, "{}"),
+        (200, '{"data": {"result": [{}]}}'),
+        (200, '{"data": {"result": [{"metric": [], "values": 1}]}}'),
+        (200, "no JSON"),
+        (302, ""),
+    ],
+)
+def test_another_program_is_not_taken_for_prometheus(metered: Served, otherwise: Queue[Said], status: int, body: str) -> None:
+    """Nor is that to which it leads."""
+    otherwise.put((status, body))
+    answer = metered.get(f"/api/v1/analytics/metrics/{NAME}")
+    assert answer.status_code == 503 and "Prometheus" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("value", ['"', "\\", "a\nb", "}", "a|b", "ü", " "])
