@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from provisioning.actions import audit
 from provisioning.actions.configuring import parsed
 from provisioning.findings import InputError
 from tests.actions.cases import log, run
@@ -44,3 +45,10 @@ def test_a_reason_fits_a_cell(site: str, words: tuple[str, ...]) -> None:
 def test_the_name_of_an_advice_is_quoted(site: str) -> None:
     done = run("advice", "apply", "", "--yes")
     assert done.exit_code == 2 and 'there is no advice ""; with something to set there is: slow' in done.output
+
+
+@pytest.mark.parametrize("words", [("configure", "list"), ("advice", "list"), ("loadtest", "list"), ("cache", "list")])
+def test_a_list_without_a_database_is_no_action(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    monkeypatch.delenv(audit.VARIABLE, raising=False)
+    done = run(*words)
+    assert done.exit_code == 2 and "what actions change and record is in PostgreSQL" in done.output
