@@ -29,6 +29,7 @@ SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.par
        CASE WHEN t.state = 'done' AND EXISTS (
          SELECT FROM jsonb_array_elements(t.result->'service_levels') AS l (level) WHERE NOT (l.level->>'kept')::boolean
        ) THEN 'broken'
+         WHEN t.state = 'done' AND jsonb_array_length(t.result->'service_levels') = 0 THEN 'unjudged'
          WHEN t.state IN ('scheduled', 'running') AND NOT {WAITING.strip()} THEN 'lost'
          ELSE t.state END AS state,
        (t.result->>'requests')::float8 AS requests,
@@ -58,7 +59,8 @@ def tests(settings: Settings) -> Panel:
     state = {
         "scheduled": Word("waits", colours.DEGRADED), "running": Word("runs", colours.DEGRADED),
         "done": Word("kept", colours.OK), "broken": Word("not kept", colours.DOWN), "cancelled": Word("ended", colours.UNKNOWN),
-        "failed": Word("failed", colours.DOWN), "lost": Word("lost", colours.UNKNOWN),
+        "unjudged": Word("done", colours.UNKNOWN), "lost": Word("lost", colours.UNKNOWN),
+        "failed": Word("failed", colours.DOWN),
     }  # fmt: skip
     known = ", ".join(target.environment for target in settings.load_tests.targets)
     return Table(

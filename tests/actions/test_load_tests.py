@@ -125,6 +125,7 @@ def test_the_panel_shows_what_waits_what_is_lost_and_whole_figures(site: str) ->
         ("running", "now() - interval '1 minute'", "now()", "{}"),
         ("running", "now() - interval '1 hour'", "now() - interval '1 hour'", "{}"),
         ("done", "now() - interval '1 hour'", "now() - interval '1 hour'", levels),
+        ("done", "now() - interval '1 hour'", "now() - interval '1 hour'", '{"service_levels": []}'),
         ("done", "now() - interval '100 days'", "now() - interval '100 days'", levels),
     )
     with psycopg.connect(site) as connection:
@@ -143,7 +144,7 @@ def test_the_panel_shows_what_waits_what_is_lost_and_whole_figures(site: str) ->
     told = [(row[4], row[-2], row[-1].split()[2]) for row in reversed(shown)]
     assert told == [
         ("scheduled", None, "cancel"), ("lost", None, "schedule"), ("running", None, "cancel"), ("lost", None, "schedule"),
-        ("broken", "in-time 66.67 %", "schedule"),
+        ("broken", "in-time 66.67 %", "schedule"), ("unjudged", None, "schedule"),
     ]  # fmt: skip
 
 
