@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Age, Always, Change, Count, Level, Quotient, like
+from contract.signals.model import Age, Always, Change, Count, Level, Quotient, like, other
 
 TARGET_UP = Level(
     "target_up", "Target answers", "1 while a scrape target answers, 0 while it does not", "none", "up", operator="min"
@@ -38,6 +38,7 @@ QUERY_SUCCESS = Level(
 QUERY_TIME = Level(
     "query_time", "Time of a query", "Time that the last run of a query of the exporter took", "s",
     "exporter_query_duration_seconds", operator="max",
+    matches=(other("query", "made"),),  # forecasts and advice: a process, which takes what it takes a few times a day
 )  # fmt: skip
 QUERY_AGE = Age(
     "query_age", "Time since a query succeeded", "Time since a query of the exporter last succeeded", "s",

@@ -72,7 +72,8 @@ def conversations(settings: Settings) -> Panel:
     asked = f"""
 WITH rated AS (
   SELECT f.conversation_id AS id, avg(f.rating) AS stars, max(f.created_at) AS at,
-         max(f.trace_id) AS trace, max(f.category) AS category
+         (array_agg(f.trace_id ORDER BY f.rating, f.created_at DESC) FILTER (WHERE f.trace_id IS NOT NULL))[1] AS trace,
+         (array_agg(f.category ORDER BY f.rating, f.created_at DESC) FILTER (WHERE f.category IS NOT NULL))[1] AS category
   {given()} AND f.rating BETWEEN 1 AND 5
   GROUP BY f.conversation_id ORDER BY 2, 3 DESC, 1 LIMIT 100
 )
@@ -88,7 +89,7 @@ ORDER BY r.stars, r.at DESC, r.id
         title="Lowest rated conversations",
         description=(
             "The hundred conversations of the range with the lowest mean rating, the newest first among equals. The trace of "
-            "the rated answer opens in Langfuse: read five of them before changing anything."
+            "its worst rated answer opens in Langfuse: read five of them before changing anything."
         ),
         targets=(SqlQuery(sql=asked),),
         no_value="nobody gave stars in range",

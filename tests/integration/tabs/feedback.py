@@ -265,7 +265,10 @@ def conversations(moment: Moment) -> None:
     shown = rows(moment, "conversations")
     for row in shown:
         found = rated[int(row["Conversation"])]
-        assert row["Stars"] == close(mean(stars(found))) and row["Trace"] == max(one.trace for one in found)
+        worst = sorted(found, key=lambda one: (one.stars, -one.at.timestamp()))
+        assert row["Stars"] == close(mean(stars(found)))
+        assert row["Trace"] == next((one.trace for one in worst if one.trace is not None), None)
+        assert row["About"] == next((one.category for one in worst if one.category is not None), None)
         assert (row["Agent"], row["Intent"], row["Outcome"]) == (found[0].agent, found[0].intent, found[0].outcome)
         assert utc(row["Rated"]) == max(one.at for one in found)
     lowest = sorted(mean(stars(found)) for found in rated.values())[:100]
