@@ -36,6 +36,7 @@ def read(command: Sequence[str]) -> Settings:
 def main(command: Sequence[str]) -> int:
     """Serves until a signal ends it; the exit code."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves it would end by one, and what it reads is new anyway
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts in the background
     try:
         return run(lambda: read(command))
     except KeyboardInterrupt:  # while the configuration was read

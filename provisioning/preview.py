@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ def invocation(
     passwords = {"PGPASSWORD": password} if password else {}
     if own := secrets.administration_dsn(settings):
         uid = sources.postgres.uid_of("Administration")
-        dsn, passwords[f"PGPASSWORD_{uid}"] = without_password(own)
+        dsn, passwords[own_password(uid)] = without_password(own)
         logins.append(f"{uid}={dsn}")
     mode = ["pictures", "--out", str(out)] if out else ["serve"]
     if not out and "--port" not in arguments:
@@ -53,6 +54,11 @@ def invocation(
         *arguments,
     ]  # fmt: skip
     return command, {**environment(), **passwords}
+
+
+def own_password(uid: str) -> str:
+    """The variable with the password of one data source; shells pass on no others than such names."""
+    return f"PGPASSWORD_{re.sub(r'[^A-Za-z0-9]', '_', uid).upper()}"
 
 
 def environment() -> dict[str, str]:

@@ -73,7 +73,7 @@ def test_the_preview_shows_them_with_both(settings: Settings) -> None:
     assert [word.partition("@")[0] for word in given] == [
         "postgres=postgresql://observatory_grafana_business", "postgres-administration=postgresql://observatory_grafana_admin",
     ]  # fmt: skip
-    assert (variables["PGPASSWORD"], variables["PGPASSWORD_postgres-administration"]) == ("word-of-business", "word-of-admin")
+    assert (variables["PGPASSWORD"], variables["PGPASSWORD_POSTGRES_ADMINISTRATION"]) == ("word-of-business", "word-of-admin")
     assert "word-of" not in " ".join(command)
 
 
