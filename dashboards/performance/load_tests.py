@@ -23,6 +23,7 @@ _AGAIN = command(
     room="t.params->>'at_once'",
     **_PLACE,
 )
+_WAITING = WAITING.strip().replace("now()", "$__timeTo()")
 _TESTS = f"""
 SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.params->>'environment' AS environment,
        (t.params->>'per_second') || ' a second for ' || (t.params->>'for') AS wanted,
@@ -30,7 +31,7 @@ SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.par
          SELECT FROM jsonb_array_elements(t.result->'service_levels') AS l (level) WHERE NOT (l.level->>'kept')::boolean
        ) THEN 'broken'
          WHEN t.state = 'done' AND jsonb_array_length(t.result->'service_levels') = 0 THEN 'unjudged'
-         WHEN t.state IN ('scheduled', 'running') AND NOT {WAITING.strip()} THEN 'lost'
+         WHEN t.state IN ('scheduled', 'running') AND NOT {_WAITING} THEN 'lost'
          ELSE t.state END AS state,
        (t.result->>'requests')::float8 AS requests,
        (t.result->>'errors')::float8 / nullif((t.result->>'requests')::float8, 0) AS errors,
@@ -41,7 +42,7 @@ SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.par
             FILTER (WHERE NOT (l.level->>'kept')::boolean),
           'all ' || count(*) || ' kept')
         FROM jsonb_array_elements(t.result->'service_levels') AS l (level) HAVING count(*) > 0) AS levels,
-       CASE WHEN {WAITING.strip()} THEN {{cancel}} ELSE {{again}} END AS command
+       CASE WHEN {_WAITING} THEN {{cancel}} ELSE {{again}} END AS command
 FROM analytics.load_tests t
 WHERE t.scheduled_at >= $__timeFrom() AND {{chosen}}
 ORDER BY t.id DESC LIMIT 50
