@@ -23,7 +23,7 @@ _AGAIN = command(
     room="t.params->>'at_once'",
     **_PLACE,
 )
-_WAITING = WAITING.strip().replace("now()", "$__timeTo()")
+_WAITING = WAITING.strip().replace("now()", "$__timeTo()::timestamptz")
 _TESTS = f"""
 SELECT coalesce(t.started_at, t.scheduled_at) AS "time", t.scope AS agent, t.params->>'environment' AS environment,
        (t.params->>'per_second') || ' a second for ' || (t.params->>'for') AS wanted,
