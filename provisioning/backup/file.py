@@ -25,6 +25,8 @@ Buffer = bytes | bytearray | memoryview
 FORMAT = 1
 _MANIFEST = "manifest.json"
 _WANTED = "a file that `observatory backup` wrote"
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+"""What reading a zip raises; the last one where somebody else packed it, with a password or in a way that is not known here."""
 _BLOCK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip knows: when the file was made stands in the manifest."""
@@ -130,7 +132,7 @@ class Reading:
                 with self.table(name) as file:
                     while block := file.read(_BLOCK):
                         digest.update(block)
-            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError):
+            except (*_UNREADABLE, KeyError):
                 digest = hashlib.sha256(b"unreadable")
             if digest.hexdigest() != table.sha256:
                 raise InputError(f"error: table {name} in the backup is not what was written; the file is damaged")
@@ -139,19 +141,25 @@ class Reading:
 @contextmanager
 def reading(path: Path) -> Iterator[Reading]:
     """Raises InputError for a file that is no backup, or one in a format that this version does not know."""
+    with _opened(path) as packed:
+        try:
+            manifest = _manifest(path, packed)
+        except _UNREADABLE:
+            raise _no_backup(path) from None
+        yield Reading(packed, manifest)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        with zipfile.ZipFile(path) as packed:
-            yield Reading(packed, _manifest(path, packed))
+        return zipfile.ZipFile(path)
     except FileNotFoundError:
         raise InputError(f"error: {path} is not there; want {_WANTED}") from None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    ):  # the last two: packed by somebody else
-        raise InputError(f"error: {path} is no backup, or only a part of one; want {_WANTED}") from None
+    except _UNREADABLE:
+        raise _no_backup(path) from None
+
+
+def _no_backup(path: Path) -> InputError:
+    return InputError(f"error: {path} is no backup, or only a part of one; want {_WANTED}")
 
 
 def _manifest(path: Path, packed: zipfile.ZipFile) -> Manifest:
