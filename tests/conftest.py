@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import shutil
 import tempfile
@@ -29,6 +30,20 @@ ROOT = Path(__file__).resolve().parent.parent
 # How long an example takes says something of the machine, and nothing of what is tested.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+_OUR_LOGGERS = ("observatory.api", "observatory.exporter", "asyncio", "uvicorn.error")
+
+
+@pytest.fixture(autouse=True)
+def _where_events_are_written() -> Iterator[None]:
+    """What a command sets for its own process, for it writes to a terminal that is closed afterwards, ends with the test."""
+    loggers = [logging.getLogger(name) for name in _OUR_LOGGERS]
+    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @dataclass(frozen=True)
