@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ PAGE, INCIDENT_SECONDS = "AgentErrorsPage", 40
 """What pages of the incident, and how long that lasts."""
 READ = ("rollups", "postgres", "tables", "langfuse", "cost")
 """Sources whose figures have a time."""
+_GRAVE = re.compile(r"level=(warn|error)|WARNING|ERROR|FATAL|PANIC|Traceback|terminated|starting PostgreSQL|was interrupted")
 RARELY = (ratio("3d"), ratio("30d"), burn("3d"), PERIOD_BURN, REMAINING)
 """What panels show and is recorded every few minutes, and what that is made of: after a start there is none for a while."""
 
@@ -180,3 +182,21 @@ def _still(stack: LivingStack) -> Iterator[Moment]:
         yield Moment(stack)
     finally:
         os.kill(platform, signal.SIGCONT)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """What the parts of the stack had to complain of stands beside a failure: the stack is gone before anybody can look."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, LivingStack):
+        said = "\n".join(_complaints(stack.var))
+        report.sections.append(("what the stack complained of", said or "nothing"))
+
+
+def _complaints(var: Path) -> Iterator[str]:
+    for place in (var / "postgres" / "server.log", *sorted((var / "log").glob("*.log"))):
+        lines = place.read_text(errors="replace").splitlines() if place.is_file() else []
+        grave = [line for line in lines if _GRAVE.search(line)]
+        yield from (f"{place.stem}: {line[:300]}" for line in grave[-12:])
