@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sqlite3
 import sys
@@ -77,6 +78,7 @@ def main(
         raise click.BadParameter(f"{var / 'langfuse.sqlite'} cannot be opened: {error}", param_hint="--var") from None
     prices = price_list(MODELS)
     standin = StandIn(store, MODES[mode], keys, time.time, prices, lag, numbers_as_strings, plan, old_path_lag)
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # of faults that were asked for, people know
     serving = server(standin)
 
     def stop(*_: object) -> None:

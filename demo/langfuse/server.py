@@ -41,7 +41,7 @@ def address(listener: socket.socket) -> str:
 
 
 def server(standin: StandIn) -> uvicorn.Server:
-    """The server. The stand-in dates its answers itself, by its own clock."""
+    """The server. The stand-in dates its answers itself, by its own clock; who runs it says what is logged, and where."""
 
     class Protocol(H11Protocol):
         """Remembers its connection, for a failure that tears it down."""
@@ -54,7 +54,7 @@ def server(standin: StandIn) -> uvicorn.Server:
             standin.connections.pop(self.transport.get_extra_info("peername"), None)
             super().connection_lost(exc)
 
-    config = uvicorn.Config(application(standin), http=Protocol, log_level="critical", access_log=False, date_header=False)
+    config = uvicorn.Config(application(standin), http=Protocol, log_config=None, access_log=False, date_header=False)
     return uvicorn.Server(config)
 
 
