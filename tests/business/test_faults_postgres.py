@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -33,7 +31,7 @@ from tests.business import plain
 from tests.business.figures import Figures, of
 from tests.business.installed import Exporter, install
 from tests.business.life import Life, insert
-from tests.conftest import create_tables
+from tests.conftest import create_tables, thrown_away
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TIMEOUT = "1s"
@@ -207,11 +205,11 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedPostgres]:
-    """A server of this module's own, which may be stopped. Not below pytest's folder, which other pytests close to its user."""
+    """A server of this module's own, which may be stopped."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
-    with tempfile.TemporaryDirectory(prefix="observatory-faults-", ignore_cleanup_errors=True) as folder:
-        postgres = EmbeddedPostgres(Path(folder) / "postgres", port, Path(folder) / "password")
+    with thrown_away("faults") as folder:
+        postgres = EmbeddedPostgres(folder / "postgres", port, folder / "password")
         yield postgres
         postgres.stop()
 
@@ -234,7 +232,7 @@ def template(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 def bench(template: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
     name = sql.Identifier(f"row_{abs(hash(request.node.name))}")
     with psycopg.connect(template, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE lived").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE lived STRATEGY file_copy").format(name))
     log = Lines()
     LOG.addHandler(log)
     LOG.setLevel(logging.INFO)

@@ -80,7 +80,7 @@ def test_older_totals_are_not_published_until_what_was_published_is_too_old(inst
     exporter.collect(at)
     exporter.disconnect()
     with psycopg.connect(make_conninfo(installed_database, dbname="postgres"), autocommit=True) as connection:
-        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
         connection.execute(copy.format(sql.Identifier(f"{name}_behind"), sql.Identifier(str(name))))
         try:
             add_logins(installed_database, 100, 5)

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from demo.database.server import EmbeddedPostgres, binaries
+from tests.conftest import thrown_away
 
 DURABLE = {
     "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica", "max_wal_senders": "4",
@@ -71,10 +71,9 @@ class Cluster:
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """A running server that is gone afterwards."""
-    # Not below pytest's own folder: every pytest that starts closes it to others, and under root the server is another user.
-    with tempfile.TemporaryDirectory(prefix="observatory-cluster-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o711)
-        primary = Cluster(Path(name) / "data", Path(name) / "password")
+    with thrown_away("cluster") as folder:
+        folder.chmod(0o711)
+        primary = Cluster(folder / "data", folder / "password")
         try:
             yield primary
         finally:
@@ -84,9 +83,9 @@ def cluster() -> Iterator[Cluster]:
 @contextmanager
 def standby(primary: Cluster) -> Iterator[Cluster]:
     """A server that follows another one, by streaming."""
-    with tempfile.TemporaryDirectory(prefix="observatory-standby-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o711)
-        folder, password = Path(name) / "data", Path(name) / "password"
+    with thrown_away("standby") as place:
+        place.chmod(0o711)
+        folder, password = place / "data", place / "password"
         parameters = conninfo_to_dict(primary.dsn)
         subprocess.run(
             [binaries() / "pg_basebackup", "-D", folder, "-R", "-X", "stream", "-c", "fast", "-d", primary.dsn],

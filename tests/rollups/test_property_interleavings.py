@@ -6,15 +6,12 @@ Real PostgreSQL, several connections, one driver. `SOAK_EXAMPLES` says how many 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from random import Random
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
 from exporters.rollups.capture.choice import Mode
 from tests.conftest import PostgresServer
@@ -55,13 +52,11 @@ def plays(draw: st.DrawFn, mode: Mode) -> tuple[str, list[Step], list[Step]]:
 
 @pytest.fixture(scope="module")
 def stage(postgres: PostgresServer) -> Iterator[Stage]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        stage = Stage(psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name))
-        yield stage
-        stage.close()
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    dsn = postgres.create()
+    stage = Stage(dsn)
+    yield stage
+    stage.close()
+    postgres.drop(dsn)
 
 
 @pytest.mark.parametrize("mode", PLAYS)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
 from exporters.database.sessions import limits
 from exporters.rollups import advance, origin
@@ -28,13 +25,11 @@ EXAMPLES = 12
 
 @pytest.fixture(scope="module")
 def stage(postgres: PostgresServer) -> Iterator[Stage]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        stage = Stage(psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name))
-        yield stage
-        stage.close()
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    dsn = postgres.create()
+    stage = Stage(dsn)
+    yield stage
+    stage.close()
+    postgres.drop(dsn)
 
 
 def _play(stage: Stage, source: str = "executions", mode: Mode = "snapshot", rows: int = 6) -> Play:
