@@ -86,7 +86,7 @@ def lived(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> str
         connection.execute("SET timezone = 'UTC'")
         for back in range(DAYS, -1, -1):
             at = MIDNIGHT - timedelta(days=back) + timedelta(hours=9)
-            _counted(connection, "tickets_created", at, ("normal", "bug"), 5 + 3 * at.weekday())
+            _counted(connection, "tickets_created", at, ("normal",), 5 + 3 * at.weekday())
         for back in range(10, 0, -1):
             ended = ("billing", "1", "production", "success", "success")
             _counted(connection, "executions_ended", MIDNIGHT - timedelta(days=back, hours=-9), ended, 7200, 0, 0, 0, 0)

@@ -97,16 +97,15 @@ def _priority(row: Row) -> str:
 
 def _tickets(row: Row) -> Iterable[Part]:
     priority, created = {"priority": _priority(row)}, row["created_at"]
-    category = {**priority, "category": "unknown"}
-    yield part("tickets_created", created, category)
+    yield part("tickets_created", created, priority)
     if (answered := row["first_response_at"]) is not None:
         yield part("tickets_responded", answered, priority, buckets.TICKET, duration_us=_microseconds(created, answered))
     if (resolved := row["resolved_at"]) is not None:
-        reopened = {"reopened": "yes" if row["reopened_count"] else "no"}
+        outcome = {"category": "unknown", "reopened": "yes" if row["reopened_count"] else "no"}
         yield part(
             "tickets_resolved",
             resolved,
-            {**category, **reopened},
+            {**priority, **outcome},
             buckets.TICKET,
             duration_us=_microseconds(created, resolved),
         )

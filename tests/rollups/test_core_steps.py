@@ -189,6 +189,15 @@ def test_an_open_row_is_taken_back_with_the_labels_that_it_was_counted_with(coun
     assert counted.counters("conversations_started") == {("alpha", "production", "web"): 1, ("beta", "production", "web"): 1}
 
 
+def test_a_ticket_whose_category_is_said_later_is_one_ticket(counted: Counted) -> None:
+    ticket = {"id": 1, "user_id": 1, "status": "open", "priority": "low", "created_at": NOON, "updated_at": NOON}
+    counted.insert("tickets", ticket | {"reopened_count": 0})
+    counted.advance()
+    counted.run("UPDATE app.tickets SET status = 'in_progress', category = 'bug', first_response_at = %s", NOON)
+    counted.advance()
+    assert counted.counters("tickets_created") == counted.tier("minutes", "tickets_created") == {("low",): 1}
+
+
 def test_a_stock_follows_and_a_counter_does_not_fall(counted: Counted) -> None:
     for number in (1, 2, 3):
         counted.insert("conversations", _conversation(number))

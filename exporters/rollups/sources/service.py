@@ -20,7 +20,6 @@ from exporters.rollups.sources.words import (
 )
 
 _SECONDS = 1e-6
-_TICKET_LABELS = {"priority": "priority", "category": "category"}
 _TICKET_OPEN = f"r.status IN ({quoted(TICKET_OPEN_STATUSES)})"
 _WAITING = "'waiting'"
 
@@ -59,7 +58,13 @@ TICKETS = Source(
     },
     open=_TICKET_OPEN,
     facts=(
-        Fact("tickets_created", at="created", labels=_TICKET_LABELS, yields=(Yield("platform_tickets_created_total"),)),
+        # Not by category: a ticket often gets it later, and one that moves between labels counts in both.
+        Fact(
+            "tickets_created",
+            at="created",
+            labels={"priority": "priority"},
+            yields=(Yield("platform_tickets_created_total"),),
+        ),
         Fact(
             "tickets_responded",
             when="responded IS NOT NULL",
@@ -74,7 +79,11 @@ TICKETS = Source(
             "tickets_resolved",
             when="resolved IS NOT NULL",
             at="resolved",
-            labels={**_TICKET_LABELS, "reopened": "CASE WHEN reopens > 0 THEN 'yes' ELSE 'no' END"},
+            labels={
+                "priority": "priority",
+                "category": "category",
+                "reopened": "CASE WHEN reopens > 0 THEN 'yes' ELSE 'no' END",
+            },
             sums={"duration_us": "resolution"},
             histogram="resolution",
             bounds=buckets.TICKET,
