@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from contract.values import Section
 
 Right = Literal["view", "edit", "admin"]
 TeamName = Annotated[str, Field(pattern=r"^\S(.{0,188}\S)?$")]
+
+
+AgentName = Annotated[str, Field(pattern=r"^\S(.{0,98}\S)?$")]
+
+
+def _each_once(agents: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({agent for agent in agents if agents.count(agent) > 1}):
+        raise ValueError(f"named twice: {', '.join(twice)}")
+    return agents
 
 
 class FolderAccess(Section):
@@ -39,10 +48,20 @@ class GrafanaContents(Section):
 
     `editable`: whether dashboards can be changed in the browser. What is changed there is shown by the next plan, and not kept
     by an apply that overwrites edits.
+
+    `agent_colours`: agents that have a colour of their own on every graph, in this order. More than eight colours are not told
+    apart; all other agents share what Grafana gives.
     """
 
     data_sources: bool = True
     permissions: bool = True
     alerts: bool = False
     editable: bool = False
+    agent_colours: Annotated[tuple[AgentName, ...], Field(max_length=8), AfterValidator(_each_once)] = (
+        "support",
+        "billing",
+        "it-helpdesk",
+        "sales",
+        "research",
+    )
     folders: Folders = Folders()

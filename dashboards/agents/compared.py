@@ -7,8 +7,9 @@ from contract.settings import Settings
 from dashboards.agents.attention import KEPT
 from dashboards.agents.headline import COST, NO_TRAFFIC, SUCCESS, where
 from dashboards.feedback.given import given
-from dashboards.lib.field import Thresholds, at_least, at_most, named, narrowing_link
-from dashboards.lib.figures import BarGauge
+from dashboards.lib import colours
+from dashboards.lib.agent_bars import AgentBars
+from dashboards.lib.field import Thresholds, at_least, at_most, lines, named, narrowing_link
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.spending import quantiles
@@ -78,24 +79,25 @@ LIMIT 200
 
 
 def _bars(
-    name: str, title: str, description: str, figure: str, of: str, unit: str, decimals: int, limits: Thresholds, worst: str
-) -> Panel:
+    name: str, title: str, description: str, figure: str, of: str, unit: str, decimals: int, worst: str,
+    *marked: tuple[float, str],
+) -> Panel:  # fmt: skip
     sql = f"""
 SELECT agent, {figure} AS value
 FROM analytics.agent_daily WHERE {where()} AND agent <> ''
 GROUP BY agent HAVING sum({of}) > 0 ORDER BY 2 {worst}, 1 LIMIT {MOST}
 """.strip()
-    return BarGauge(
+    return AgentBars(
         name=name,
         title=title,
-        description=f"{description} Of the days of the range; the {MOST} weakest first.",
+        description=f"{description} Of the days of the range; the {MOST} weakest first. The line is that limit.",
         targets=(SqlQuery(sql=sql),),
         unit=unit,
         decimals=decimals,
         minimum=0,
         no_value=NO_TRAFFIC,
-        limits=limits,
-        every_row=True,
+        limits=lines(*marked),
+        soft_maximum=max(value for value, _ in marked) * 1.1,
         data_links=(narrowing_link("This agent in detail", "one-agent", "agent", "${__data.fields.agent}", KEPT),),
     )  # fmt: skip
 
@@ -104,7 +106,7 @@ def success(settings: Settings) -> Panel:
     target = settings.thresholds.success_ratio
     text = f"Conversations that reached their goal / those with a known goal; {target:.0%} is the target."
     return _bars("success_bars", "Success by agent", text, SUCCESS, "goals_achieved + goals_missed", "percentunit", 1,
-                 at_least(target), "ASC")  # fmt: skip
+                 "ASC", (target, colours.DOWN))  # fmt: skip
 
 
 def errors(settings: Settings) -> Panel:
@@ -112,11 +114,11 @@ def errors(settings: Settings) -> Panel:
     text = f"Queries that failed or timed out / queries; the alert begins at {limits.error_ratio:.0%}."
     figure = "sum(failed)::float8 / nullif(sum(executions), 0)"
     return _bars("error_bars", "Errors by agent", text, figure, "executions", "percentunit", 2,
-                 at_most(limits.error_ratio, limits.error_ratio_critical), "DESC")  # fmt: skip
+                 "DESC", (limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN))  # fmt: skip
 
 
 def cost(settings: Settings) -> Panel:
     target = settings.thresholds.target_conversation_usd
     text = f"Cost of model calls with a conversation / conversations; {target:.2f} USD is the target."
     return _bars("cost_bars", "Cost of a conversation by agent", text, COST, "conversations", "currencyUSD", 4,
-                 at_most(target), "DESC NULLS LAST")  # fmt: skip
+                 "DESC NULLS LAST", (target, colours.DEGRADED))  # fmt: skip

@@ -7,8 +7,9 @@ from contract.settings import Settings
 from dashboards.agents.headline import where
 from dashboards.feedback.given import NPS, given
 from dashboards.lib import colours
-from dashboards.lib.field import PLAIN, Thresholds, at_least, named, narrowing_link, tab_link
-from dashboards.lib.figures import BarGauge, Gauge, Stat
+from dashboards.lib.agent_bars import AgentBars
+from dashboards.lib.field import PLAIN, Thresholds, at_least, lines, named, narrowing_link, tab_link
+from dashboards.lib.figures import Gauge, Stat
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
@@ -83,12 +84,12 @@ SELECT agent, sum(positive)::float8 / sum(positive + negative) AS "thumbs up"
 FROM analytics.agent_daily WHERE {where()}
 GROUP BY agent HAVING sum(positive + negative) > 0 ORDER BY 2, 1 LIMIT {MOST}
 """.strip()
-    return BarGauge(
+    return AgentBars(
         name="thumbs",
         title="Thumbs up by agent",
         description=(
             f"Thumbs up / thumbs given on the days of the range, of the {MOST} least liked; the alert begins below "
-            f"{limit:.0%} within an hour. Low with a good success rate: it helps, but unkindly or slowly."
+            f"{limit:.0%} within an hour (the line). Low with a good success rate: it helps, but unkindly or slowly."
         ),
         targets=(SqlQuery(sql=sql),),
         width=6,
@@ -97,8 +98,7 @@ GROUP BY agent HAVING sum(positive + negative) > 0 ORDER BY 2, 1 LIMIT {MOST}
         minimum=0,
         maximum=1,
         no_value="no thumb in range",
-        limits=at_least(limit),
-        every_row=True,
+        limits=lines((limit, colours.DOWN)),
         data_links=(narrowing_link("Its feedback", "feedback", "agent", "${__data.fields.agent}", ("environment",)),),
     )
 

@@ -89,7 +89,7 @@ LIMIT 24
     )
 
 
-def _pie(name: str, title: str, description: str, label: str, more: str = "") -> Panel:
+def _pie(name: str, title: str, description: str, label: str, more: str = "", of_agents: bool = False) -> Panel:
     """Conversations by a label of theirs: the five most frequent, the rest as one."""
     sql = f"""
 WITH counted AS (
@@ -112,13 +112,14 @@ ORDER BY min(place)
         no_value=NO_CONVERSATION,
         every_row=True,
         figures=("percent",),
+        of_agents=of_agents,
         overrides=(named(OTHERS, color=fixed(colours.GREY)),),
     )
 
 
 def by_agent() -> Panel:
     text = "Who has most to do. One agent with almost all: ask whether the others are found."
-    return _pie("by_agent", "By agent", text, "a.name", " JOIN analytics.agents a ON a.id = c.agent_id")
+    return _pie("by_agent", "By agent", text, "a.name", " JOIN analytics.agents a ON a.id = c.agent_id", of_agents=True)
 
 
 def by_outcome() -> Panel:

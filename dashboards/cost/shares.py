@@ -47,7 +47,7 @@ def by_model() -> Panel:
     )
 
 
-def _bars(name: str, title: str, description: str, sql: str, width: int | None = None) -> Panel:
+def _bars(name: str, title: str, description: str, sql: str, width: int | None = None, of_agents: bool = False) -> Panel:
     return BarGauge(
         name=name,
         title=title,
@@ -59,6 +59,7 @@ def _bars(name: str, title: str, description: str, sql: str, width: int | None =
         minimum=0,
         no_value=NO_CALLS,
         every_row=True,
+        of_agents=of_agents,
     )
 
 
@@ -67,7 +68,8 @@ def by_agent() -> Panel:
     description = (
         "Cost of the calls of each agent: the eight dearest, the rest together. What each query costs is in the table below."
     )
-    return _bars("by_agent", "By agent", description, _greatest("agent", "cost_analysis_summary", filters_, 8))
+    sql = _greatest("agent", "cost_analysis_summary", filters_, 8)
+    return _bars("by_agent", "By agent", description, sql, of_agents=True)
 
 
 def by_role() -> Panel:

@@ -7,7 +7,7 @@ from contract.status import STATUSES
 from dashboards.executions.live import NO_TRAFFIC
 from dashboards.lib import colours
 from dashboards.lib.executions import ALL_FILTERS, ERROR_SHARE, FAILED_ROW, SECONDS, STATUS, TIME_BUCKET, ended, percentile
-from dashboards.lib.field import at_least, lines, named, narrowing_link, painted
+from dashboards.lib.field import at_least, fixed, lines, named, narrowing_link, painted
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
@@ -15,7 +15,7 @@ from dashboards.lib.shares import PieChart
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 
 STATUS_COLOURS = dict(zip(STATUSES, (colours.GREEN, colours.RED, colours.AMBER, colours.GREY), strict=True))
-_SLICES = 6
+_SLICES, OTHERS = 6, "others"
 AGENT_LINK = narrowing_link("This agent in detail", "one-agent", "agent", "${__value.raw}", ("environment",)).to_json_data()
 
 
@@ -102,7 +102,7 @@ WITH x AS (
 ), ranked AS (
   SELECT x.agent, count(*) AS n, row_number() OVER (ORDER BY count(*) DESC, x.agent) AS place FROM x GROUP BY 1
 )
-SELECT CASE WHEN r.place < {_SLICES} THEN r.agent ELSE 'others' END AS agent, sum(r.n)::float8 AS executions
+SELECT CASE WHEN r.place < {_SLICES} THEN r.agent ELSE '{OTHERS}' END AS agent, sum(r.n)::float8 AS executions
 FROM ranked r
 GROUP BY 1
 ORDER BY 2 DESC, 1
@@ -114,6 +114,8 @@ ORDER BY 2 DESC, 1
         decimals=0,
         no_value=NO_TRAFFIC,
         every_row=True,
+        of_agents=True,
+        overrides=(named(OTHERS, color=fixed(colours.GREY)),),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from grafanalib._gen import DashboardEncoder
 
+from dashboards.lib.field import Override
 from dashboards.lib.panel import Panel
 
 Json = dict[str, Any]
@@ -36,8 +37,10 @@ def without_nulls(node: Any) -> Any:
     return node
 
 
-def finished_panel(panel: Panel, identity: int, description: str, grid_position: Json) -> Json:
-    """A panel's JSON. Its data source is that of its queries, or Grafana's mixed one."""
+def finished_panel(
+    panel: Panel, identity: int, description: str, grid_position: Json, overrides: tuple[Override, ...] = ()
+) -> Json:
+    """A panel's JSON. Its data source is that of its queries, or Grafana's mixed one. `overrides` come before its own."""
     data: Json = without_nulls(plain(panel.to_json_data()))
     for key in _DEAD_PANEL_KEYS:
         data.pop(key, None)
@@ -49,6 +52,7 @@ def finished_panel(panel: Panel, identity: int, description: str, grid_position:
     if not data["fieldConfig"]["defaults"]["thresholds"]["steps"]:
         del data["fieldConfig"]["defaults"]["thresholds"]
     data |= {"id": identity, "description": description, "gridPos": grid_position}
+    data["fieldConfig"]["overrides"][:0] = plain(overrides)
     targets = data.get("targets", [])
     for number, target in enumerate(targets):
         target["refId"] = chr(ord("A") + number)

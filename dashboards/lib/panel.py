@@ -30,7 +30,7 @@ class Panel(core.Panel):
     `name` is its key within the tab and never changes; `description` says what it means and what to do when it looks bad.
     `width` is in columns of 24; without it the panel takes an equal share of what its line has left. `no_value` is shown when
     there is no data: it says what that means. `links` are the panel's, `data_links` those of its values. `always_last` is a
-    duration that the panel looks back whatever range is chosen.
+    duration that the panel looks back whatever range is chosen. `of_agents`: its rows are agents, which have their own colours.
     """
 
     kind: ClassVar[str]
@@ -58,6 +58,7 @@ class Panel(core.Panel):
     transformations: tuple[Json, ...] = ()
     repeat_by: str | None = None
     always_last: str | None = None
+    of_agents: bool = False
 
     def options(self) -> Json:
         """Options of the panel type."""

@@ -10,7 +10,7 @@ from grafanalib import core
 
 from contract.keys import dashboard_uid, panel_id
 from contract.settings import Settings
-from dashboards.lib import filters, layout, marks, trust, variables
+from dashboards.lib import agent_colours, filters, layout, marks, trust, variables
 from dashboards.lib.describe import provenance
 from dashboards.lib.finish import finished_dashboard, finished_panel
 from dashboards.lib.layout import Row, line, row
@@ -115,7 +115,7 @@ class Tab:
             annotations=core.Annotations(list=[*self._marks(), *self.own_marks]),
             schemaVersion=SCHEMA_VERSION,
         )
-        return finished_dashboard(board.to_json_data(), self._placed(rows, self.filters))
+        return finished_dashboard(board.to_json_data(), self._placed(rows, settings))
 
     def all_rows(self, settings: Settings) -> tuple[Row, ...]:
         """Its rows, after the line that says what the tab answers."""
@@ -144,11 +144,11 @@ class Tab:
             found += [marks.deployments(versions), *([marks.regressions(), marks.incidents()] if versions else [])]
         return found
 
-    def _placed(self, rows: tuple[Row, ...], filters: tuple[str, ...]) -> list[Json]:
+    def _placed(self, rows: tuple[Row, ...], settings: Settings) -> list[Json]:
         found: list[Json] = []
         top = 0
         for row_ in rows:
-            inside = [self._finished(place, filters) for place in layout.places(row_, top)]
+            inside = [self._finished(place, settings) for place in layout.places(row_, top)]
             title: Json = {
                 "type": "row",
                 "id": panel_id(f"{self.key}/row/{row_.name}"),
@@ -163,11 +163,12 @@ class Tab:
             top += layout.height(row_)
         return found
 
-    def _finished(self, place: layout.Place, filters: tuple[str, ...]) -> Json:
+    def _finished(self, place: layout.Place, settings: Settings) -> Json:
         panel = place.panel
         texts = tuple(query.text for query in panel.targets)
-        description = "\n\n".join(part for part in (panel.description, provenance(texts, filters)) if part)
-        return finished_panel(panel, panel_id(f"{self.key}/{panel.name}"), description, place.grid_position)
+        description = "\n\n".join(part for part in (panel.description, provenance(texts, self.filters)) if part)
+        identity, colours = panel_id(f"{self.key}/{panel.name}"), agent_colours.overrides(panel, settings)
+        return finished_panel(panel, identity, description, place.grid_position, colours)
 
     def _problems(self, rows: tuple[Row, ...]) -> list[str]:
         """Everything that would make a poor dashboard, each with the panel's key."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES, CAPACITY_USED
+from dashboards.lib import colours
+from dashboards.lib.agent_bars import AgentBars
 from dashboards.lib.executions import ALL_FILTERS, ended
-from dashboards.lib.field import Json, at_most, named
+from dashboards.lib.field import Json, lines, named
 from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import acting
 from dashboards.lib.panel import Panel
@@ -64,21 +66,25 @@ def compared(settings: Settings) -> Panel:
 def slowest(settings: Settings) -> Panel:
     limit = settings.thresholds.response_seconds
     with acting(("environment", "agent")):
-        expression = f"sort_desc(topk({MOST}, {ask(AGENT_LATENCY, BY_AGENTS, HOUR)} >= 0))"
-    return BarGauge(
+        slow = f"topk({MOST}, {ask(AGENT_LATENCY, BY_AGENTS, HOUR)} >= 0)"
+    named_ = f'sort_desc(label_join({slow}, "name", " · ", "agent", "environment"))'
+    return AgentBars(
         name="slowest_agents",
         title="p95 by agent, last hour",
         description=(
-            f"95th percentile of the time from query to answer, over one hour, of the {MOST} slowest; red from {limit:g} s, "
-            "where the alert begins. An agent without queries in the hour is not there."
+            f"95th percentile of the time from query to answer, over one hour, of the {MOST} slowest; from the line on, at "
+            f"{limit:g} s, the alert begins. An agent without queries in the hour is not there."
         ),
-        targets=(PromQuery(expr=expression, legend="{{agent}} · {{environment}}", instant=True),),
+        targets=(PromQuery(expr=named_, format="table", instant=True),),
         width=11,
+        x="name",
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,
-        limits=at_most(limit),
-        data_links=(one_agent("${__field.labels.agent}"),),
+        limits=lines((limit, colours.DEGRADED)),
+        soft_maximum=limit * 1.1,
+        transformations=columns({"name": "name", "agent": "agent", "Value": "p95"}),
+        data_links=(one_agent("${__data.fields.agent}"),),
     )
 
 
@@ -106,5 +112,6 @@ def busiest() -> Panel:
         minimum=0,
         no_value=NO_TRAFFIC,
         every_row=True,
+        of_agents=True,
         data_links=(one_agent("${__data.fields.agent}"),),
     )

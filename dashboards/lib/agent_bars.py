@@ -1,0 +1,33 @@
+"""Agents compared by lying bars, each in its agent's colour, with the limit as a line across."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import define
+
+from dashboards.lib.field import Json
+from dashboards.lib.shares import BarChart
+
+AGENT = "agent"
+"""The column with their names."""
+
+
+@define(slots=False, kw_only=True)
+class AgentBars(BarChart):
+    """One bar per row, in the order of the rows. The query gives `agent` and the figure; `x` is what is written beside a bar.
+
+    The axis runs to `soft_maximum` unless a value lies beyond, so that the limit stays in sight.
+    """
+
+    direction: Literal["auto", "horizontal", "vertical"] = "horizontal"
+    values_shown: Literal["auto", "always", "never"] = "always"
+    with_legend: bool = False
+    x: str | None = AGENT
+    soft_maximum: float | None = None
+
+    def options(self) -> Json:
+        return {**super().options(), "colorByField": AGENT}
+
+    def custom(self) -> Json:
+        return {**super().custom(), "thresholdsStyle": {"mode": "dashed"}, "axisSoftMax": self.soft_maximum}
