@@ -1,11 +1,11 @@
-"""Alerts on how agents behave: attempts that they repeat, guardrails that step in, versions that are worse than others."""
+"""Alerts on how agents behave: attempts that they repeat, guardrails that step in, versions and load tests that do badly."""
 
 from __future__ import annotations
 
 from alert_rules.accounts import counted, share
 from alert_rules.agents import AGENT, DEPLOYMENTS
 from alert_rules.model import Alert, AlertGroup, Flow, Guard, Labels, MetricCheck, Severity, TableCheck
-from alert_rules.stories import Story, standard
+from alert_rules.stories import Story, level, standard
 from contract.settings import Settings
 from contract.signals.agents import (
     AGENT_ERROR_RATIO,
@@ -13,18 +13,20 @@ from contract.signals.agents import (
     AGENT_LATENCY,
     AGENT_QUERIES,
     AGENT_RETRIES,
+    DEPENDENCY_LATENCY,
     GUARDRAIL_BLOCK_RATIO,
     GUARDRAIL_BLOCKS,
     GUARDRAIL_DECISIONS,
     RETRIES_PER_QUERY,
 )
+from contract.signals.executions import LOAD_TEST_LEVELS_BROKEN
 from contract.signals.models import LLM_ERROR_RATIO
 from contract.signals.tools import TOOL_ERROR_RATIO
 from recording_rules.versions import VERSION_REGRESSION
 
 GROUP = AlertGroup("behaviour_alerts", "30s")
 VERSIONS = AlertGroup("version_alerts", "1m")
-"""As often as versions are compared."""
+"""As often as versions are compared, and tests looked at."""
 GUARDRAIL = ("environment", "guardrail")
 _VERSION = ("environment", "agent", "version", "measure")
 
@@ -34,6 +36,15 @@ FROM analytics.regressions
 WHERE detected_at >= :'since'::timestamptz - interval '7 days'
 ORDER BY detected_at DESC
 LIMIT 20;"""
+_LOAD_TESTS_SQL = """\
+SELECT t.scope AS agent, t.params->>'environment' AS environment, t.ended_at, t.params->>'per_second' AS per_second,
+       t.result->>'requests' AS requests, t.result->>'errors' AS errors, t.result->>'not_sent' AS not_sent,
+       t.result->>'p95' AS p95, level->>'name' AS service_level, level->>'good_percent' AS good_percent,
+       level->>'objective' AS objective, level->>'kept' AS kept
+FROM analytics.load_tests t, jsonb_array_elements(t.result->'service_levels') AS level
+WHERE t.ended_at >= :'since'::timestamptz - interval '7 days'
+ORDER BY t.ended_at DESC, service_level
+LIMIT 30;"""
 _BLOCKED = "agent_guardrail_decisions_total"
 
 
@@ -177,5 +188,38 @@ REGRESSION = Alert(
     ),
     scenarios=standard(_worse),
 )
+LOAD_TEST = Alert(
+    name="LoadTestLevelBroken",
+    group=VERSIONS,
+    concern="load-test",
+    signal=LOAD_TEST_LEVELS_BROKEN,
+    by=AGENT,
+    window="1m",
+    comparison=">",
+    threshold=0.0,
+    hold="1m",
+    keep_firing_for="5m",
+    severity=Severity.WARNING,
+    team="agents",
+    summary="An agent does not keep its service levels under load.",
+    description="The newest load test of agent {agent} in {environment} did not keep {value} of its service levels.",
+    meaning="So many requests at a time made answers slower, or more of them fail, than a service level allows. An incident is "
+    "open until a test keeps them.",
+    impact="None yet: it was a test. Users will meet it once as many of them come, or once this version is in production.",
+    checks=(
+        MetricCheck("Which agents, and how many service levels?", LOAD_TEST_LEVELS_BROKEN, AGENT),
+        TableCheck("Which service levels, and what did the test find?", _LOAD_TESTS_SQL),
+        MetricCheck("What do slow answers wait for?", DEPENDENCY_LATENCY, ("environment", "dependency")),
+        DEPLOYMENTS,
+    ),
+    next_steps=(
+        "`not_sent` is large: all answers that may be waited for were waited for; the agent needs more capacity, or a limit.",
+        "A version was deployed since a test that kept them: schedule the same test against the version before.",
+        "The load was more than the agent is meant for: schedule a test with less, and the alert ends when that keeps them.",
+    ),
+    scenarios=standard(
+        level("platform_load_test_levels_broken", (("environment", "staging"), ("agent", "billing")), bad=2.0, good=0.0)
+    ),
+)
 
-ALERTS = (RETRIES, BLOCKS, REGRESSION)
+ALERTS = (RETRIES, BLOCKS, REGRESSION, LOAD_TEST)

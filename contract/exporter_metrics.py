@@ -132,6 +132,13 @@ POSTGRES = (
     ),
     _gauge(
         P,
+        "platform_load_test_levels_broken",
+        "agent environment",
+        "Service levels that the newest load test of an agent did not keep",
+        absent="no load test has ended",
+    ),
+    _gauge(
+        P,
         "platform_forecast_made_timestamp_seconds",
         "",
         "When forecasts and advice were made",

@@ -65,6 +65,14 @@ EXECUTIONS_IN_PROGRESS = Level(
     "short",
     "platform_executions_in_progress",
 )
+LOAD_TEST_LEVELS_BROKEN = Level(
+    "load_test_levels_broken",
+    "Service levels broken",
+    "Service levels that the newest load test of an agent did not keep",
+    "short",
+    "platform_load_test_levels_broken",
+    operator="max",
+)
 STORED_TOOL_CALLS = Rate(
     "stored_tool_calls", "Tool calls", "Tool calls in the database ended per second", "ops", "platform_tool_calls_total"
 )

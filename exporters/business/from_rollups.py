@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from exporters.business import open_tickets
+from exporters.business import load_tests, open_tickets
 from exporters.business.active_users import ACTIVE, ACTIVE_BEFORE, COMPARED
 from exporters.business.figures import FIGURES, PAST_DUE, Figure, Tally, samples
 from exporters.business.frame import DatabaseCollector, Question
@@ -41,6 +41,7 @@ YIELDS: dict[str, tuple[str, ...]] = {
     _ACTIVE: (ACTIVE,),
     _ACTIVE_BEFORE: (ACTIVE_BEFORE,),
     _OLDEST: open_tickets.YIELDS,
+    "load_tests": load_tests.YIELDS,
     "rollup_open_rows": ("platform_rollup_open_rows",),
 }
 """The metrics that each query gives."""
@@ -92,9 +93,9 @@ class FiguresCollector(DatabaseCollector):
         self._happened = Happened([*sorted(facts - {PAST_DUE}), _SEEN])
         self._has_tickets, self._has_messages = (not mapping.is_absent(name) for name in ("tickets", "messages"))
         asked = ["counts", *[_OLDEST] * self._has_tickets, *[_ACTIVE, _ACTIVE_BEFORE] * self._has_messages]
-        queries = [AGENTS, VERSIONS, "rollup_open_rows", *self._figures, *asked]
+        queries = [AGENTS, VERSIONS, "load_tests", "rollup_open_rows", *self._figures, *asked]
         super().__init__("postgres", settings.exporter.intervals.business, settings, seat, queries, mapping)
-        self.seldom = frozenset({AGENTS, VERSIONS, "rollup_open_rows", _ACTIVE_BEFORE, _OLDEST})
+        self.seldom = frozenset({AGENTS, VERSIONS, "load_tests", "rollup_open_rows", _ACTIVE_BEFORE, _OLDEST})
         self._names = Names(mapping, settings.environments)
         self._named = self._looked_at_tickets = float("-inf")
         self._now = datetime.fromtimestamp(0, UTC)
@@ -111,6 +112,7 @@ class FiguresCollector(DatabaseCollector):
             self._named = now
             self._names.ask(self, now)
             self.ask("rollup_open_rows", now, self._open_rows)
+            self.ask("load_tests", now, self._load_tests)
         self.ask_together(now, self._questions())
         if self._has_messages:
             self.ask(_ACTIVE, now, self._users_active)
@@ -157,6 +159,10 @@ class FiguresCollector(DatabaseCollector):
     def _open_rows(self) -> Answer:
         rows = self.seat.rows(_OPEN_ROWS)
         return Answer(tuple(sample("platform_rollup_open_rows", name, value=count) for name, count in rows), len(rows))
+
+    def _load_tests(self) -> Answer:
+        rows = self.seat.rows(load_tests.QUESTION)
+        return Answer(tuple(load_tests.samples(rows)), len(rows))
 
     def explanation(self) -> str:
         """Roll-ups are not there, or are another version's."""

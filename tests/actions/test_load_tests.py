@@ -24,6 +24,8 @@ from provisioning.actions.load import Answer, Outcome
 from provisioning.cli import main
 from provisioning.interpolation import Span, sql_macros, substitute
 from tests.actions.test_load import Server
+from tests.business.figures import of
+from tests.business.installed import Exporter
 
 SCHEDULE = ("loadtest", "schedule", "billing", "--environment", "staging", "--per-second", "10", "--for", "1s", "--yes")
 ROWS = "SELECT state, started_at IS NOT NULL, ended_at IS NOT NULL, result FROM analytics.load_tests ORDER BY id"
@@ -114,6 +116,37 @@ def test_without_an_answer_it_has_failed_and_closes_no_incident(site: str, serve
         assert done.exit_code == 1 and said in done.output and "gently" not in done.output + done.stderr, done.output
         assert rows(site)[-1][0] == "failed" and said in rows(site)[-1][3]["problem"]
         assert rows(site, INCIDENTS) == [("load test", "load test billing staging", True)]
+
+
+def test_the_exporter_tells_what_the_newest_test_that_says_something_found(site: str) -> None:
+    broken, kept = (
+        '{"service_levels": [{"kept": false}, {"kept": true}, {"kept": false}]}',
+        '{"service_levels": [{"kept": true}]}',
+    )
+    none = '{"service_levels": []}'
+    tests = {
+        "billing": (("done", kept), ("done", broken), ("failed", '{"problem": "no request was sent"}'), ("cancelled", none)),
+        "sales": (("done", broken), ("running", None), ("done", none)),
+        "support": (("done", broken), ("done", kept), ("scheduled", None)),
+        "research": (("scheduled", None), ("cancelled", none)),
+    }
+    with psycopg.connect(site) as connection:
+        for agent, told in tests.items():
+            for minutes, (state, result) in enumerate(told):
+                connection.execute(
+                    "INSERT INTO analytics.load_tests (scope, params, state, scheduled_at, started_at, ended_at, result)"
+                    " SELECT %s, %s, %s, at, at, CASE WHEN %s::jsonb IS NOT NULL THEN at END, %s"
+                    " FROM (SELECT now() - interval '1 hour' + %s * interval '1 minute' AS at) AS begun",
+                    (agent, '{"environment": "staging", "seconds": 60}', state, result, result, minutes),
+                )
+    exporter, now = Exporter.of(site), datetime.now(UTC).timestamp()
+    exporter.collect(now)
+    found = exporter.served(now)
+    exporter.close()
+    assert found["exporter_query_success", "postgres", "load_tests"] == 1
+    assert of(found, "platform_load_test_levels_broken") == {
+        ("billing", "staging"): 2, ("sales", "staging"): 0, ("support", "staging"): 0,
+    }  # fmt: skip
 
 
 def test_the_panel_shows_what_waits_what_is_lost_and_whole_figures(site: str) -> None:
