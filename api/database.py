@@ -82,7 +82,7 @@ class Database:
         async with self._turns.turn(), self._connection(caller.role) as connection:
             try:
                 async with (
-                    _hung_up_after(self._bounds.statement_seconds + SILENT_SECONDS, connection),
+                    hung_up_after(self._bounds.statement_seconds + SILENT_SECONDS, connection),
                     connection.transaction(),
                 ):
                     await connection.execute(_limits(self._bounds.statement_seconds, caller.user_key))
@@ -158,7 +158,7 @@ async def _lives(connection: Connection) -> bool:
 
 
 @asynccontextmanager
-async def _hung_up_after(seconds: float, connection: Connection) -> AsyncIterator[None]:
+async def hung_up_after(seconds: float, connection: Connection) -> AsyncIterator[None]:
     """Ends the connection when the server or the network has been silent for so long, which ends nothing by itself. The line
     is cut below psycopg, for whoever waits there would wait for the answer to a cancelling, too."""
     ending = asyncio.get_running_loop().call_later(seconds, _hang_up, connection)

@@ -9,13 +9,16 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import psycopg
 
-from api.database import Dsn, connected
+from api import database
+from api.database import Connection, Dsn, connected, hung_up_after
 from api.problems import Problem, unavailable
 from contract.analytics import ADVANCED
 
 LOG = logging.getLogger("observatory.api")
 LEAST_SECONDS, MOST_SECONDS, AGAIN_SECONDS = 0.5, 5.0, 5.0
 """Between two sets of figures: never less, never more; and until the next try to listen."""
+LOOK_SECONDS = 30.0
+"""A database that notifies of nothing for so long is asked whether it is there: a network that falls silent ends nothing."""
 
 
 class Subscriber:
@@ -99,11 +102,25 @@ class Live:
         while True:
             try:
                 async with await connected(dsn, "observatory-api-live") as connection:
-                    await connection.execute(f"LISTEN {ADVANCED}".encode())
-                    self.listening.set()
-                    async for _ in connection.notifies():
-                        self._advanced.set()
+                    await self._hear(connection)
             except (psycopg.Error, OSError, TimeoutError, ValueError) as error:
                 LOG.warning("notifications of the database are not heard: %s", type(error).__name__)
+            except Exception:  # a mistake of ours must not end it, unsaid
+                LOG.exception("notifications of the database are not heard")
             self.listening.clear()
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _hear(self, connection: Connection) -> None:
+        """Until the connection is lost."""
+        await _answered(connection, f"LISTEN {ADVANCED}")
+        self.listening.set()
+        while True:
+            async for _ in connection.notifies(timeout=LOOK_SECONDS):
+                self._advanced.set()
+            await _answered(connection, "SELECT")
+
+
+async def _answered(connection: Connection, statement: str) -> None:
+    """Raises psycopg.Error when no answer comes in time."""
+    async with hung_up_after(database.SILENT_SECONDS, connection):
+        await connection.execute(statement.encode())

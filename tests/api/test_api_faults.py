@@ -92,6 +92,38 @@ def test_long_questions_are_not_kept_beside_their_answers(tmp_path: Path, monkey
     assert after - before < 400_000
 
 
+def test_a_database_that_falls_silent_is_heard_again(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Listening waits for what may not come for hours, so silence alone says nothing."""
+    monkeypatch.setattr(api.database, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(api.live, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(api.live, "AGAIN_SECONDS", 0.01)
+    listener = "SELECT pid FROM pg_stat_activity WHERE application_name = 'observatory-api-live' AND pid <> ALL (%s)"
+    others: list[int] = []
+
+    async def nothing() -> bytes:
+        return b""
+
+    async def scenario(admin: psycopg.Connection) -> None:
+        live = Live(nothing, lambda: postgres.dsn, 1)
+        async with live.running(), asyncio.timeout(SECONDS):
+            await live.listening.wait()
+            ((pid,),) = admin.execute(listener, (others,)).fetchall()
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                while live.listening.is_set():
+                    await asyncio.sleep(0.01)
+                await live.listening.wait()  # by another connection, while that one is still silent
+            finally:
+                os.kill(pid, signal.SIGCONT)
+
+    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
+        others = [pid for (pid,) in admin.execute(listener, ([],)).fetchall()]
+        asyncio.run(scenario(admin))
+    assert "notifications of the database are not heard: OperationalError" in caplog.messages
+
+
 def test_live_figures_go_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(api.live, "AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(api.live, "LEAST_SECONDS", 0.0)
