@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+import pytest
 from click.testing import CliRunner, Result
 
 from exporters.database.roles import Role
+from provisioning.actions import options
+from provisioning.actions.action import Action, Manner, perform
 from provisioning.cli import main
+from provisioning.findings import InputError
 
 SLO = ("--sli", "latency", "--agents", "billing", "--target-seconds", "5", "--objective", "95", "--team", "agents")
 ALERT = ("--measure", "latency", "--above", "5", "--agents", "billing", "--team", "agents")
@@ -78,3 +83,30 @@ def run(*words: str) -> Result:
 def log(dsn: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(dsn) as connection:
         return connection.execute("SELECT actor, action, target, before, after FROM analytics.audit_log ORDER BY id").fetchall()
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], people: int) -> list[str]:
+    """Why it was refused to people who all saw the same, and then all said yes."""
+    caught: list[tuple[Action, Manner]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(options, "perform", lambda action, manner: caught.append((action, manner)))
+        run(*words)
+    [(action, manner)] = caught
+    together, refused = threading.Barrier(people), list[str]()
+
+    def agreed(_: str) -> bool:
+        together.wait(30)
+        return True
+
+    def person() -> None:
+        try:
+            perform(action, replace(manner, ask=agreed, say=lambda _: None))
+        except InputError as problem:
+            refused.append(str(problem))
+
+    threads = [threading.Thread(target=person) for _ in range(people)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return refused

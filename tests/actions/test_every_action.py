@@ -5,19 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from exporters.database.roles import Role
-from provisioning.actions import audit, options
-from provisioning.actions.action import Action, Manner, perform
-from provisioning.findings import InputError
-from tests.actions.cases import CASES, Case, as_role, log, run
+from provisioning.actions import audit
+from tests.actions.cases import CASES, Case, as_role, at_once, log, run
 from tests.actions.killing import POINTS, Point, killed
 
 
@@ -32,33 +28,6 @@ def unrecorded(dsn: str) -> Iterator[None]:
         )
         yield
         connection.execute("DROP TRIGGER late ON analytics.audit_log; DROP FUNCTION refuse()")
-
-
-def at_once(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], people: int) -> list[str]:
-    """Why it was refused to people who all saw the same, and then all said yes."""
-    caught: list[tuple[Action, Manner]] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(options, "perform", lambda action, manner: caught.append((action, manner)))
-        run(*words)
-    [(action, manner)] = caught
-    together, refused = threading.Barrier(people), list[str]()
-
-    def agreed(_: str) -> bool:
-        together.wait(30)
-        return True
-
-    def person() -> None:
-        try:
-            perform(action, replace(manner, ask=agreed, say=lambda _: None))
-        except InputError as problem:
-            refused.append(str(problem))
-
-    threads = [threading.Thread(target=person) for _ in range(people)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return refused
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

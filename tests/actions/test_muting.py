@@ -12,11 +12,10 @@ import psycopg
 import pytest
 import requests
 import yaml
-from click.testing import CliRunner, Result
 
 from exporters.database.roles import Role
 from provisioning.actions import audit
-from provisioning.cli import main
+from tests.actions.cases import as_role, at_once, log, run
 from tests.actions.killing import POINTS, Point, killed
 from tests.alert_rules.delivery import Delivery, running
 
@@ -36,25 +35,16 @@ def site(tmp_path: Path, delivery: Delivery, platform: str, monkeypatch: pytest.
     """A configuration that knows the Alertmanager, and the record of changes."""
     monkeypatch.chdir(tmp_path)
     Path("observatory.yaml").write_text(yaml.safe_dump({"sources": {"alertmanager": {"url": delivery.url}}}))
-    monkeypatch.setenv(audit.VARIABLE, psycopg.conninfo.make_conninfo(platform, options=f"-c role={Role.ACTIONS}"))
+    monkeypatch.setenv(audit.VARIABLE, as_role(platform, Role.ACTIONS))
     monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
     for silence in silences(delivery):
         requests.delete(f"{delivery.url}/api/v2/silence/{silence['id']}", timeout=10).raise_for_status()
     return platform
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(main, list(words))
-
-
 def silences(delivery: Delivery) -> list[dict[str, Any]]:
     answer = requests.get(f"{delivery.url}/api/v2/silences", timeout=10).json()
     return [silence for silence in answer if silence["status"]["state"] == "active"]
-
-
-def log(dsn: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn) as connection:
-        return connection.execute("SELECT actor, action, target, before, after FROM analytics.audit_log ORDER BY id").fetchall()
 
 
 def test_muted_and_told_again(site: str, delivery: Delivery) -> None:
@@ -85,6 +75,18 @@ def test_a_record_that_cannot_be_made_leaves_it_told(site: str, delivery: Delive
         )
     assert run(*MUTE).exit_code == 2
     assert not silences(delivery) and not log(site)
+
+
+def test_without_rights_it_is_told_on(site: str, delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(audit.VARIABLE, as_role(site, Role.GRAFANA_BUSINESS))
+    refused = run(*MUTE)
+    assert refused.exit_code == 2 and "observatory_actions" in refused.output, refused.output
+    assert not silences(delivery) and not log(site)
+
+
+def test_several_at_once_mute_it_once(site: str, delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = at_once(monkeypatch, MUTE[:-1], 3)
+    assert len(refused) == 2 and len(log(site)) == 1 and len(silences(delivery)) == 1, refused
 
 
 def test_what_others_muted_stays(site: str, delivery: Delivery) -> None:
