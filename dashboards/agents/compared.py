@@ -109,14 +109,6 @@ def success(settings: Settings) -> Panel:
                  "ASC", (target, colours.DOWN))  # fmt: skip
 
 
-def errors(settings: Settings) -> Panel:
-    limits = settings.thresholds
-    text = f"Queries that failed or timed out / queries; the alert begins at {limits.error_ratio:.0%}."
-    figure = "sum(failed)::float8 / nullif(sum(executions), 0)"
-    return _bars("error_bars", "Errors by agent", text, figure, "executions", "percentunit", 2,
-                 "DESC", (limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN))  # fmt: skip
-
-
 def cost(settings: Settings) -> Panel:
     target = settings.thresholds.target_conversation_usd
     text = f"Cost of model calls with a conversation / conversations; {target:.2f} USD is the target."

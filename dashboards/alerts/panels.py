@@ -43,13 +43,15 @@ def of(alert: Alert, settings: Settings) -> Panel:
         limits=_shaded(alert, limit),
         drawn="dashed+area",
         soft_maximum=limit * 1.2 or 1,
-        calculations=("lastNotNull", "max" if above else "min"),
+        calculations=("max" if above else "min",),
         links=(Link("Runbook", f"{settings.runbook_url}/{alert.name}", new_tab=True),),
     )
 
 
 def _query(alert: Alert, settings: Settings) -> PromQuery:
     value = watched(alert, settings)
+    if "rule_group" in alert.by:  # Prometheus calls a group by its file and its name
+        value = f'label_replace({value}, "rule_group", "$1", "rule_group", ".*;(.*)")'
     if _is_wide(alert):
         value = f"{'topk' if alert.comparison == '>' else 'bottomk'}({MOST}, {value})"
     legend = " · ".join(f"{{{{{label}}}}}" for label in alert.by) or alert.signal.title

@@ -115,7 +115,7 @@ ORDER BY 1
         decimals=4,
         minimum=0,
         no_value=NO_CALLS,
-        calculations=("lastNotNull", "mean", "max"),
+        calculations=("lastNotNull", "max"),
         overrides=painted({"query": colours.LOW, "conversation": colours.MIDDLE, "success": colours.HIGH}),
     )
 

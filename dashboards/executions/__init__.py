@@ -28,7 +28,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(8, runs.by_status(), runs.durations(settings), runs.shares()),
             line(8, runs.agents(settings)),
         ),
-        row("effort", "What makes them long", line(8, effort.by_tokens(settings), effort.by_tools(settings))),
+        row("effort", "What makes them long", line(8, effort.by_tokens(settings), effort.by_tools())),
         row("errors", "Errors", line(8, errors.by_kind(), errors.table(settings))),
         row(
             "tools",

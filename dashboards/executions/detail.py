@@ -110,6 +110,7 @@ def execution() -> Panel:
             *(named(name, custom_width=width) for name, width in {"Agent": 92, "Version": 64, "Environment": 94}.items()),
             status_column("Ended", 76),
             named("Kind of error", custom_width=76),
+            named("Execution", custom_width=70),
             named("Took", unit="s", custom_width=62),
             *(named(name, unit="none", decimals=0, custom_width=width) for name, width in _COUNTED.items()),
             named("Tokens", unit="locale", decimals=0, custom_width=64),

@@ -86,7 +86,7 @@ LIMIT 100
         overrides=(
             named("Agent", custom_width=95, links=[AGENT_LINK]),
             named("Tool", custom_width=120),
-            named("Kind of error", custom_width=110),
+            named("Kind of error", custom_width=126),
             named("Failed", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL, custom_width=100),
             moment("Last"),
             named("A request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),

@@ -9,11 +9,11 @@ from contract.status import SUCCESS, sql_normalise
 from dashboards.executions.live import NO_TRAFFIC
 from dashboards.lib.executions import TIME_BUCKET, percentile
 from dashboards.lib.field import at_least, named
-from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
+from dashboards.lib.shares import RowBars
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 
 _STATUS = sql_normalise("u.status")
@@ -34,7 +34,7 @@ def called(*columns_: str, where: str = "true") -> str:
 
 
 def frequency() -> Panel:
-    return BarGauge(
+    return RowBars(
         name="tool_calls",
         title=f"Calls by tool ({_MOST} most called)",
         description=(
@@ -55,7 +55,7 @@ SELECT x.tool, count(*)::float8 AS calls FROM x GROUP BY 1 ORDER BY 2 DESC, 1 LI
         decimals=0,
         minimum=0,
         no_value=NO_TRAFFIC,
-        every_row=True,
+        x="tool",
     )
 
 
@@ -156,7 +156,7 @@ def interface_cost(settings: Settings) -> Panel:
     names = sql.SQL(", ").join(sql.Literal(price.name) for price in prices).as_string()
     amounts = ", ".join(repr(price.usd_per_call) for price in prices)
     known = ", ".join(f"{price.name} {price.usd_per_call:g} USD" for price in prices) or "none are configured"
-    return BarGauge(
+    return RowBars(
         name="interface_cost",
         title="What external calls cost",
         description=(
@@ -182,7 +182,7 @@ LIMIT 100
         decimals=2,
         minimum=0,
         no_value="no priced call in range",
-        every_row=True,
+        x="api",
     )
 
 

@@ -135,7 +135,7 @@ ORDER BY 1, 2
         minimum=0,
         no_value=NO_WORKFLOWS,
         bridged=True,
-        calculations=("mean", "max"),
+        calculations=("max",),
     )
 
 

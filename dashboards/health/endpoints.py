@@ -36,7 +36,7 @@ def rates() -> Panel:
         unit="reqps",
         minimum=0,
         no_value=NO_TRAFFIC,
-        calculations=("lastNotNull", "max"),
+        calculations=("max",),
     )
 
 
@@ -79,7 +79,7 @@ def latency(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",
-        calculations=("lastNotNull", "max"),
+        calculations=("max",),
     )
 
 

@@ -87,7 +87,6 @@ def availability(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_most(limits.http_error_ratio, limits.http_error_ratio_page),
         sparkline=True,
-        change=FALL_IS_GOOD,
         value_size=28,
     )
 
@@ -129,7 +128,6 @@ def pools(settings: Settings) -> Panel:
         no_value="no pool seen",
         limits=at_most(limits.pool_ratio, limits.pool_ratio_critical),
         sparkline=True,
-        change=FALL_IS_GOOD,
         value_size=28,
     )
 

@@ -16,7 +16,7 @@ from contract.signals.knowledge import (
 from contract.signals.model import equal
 from dashboards.knowledge.rows import NO_SEARCHES, NO_UPLOADS, NOT_COUNTED
 from dashboards.lib.field import at_least, at_most, named
-from dashboards.lib.figures import FALL_IS_GOOD, NEITHER, Stat
+from dashboards.lib.figures import NEITHER, Stat
 from dashboards.lib.judged import lights
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
@@ -93,7 +93,6 @@ def searches() -> Panel:
         no_value=NO_SEARCHES,
         sparkline=True,
         up_to_now=True,
-        change=NEITHER,
     )
 
 
@@ -114,7 +113,6 @@ def duration(settings: Settings) -> Panel:
         limits=at_most(limit),
         sparkline=True,
         up_to_now=True,
-        change=FALL_IS_GOOD,
     )
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from attrs import define
 
 from dashboards.lib.field import Json
-from dashboards.lib.shares import BarChart
+from dashboards.lib.shares import RowBars
 
 AGENT = "agent"
 """The column with their names."""
 
 
 @define(slots=False, kw_only=True)
-class AgentBars(BarChart):
+class AgentBars(RowBars):
     """One bar per row, in the order of the rows. The query gives `agent` and the figure; `x` is what is written beside a bar.
 
     The axis runs to `soft_maximum` unless a value lies beyond, so that the limit stays in sight.
     """
 
-    direction: Literal["auto", "horizontal", "vertical"] = "horizontal"
-    values_shown: Literal["auto", "always", "never"] = "always"
-    with_legend: bool = False
     x: str | None = AGENT
     soft_maximum: float | None = None
 

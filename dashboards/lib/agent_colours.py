@@ -11,7 +11,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import BY_VALUE, Panel
 from dashboards.lib.queries import PromQuery
 
-COLOURS = ("#758EF0", "#CAB816", "#E03E8F", "#24C9DB", "#7F19E6", "#F09A75", "#735E0D", "#AE139F")
+COLOURS = ("#758EF0", "#CAB816", "#E03E8F", "#24C9DB", "#F09A75", "#7F19E6", "#735E0D", "#AE139F")
 """Any two can be told apart with each deficiency of colour vision, on dark and light ground; none is the colour of a state."""
 DASHES: tuple[Json, ...] = ({"fill": "dash", "dash": [10, 6]}, {"fill": "dot", "dash": [0, 6]})
 """Of the second environment, and of all further ones; the first has whole lines."""

@@ -48,7 +48,7 @@ def against_before(of: str, asked: Asked, settings: Settings) -> Row:
             unit=unit,
             minimum=0,
             no_value=_NO_TRAFFIC,
-            calculations=("mean", "max"),
+            calculations=("max",),
             overrides=(_BEFORE,),
             **look,
         )

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from attrs import define
 
-from dashboards.lib.field import Json
+from dashboards.lib import colours
+from dashboards.lib.field import Json, fixed
 from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend, reduced
 
 
@@ -67,3 +68,18 @@ class BarChart(Panel):
 
     def custom(self) -> Json:
         return {"fillOpacity": 80, "lineWidth": 1, "gradientMode": "none", "thresholdsStyle": {"mode": "off"}, "axisSoftMin": 0}
+
+
+@define(slots=False, kw_only=True)
+class RowBars(BarChart):
+    """One lying bar per row, its words whole on the left and its value behind it."""
+
+    direction: Literal["auto", "horizontal", "vertical"] = "horizontal"
+    values_shown: Literal["auto", "always", "never"] = "always"
+    with_legend: bool = False
+
+    def default_colour(self) -> Json:
+        return fixed(colours.NEUTRAL)
+
+    def options(self) -> Json:
+        return {**super().options(), "text": {"valueSize": 12}}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from contract.grades import LEAST_CALLS, LEAST_SCORES
 from contract.settings import Settings
-from dashboards.lib import colours
-from dashboards.lib.field import fixed, named
+from dashboards.lib.field import named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.model_choice import ENOUGH, RULE, tasks
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import BarChart
+from dashboards.lib.shares import RowBars
 from dashboards.lib.spending import PER_MONTH, PRICES, quality, quantiles
 from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.models.headline import where
@@ -99,7 +98,7 @@ SELECT model, cost FROM (
 ) bars
 ORDER BY cost, model
 """.strip()
-    return BarChart(
+    return RowBars(
         name="repriced",
         title="The range's work, priced on each model",
         description=(
@@ -110,14 +109,10 @@ ORDER BY cost, model
         targets=(SqlQuery(sql=sql),),
         width=10,
         x="model",
-        direction="horizontal",
         unit="currencyUSD",
         decimals=0,
         minimum=0,
         no_value=NO_CALLS,
-        with_legend=False,
-        values_shown="always",
-        colour=fixed(colours.BLUE),
     )
 
 

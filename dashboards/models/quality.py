@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dashboards.lib import colours
-from dashboards.lib.field import fixed, named
+from dashboards.lib.field import named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import BarChart
+from dashboards.lib.shares import RowBars
 from dashboards.lib.spending import FIRST_DAY, JUDGED, TO, quality
 from dashboards.lib.tables import NARROW, Table, columns
 
@@ -25,7 +24,7 @@ SELECT model, quality AS "mean score" FROM ({quality("model", _filters())}) judg
 ORDER BY quality DESC, model
 LIMIT 20
 """.strip()
-    return BarChart(
+    return RowBars(
         name="quality_by_model",
         title="Mean score by model",
         description=(
@@ -34,15 +33,11 @@ LIMIT 20
         ),
         targets=(SqlQuery(sql=sql),),
         x="model",
-        direction="horizontal",
         unit="percentunit",
         decimals=1,
         minimum=0,
         maximum=1,
         no_value=NO_SCORES,
-        with_legend=False,
-        values_shown="always",
-        colour=fixed(colours.BLUE),
     )
 
 

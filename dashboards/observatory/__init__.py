@@ -57,10 +57,10 @@ TAB = Tab(
     key="observatory",
     title="Observatory",
     folder="Administration",
-    description="Is what watches the platform itself well: what it reads, what it counts, and whether anybody would be told?",
+    description="Does what watches the platform see, count and tell everything?",
     owner="platform team",
     sources=(
-        Source("Prometheus", "what exporter, Prometheus and Alertmanager say of themselves, at every scrape"),
+        Source("Prometheus", "what exporter, Prometheus and Alertmanager say of themselves"),
         Source("PostgreSQL", "as the exporter saw it last; what people changed is asked when the tab is opened"),
         Source("Langfuse", "as the exporter saw it last"),
     ),

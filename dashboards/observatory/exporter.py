@@ -22,7 +22,7 @@ def _graph(
         unit=signal.unit,
         soft_maximum=soft_maximum,
         no_value=_NEVER,
-        calculations=("lastNotNull", "max"),
+        calculations=("max",),
     )
 
 

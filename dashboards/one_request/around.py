@@ -40,9 +40,9 @@ ORDER BY c.started_at, c.observation_id LIMIT 100
         overrides=(
             NARROW,
             named("Began", unit="time: HH:mm:ss.SSS", custom_width=104),
-            named("Model", custom_width=135),
-            named("Prompt", custom_minWidth=85, custom_wrapText=True),
-            named("Type", custom_width=92),
+            named("Model", custom_width=165),
+            named("Prompt", custom_minWidth=80, custom_wrapText=True),
+            named("Type", custom_width=84),
             *(named(name, unit="s", custom_width=70) for name in ("Took", "First token")),
             *(named(name, unit="locale", decimals=0, custom_width=68) for name in ("Tokens in", "Cached", "Tokens out")),
             named("Cost", unit="currencyUSD", decimals=5, custom_width=78),

@@ -17,7 +17,7 @@ from dashboards.lib.filters import chosen
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, leading
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns, moment
 from recording_rules import registry
 
 BY = ("environment", "agent")
@@ -157,7 +157,7 @@ ORDER BY e.start_time DESC
 LIMIT 100
 """.strip()
 
-WIDTHS = {"Time": 160, "Version": 85, "Kind of error": 126, "Status": 90, "Duration": 80, "Retries": 70}
+WIDTHS = {"Version": 85, "Kind of error": 126, "Status": 90, "Duration": 80, "Retries": 70}
 """Of the table's narrow and wide columns, in pixels; the others share the rest."""
 
 
@@ -180,6 +180,7 @@ def latest_failures() -> Panel:
         transformations=columns(headings),
         overrides=(
             *(named(column, custom_width=width) for column, width in WIDTHS.items()),
+            moment("Time"),
             named("Duration", unit="s"),
             named("Status", custom_cellOptions=COLOURED_TEXT, mappings=words(status)),
         ),

@@ -37,9 +37,9 @@ def compared(settings: Settings) -> Panel:
     }  # fmt: skip
     return Table(
         name="agents",
-        title="How the agents compare, and how that went in a week",
+        title="How the agents compare, hour by hour in a week",
         description=(
-            "The newest value of each agent, over one hour (capacity: five minutes), and its course in the last seven days. "
+            "Each agent in the last whole hour (capacity: its last five minutes), and its course in the last seven days. "
             f"Alerts begin at a p95 of {limits.response_seconds:g} s, an error ratio of {limits.error_ratio:.0%}, and "
             f"{limits.capacity_ratio:.0%} of the capacity. A click on a heading sorts; a click on an agent opens it. p95 "
             "rises and queries do not: the agent has changed, look at its versions; both rise: it is full."

@@ -14,7 +14,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.requests import trace_links
-from dashboards.lib.tables import Table, columns
+from dashboards.lib.tables import Table, columns, moment
 from dashboards.lib.variables import ListVariable
 from dashboards.performance.fleet import HOUR, NO_TRAFFIC
 from dashboards.performance.places import around, one_agent
@@ -88,7 +88,7 @@ def failing(settings: Settings) -> Panel:
         "agent": "Agent", "version": "Version", "environment": "Environment", "kind": "Kind of error", "failed": "Failed",
         "share": "Share", "first": "First", "last": "Last", "trace": "Trace",
     }  # fmt: skip
-    widths = {"Agent": 110, "Version": 90, "Environment": 120, "Kind of error": 126, "Failed": 70, "First": 150, "Last": 150}
+    widths = {"Agent": 110, "Version": 90, "Environment": 120, "Kind of error": 126, "Failed": 70}
     return Table(
         name="failing",
         title="Who fails, and how",
@@ -102,6 +102,8 @@ def failing(settings: Settings) -> Panel:
         transformations=columns(headings),
         overrides=(
             *(named(column, custom_width=width) for column, width in widths.items()),
+            moment("First"),
+            moment("Last"),
             named("Failed", decimals=0),
             named("Share", unit="percentunit", decimals=0, custom_width=60),
             named("Agent", links=[one_agent("${__value.raw}")]),

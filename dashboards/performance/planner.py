@@ -6,7 +6,7 @@ from alert_rules import catalogue
 from contract.settings import Settings
 from contract.signals.agents import AGENT_CAPACITY, AGENT_QUERIES, CAPACITY_USED
 from dashboards.lib import colours
-from dashboards.lib.field import Thresholds, Word, at_most, fixed, named, words
+from dashboards.lib.field import Thresholds, Word, at_most, fixed, named, special, words
 from dashboards.lib.filters import acting, chosen, chosen_all
 from dashboards.lib.firing import alerts, since
 from dashboards.lib.graphs import Trend
@@ -118,7 +118,7 @@ def room(settings: Settings) -> Panel:
             named("Used now", unit="percentunit", decimals=1, min=0, max=1, custom_cellOptions=BAR_CELL,
                   thresholds=at_most(limits.capacity_ratio, limits.capacity_ratio_critical).to_json_data()),
             named("Lasts", unit="s", decimals=0, custom_width=110, thresholds=lasts.to_json_data(),
-                  custom_cellOptions=COLOURED_TEXT),
+                  custom_cellOptions=COLOURED_TEXT, mappings=special("null+nan", Word("–", colours.GREY))),
         ),
         sorted_by="Used now",
         paged=True,

@@ -132,7 +132,7 @@ def per_process() -> Panel:
         ),
         targets=(
             PromQuery(expr=f"{carried} / ({processes} > 0)", legend="{{environment}}", step="5m"),
-            PromQuery(expr=processes, legend="processes · {{environment}}", step="5m"),
+            PromQuery(expr=processes, legend="{{environment}}, processes", step="5m"),
         ),
         unit="reqps",
         minimum=0,
@@ -143,5 +143,4 @@ def per_process() -> Panel:
                 custom_lineStyle={"fill": "dash", "dash": [8, 4]},
             ),
         ),
-        calculations=("max",),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from dashboards.lib.field import painted
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
-from dashboards.lib.shares import BarChart, PieChart
+from dashboards.lib.shares import BarChart, PieChart, RowBars
 from dashboards.tickets.flow import OF_STATUSES
 from dashboards.tickets.rows import NOT_COUNTED, OF_PRIORITY, OPEN, PRIORITY
 
@@ -32,6 +32,7 @@ def by_status() -> Panel:
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
+        figures=("value",),
         overrides=painted(
             {
                 "open": colours.AMBER,
@@ -93,6 +94,7 @@ def assignment() -> Panel:
         unit="locale",
         decimals=0,
         no_value=NOT_COUNTED,
+        figures=("value",),
         overrides=painted({"owned": colours.GREEN, "no owner": colours.AMBER}),
     )
 
@@ -108,7 +110,7 @@ LIMIT 12
 
 
 def by_category() -> Panel:
-    return BarChart(
+    return RowBars(
         name="by_category",
         title="What are tickets about?",
         description=(
@@ -121,8 +123,4 @@ def by_category() -> Panel:
         minimum=0,
         no_value="no ticket opened in range",
         x="Category",
-        direction="horizontal",
-        values_shown="auto",
-        with_legend=False,
-        overrides=painted({"tickets": colours.NEUTRAL}),
     )

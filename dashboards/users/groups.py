@@ -8,7 +8,7 @@ from dashboards.lib import colours
 from dashboards.lib.field import Override, fixed, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import BarChart
+from dashboards.lib.shares import RowBars
 from dashboards.lib.tables import BAR_CELL, Table
 from dashboards.lib.variables import SwitchVariable, Variable
 from dashboards.users.retention import END
@@ -56,7 +56,7 @@ LIMIT 5
 
 
 def segments() -> Panel:
-    return BarChart(
+    return RowBars(
         name="segments",
         title="Power users, regulars, at risk, dormant",
         description=(
@@ -68,10 +68,6 @@ def segments() -> Panel:
         decimals=0,
         no_value="no user known",
         x="Segment",
-        direction="horizontal",
-        values_shown="always",
-        with_legend=False,
-        overrides=(named("Users", color=fixed(colours.NEUTRAL)),),
     )
 
 
