@@ -10,7 +10,7 @@ from exporters.rollups import advance
 from exporters.rollups.sources import SOURCES
 from tests.rollups.counted import NOON, SOURCE_NAMES, Counted
 
-ROWS = 100_000
+ROWS = 20_000
 _DRIVING = {name: SOURCES[name].relation for name in SOURCE_NAMES}
 _OPEN = {"conversations": ("ended_at",), "tickets": ("resolved_at",)}
 _VALUES = {
