@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from datetime import datetime
 from itertools import accumulate
+from operator import add
 from typing import Any
 
 import psycopg
@@ -20,7 +21,7 @@ from benchmarks.questions import QUESTIONS, Question
 from benchmarks.raw import Answer
 from contract.buckets import AGENT
 from exporters.rollups.fresh import Fresh
-from exporters.rollups.model import SEPARATOR
+from exporters.rollups.model import HISTOGRAM_COLUMNS, SEPARATOR
 from exporters.rollups.sources import FACTS
 from exporters.windows import Window, window
 
@@ -31,6 +32,7 @@ _Counts = dict[str, dict[str, list[int]]]
 """Counts by bucket, by window and agent."""
 
 _FACT = "executions_ended"
+_BUCKETS = HISTOGRAM_COLUMNS[: len(AGENT) + 1]
 _PLACES = tuple(list(FACTS[_FACT].labels).index(label) for label in ("agent", "outcome"))
 _TIERS = {"minute": "analytics.rollup_minute", "hour": "analytics.rollup_hour", "day": "analytics.rollup_day"}
 
@@ -40,7 +42,7 @@ class Percentiles:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self._fresh = Fresh([_FACT])
+        self._fresh = Fresh([_FACT], _BUCKETS)
         self._as_of: object = None
         self._folded: _Counts = {}
 
@@ -58,17 +60,16 @@ class Percentiles:
             name: defaultdict(_nothing, {agent: list(counts) for agent, counts in agents.items()})
             for name, agents in self._folded.items()
         }
-        for (_, labels, at, bucket), count in self._fresh.counts.items():
+        for (_, labels, at), (_, *counts) in self._fresh.counts.items():
             agent, outcome = (labels.split(SEPARATOR)[place] for place in _PLACES)
             for asked in windows:
-                if outcome and bucket is not None and asked.start <= at < asked.end:
-                    counted[asked.name][agent][bucket] += count
+                if outcome and asked.start <= at < asked.end:
+                    counted[asked.name][agent] = list(map(add, counted[asked.name][agent], counts))
         return {question.name: _answer(counted[_length(question)]) for question in PERCENTILES}
 
     def _read_folded(self, asked: Window) -> dict[str, list[int]]:
-        columns = [f"h{number}" for number in range(len(AGENT) + 1)]
         parts = " UNION ALL ".join(
-            f"SELECT series, {', '.join(columns)} FROM {_TIERS[span.tier]}"
+            f"SELECT series, {', '.join(_BUCKETS)} FROM {_TIERS[span.tier]}"
             f" WHERE series = ANY (ARRAY(SELECT series FROM wanted))"
             f" AND bucket >= '{span.start.isoformat()}' AND bucket < '{span.end.isoformat()}'"
             for span in asked.spans()
@@ -76,7 +77,7 @@ class Percentiles:
         rows = self._connection.execute(
             "WITH wanted AS MATERIALIZED (SELECT series, labels[1] AS agent FROM analytics.totals"
             " WHERE fact = 'executions_ended' AND labels[5] <> '')"
-            f" SELECT agent, ARRAY[{', '.join(f'coalesce(analytics.total({column}), 0)' for column in columns)}]"
+            f" SELECT agent, ARRAY[{', '.join(f'coalesce(analytics.total({column}), 0)' for column in _BUCKETS)}]"
             f" FROM ({parts}) AS counted JOIN wanted USING (series) GROUP BY agent".encode()
         )
         return dict(rows.fetchall())

@@ -129,7 +129,7 @@ class Happened:
     def _with(self, folded: _Folded) -> Tallies:
         """What was folded, and what was not folded yet."""
         found = {fact: {labels: dict(counts) for labels, counts in cells.items()} for fact, cells in folded.tallies.items()}
-        for (fact, labels, at, _), count in self._fresh.counts.items():
+        for (fact, labels, at), (count,) in self._fresh.counts.items():
             cell = found[fact].setdefault(_labels(labels), dict.fromkeys((window.name for window in folded.windows), 0))
             for window in folded.windows:
                 cell[window.name] += count * (window.start <= at < window.end)

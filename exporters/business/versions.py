@@ -178,11 +178,11 @@ def _branches(side: int, change: Change, part: _Part) -> Iterator[sql.Composed]:
         " AND labels < {after}::text[] AND r.bucket >= {start} AND r.bucket < {until} GROUP BY labels"
     ).format(kept=kept, table=sql.Identifier(f"rollup_{part.tier}"), after=after, **place)
     fresh = sql.SQL(", ").join(
-        sql.SQL("coalesce(sum(n) FILTER (WHERE bucket = {} AND cells[{}] = 'success'), 0)::bigint").format(number, outcome)
-        for number, _ in enumerate(_HISTOGRAM)
+        sql.SQL("coalesce(analytics.total({}) FILTER (WHERE cells[{}] = 'success'), 0)").format(sql.Identifier(name), outcome)
+        for name in _HISTOGRAM
     )
     yield sql.SQL(
-        "SELECT {side}, cells[{status}], coalesce(sum(n), 0)::bigint, {fresh} FROM analytics.fresh,"
+        "SELECT {side}, cells[{status}], coalesce(analytics.total(n), 0), {fresh} FROM analytics.fresh,"
         " string_to_array(labels, {separator}) AS cells WHERE fact = {fact} AND cells[1:3] = {first}::text[]"
         " AND at >= {start} AND at < {until} GROUP BY cells"
     ).format(fresh=fresh, separator=SEPARATOR, **place)

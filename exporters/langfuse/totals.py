@@ -6,16 +6,18 @@ from psycopg import sql
 
 from exporters.database.sessions import Connection
 from exporters.langfuse.counting import Changes
-from exporters.rollups.model import COUNTED, SEPARATOR
+from exporters.rollups.model import COUNTED, FIGURES, SEPARATOR
+from exporters.rollups.statement import SPREAD
 
 _COMMA = sql.SQL(", ")
 _STATEMENT = sql.SQL(
-    "INSERT INTO analytics.fresh (fact, at, labels, bucket, {counted}) SELECT fact, at, labels, bucket, {kept}"
+    "INSERT INTO analytics.fresh (fact, at, labels, {figures}) SELECT fact, at, labels, {spread}"
     " FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::smallint[], {types})"
-    " AS change (fact, at, labels, bucket, {counted})"
+    " AS change (fact, at, labels, bucket, {counted}) GROUP BY fact, at, labels"
 ).format(
+    figures=_COMMA.join(map(sql.Identifier, FIGURES)),
+    spread=sql.SQL(SPREAD),
     counted=_COMMA.join(map(sql.Identifier, COUNTED)),
-    kept=_COMMA.join([sql.Identifier("n"), *(sql.SQL("nullif({}, 0)").format(sql.Identifier(name)) for name in COUNTED[1:])]),
     types=_COMMA.join([sql.SQL("%s::bigint[]")] * len(COUNTED)),
 )
 

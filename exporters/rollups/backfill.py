@@ -17,7 +17,7 @@ from exporters.rollups.advance import CAPTURES
 from exporters.rollups.capture.snapshot import STAMP
 from exporters.rollups.fold import LOCK, PLANNING, placing
 from exporters.rollups.state import Connection, State, lock
-from exporters.rollups.statement import Form, quoted, render
+from exporters.rollups.statement import SPREAD, Form, quoted, render
 
 FIRST_ROWS = 20_000
 _MOST_ROWS = 500_000
@@ -64,7 +64,7 @@ def step(connection: Connection, form: Form, rows: int, minutes: str = "26 hours
     touched = CAPTURES[state.mode].touched(connection, form, state)
     touched = replace(touched, rows=(*touched.rows, condition), backfilled=cursor, since=f"now() - interval {quoted(minutes)}")
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-    row = connection.execute(render(form, touched, placing(minutes)).encode()).fetchone()
+    row = connection.execute(render(form, touched, placing(minutes, SPREAD)).encode()).fetchone()
     return Chunk(form.source.name, row[0] if row else 0, found is None)
 
 

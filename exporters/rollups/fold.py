@@ -8,12 +8,15 @@ days, in one statement: whoever reads tables and `fresh` in one statement sees e
 
 from __future__ import annotations
 
-from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS
+from exporters.rollups.model import FIGURES
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import quoted
 
 LOCK = 0x0B5E_F01D
 """Key of the advisory lock under which one process folds."""
+
+ADDED_UP = ", ".join(f"analytics.total({column}) AS {column}" for column in FIGURES)
+"""The figures of cells that are added up."""
 
 PLANNING = "SELECT set_config('enable_mergejoin', 'off', true), set_config('work_mem', '64MB', true)"
 """The planner cannot know how many rows wait in `fresh`; sorting them by their labels would be the slow way to join them."""
@@ -29,32 +32,29 @@ def fold(connection: Connection, minutes: str = "26 hours") -> int | None:
         return None
     connection.execute(PLANNING)
     first = "min(stamp::text::bigint)"  # there is no min() of an xid8 everywhere
-    parts = ["gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *)", *placing(minutes, first)]
+    parts = ["gone AS MATERIALIZED (DELETE FROM analytics.fresh RETURNING *)", *placing(minutes, ADDED_UP, first)]
     row = connection.execute(f"WITH {', '.join(parts)} SELECT count(*) FROM gone".encode()).fetchone()
     return row[0] if row else 0
 
 
-def placing(minutes: str, first: str = "0") -> list[str]:
-    """CTEs that add the rows of a CTE `gone`, which has the columns of `analytics.fresh`, to the totals and the tiers.
+def placing(minutes: str, figures: str, first: str = "0") -> list[str]:
+    """CTEs that add the rows of a CTE `gone` to the totals and the tiers: fact, time, labels, and what `figures` adds up.
 
     Whatever else changes the totals has to count up `analytics.folds` as well. `first` is an aggregate over `gone`: new series
     get their numbers in its order, which is that in which they were first counted, as far as it is known. Hours come first, and
     the rest is made of them where it can be: they are far fewer than the rows.
     """
     columns = ", ".join(FIGURES)
-    spread = [f"analytics.total({column}) AS {column}" for column in COUNTED]
-    spread += [f"analytics.total(n) FILTER (WHERE bucket = {number}) AS {c}" for number, c in enumerate(HISTOGRAM_COLUMNS)]
-    sums = ", ".join(f"analytics.total({column}) AS {column}" for column in FIGURES)
     hour, day = "date_bin('1 hour', at, 'epoch')", "date_bin('1 day', moment, 'epoch')"
     minute = (
-        f"SELECT series, at, {', '.join(spread)} FROM gone JOIN total USING (fact, labels)"
+        f"SELECT series, at, {figures} FROM gone JOIN total USING (fact, labels)"
         f" WHERE at >= now() - interval {quoted(minutes)} GROUP BY 1, 2"
     )
     return [
-        f"hours AS MATERIALIZED (SELECT fact, labels, {hour} AS moment, {first} AS first, {', '.join(spread)}"
+        f"hours AS MATERIALIZED (SELECT fact, labels, {hour} AS moment, {first} AS first, {figures}"
         " FROM gone GROUP BY 1, 2, 3)",
         f"total AS (INSERT INTO analytics.totals AS t (fact, labels, {columns})"
-        f" SELECT fact, string_to_array(labels, E'\\x1f'), {sums} FROM hours"
+        f" SELECT fact, string_to_array(labels, E'\\x1f'), {ADDED_UP} FROM hours"
         " GROUP BY fact, labels ORDER BY min(first), fact, labels"
         f" ON CONFLICT (fact, labels) DO UPDATE SET {_added()}"
         " RETURNING t.series, t.fact, array_to_string(t.labels, E'\\x1f') AS labels)",
@@ -63,7 +63,7 @@ def placing(minutes: str, first: str = "0") -> list[str]:
         f"minute AS ({_tier('rollup_minute', minute)})",
         f"hour AS ({_tier('rollup_hour', 'SELECT * FROM placed')})",
         "folded AS (UPDATE analytics.folds SET n = n + 1)",
-        f"day AS ({_tier('rollup_day', f'SELECT series, {day}, {sums} FROM placed GROUP BY 1, 2')})",
+        f"day AS ({_tier('rollup_day', f'SELECT series, {day}, {ADDED_UP} FROM placed GROUP BY 1, 2')})",
     ]
 
 

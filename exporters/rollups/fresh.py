@@ -5,7 +5,6 @@ What is new in `analytics.fresh` is found as new rows of a source are: by the sn
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,9 +14,6 @@ from psycopg import sql
 
 _BEFORE_ALL = "3:3:"
 """A snapshot before every transaction of ours: all that stands in `analytics.fresh` is newer."""
-_MOMENT = -1
-"""The bucket of the row that says of which moment an answer is."""
-
 _SINCE = sql.SQL("analytics.counted_since({}, {}, {}, {})")
 EVERYTHING = _SINCE.format(None, _BEFORE_ALL, None, None)
 """What `Moment.since` is, for all that stands in `analytics.fresh`."""
@@ -32,8 +28,8 @@ class Moment:
     folds: int = -1
 
     def since(self, facts: Sequence[str] | None = None) -> sql.Composed:
-        """The rows of what was counted since, of these facts or of all: fact, labels as one text, minute, bucket,
-        `model.COUNTED` and stamp. The last row has no stamp; its fact, labels and n are the new moment.
+        """The rows of what was counted since, of these facts or of all: fact, labels as one text, minute, `model.FIGURES` and
+        stamp. The last row has no stamp; its fact, labels and n are the new moment.
 
         Nothing but that row comes where the place, or the number of folds, is another one by now.
         """
@@ -45,20 +41,20 @@ class Moment:
 
 
 class Fresh:
-    """How often these facts happened, of what is not folded: by fact, labels as one text, minute, and bucket of the histogram.
+    """How often these facts happened, of what is not folded: by fact, labels as one text, and minute.
 
-    What has no minute is left out.
+    `counts` begin with `n`, behind which the `further` columns of figures stand. What has no minute is left out.
     """
 
-    def __init__(self, facts: Sequence[str]) -> None:
-        self._facts = list(facts)
-        self.counts: Counter[tuple[str, str, datetime, int | None]] = Counter()
+    def __init__(self, facts: Sequence[str], further: Sequence[str] = ()) -> None:
+        self._facts, self._columns = list(facts), ("n", *further)
+        self.counts: dict[tuple[str, str, datetime], tuple[int, ...]] = {}
         self.moment = Moment()
 
     def question(self) -> sql.Composed:
         """Asks what was counted since the last reading; the rows are for `add`."""
-        return sql.SQL("SELECT fact, labels, at, bucket, n FROM {} WHERE at IS NOT NULL OR bucket = {}").format(
-            self.moment.since(self._facts), _MOMENT
+        return sql.SQL("SELECT fact, labels, at, {} FROM {} WHERE at IS NOT NULL OR stamp IS NULL").format(
+            sql.SQL(", ").join(map(sql.Identifier, self._columns)), self.moment.since(self._facts)
         )
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> bool:
@@ -68,13 +64,15 @@ class Fresh:
         question asks for all that is not folded.
         """
         *counted, last = rows
-        moment, known = Moment(last[0], last[1], last[4]), self.moment
+        moment, known = Moment(last[0], last[1], last[3]), self.moment
         if known.snapshot == _BEFORE_ALL or not known.leads_to(moment):
             self.counts.clear()
         if not known.leads_to(moment):
             self.moment = replace(moment, snapshot=_BEFORE_ALL)
             return False
-        for fact, labels, at, bucket, count in counted:
-            self.counts[fact, labels, at, bucket] += count
+        nothing = (0,) * len(self._columns)
+        for fact, labels, at, *figures in counted:
+            before = self.counts.get((fact, labels, at), nothing)
+            self.counts[fact, labels, at] = tuple([a + (b or 0) for a, b in zip(before, figures, strict=True)])
         self.moment = moment
         return True

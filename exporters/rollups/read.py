@@ -16,7 +16,7 @@ from typing import Any, Literal
 from psycopg import sql
 
 from exporters.rollups.fresh import EVERYTHING, Moment
-from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, SEPARATOR
+from exporters.rollups.model import COUNTED, FIGURES, SEPARATOR
 from exporters.rollups.sources import FACTS
 from exporters.rollups.state import Connection
 
@@ -25,13 +25,11 @@ Tier = Literal["minutes", "hours", "days"]
 _Key = tuple[str, tuple[str, ...]]
 _SUMS = ", ".join(f"analytics.total({column})" for column in FIGURES)
 
-_HISTOGRAMS = ", ".join(HISTOGRAM_COLUMNS)
-_NO_HISTOGRAMS = ", ".join(["NULL::bigint"] * len(HISTOGRAM_COLUMNS))
-_ADDED = ("fact", "labels", "bucket", *COUNTED, "stamp")
+_ADDED = ("fact", "labels", *FIGURES, "stamp")
 _ALL = (
-    "SELECT fact, array_to_string(labels, E'\\x1f') AS labels, NULL::integer AS bucket,"
-    f" {', '.join(COUNTED)}, NULL::xid8 AS stamp, {_HISTOGRAMS} FROM (SELECT * FROM analytics.totals ORDER BY series) AS totals"
-    f" UNION ALL SELECT fresh.*, {_NO_HISTOGRAMS} FROM (SELECT {', '.join(_ADDED)} FROM {EVERYTHING.as_string()}"
+    f"SELECT fact, array_to_string(labels, E'\\x1f') AS labels, {', '.join(FIGURES)}, NULL::xid8 AS stamp"
+    " FROM (SELECT * FROM analytics.totals ORDER BY series) AS totals"
+    f" UNION ALL SELECT * FROM (SELECT {', '.join(_ADDED)} FROM {EVERYTHING.as_string()}"
     ' ORDER BY stamp NULLS LAST, fact COLLATE "C", labels COLLATE "C") AS fresh'
 )
 
@@ -83,18 +81,18 @@ class Totals:
 
     def _with(self, counted: Iterable[tuple[Any, ...]]) -> list[Cell]:
         keys: dict[tuple[str, str], _Key] = {}
-        for fact, labels, bucket, *figures in counted:
+        for fact, labels, *figures, _ in counted:
             key = keys.get((fact, labels))
             if key is None:
                 # The same few names stand in thousands of cells.
                 key = keys[fact, labels] = intern(fact), tuple(map(intern, labels.split(SEPARATOR))) if labels else ()
             known = self._cells.get(key) or _nothing(*key)
-            self._cells[key] = _more(known, bucket, figures[: len(COUNTED)], figures[len(COUNTED) + 1 :])
+            self._cells[key] = _more(known, figures)
         return list(self._cells.values())
 
 
 def _moment(last: Sequence[Any]) -> Moment:
-    place, snapshot, _, folds, *_ = last
+    place, snapshot, folds, *_ = last
     return Moment(place, snapshot, folds)
 
 
@@ -117,10 +115,7 @@ def window(connection: Connection, tier: Tier, facts: Iterable[str], since: date
         " WHERE fact = ANY (%s) AND bucket >= %s GROUP BY fact, labels".encode(),
         (list(facts), since),
     )
-    return [
-        _more(_nothing(fact, tuple(labels)), None, figures[: len(COUNTED)], figures[len(COUNTED) :])
-        for fact, labels, *figures in cursor
-    ]
+    return [_more(_nothing(fact, tuple(labels)), figures) for fact, labels, *figures in cursor]
 
 
 def _nothing(fact: str, labels: tuple[str, ...]) -> Cell:
@@ -130,13 +125,13 @@ def _nothing(fact: str, labels: tuple[str, ...]) -> Cell:
     return Cell(fact, labels, 0, (0,) * len(declared.sums), (0,) * (len(declared.bounds) + 1 if declared.bounds else 0))
 
 
-def _more(cell: Cell, bucket: int | None, counted: Sequence[int | None], counts: Sequence[int | None]) -> Cell:
-    """A cell with what a row adds to it: the figures of `COUNTED`, and those of the histogram or one of its buckets."""
-    n, sums = counted[0] or 0, counted[1:]
-    histogram = cell.histogram
-    if counts and histogram:
-        histogram = tuple([known + (count or 0) for known, count in zip(histogram, counts, strict=False)])
-    if bucket is not None and histogram:
-        histogram = (*histogram[:bucket], histogram[bucket] + n, *histogram[bucket + 1 :])
-    all_sums = tuple([known + (amount or 0) for known, amount in zip(cell.sums, sums, strict=False)])
-    return Cell(cell.fact, cell.labels, cell.n + n, all_sums, histogram)
+def _more(cell: Cell, figures: Sequence[int | None]) -> Cell:
+    """A cell with what a row adds to it."""
+    sums, counts = figures[1 : len(COUNTED)], figures[len(COUNTED) :]
+    return Cell(
+        cell.fact,
+        cell.labels,
+        cell.n + (figures[0] or 0),
+        tuple([known + (amount or 0) for known, amount in zip(cell.sums, sums, strict=False)]),
+        tuple([known + (count or 0) for known, count in zip(cell.histogram, counts, strict=False)]),
+    )

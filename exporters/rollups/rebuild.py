@@ -25,7 +25,7 @@ from exporters.rollups.capture.snapshot import STAMP
 from exporters.rollups.fold import LOCK, fold, placing
 from exporters.rollups.model import FIGURES, HISTOGRAM_COLUMNS, Source
 from exporters.rollups.state import Connection
-from exporters.rollups.statement import STOCK, Form, Touched, quoted, render
+from exporters.rollups.statement import SPREAD, STOCK, Form, Touched, quoted, render
 
 CHUNK_ROWS = 200_000
 _AGAIN = "_again"
@@ -131,7 +131,7 @@ def _recount(
             watermark=watermark,
             remember="true" if mode == "scan" else "is_open",
         )
-        row = connection.execute(render(again, touched, placing(minutes)).encode()).fetchone()
+        row = connection.execute(render(again, touched, placing(minutes, SPREAD)).encode()).fetchone()
         rows += row[0] if row else 0
         progress(Progress(name, rows))
         if bound is None:

@@ -12,10 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from exporters.rollups.model import COUNTED, Fact, Source, plausible
+from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, Fact, Source, plausible
 
 _COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
-"""The columns of `analytics.fresh`."""
+"""The columns of changes, of which each has to do with one bucket of a histogram at most."""
+
+SPREAD = ", ".join(
+    [f"analytics.total({column}) AS {column}" for column in COUNTED]
+    + [f"analytics.total(n) FILTER (WHERE bucket = {number}) AS {column}" for number, column in enumerate(HISTOGRAM_COLUMNS)]
+)
+"""The `FIGURES` of changes that are added up: from a row a bucket of the histogram to a column a bucket."""
 
 STOCK = "stock:"
 """Stands before the names of stocks, which live in the same tables as facts."""
@@ -94,7 +100,7 @@ def quoted(text: str) -> str:
 def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -> str:
     """The statement. It returns one row: rows looked at, final rows corrected, rows gone.
 
-    With `placing` (CTEs over a CTE `gone`) the counts go where these put them, instead of `analytics.fresh`.
+    With `placing` (CTEs over a CTE `gone`, of changes) the counts go where these put them, instead of `analytics.fresh`.
     """
     source = form.source
     parts = [
@@ -134,7 +140,8 @@ def _written(placing: Sequence[str] | None, amended: bool) -> Iterator[str]:
         yield f"amends AS ({_amends()})"
         counts += " UNION ALL SELECT * FROM amends"
     if placing is None:
-        yield f"written AS (INSERT INTO analytics.fresh ({', '.join(_COLUMNS)}) {counts})"
+        cells = f"SELECT fact, at, labels, {SPREAD} FROM ({counts}) AS counts GROUP BY fact, at, labels"
+        yield f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)}) {cells})"
     else:
         yield f"gone AS MATERIALIZED ({counts})"
         yield from placing
@@ -227,7 +234,7 @@ def _fact(fact: Fact, since: str | None) -> str:
 
 
 def _row(fact: str, at: str | None, labels: Iterable[str], sums: Iterable[str], bucket: str | None, rows: str) -> str:
-    """Rows of `analytics.fresh` for the images that have part in a fact; `w` is 1 for images now, -1 for earlier ones.
+    """Changes by the images that have part in a fact; `w` is 1 for images now, -1 for earlier ones.
 
     Labels are joined when their rows are added up: a thousand rows have few sets of them.
     """

@@ -85,12 +85,14 @@ def add(
     connection: Connection, fact: str, at: datetime, labels: Iterable[str], *figures: int, bucket: int | None = None
 ) -> None:
     """Counts of a fact: how often, and its sums."""
-    columns = ["n", *(f"s{number}" for number in range(1, len(figures)))]
+    counted = {"n": figures[0]} | {f"s{number}": figure for number, figure in enumerate(figures) if number}
+    if bucket is not None:
+        counted[f"h{bucket}"] = figures[0]
     connection.execute(
-        sql.SQL("INSERT INTO analytics.fresh (fact, at, labels, bucket, {}) VALUES (%s, %s, %s, %s, {})").format(
-            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join([sql.Placeholder()] * len(figures))
+        sql.SQL("INSERT INTO analytics.fresh (fact, at, labels, {}) VALUES (%s, %s, %s, {})").format(
+            sql.SQL(", ").join(map(sql.Identifier, counted)), sql.SQL(", ").join([sql.Placeholder()] * len(counted))
         ),
-        (fact, at, "\x1f".join(labels), bucket, *figures),
+        (fact, at, "\x1f".join(labels), *counted.values()),
     )
 
 

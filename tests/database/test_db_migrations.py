@@ -69,6 +69,31 @@ def test_a_file_that_was_changed_afterwards_is_refused(admin: Connection) -> Non
         migrations.pending(admin, changed)
 
 
+def test_what_waited_for_a_fold_is_the_same_once_cells_hold_their_histograms(admin: Connection) -> None:
+    files = migrations.available()
+    migrated(admin, [file for file in files if file.number < 57])
+    admin.execute(
+        "INSERT INTO analytics.fresh (fact, at, labels, bucket, n, s1) SELECT fact, at, labels, bucket, n, 10 * n FROM (VALUES"
+        " ('ended', timestamptz '2026-11-16 09:30:00Z', E'a\\x1fb', 0, 3),"
+        " ('ended', '2026-11-16 09:30:00Z', E'a\\x1fb', 27, 2), ('ended', NULL, E'a\\x1fb', 4, 1),"
+        " ('ended', '2026-11-16 10:30:00Z', E'a\\x1fc', NULL, 5))"
+        " AS counted (fact, at, labels, bucket, n)"
+    )
+    admin.execute("CREATE VIEW analytics.ours AS SELECT * FROM analytics.counters")
+    asked = (
+        "SELECT * FROM analytics.ours ORDER BY labels",
+        *(
+            f"SELECT fact, labels, bucket, sum(n), sum(s1), sum(h0), sum(h27) FROM analytics.{tier}"
+            " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            for tier in ("minutes", "hours", "days")
+        ),
+    )
+    before = [admin.execute(question).fetchall() for question in asked]
+    assert [row[2] for row in before[0]] == [6, 5]
+    migrated(admin)
+    assert [admin.execute(question).fetchall() for question in asked] == before
+
+
 def test_a_schema_of_a_newer_version_is_refused(admin: Connection) -> None:
     migrated(admin, files=[FIRST, more(99, "SELECT 1")])
     with pytest.raises(MigrationRefused, match="installed by a newer version"):

@@ -9,6 +9,7 @@ import pytest
 
 from contract.data_plane import Retention
 from exporters.rollups import retention
+from exporters.rollups.model import FIGURES
 from exporters.rollups.read import Cell, Totals, totals, window
 from tests.rollups.counted import NOON, Counted
 
@@ -141,8 +142,9 @@ def test_old_buckets_go_in_small_steps(counted: Counted) -> None:
 
 def test_what_was_counted_first_comes_first_whatever_order_rows_are_sent_in() -> None:
     totals = Totals()
-    moment = ("", "3:3:", None, -1, *[None] * 7)
-    first, later = (("tickets_created", agent, None, 1, *[None] * 6, stamp) for agent, stamp in (("b", "999"), ("a", "1000")))
+    nothing = [None] * (len(FIGURES) - 1)
+    moment = ("", "3:3:", -1, *nothing, None)
+    first, later = (("tickets_created", agent, 1, *nothing, stamp) for agent, stamp in (("b", "999"), ("a", "1000")))
     cells = totals.added([later, first, moment])
     assert cells is not None
     assert [cell.labels for cell in cells] == [("b",), ("a",)]
