@@ -17,8 +17,8 @@ from exporters.negotiation import OPENMETRICS
 from exporters.snapshot import Figure, Sample
 
 _METRIC, _LABELS = itemgetter(0), itemgetter(1)
-_PIECE = 2000
-"""Lines that are put together at once: more would only be held in memory twice."""
+PIECE = 2000
+"""Figures that are treated at once: more would hold up scrapes, and their lines be held in memory twice."""
 
 
 _Piece = tuple[list[Metric], list[tuple[str, ...]]]
@@ -82,11 +82,11 @@ class _Samples:
 
     def family(self, items: Sequence[Figure]) -> Family:
         samples, pieces = cast(Sequence[Sample], items), []
-        for begin in range(0, len(self._places), _PIECE):
-            values = [samples[place].value for place in self._places[begin : begin + _PIECE]]
+        for begin in range(0, len(self._places), PIECE):
+            values = [samples[place].value for place in self._places[begin : begin + PIECE]]
             lines = [  # most values need nothing but `repr`, and this is where rendering spends its time
                 f"{before}{value!r}\n" if value < 1e6 else f"{before}{number(value)}\n"
-                for before, value in zip(self._printed[begin : begin + _PIECE], values, strict=True)
+                for before, value in zip(self._printed[begin : begin + PIECE], values, strict=True)
             ]
             pieces.append("".join(lines).encode())
         return Family(self.metric, pieces)
@@ -133,8 +133,8 @@ class Renderer:
         """Whether the series are those of before; they are exchanged for the newest, so that the others are let go."""
         before = len(self._series)
         same = True
-        for number, begin in enumerate(range(0, len(items), _PIECE)):
-            chunk = items[begin : begin + _PIECE]
+        for number, begin in enumerate(range(0, len(items), PIECE)):
+            chunk = items[begin : begin + PIECE]
             piece = (list(map(_METRIC, chunk)), list(map(_LABELS, chunk)))
             if number < before:
                 same = same and piece == self._series[number]
@@ -142,7 +142,7 @@ class Renderer:
             else:
                 same = False
                 self._series.append(piece)
-        pieces = -(-len(items) // _PIECE)
+        pieces = -(-len(items) // PIECE)
         del self._series[pieces:]
         return same and pieces == before
 

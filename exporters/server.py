@@ -23,7 +23,7 @@ from exporters.logs import LOG, pairs
 
 CONNECTIONS = 128
 HEAD_BYTES = 16_384
-_SLICE = 65_536
+_SLICE = 262_144
 
 
 @dataclass(frozen=True)
