@@ -81,7 +81,7 @@ def status(connection: psycopg.Connection[Any], settings: Settings, plan: Callab
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     assert row is not None
     sources = tuple(states(connection))
-    notes = tuple(capturing.other_choices(connection, mapping, settings))
+    notes = (*capturing.other_choices(connection, mapping, settings), *capturing.dear_changes(connection, mapping))
     missing = (*_missing(connection, found, sources, plan()), *_unseen(sources, _switched_off(connection, mapping, sources)))
     return Status(row[0], found, sources, missing, notes)
 

@@ -125,6 +125,18 @@ def test_another_way_of_capture_is_noted_with_what_to_do(platform: Connection, o
     assert "note: tickets" not in told.output and "note: messages" in told.output
 
 
+def test_a_table_whose_ended_rows_change_often_is_noted_with_what_it_costs(
+    platform: Connection, observatory: Observatory
+) -> None:
+    install(platform, settings_of())
+    platform.execute("UPDATE analytics.sources SET counted = 12000, corrections = 1100")
+    assert "rows that had ended" not in observatory("status").output
+    platform.execute("UPDATE analytics.sources SET corrections = 3000 WHERE source = 'messages'")
+    told = observatory("status").output
+    assert "note: messages: 3,000 of 12,000 rows counted were changes of rows that had ended." in told
+    assert "database.relations.messages.capture: scan" in told and "note: tickets" not in told
+
+
 def test_a_way_that_is_wished_and_cannot_be_is_noted(platform: Connection, observatory: Observatory) -> None:
     install(platform, settings_of(alter_tables=False))
     told = observatory("status", "--config", str(_written("{alter_tables: false, relations: {tickets: {capture: snapshot}}}")))
