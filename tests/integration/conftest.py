@@ -13,15 +13,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 import pytest
 import requests
 import yaml
 
+from demo.stack.processes import Identity
 from recording_rules.slo import PERIOD_BURN, REMAINING, burn, ratio
 from tests.integration.moment import Moment
+
+if TYPE_CHECKING:
+    from tests.integration.begun import Begun
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-P", "-m", "provisioning.cli"]
@@ -35,6 +39,8 @@ PAGE, INCIDENT_SECONDS = "AgentErrorsPage", 40
 READ = ("rollups", "postgres", "tables", "langfuse", "cost")
 """Sources whose figures have a time."""
 _GRAVE = re.compile(r"level=(warn|error)|WARNING|ERROR|FATAL|PANIC|Traceback|terminated|starting PostgreSQL|was interrupted")
+SLOW_GROUPS, SOONER = ("slo_objectives*", "slo_slowest_windows", "slo_period_windows", "slo_slow_burns", "slo_budgets"), "20s"
+"""What is evaluated every few minutes and looked at here: the same rules, only sooner."""
 RARELY = (ratio("3d"), ratio("30d"), burn("3d"), PERIOD_BURN, REMAINING)
 """What panels show and is recorded every few minutes, and what that is made of: after a start there is none for a while."""
 
@@ -99,6 +105,21 @@ class LivingStack:
             [*COMMAND, *words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
         )
 
+    def send(self, part: str, number: signal.Signals) -> Identity:
+        """Sends a signal to the process of a part, and to no other that may have its number by now."""
+        process = Identity(*self.parts[part]["identity"])
+        assert process.alive, f"{part} is not there"
+        os.kill(process.pid, number)
+        return process
+
+    def read_rules(self) -> None:
+        """Prometheus reads its rules again. On a stack of our own what service levels record rarely is recorded often."""
+        if self.process:
+            for name in SLOW_GROUPS:
+                for file in (self.var / "build" / "prometheus" / "rules").glob(f"{name}.yml"):
+                    file.write_text(re.sub(r"^  interval: \d+m$", f"  interval: {SOONER}", file.read_text(), flags=re.M))
+        requests.post(f"{self.url('prometheus')}/-/reload", timeout=60).raise_for_status()
+
     @property
     def database(self) -> psycopg.Connection[Any]:
         return psycopg.connect((self.var / "secrets" / "postgres_owner_dsn").read_text(), autocommit=True)
@@ -131,7 +152,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
                 return "Ready after" in output.read_text()
 
             eventually(ready, 300, "the stack is up")
-            yield LivingStack(process, var, output.read_text())
+            living = LivingStack(process, var, output.read_text())
+            living.read_rules()
+            yield living
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
@@ -151,6 +174,18 @@ def incident(stack: LivingStack) -> float:
     return begun
 
 
+@pytest.fixture(scope="session")
+def begun(stack: LivingStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
+    """What people set by commands and is looked at later. Of a stack that lives on it is taken back."""
+    from tests.integration.begun import Begun
+
+    found = Begun(stack, tmp_path_factory.mktemp("site"))
+    yield found
+    if stack.process is None:
+        found.take_rules_back()
+        found.take_budget_back()
+
+
 @pytest.fixture(scope="module")
 def moment(stack: LivingStack) -> Iterator[Moment]:
     """The platform held still (SIGSTOP), and every figure read since then. Of a shared stack one at a time."""
@@ -168,8 +203,7 @@ def _recorded(stack: LivingStack) -> bool:
 def _still(stack: LivingStack) -> Iterator[Moment]:
     eventually(lambda: len(stack.query('up{job="platform"} == 1')) == 3, 40, "the platform is scraped")
     eventually(lambda: _recorded(stack), 480, f"{', '.join(RARELY)} are recorded")
-    platform = stack.parts["platform"]["identity"][0]
-    os.kill(platform, signal.SIGSTOP)
+    stack.send("platform", signal.SIGSTOP)
     try:
         held, ages = time.time(), dict[str, float]()
 
@@ -181,7 +215,7 @@ def _still(stack: LivingStack) -> Iterator[Moment]:
         eventually(read, 240, "figures of the still platform", seen=ages)
         yield Moment(stack)
     finally:
-        os.kill(platform, signal.SIGCONT)
+        stack.send("platform", signal.SIGCONT)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -39,15 +39,17 @@ class Moment:
     def __init__(self, stack: LivingStack) -> None:
         self.stack = stack
         self.at = time.time()
-        self.postgres = self._data_time("postgres")
+        self.oldest = self._data_time("postgres")
+        self.postgres = self.asked("counts")
         self.langfuse = self._data_time("langfuse")
         self.cost = self._data_time("cost")
         settings = config.load(stack.config)
-        self._panels = {
-            f"{tab.key}/{panel.name}": _built(tab.dashboard(settings), f"{tab.key}/{panel.name}")
-            for tab in TABS
-            for panel in tab.panels(settings)
-        }
+        self._panels: dict[str, dict[str, Any]] = {}
+        for tab in TABS:
+            built = {panel["id"]: panel for panel in _flat(tab.dashboard(settings)["panels"])}
+            for panel in tab.panels(settings):
+                key = f"{tab.key}/{panel.name}"
+                self._panels[key] = built[panel_id(key)]
         self._observations: dict[tuple[datetime, datetime], list[dict[str, Any]]] = {}
 
     @property
@@ -57,6 +59,12 @@ class Moment:
 
     def _data_time(self, source: str) -> datetime:
         found = self.stack.value(f'max(exporter_source_data_timestamp_seconds{{source="{source}"}})', self.at)
+        return datetime.fromtimestamp(found, UTC)
+
+    def asked(self, query: str) -> datetime:
+        """When the exporter last asked PostgreSQL this: not all is asked on each run. The source's time is of the oldest."""
+        name = "exporter_query_last_success_timestamp_seconds"
+        found = self.stack.value(f'max({name}{{source="postgres",query="{query}"}})', self.at)
         return datetime.fromtimestamp(found, UTC)
 
     @property
@@ -124,7 +132,7 @@ class Moment:
             return cursor.execute(sql_macros(filled, Span(self.at - seconds, self.at, 60)).encode()).fetchall()
 
     def sql(self, text: str, seconds: float = DAY) -> list[tuple[Any, ...]]:
-        """Rows of plain SQL. `:now` is the time that the exporter's figures stand for, `:from` and `:to` a panel's range."""
+        """Rows of plain SQL. `:now` is the time of what the exporter counted last, `:from` and `:to` a panel's range."""
         given = {"now": self.postgres, "from": _utc(self.at - seconds), "to": _utc(self.at)}
         text = text.replace("%", "%%")
         for name in given:
@@ -163,10 +171,6 @@ class Moment:
     @property
     def month(self) -> list[dict[str, Any]]:
         return self.calls(self.langfuse.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-
-
-def _built(board: dict[str, Any], key: str) -> dict[str, Any]:
-    return next(panel for panel in _flat(board["panels"]) if panel["id"] == panel_id(key))
 
 
 def _utc(at: float) -> datetime:

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from typing import Any
 
 import pytest
-from psycopg.rows import dict_row
 
 from contract.settings import Settings
-from dashboards.lib.panel import Panel
 from dashboards.observatory import changes, wishes
 from dashboards.performance import load_tests
 from demo.stack.effective import ACTIONS_DSN
-from exporters.database.roles import Role
-from provisioning.interpolation import Span, sql_macros, substitute
+from tests.integration.commands import act, shown
 from tests.integration.conftest import LivingStack, eventually
 
-pytestmark = pytest.mark.integration
-
-
-def act(stack: LivingStack, *words: str) -> dict[str, Any]:
-    dsn_file = str(stack.var / "secrets" / ACTIONS_DSN)
-    done = stack.observatory(*words, "--yes", "--actor", "ada", "--format", "json", "--dsn-file", dsn_file)
-    assert done.returncode == 0, done.stderr + done.stdout
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def shown(stack: LivingStack, panel: Panel) -> list[dict[str, Any]]:
-    """The rows of a table with every filter open, as its data source gives them now."""
-    [query] = panel.targets
-    text = substitute(query.text, lambda name, _: None if name.startswith("__") else ".*")
-    now = time.time()
-    with stack.database as database, database.cursor(row_factory=dict_row) as cursor:
-        database.execute(f"SET ROLE {Role.GRAFANA_ADMIN}".encode())
-        return cursor.execute(sql_macros(text, Span(now - 86400, now + 60, 60)).encode()).fetchall()
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("incident", "begun")]
+"""What others look at later is begun before all else."""
 
 
 @pytest.fixture(scope="module")
@@ -92,24 +71,30 @@ def test_profiling_ends_by_itself_and_says_what_took_the_time(stack: LivingStack
     assert found["seconds_by_phase"]["llm"] > 0
 
 
-def test_a_cache_is_set_and_more_is_found_in_it(stack: LivingStack, agent: str) -> None:
-    """Off, and most of what this agent looks up is not there; reset, and it is as before."""
-    ratio = (
-        'sum(rate(cache_operations_total{cache="answers", environment="production", operation="get", result="hit"}[1m])) '
-        '/ sum(rate(cache_operations_total{cache="answers", environment="production", operation="get"}[1m]))'
-    )
-    before = eventually(lambda: stack.query(ratio), 90, "the caches are asked")[0][1]
+FOUND = (
+    'sum(rate(cache_operations_total{cache="answers", environment="production", operation="get", result="hit"}[1m])) '
+    '/ sum(rate(cache_operations_total{cache="answers", environment="production", operation="get"}[1m]))'
+)
+"""The share of lookups of answers that finds one."""
+
+
+@pytest.fixture(scope="module")
+def usually_found(stack: LivingStack, agent: str) -> float:
+    """That share while the cache is on; since then the agent's is off."""
+    before = eventually(lambda: stack.query(FOUND), 90, "the caches are asked")[0][1]
     act(stack, "cache", "off", agent, "--reason", "a rehearsal")
+    return before
 
-    def row() -> dict[str, Any]:
-        return next(row for row in shown(stack, wishes.settings()) if row["agent"] == agent)
 
-    eventually(lambda: row()["state"] == "applied", 30, "the platform takes it over", seen=row())
-    assert (row()["actor"], row()["reason"]) == ("ada", "a rehearsal") and "cache reset" in row()["command"]
-    eventually(lambda: any(value < before - 0.1 for _labels, value in stack.query(ratio)), 240, "less is found")
-    act(stack, *shlex.split(row()["command"])[1:])
-    eventually(lambda: (row()["state"], row()["wanted"]) == ("applied", "the platform's own"), 30, "it is as before")
-    assert row()["command"] is None
+def cache_wish(stack: LivingStack, agent: str) -> dict[str, Any]:
+    rows = shown(stack, wishes.settings())
+    return next(row for row in rows if (row["agent"], row["setting"]) == (agent, "cache.response"))
+
+
+@pytest.mark.usefixtures("usually_found")
+def test_the_platform_takes_over_what_its_cache_is_set_to(stack: LivingStack, agent: str) -> None:
+    row = eventually(lambda: (row := cache_wish(stack, agent))["state"] == "applied" and row, 30, "the platform takes it over")
+    assert row and (row["actor"], row["reason"]) == ("ada", "a rehearsal") and "cache reset" in row["command"]
 
 
 def test_what_the_platform_refuses_it_says(stack: LivingStack, agent: str) -> None:
@@ -203,3 +188,16 @@ def test_an_alert_is_muted_and_told_again(stack: LivingStack) -> None:
     act(stack, "alert", "unmute", *words)
     actions = [row["action"] for row in shown(stack, changes.record()) if row["target"].startswith(f"alert {words[0]} ")]
     assert sorted(actions) == ["alert mute", "alert unmute"]
+
+
+def test_less_is_found_in_a_cache_that_is_off_until_it_is_reset(stack: LivingStack, agent: str, usually_found: float) -> None:
+    """Off, and most of what this agent looks up is not there; reset, and it is as before."""
+    eventually(lambda: any(value < usually_found - 0.1 for _labels, value in stack.query(FOUND)), 240, "less is found")
+    act(stack, *shlex.split(cache_wish(stack, agent)["command"])[1:])
+
+    def states() -> tuple[str, str]:
+        row = cache_wish(stack, agent)
+        return row["state"], row["wanted"]
+
+    eventually(lambda: states() == ("applied", "the platform's own"), 30, "it is as before")
+    assert cache_wish(stack, agent)["command"] is None

@@ -1,13 +1,12 @@
-"""An incident while the stack lives: it pages within a minute, with working links and the right facts; a browser draws the tabs
-meanwhile. That it resolves is looked at with the stack's end: until then others need not wait for it.
+"""An incident while the stack lives: it pages within a minute, with working links and the right facts.
+
+That it resolves is looked at when all else was: until then others need not wait for it.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,10 @@ def _first_bad_scrape(stack: LivingStack, since: float) -> float:
     """Time of the first scrape that shows more failed queries than the last one before the incident."""
     failed = 'sum(agent_queries_total{environment="production",status=~"error|timeout"})'
     before = stack.value(failed, since)
-    asked = {"query": 'agent_queries_total{environment="production",status=~"error|timeout"}[3m]', "time": time.time()}
+    asked: dict[str, str | float] = {
+        "query": 'agent_queries_total{environment="production",status=~"error|timeout"}[3m]',
+        "time": min(since + 180, time.time()),
+    }
     answer = requests.get(f"{stack.url('prometheus')}/api/v1/query", params=asked, timeout=10).json()
     at: dict[float, float] = {}
     for series in answer["data"]["result"]:
@@ -67,14 +69,3 @@ def test_its_links_lead_somewhere(stack: LivingStack, incident: float) -> None:
             return False  # the preview is still being installed
 
     eventually(opened, 120, "the dashboard's page")
-
-
-def test_a_browser_draws_every_panel(stack: LivingStack, tmp_path: Path) -> None:
-    done = stack.observatory(
-        "preview", "--config", str(stack.config), "--out", str(tmp_path), "--from", "now-6h", "--to", "now", timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads((tmp_path / "report.json").read_text())
-    text = json.dumps(report)
-    assert '"query error"' not in text and "unsupported" not in text, (tmp_path / "summary.txt").read_text()
-    assert (tmp_path / "observatory-overview.png").stat().st_size > 100_000

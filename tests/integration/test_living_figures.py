@@ -1,12 +1,11 @@
 """Every figure of the tabs and of the exporter while the platform stands still: there, equal to plain SQL or Langfuse's rows.
 
-One still moment serves them all, so the last test is the one that restarts the exporter. They run after the incident, so that
-what is recorded every few minutes is there, and before the tests of the whole stack, which end it.
+One still moment serves them all, so the last test is the one that restarts the exporter. They run after the incident, which a
+stillness would hide, and before the tests of the whole stack, which end it.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections import Counter
@@ -178,14 +177,14 @@ class TestEveryFigure:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_after_a_restart_no_counter_is_less(self, moment: Moment) -> None:
-        before, process = page(moment.stack), moment.stack.parts["exporter"]["identity"][0]
+        before = page(moment.stack)
         counters = {
             metric.name for metric in exporter_metrics.POSTGRES + exporter_metrics.LANGFUSE if metric.type is MetricType.COUNTER
         }
-        os.kill(process, signal.SIGTERM)
+        process = moment.stack.send("exporter", signal.SIGTERM)
 
         def back() -> Series | None:
-            if moment.stack.parts["exporter"]["identity"][0] == process:
+            if moment.stack.parts["exporter"]["identity"] == list(process):
                 return None
             try:
                 shown = page(moment.stack)

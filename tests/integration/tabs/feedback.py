@@ -17,6 +17,8 @@ from tests.integration.reckoning import grouped, mean, midnight, utc
 from tests.integration.tabs import Fault
 
 RANGE = 30 * DAY
+LATE = 150.0
+"""Seconds until a row is sure to be in what is recorded of what is recorded: read, scraped, and twice a minute."""
 MONTH_AGO = "date_trunc('hour', :now) - interval '30 days'"
 GOOD, BAD, MIXED = "#009E73", "#D55E00", "#E69F00"
 SAYS_NOTHING = re.findall(
@@ -183,10 +185,12 @@ def nps_groups(moment: Moment) -> None:
 
 
 def negative(moment: Moment) -> None:
-    """Of the hour before; recorded a minute ago at most, rates reach to the edges of their window."""
+    """Of the hour before. Shares are recorded every minute of rates that are, and rates reach to the edges of their window."""
     shown = moment.panel("feedback/negative")
     found = grouped((row for row in given(moment, 3600) if row.thumbs), lambda row: row.agent)
-    sure = {agent: rows_ for agent, rows_ in found.items() if all(60 < moment.at - row.at.timestamp() < 3500 for row in rows_)}
+    sure = {
+        agent: rows_ for agent, rows_ in found.items() if all(LATE < moment.at - row.at.timestamp() < 3500 for row in rows_)
+    }
     rated = {row.agent for row in given(moment, 7 * 3600) if row.thumbs}
     for agent, rows_ in sure.items():
         share, name = mean(row.thumbs < 0 for row in rows_), f"{agent} · production"

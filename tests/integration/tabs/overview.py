@@ -196,7 +196,7 @@ def forecast(moment: Moment) -> None:
 def data_age(moment: Moment) -> None:
     shown = moment.panel("overview/data_age")
     assert set(shown) == {*(f"data of {name}" for name in ASKED_OFTEN), "scrape of the exporter", "scrape of the platform"}
-    assert shown["data of postgres"] == pytest.approx(moment.at - moment.postgres.timestamp(), abs=0.01)
+    assert shown["data of postgres"] == pytest.approx(moment.at - moment.oldest.timestamp(), abs=0.01)
     assert shown["data of langfuse"] == pytest.approx(moment.at - moment.langfuse.timestamp(), abs=0.01)
 
 

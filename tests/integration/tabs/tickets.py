@@ -130,7 +130,7 @@ def attainment_by_day(moment: Moment) -> None:
 
 def due(moment: Moment, overdue: bool) -> dict[tuple[str, str], int]:
     """Open tickets that are not served, by promise and priority: past due, or due within the hour."""
-    now = moment.postgres
+    now = moment.asked("tickets_oldest_open")
     found = dict.fromkeys(((kind.replace(" ", "_"), priority) for kind in TARGETS for priority in ORDER), 0)
     for ticket in tickets(moment):
         for kind in TARGETS:
