@@ -157,6 +157,7 @@ class Child:
             self.restarts = 0
         assert self._process is not None
         end_session(self._process, 0.0)
+        self._process = None  # its number may be given to another process from now on
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         why = f"{how}: {self._said() or 'no output'}"
         if self.restarts >= MOST_RESTARTS:

@@ -19,7 +19,8 @@ from demo.stack.child import launch
 _ROWS = "SELECT coalesce(sum(n_tup_ins), 0) FROM pg_stat_user_tables WHERE schemaname = 'app'"
 _FIRING = 'count(ALERTS{alertstate="firing"})'
 _TIMEOUT = 3.0
-DOCTOR_EVERY = 60.0
+DOCTOR_EVERY, DOCTOR_AT_EASE = 60.0, 300.0
+"""Seconds between two looks: while a panel has no data, and once all have some. A look takes more than a second of a core."""
 _RATE_SECONDS = 60.0
 
 
@@ -100,8 +101,9 @@ class Doctor:
                 self._process = launch(self._command, self._output, self._var, {})
         elif self._process.poll() is not None:
             self._process = None
-            self._next = now + DOCTOR_EVERY
             self.panels = panels_with_data(self._output) or self.panels
+            there, _, wanted = self.panels.partition(" of ")
+            self._next = now + (DOCTOR_AT_EASE if wanted and there == wanted else DOCTOR_EVERY)
 
     def end(self) -> None:
         if self._process is not None:
