@@ -6,6 +6,7 @@ All share their past, which is made once. The moment is fixed, so every run sees
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -14,7 +15,9 @@ from typing import Any
 
 from contract.settings import Budget, Settings
 from contract.slo import DEFAULTS
+from demo.database.load import load
 from demo.drill import rulebook
+from demo.langfuse.store import Store
 from demo.stack.prepare import Progress, Wanted, prepare
 from demo.world import spec_file
 from demo.world.model import Incident
@@ -43,8 +46,10 @@ class Life:
 def past(var: Path, dsn: str) -> Life:
     """The platform up to ANCHOR, in an empty folder and an empty database. Raises what `prepare` raises."""
     var.mkdir(parents=True)
-    _live(var, dsn, ANCHOR - 3600, history=0)
-    # Going on for the first time, the ledger reads the whole day once more: here, and not in every life.
+    spec = _wanted().new(ANCHOR - 3600)
+    with closing(Store(var / "langfuse.sqlite")) as store:
+        load(dsn, spec, store.insert, lambda _what, _share: None, until=ANCHOR, workers=1)
+    spec_file.write(var / "world.json", spec)
     _live(var, dsn, ANCHOR)
     return Life(var, dsn, ANCHOR)
 
@@ -62,8 +67,8 @@ def go_on(before: Life, var: Path, dsn: str, kind: str | None) -> Life:
 
 @cache
 def _wanted() -> Wanted:
-    """What is held against yesterday needs a whole hour of it; nothing looks closely at what is older than two hours. Two
-    series of three are for people who look at panels, and have no past here.
+    """What is held against yesterday needs a whole hour of it, so the world is a day and an hour old at ANCHOR; nothing looks
+    closely at what is older than two hours. Two series of three are for people who look at panels, and have no past here.
     """
     return Wanted(seed=13, scale=SCALE, days=1, history=25 / 24, fine=7200.0, only=rulebook.read(SETTINGS))
 

@@ -1,12 +1,14 @@
 """What fires around an incident, in virtual time: by a replay of all alerts, and by promtool for those that look back shortly.
 
 Recorded series that look back further are taken from the history, as they were recorded; all others are made anew. promtool
-evaluates every rule at every scrape, so it gets the time around the incident, and the alerts that are to fire.
+evaluates all rules at one pace, so it gets the time around the incident, and of the alerts that are to fire those together that
+are looked at as often.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from demo.drill.expected import ALWAYS, EXPECTED, NOTHING, expected
@@ -74,34 +76,39 @@ def judged(groups: Groups, kind: str) -> Build:
     return Build(near.place, tuple(rule for rule in near.recording if rule.name in needed), alerting)
 
 
-def promtool_files(life: Life, groups: Groups, kind: str) -> dict[str, dict[str, Any]]:
-    """`rules.yml` and `test.yml`: the series around the incident, and exactly which of its alerts fire at any time of it."""
+def promtool_files(life: Life, groups: Groups, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Names and contents of files: for alerts that are looked at as often, `rules-15.yml` and `test-15.yml`, of which the test
+    has the series around the incident, and exactly which of these alerts fire at any time of it."""
     build = judged(groups, kind)
+    with over(life.var / "prometheus") as history:
+        for interval in sorted({int(rule.interval) for rule in build.alerting}):
+            alerting = tuple(rule for rule in build.alerting if rule.interval == interval)
+            order = Readings(Build(build.place, build.recording, alerting)).order
+            part = Build(build.place, tuple(rule for rule in build.recording if rule.name in order), alerting)
+            yield from _files(part, groups, history, kind, interval)
+
+
+def _files(build: Build, groups: Groups, history: History, kind: str, interval: int) -> Iterator[tuple[str, dict[str, Any]]]:
     readings = Readings(build)
     chosen = {(rule.group, rule.name, rule.expression) for rule in build.rules}
     kept = [group | {"rules": [rule for rule in group["rules"] if _key(group, rule) in chosen]} for group in groups]
     kept = sorted((group for group in kept if group["rules"]), key=lambda group: _level(group, readings))
-    with over(life.var / "prometheus") as history:
-        series = _series(history, readings)
+    rules = f"rules-{interval}.yml"
+    yield rules, {"groups": kept}
     test = {
-        "rule_files": ["rules.yml"],
-        "evaluation_interval": f"{STEP}s",
-        "group_eval_order": [group["name"] for group in kept],
-        "tests": [
+        "interval": f"{STEP}s",
+        "input_series": _series(history, readings),
+        "promql_expr_test": [
             {
-                "interval": f"{STEP}s",
-                "input_series": series,
-                "promql_expr_test": [
-                    {
-                        "expr": f'max without (alertstate) (max_over_time(ALERTS{{alertstate="firing"}}[{_COUNT * STEP}s]))',
-                        "eval_time": f"{(_COUNT - 1) * STEP}s",
-                        "exp_samples": _alerts(build.alerting, expected(kind)),
-                    }
-                ],
+                "expr": f'max without (alertstate) (max_over_time(ALERTS{{alertstate="firing"}}[{_COUNT * STEP}s]))',
+                "eval_time": f"{(_COUNT - 1) * STEP}s",
+                "exp_samples": _alerts(build.alerting, expected(kind)),
             }
         ],
     }
-    return {"rules.yml": {"groups": kept}, "test.yml": test}
+    order = [group["name"] for group in kept]
+    head = {"rule_files": [rules], "evaluation_interval": f"{interval}s", "group_eval_order": order}
+    yield f"test-{interval}.yml", {**head, "tests": [test]}
 
 
 def _key(group: Mapping[str, Any], rule: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -121,9 +128,15 @@ def _series(history: History, readings: Readings) -> list[dict[str, str]]:
     for text in sorted(texts):
         for (name, labels), points in history.range(text, span).items():
             inner = ",".join(f'{label}="{value}"' for label, value in labels)
-            values = (points.get(at) for at in span.times)
-            found[f"{name}{{{inner}}}"] = " ".join("_" if value is None else f"{value:.15g}" for value in values)
+            found[f"{name}{{{inner}}}"] = " ".join(_notation(points.get(at) for at in span.times))
     return [{"series": series, "values": values} for series, values in found.items()]
+
+
+def _notation(values: Iterable[float | None]) -> Iterator[str]:
+    """Samples as promtool writes them, short where one follows another like itself."""
+    for value, alike in groupby("_" if value is None else f"{value:.15g}" for value in values):
+        count = len(list(alike))
+        yield f"_x{count}" if value == "_" else value if count == 1 else f"{value}x{count - 1}"
 
 
 def _alerts(alerts: Iterable[AlertingRule], firing: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:

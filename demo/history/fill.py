@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
@@ -123,7 +122,9 @@ def fill(
                 blocks.import_file(programs, tools.promtool, file, target, openmetrics.BLOCK_SECONDS)
         samples += written.points
         share = partial(_report, progress, "recorded series", 0.65)
-        samples += recorded.record(settings, tools.prometheus, tools.promtool, target, since, until, share, past.keeps)
+        samples += recorded.record(
+            settings, tools.prometheus, tools.promtool, target, since, until, past.fine, share, past.keeps
+        )
         if checkpoint is None:
             shutil.rmtree(data, ignore_errors=True)
             target.rename(data)
@@ -147,7 +148,7 @@ def _left_out(past: Past) -> frozenset[str]:
 def _counted(settings: Settings, dsn: str, since: float, until: float, folder: Path, without: frozenset[str]) -> Written:
     """Counters, histograms and figures of windows, by the exporter's own code in a process of its own."""
     try:
-        return backfill(settings, dsn, ceil((until - since) / 86400.0), folder, until, since, without)
+        return backfill(settings, dsn, (until - since) / 86400.0, folder, until, since, without)
     except (NoHistory, DatabaseDown, StatementRefused) as error:
         raise HistoryError(str(error)) from None
 

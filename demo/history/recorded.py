@@ -26,15 +26,15 @@ import requests
 from contract.settings import Settings
 from contract.values import duration_seconds
 from demo.history.blocks import WORKERS, HistoryError, Programs, blocks_of, import_file, short_lived
-from demo.history.openmetrics import BLOCK_SECONDS, FINE_SPAN_SECONDS
+from demo.history.openmetrics import BLOCK_SECONDS
 from demo.platform.exposition import label_text
 from recording_rules.registry import added, groups, rule_expression
 
 START_SECONDS = 60.0
 QUERY_SECONDS = 120.0
 FINE_SECONDS, COARSE_SECONDS = 60, 300
-"""Recorded series have a point every minute in the last day, and before as often as Prometheus looks back, which is also when
-the long windows of service levels look at them. Rules that are evaluated more rarely than every minute have all points."""
+"""Recorded series have a point every minute in the newest past, and before as often as Prometheus looks back, which is also
+when the long windows of service levels look at them. Rules that are evaluated more rarely than every minute have all points."""
 SPAN_SECONDS = 27 * BLOCK_SECONDS
 """How much time one question, one file and one block cover at most: Prometheus merges blocks by threes."""
 
@@ -114,16 +114,18 @@ def record(
     data: Path,
     since: float,
     until: float,
+    fine: float,
     progress: Callable[[float], None],
     keeps: Callable[[str], bool],
 ) -> int:
     """Write the recorded series of (since, until] into the data folder and return the number of their samples.
 
-    `progress` is told the share done, 0 to 1. `keeps` is asked with the name of each series whether it is wanted.
+    The newest past is that of the last `fine` seconds. `progress` is told the share done, 0 to 1. `keeps` is asked with the
+    name of each series whether it is wanted.
     """
     todo = [kept for rules in levels(settings) if (kept := [rule for rule in rules if keeps(rule.name)])]
     spans = list(_spans(int(since), int(until)))
-    fine_from = int(until - FINE_SPAN_SECONDS) // BLOCK_SECONDS * BLOCK_SECONDS
+    fine_from = int(until - fine) // BLOCK_SECONDS * BLOCK_SECONDS
     samples = 0
     with tempfile.TemporaryDirectory(prefix="recorded-", dir=data.parent) as folder, ThreadPoolExecutor(WORKERS) as asking:
         for level, rules in enumerate(todo):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as RowMapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from multiprocessing import get_context
@@ -156,5 +157,8 @@ def _read(
             Listing(SCORES, scores, read_score, lambda score: score.at, told(ledger.write_scores)),
         )
         for listing in listings:
-            ledger.reading(listing.name, first, reread)
+            begun = ledger.reading(listing.name, first, reread)
+            if begun.position <= first:
+                # Nothing was read before, so there is nothing to read again soon for what came late.
+                ledger.move(listing.name, begun, replace(begun, reread_at=now, reread_from=now))
             follow(listing, ledger, client, now, endless)

@@ -57,7 +57,7 @@ class Written:
 def backfill(
     settings: Settings,
     dsn: str,
-    days: int,
+    days: float,
     out: Path,
     now: float,
     since: float = 0.0,
@@ -81,10 +81,10 @@ def backfill(
 
 
 def _write(
-    connection: Connection, settings: Settings, days: int, out: Path, now: int, since: float, without: frozenset[str]
+    connection: Connection, settings: Settings, days: float, out: Path, now: int, since: float, without: frozenset[str]
 ) -> Written:
     end = now - now % MINUTE
-    begin = max(end - days * 86400, end - int(duration_seconds(settings.database.retention.hour)) + LONGEST_WINDOW)
+    begin = max(end - int(days * 86400), end - int(duration_seconds(settings.database.retention.hour)) + LONGEST_WINDOW)
     begin -= begin % HOUR
     fine = max(begin, now - now % HOUR - 24 * HOUR)
     cells = totals(connection)

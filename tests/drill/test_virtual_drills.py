@@ -20,6 +20,7 @@ from demo.drill import lives, rulebook, virtual
 from demo.drill.expected import EXPECTED, NOTHING, SURE, expected
 from demo.drill.lives import Life
 from demo.drill.rulebook import Groups
+from demo.history.blocks import short_lived
 from demo.platform.incidents import KINDS
 from tests.conftest import PostgresServer
 from tests.drill import first_checks
@@ -67,9 +68,12 @@ def test_an_incident_brings_about_exactly_its_alerts(
     assert found.refused == {}
     assert sorted(virtual.fired(found)) == sorted(expected(kind))
     assert first_checks.complaints(life, found.firings) == []
-    for name, document in virtual.promtool_files(life, groups, kind).items():
+    for name, document in virtual.promtool_files(life, groups, kind):
         (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")  # which is YAML, and far quicker
-    done = subprocess.run([prometheus_tools.promtool, "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True)
+    told = sorted(tmp_path.glob("test-*.yml"))
+    assert len(told) > 1
+    command = [prometheus_tools.promtool, "test", "rules", *told]
+    done = subprocess.run(command, capture_output=True, text=True, env=short_lived())
     assert done.returncode == 0, done.stdout + done.stderr
 
 
