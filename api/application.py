@@ -35,6 +35,8 @@ def guarded(service: Service, answer: Answer) -> Callable[[Request], Awaitable[R
 
     async def handle(request: Request) -> Response:
         try:
+            if {"content-length", "transfer-encoding"}.issubset(request.headers):  # a proxy may see another end than we do
+                raise Problem(HTTPStatus.BAD_REQUEST, "the body has two lengths; say one", {"Connection": "close"})
             service.tokens.refresh()
             caller = caller_of(service, request)
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -74,7 +76,7 @@ def application(service: Service, live: Live, grafana: Grafana | None = None, vi
         return JSONResponse({"status": "alive"}, headers={"Cache-Control": "no-store"})
 
     async def live_figures(request: Request, caller: Caller) -> Response:
-        if "text/event-stream" in request.headers.get("accept", ""):
+        if request.method == "GET" and "text/event-stream" in request.headers.get("accept", ""):
             return streams.events(request, caller)
         return await pages.live(request, caller)
 

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api.catalogue.endpoints import Role
 from api.catalogue.model import Query
+from api.limits import share
 from api.problems import Problem, unavailable
 from api.tokens import Caller
 
@@ -45,25 +46,43 @@ class Bounds:
     statement_seconds: float
 
 
+@dataclass
+class _Queue:
+    """The turns of one caller, and how many questions stand or run there."""
+
+    free: asyncio.Semaphore
+    asked: int = 0
+
+
 class Turns:
-    """Lets a few in at a time. Who would be one too many in the queue is refused at once."""
+    """Lets a few in at a time, and of one caller no more than its share. Who would be one too many in the queue is refused at
+    once."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._free, self._most, self._waiting = asyncio.Semaphore(bounds.queries), bounds.waiting, 0
+        self._each, self._most_of_each = share(bounds.queries), share(bounds.queries) + share(bounds.waiting)
+        self._queues: dict[str, _Queue] = {}
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        if self._waiting >= self._most:
+    async def turn(self, caller: str) -> AsyncIterator[None]:
+        queue = self._queues.get(caller) or _Queue(asyncio.Semaphore(self._each))
+        if self._waiting >= self._most or queue.asked >= self._most_of_each:
             raise unavailable("too many questions wait for an answer; ask again soon", 1)
-        self._waiting += 1
+        self._queues[caller] = queue
+        queue.asked += 1
         try:
-            await self._free.acquire()
+            async with AsyncExitStack() as held:
+                self._waiting += 1
+                try:
+                    await held.enter_async_context(queue.free)
+                    await held.enter_async_context(self._free)
+                finally:
+                    self._waiting -= 1
+                yield
         finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
+            queue.asked -= 1
+            if not queue.asked:
+                del self._queues[caller]
 
 
 class Database:
@@ -79,7 +98,7 @@ class Database:
 
     async def rows(self, caller: Caller, query: Query, chosen: frozenset[str], parameters: Mapping[str, Any]) -> Rows:
         """The rows of a query, as the caller's role may see them. Raises Problem."""
-        async with self._turns.turn(), self._connection(caller.role) as connection:
+        async with self._turns.turn(caller.name), self._connection(caller.role) as connection:
             try:
                 async with (
                     hung_up_after(self._bounds.statement_seconds + SILENT_SECONDS, connection),

@@ -47,7 +47,7 @@ class Grafana:
 
     async def follow(self, live: Live) -> None:
         """Pushes every set of figures, until it is cancelled. A Grafana that does not answer misses some."""
-        with live.subscribed() as subscriber:
+        with live.subscribed("Grafana") as subscriber:
             while True:
                 figures = await subscriber.next()
                 try:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 _MOST_BUCKETS = 10_000
 
 
+def share(most: int) -> int:
+    """The most that one caller takes of what all share: whoever floods leaves a third to the others."""
+    return most - most // 3
+
+
 @dataclass
 class _Bucket:
     left: float

@@ -11,6 +11,7 @@ import psycopg
 
 from api import database
 from api.database import Connection, Dsn, connected, hung_up_after
+from api.limits import share
 from api.problems import Problem, unavailable
 from contract.analytics import ADVANCED
 
@@ -45,26 +46,30 @@ class Live:
 
     def __init__(self, ask: Callable[[], Awaitable[bytes]], dsn: Dsn | None, most: int) -> None:
         self._ask, self._dsn, self._most = ask, dsn, most
-        self._subscribers: set[Subscriber] = set()
+        self._subscribers: dict[Subscriber, str] = {}
         self._somebody, self._advanced = asyncio.Event(), asyncio.Event()
         self.listening = asyncio.Event()
         """Whether notifications reach us."""
 
     @contextmanager
-    def subscribed(self) -> Iterator[Subscriber]:
-        """A place among those who look. Raises Problem when there is none left."""
-        if len(self._subscribers) >= self._most:
-            raise unavailable(f"{self._most} streams are open, and that is the most; ask /api/analytics/live instead", 30)
+    def subscribed(self, caller: str) -> Iterator[Subscriber]:
+        """A place among those who look. Raises Problem when there is none left, or none for this caller."""
+        for taken, most in ((len(self._subscribers), self._most), (self._of(caller), share(self._most))):
+            if taken >= most:
+                raise unavailable(f"{most} streams are open, and that is the most; ask /api/analytics/live instead", 30)
         subscriber = Subscriber()
-        self._subscribers.add(subscriber)
+        self._subscribers[subscriber] = caller
         self._somebody.set()
         self._advanced.set()  # whoever comes does not wait for the next commit
         try:
             yield subscriber
         finally:
-            self._subscribers.discard(subscriber)
+            del self._subscribers[subscriber]
             if not self._subscribers:
                 self._somebody.clear()
+
+    def _of(self, caller: str) -> int:
+        return sum(name == caller for name in self._subscribers.values())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from api import answers
@@ -111,7 +111,7 @@ class Pages:
             "Cache-Control": f"private, max-age={int(holds)}",
             "Vary": "Authorization, Accept",
         }
-        if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
+        if known_already(tag, request.headers.get("if-none-match", "")):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers), parts
         return Response(body, media_type="application/json", headers=headers), parts
 
@@ -237,6 +237,11 @@ def _chosen(values: Values, queries: Sequence[Query]) -> Sequence[Query]:
     return found
 
 
+def known_already(tag: str, told: str) -> bool:
+    """Whether If-None-Match names a tag, by the comparison of RFC 9110: who compresses on the way may have made it weak."""
+    return told.strip() == "*" or tag.removeprefix("W/") in [one.strip().removeprefix("W/") for one in told.split(",")]
+
+
 async def _body(request: Request) -> bytes:
     """The body, when it is no larger than a question is and comes in time. Raises Problem."""
     body = b""
@@ -246,6 +251,8 @@ async def _body(request: Request) -> bytes:
                 body += chunk
                 if len(body) > BODY_BYTES:
                     raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {BODY_BYTES} bytes")
+    except ClientDisconnect:
+        raise wrong("the body broke off") from None  # said to nobody, and no mistake of ours
     except TimeoutError:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {BODY_SECONDS:g} s") from None
     return body

@@ -35,7 +35,7 @@ class Streams:
         """An event for each change. Raises Problem."""
         self._service.allowed(caller, _OF_ALL, "this address")
         place = ExitStack()
-        subscriber = place.enter_context(self._live.subscribed())
+        subscriber = place.enter_context(self._live.subscribed(caller.name))
 
         async def told() -> AsyncIterator[bytes]:
             with place:
@@ -54,7 +54,7 @@ class Streams:
             self._service.tokens.refresh()
             caller = caller_of(self._service, socket)
             self._service.allowed(caller, _OF_ALL, "this address")
-            with self._live.subscribed() as subscriber:
+            with self._live.subscribed(caller.name) as subscriber:
                 await socket.accept()
                 await self._tell(socket, caller, subscriber)
         except Problem as problem:

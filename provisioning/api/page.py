@@ -60,7 +60,8 @@ with `If-None-Match` gets 304 while nothing has changed.
 
 **Errors** are problem details (`application/problem+json`): 400 says which parameter is wrong and what would be right, 401
 and 403 who may ask, 429 and 503 with `Retry-After` when to come again, 504 that less has to be asked for. `api.limits` bounds
-requests of a token, queries at a time, their time, rows, streams and connections.
+requests of a token, queries at a time, their time, rows, streams and connections; of queries at a time, of those that wait,
+and of streams, one caller takes at most two thirds.
 
 **Live.** `/api/analytics/live` answers what goes on now; with `Accept: text/event-stream` it stays and sends an event `live`
 for each change, as the WebSocket `/api/analytics/stream` does. The exporter says once for each of its commits that it has

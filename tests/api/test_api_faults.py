@@ -138,7 +138,7 @@ def test_live_figures_go_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, cap
     async def scenario() -> None:
         live = Live(ask, None, 1)
         async with live.running(), asyncio.timeout(SECONDS):
-            with live.subscribed() as subscriber:
+            with live.subscribed("somebody") as subscriber:
                 assert await subscriber.next() == b"{}"
 
     asyncio.run(scenario())

@@ -20,6 +20,7 @@ from api.cache import Cache
 from api.catalogue.endpoints import Role
 from api.database import Bounds, Turns
 from api.limits import Rates
+from api.live import Live
 from api.problems import Problem
 from api.process import served as served_by
 from tests.api.conftest import NO_TLS, Callers, Lived, Served, serving, setup_of
@@ -62,6 +63,35 @@ def test_a_body_that_does_not_come_is_not_waited_for(narrow: Served) -> None:
             while one.recv(100):
                 pass
             raise StopIteration
+
+
+def test_a_body_of_two_lengths_is_refused(served: Served) -> None:
+    """What one end takes for a body another takes for the next request."""
+    with connected(served) as one:
+        head = f"POST /api/analytics/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.callers.admin}\r\n"
+        both = "Content-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        one.sendall(f"{head}{both}GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answers = b"".join(iter(lambda: one.recv(4096), b""))
+    assert answers.startswith(b"HTTP/1.1 400") and b"two lengths" in answers and b"alive" not in answers
+
+
+def test_a_body_that_breaks_off_is_no_mistake_of_ours(lived: Lived, callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(setup_of(lived, callers), callers) as running:
+        with connected(running) as one:
+            head = f"POST /api/analytics/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {callers.admin}\r\n"
+            one.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{".encode())
+            one.shutdown(socket.SHUT_WR)
+            while one.recv(4096):
+                pass
+        assert running.get("/healthz").status_code == 200
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_asking_for_the_head_of_a_stream_takes_no_place(lived: Lived, callers: Callers) -> None:
+    with serving(setup_of(lived, callers, streams=1), callers) as running, running.client(callers.admin) as client:
+        for _ in range(2):
+            answer = client.head("/api/analytics/live", headers={"Accept": "text/event-stream"})
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
 
 def test_who_does_not_read_is_ended(narrow: Served) -> None:
@@ -192,7 +222,9 @@ def test_a_mistake_is_in_the_log_once(lived: Lived, callers: Callers, caplog: py
     with serving(replace(setup_of(lived, callers), dsns={Role.ADMIN: wrong}), callers) as broken:
         answer = broken.get("/api/analytics/usage", part="usage.days")
     assert answer.status_code == 500 and "canary" not in answer.text
-    assert len([record for record in caplog.records if record.exc_info]) == 1
+    said = [record.getMessage() for record in caplog.records if record.exc_info]
+    said = [text for text in said if not text.startswith("notifications")]  # whoever listens meets the same mistake
+    assert len(said) == 1
 
 
 def test_a_slash_too_many_is_no_way_round(served: Served) -> None:
@@ -239,12 +271,12 @@ def test_who_is_one_too_many_is_told_at_once() -> None:
         turns, began = Turns(Bounds(1, 1, 1.0)), asyncio.Event()
 
         async def hold() -> None:
-            async with turns.turn():
+            async with turns.turn("boss"):
                 began.set()
                 await asyncio.Event().wait()
 
         async def queue() -> None:
-            async with turns.turn():
+            async with turns.turn("boss"):
                 pass
 
         holding = asyncio.create_task(hold())
@@ -257,3 +289,45 @@ def test_who_is_one_too_many_is_told_at_once() -> None:
         await queued
 
     asyncio.run(scenario())
+
+
+def test_whoever_floods_leaves_turns_to_others() -> None:
+    async def scenario() -> None:
+        turns, never = Turns(Bounds(3, 6, 1.0)), asyncio.Event()
+        running: list[str] = []
+
+        async def asked(caller: str) -> None:
+            async with turns.turn(caller):
+                running.append(caller)
+                await never.wait()
+
+        flood = [asyncio.create_task(asked("flood")) for _ in range(20)]
+        await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)  # what is refused is refused at once
+        assert running == ["flood"] * 2
+        refused = [task for task in flood if task.done()]
+        assert len(refused) == 14 and all(isinstance(task.exception(), Problem) for task in refused)
+        other = asyncio.create_task(asked("other"))
+        while "other" not in running:
+            await asyncio.sleep(0)
+            assert not other.done()
+        for task in (*flood, other):
+            task.cancel()
+        await asyncio.gather(*flood, other, return_exceptions=True)
+        async with asyncio.timeout(20), turns.turn("flood"):
+            pass
+
+    asyncio.run(scenario())
+
+
+def test_whoever_opens_many_streams_leaves_places_to_others() -> None:
+    async def nothing() -> bytes:
+        return b""
+
+    live = Live(nothing, None, 3)
+    with live.subscribed("flood"), live.subscribed("flood"):
+        with pytest.raises(Problem, match="2 streams are open"), live.subscribed("flood"):
+            pass
+        with live.subscribed("other"), pytest.raises(Problem, match="3 streams are open"), live.subscribed("another"):
+            pass
+    with live.subscribed("flood"), live.subscribed("flood"):
+        pass
