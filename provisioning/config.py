@@ -22,7 +22,7 @@ from provisioning.configuration.layers import Layers
 from provisioning.findings import ConfigError, Finding, closest, error
 
 OVERLAY_VARIABLE = "OBSERVATORY_OVERLAY"
-_PATHS = ("folder", "library", "vendor", "logins")
+_PATHS = ("dsn_files", "folder", "library", "vendor", "logins")
 """Keys, beside those that end in `_file`, of paths: one, a list of them, or one for each name."""
 
 
@@ -93,7 +93,7 @@ def is_path(key: str) -> bool:
 
 def secret_files(settings: Settings) -> Iterator[str]:
     """Paths of the files that hold secrets, as far as the configuration names them."""
-    return _texts(settings.model_dump(), lambda key: key.endswith("_file") or key == "logins")
+    return _texts(settings.model_dump(), lambda key: key.endswith("_file") or key in ("dsn_files", "logins"))
 
 
 def _rebased(folder: Path, data: Any, path: bool = False) -> Any:

@@ -69,6 +69,12 @@ def test_a_wrong_question_is_said_in_words(site: Path, words: tuple[str, ...], s
     assert done.exit_code == 2 and said in done.output
 
 
+def test_files_are_found_from_the_configuration_wherever_one_stands(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    done = asked("agents.compared", *OPTIONS, "--config", str(site / "observatory.yaml"))
+    assert done.exit_code == 0 and json.loads(done.stdout)["parts"], done.output
+
+
 def test_a_database_that_is_gone_is_said_without_its_password(site: Path) -> None:
     written(site, f"postgresql://me:canary@127.0.0.1:{free_port()}/x")
     done = asked("costs.models")
