@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from provisioning.report.model import Section, Table, Value, number_column, text_column
 
+CHANGES = "changes"
+"""Key of the section."""
+MOST_OF_A_PANEL, LEAST_SHARE = 2, 0.01
+"""What people read first: so many figures of each panel, where they changed by so much of what they were."""
 Key = tuple[str, str, str, int]
 """Section, row's name, column's name, and which of several equal ones."""
+
+_UNITS = {"Percent (0.0-1.0)": (100.0, " points"), "seconds (s)": (1.0, " s"), "Dollars ($)": (1.0, " $")}
+"""Factors and words with which differences are written; all others are numbers."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +40,40 @@ def compared(now: Sequence[Section], before: Sequence[Section]) -> Table:
         None if difference is None or not old.value else difference / abs(old.value)
         for difference, (old, _) in zip(differences, pairs, strict=True)
     ]
+    texts = ["" if value is None else _difference(value, new.unit) for value, (_, new) in zip(differences, pairs, strict=True)]
     columns = (
         text_column("Panel", [new.panel for _, new in pairs]),
         text_column("Figure", [new.name for _, new in pairs]),
         number_column("Before", [old.value for old, _ in pairs], texts=[old.text for old, _ in pairs]),
         number_column("Now", [new.value for _, new in pairs], texts=[new.text for _, new in pairs]),
-        number_column("Difference", differences, texts=["" if value is None else f"{value:+.4g}" for value in differences]),
+        number_column("Difference", differences, texts=texts),
         number_column(
             "Difference of before", shares, "Percent (0.0-1.0)", ["" if share is None else f"{share:+.1%}" for share in shares]
         ),
         text_column("Unit", [new.unit for _, new in pairs]),
     )
     return Table(columns)
+
+
+def foremost(changed: Table) -> Table:
+    """Of each panel the figures that changed most, by their share of what they were; states that are others come first."""
+    by_panel: dict[str, list[tuple[float, int]]] = {}
+    for number, (row, texts) in enumerate(zip(changed.rows, changed.texts, strict=True)):
+        panel, _, old, new, *_ = texts
+        _, _, _, _, difference, share, _ = row
+        if isinstance(share, float):
+            weight = abs(share)
+        else:  # of states, and of what was nothing before
+            weight = math.inf if difference is None and old != new else float(bool(difference))
+        if weight >= LEAST_SHARE:
+            by_panel.setdefault(panel, []).append((-weight, number))
+    return changed.only(sorted(number for found in by_panel.values() for _, number in sorted(found)[:MOST_OF_A_PANEL]))
+
+
+def _difference(value: float, unit: str) -> str:
+    factor, word = _UNITS.get(unit, (1.0, ""))
+    amount = value * factor
+    return f"{amount:+,.0f}{word}" if abs(amount) >= 1000 else f"{amount:+.4g}{word}"
 
 
 def _measured(figure: Figure) -> bool:

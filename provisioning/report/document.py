@@ -25,9 +25,9 @@ def make(settings: Settings, tab: str, span: Span, variables: Sequence[tuple[str
         now = board.draw(span, variables, number, pictures)
         then = board.draw(before, variables, number, pictures=False)
     changed = changes.compared(now.sections, then.sections)
-    first = Section("changes", "What changed against the period before", (changed,) if changed.rows else ())
+    first = Section(changes.CHANGES, "What changed against the period before", (changed,) if changed.rows else ())
     if not changed.rows:
-        first = Section("changes", first.title, note="No figure is there in both periods.")
+        first = Section(changes.CHANGES, first.title, note="No figure is there in both periods.")
     around = () if panel else (first, *standing.sections(settings, span))
     blind = pictures and drawn.browser() is None
     remarks = [*now.problems, *([_BLIND] if blind else []), *_of_login(settings)]

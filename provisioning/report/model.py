@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -48,6 +48,14 @@ class Table:
     @property
     def texts(self) -> tuple[tuple[str, ...], ...]:
         return tuple(zip(*(column.texts for column in self.columns), strict=True))
+
+    def only(self, rows: Sequence[int]) -> Table:
+        """These of its rows."""
+        columns = (
+            replace(one, values=tuple(one.values[row] for row in rows), texts=tuple(one.texts[row] for row in rows))
+            for one in self.columns
+        )
+        return replace(self, columns=tuple(columns))
 
 
 @dataclass(frozen=True)

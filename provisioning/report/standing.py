@@ -92,7 +92,7 @@ def _by_labels(prometheus: Prometheus, expression: str, span: Span) -> dict[tupl
 
 
 def _share(name: str, values: list[float | None]) -> Any:
-    texts = ["" if value is None else f"{100 * value:.6g} %" for value in values]
+    texts = ["" if value is None else f"{100 * value:.4g} %" for value in values]
     return number_column(name, values, "Percent (0.0-1.0)", texts)
 
 
@@ -113,10 +113,11 @@ def _ages(prometheus: Prometheus, span: Span) -> Table:
     found = sorted(
         (one["metric"].get("source", ""), float(one["value"][1])) for one in prometheus.instant(_DATA_TIME, span.end)
     )
+    ages: list[float | None] = [round(span.end - at, 1) for _, at in found]
     return Table(
         (
             text_column("Source", [name for name, _ in found]),
             time_column("Newest figures", [at for _, at in found]),
-            number_column("Age", [round(span.end - at, 1) for _, at in found], "seconds (s)"),
+            number_column("Age", ages, "seconds (s)", [f"{age:g} s" for age in ages]),
         )
     )

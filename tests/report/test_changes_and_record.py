@@ -14,7 +14,7 @@ from provisioning import cli
 from provisioning.actions import audit
 from provisioning.interpolation import Span
 from provisioning.report import record
-from provisioning.report.changes import compared
+from provisioning.report.changes import compared, foremost
 from provisioning.report.model import UNREAD, Column, Report, Section, Table, number_column, text_column, time_column
 from tests.provisioning.conftest import free_port
 
@@ -54,6 +54,25 @@ def test_events_are_not_compared() -> None:
     events = section(time_column("When", [1.0, 2.0]), text_column("Who", ["ada", "bob"]), number_column("Seconds", [1.0, 2.0]))
     twice = section(text_column("Agent", ["billing", "billing"]), number_column("p95", [3.0, 1.0]))
     assert rows(compared([events, twice], [events, twice])) == []
+
+
+def test_people_read_what_changed_most_of_each_panel() -> None:
+    def side(panel: str, *figures: float) -> Section:
+        names = [f"agent {number}" for number in range(len(figures))]
+        return Section(
+            panel, panel, (Table((text_column("Agent", names), number_column("p95", list(figures), "seconds (s)"))),)
+        )
+
+    state = [
+        Section("s", "State", (Table((text_column("Of", ["all"]), number_column("Is", [value], "", [word]))),))
+        for value, word in ((0.0, "well"), (1.0, "badly"))
+    ]
+    now = [side("a", 1.0, 2.0, 4.0, 1.001), side("b", 5.0), state[1]]
+    changed = compared(now, [side("a", 2.0, 2.1, 1.0, 1.0), side("b", 5.0), state[0]])
+    assert len(changed.rows) == 6
+    assert [(row[0], row[1], row[4]) for row in foremost(changed).texts] == [
+        ("a", "agent 0 · p95", "-1 s"), ("a", "agent 2 · p95", "+3 s"), ("State", "all · Is", ""),
+    ]  # fmt: skip
 
 
 def report(note: str) -> Report:

@@ -88,4 +88,4 @@ def test_what_changed(report: Made) -> None:
     [table] = report.sections[0].tables
     sums = [row for row in table.rows if row[0] == "Sum"]
     assert sums == [("Sum", "total", 5, 9.5, 4.5, 0.9, "seconds (s)")]
-    assert table.texts[table.rows.index(sums[0])][2:6] == ("5.00 s", "9.50 s", "+4.5", "+90.0%")
+    assert table.texts[table.rows.index(sums[0])][2:6] == ("5.00 s", "9.50 s", "+4.5 s", "+90.0%")
