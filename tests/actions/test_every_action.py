@@ -145,6 +145,13 @@ def test_a_budget_of_time_is_a_service_level_of_a_departments_agents(site: str) 
     assert done.exit_code == 0 and done.output.splitlines()[-1].strip() == "observatory slo remove finance-answers", done.output
     [level] = [one for one in json.loads(run("slo", "list", "--format", "json").output) if one["name"] == "finance-answers"]
     assert (level["agents"], level["target_seconds"], level["objective"]) == (["billing"], 2, 95)
+    with psycopg.connect(site) as connection:
+        connection.execute(
+            "INSERT INTO app.agents (id, name, type, department_id, environment, is_active) "
+            "VALUES (77, 'invoices', 'chat', 1, 'production', true)"
+        )
+    later = run(*words, "--department", "Finance", "--dry-run", "--format", "json")
+    assert json.loads(later.output)["after"]["agents"] == ["billing", "invoices"], "who came since is shown"
     for more, said in (((), "--department"), (("--department", "Sales"), "there are: Finance")):
         refused = run(*words, *more, "--yes")
         assert refused.exit_code == 2 and said in refused.output
