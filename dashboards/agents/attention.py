@@ -106,7 +106,9 @@ def board(settings: Settings) -> Panel:
         ),
         targets=(
             PromQuery(expr=f"topk({MOST}, ({levels}) >= {HALF:g})", format="table", instant=True),
-            PromQuery(expr=f"topk({MOST}, ({changes}) >= {TWICE:g})", format="table", instant=True),
+            PromQuery(
+                expr=f"topk({MOST}, (({changes}) >= {TWICE:g}) and (({levels}) >= {HALF:g}))", format="table", instant=True
+            ),
         ),
         no_value="all are well: nobody is near a limit or much worse than yesterday",
         transformations=(

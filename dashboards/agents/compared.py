@@ -97,7 +97,8 @@ GROUP BY agent HAVING sum({of}) > 0 ORDER BY 2 {worst}, 1 LIMIT {MOST}
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=lines(*marked),
-        soft_maximum=max(value for value, _ in marked) * 1.1,
+        maximum=1 if unit == "percentunit" else None,
+        soft_maximum=max(value for value, _ in marked) * 1.15,
         data_links=(narrowing_link("This agent in detail", "one-agent", "agent", "${__data.fields.agent}", KEPT),),
     )  # fmt: skip
 

@@ -34,7 +34,7 @@ HAVING count(*) > 0
             "Feedback & quality shows about what they are unhappy."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=5,
+        width=4,
         unit="none",
         decimals=2,
         minimum=1,
@@ -61,7 +61,7 @@ HAVING count(*) > 0
             "that ended on its days. With few answers it jumps by itself."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=5,
+        width=4,
         unit="none",
         decimals=0,
         no_value="nobody was asked",
@@ -92,7 +92,7 @@ GROUP BY agent HAVING sum(positive + negative) > 0 ORDER BY 2, 1 LIMIT {MOST}
             f"{limit:.0%} within an hour (the line). Low with a good success rate: it helps, but unkindly or slowly."
         ),
         targets=(SqlQuery(sql=sql),),
-        width=6,
+        width=8,
         unit="percentunit",
         decimals=0,
         minimum=0,

@@ -83,5 +83,5 @@ ORDER BY 1
         x="tools",
         no_value=NO_TRAFFIC,
         transformations=(_AS_WORDS,),
-        overrides=(named("tools", custom_axisLabel="tool calls of an execution"), *_LOOK),
+        overrides=(named("tools", unit="string", custom_axisLabel="tool calls of an execution"), *_LOOK),
     )

@@ -36,7 +36,6 @@ def sessions() -> Panel:
         minimum=0,
         no_value="no session seen",
         sparkline=True,
-        change=NEITHER,
         value_size=_SIZE,
     )
 
@@ -55,7 +54,6 @@ def in_progress() -> Panel:
         minimum=0,
         no_value="no agent seen",
         sparkline=True,
-        change=NEITHER,
         value_size=_SIZE,
     )
 

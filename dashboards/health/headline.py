@@ -168,6 +168,5 @@ def queues(settings: Settings) -> Panel:
         no_value="no queue seen",
         limits=at_most(limit),
         sparkline=True,
-        change=FALL_IS_GOOD,
         value_size=28,
     )

@@ -63,7 +63,13 @@ class Table(Panel):
 
 
 def columns(headings: Mapping[str, str]) -> tuple[Json, ...]:
-    """Only these columns, in this order: `headings` maps a field to what is written above it. Missing ones are left out."""
+    """Only these columns, in this order: `headings` maps a field to what is written above it. Missing ones are left out.
+
+    Of several queries Grafana numbers the values only while more than one answers. A lone answer is that of the first, since
+    the others say more about its rows.
+    """
+    if "Value #A" in headings:
+        headings = {**headings, "Value": headings["Value #A"]}
     order = {name: position for position, name in enumerate(headings)}
     renamed = {name: heading for name, heading in headings.items() if name != heading}
     return (

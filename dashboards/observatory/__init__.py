@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
+from dashboards.lib.profiles import profiled
 from dashboards.lib.tab import Source, Tab
 from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups, viewers, wishes
 
@@ -38,7 +39,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "What people changed",
             line(8, changes.record()),
             line(9, wishes.settings()),
-            line(6, changes.profiling()),
+            line(6, profiled("Which agents are profiled?")),
         ),
         *(viewers.rows() if settings.api.viewers else ()),
         row(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from contract.settings import Settings
+from dashboards.lib import profiles
+from dashboards.lib.filters import chosen_all
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.periods import COMPARE, against_before
+from dashboards.lib.profiles import profiled
 from dashboards.lib.requests import FILTERS
 from dashboards.lib.tab import Source, Tab
 from dashboards.one_agent import headline, inside, latency, levels, load, slow, versions
@@ -54,6 +57,12 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(6, versions.regressions()),
             collapsed=True,
         ),
+        row(
+            "profiles",
+            "Profiles",
+            line(6, profiled("Was it profiled?", chosen_all(agent=profiles.AGENT, environment=profiles.ENVIRONMENT))),
+            collapsed=True,
+        ),
         against_before("the agent", lambda signal, ago: of_agent(signal, ("environment", "agent"), "1h", ago=ago), settings),
         *((row("levels", "Service levels", line(6, levels.service_levels()), collapsed=True),) if settings.slo else ()),
     )
@@ -85,6 +94,7 @@ TAB = Tab(
             "failed_requests",
             "deployments",
             "regressions",
+            "profiling",
             "changes_before",  # where Prometheus is younger than what is compared with
         )
     ),

@@ -82,7 +82,7 @@ def slowest(settings: Settings) -> Panel:
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=lines((limit, colours.DEGRADED)),
-        soft_maximum=limit * 1.1,
+        soft_maximum=limit * 1.15,
         transformations=columns({"name": "name", "agent": "agent", "Value": "p95"}),
         data_links=(one_agent("${__data.fields.agent}"),),
     )

@@ -81,7 +81,7 @@ def _remaining() -> Panel:
         soft_maximum=1,
         limits=lines((0.0, colours.DOWN)),
         drawn="dashed",
-        calculations=("lastNotNull",),
+        calculations=("lastNotNull", "min"),
     )
 
 

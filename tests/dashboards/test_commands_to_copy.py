@@ -12,7 +12,8 @@ import pytest
 from contract.settings import Settings
 from dashboards.lib.commands import command
 from dashboards.lib.panel import Panel
-from dashboards.observatory import changes, wishes
+from dashboards.lib.profiles import profiled
+from dashboards.observatory import wishes
 from dashboards.one_agent import versions
 from dashboards.performance import load_tests
 from provisioning.actions import ACTIONS
@@ -29,7 +30,7 @@ def test_names_are_quoted_for_a_shell(database: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("panel", "words"),
     [
-        (changes.profiling(), ["profile stop"]),
+        (profiled("Profiles"), ["profile stop"]),
         (wishes.settings(), ["configure unset", "cache reset"]),
         (load_tests.tests(Settings()), ["loadtest cancel", "loadtest schedule"]),
         (versions.regressions(), ["regression dismiss", "regression flag"]),

@@ -39,6 +39,7 @@ ONE_AGENT = {
     "Slowest calls, failed requests": ["slowest_calls", "failed_requests"],
     "How full is it?": ["fullness", "in_progress", "retries"],
     "Versions in detail": ["deployments", "versions", "regressions"],
+    "Profiles": ["profiling"],
     "Now against before": ["changes_before", "queries_before", "latency_before", "errors_before"],
     "Service levels": ["service_levels"],
 }  # fmt: skip

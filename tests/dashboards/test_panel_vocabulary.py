@@ -221,3 +221,11 @@ def test_a_narrowing_link_names_the_variable_once() -> None:
         "/d/observatory-overview?${__url_time_range}&var-agent=${__field.labels.agent}&${environment:queryparam}"
     )
     assert "${__all_variables}" in tab_link("Overview", "overview").url
+
+
+def test_a_table_of_several_queries_shows_the_first_though_the_others_are_silent() -> None:
+    """Grafana numbers values only where more than one query answers."""
+    kept, arranged = columns({"agent": "Agent", "Value #A": "Now", "Value #B": "Then"})
+    assert kept["options"]["include"]["names"] == ["agent", "Value #A", "Value #B", "Value"]
+    assert arranged["options"]["renameByName"] == {"agent": "Agent", "Value #A": "Now", "Value #B": "Then", "Value": "Now"}
+    assert "Value" not in columns({"agent": "Agent", "cost": "Cost"})[1]["options"]["renameByName"]

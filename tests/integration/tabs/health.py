@@ -17,16 +17,25 @@ _TABLES = (
 )
 
 
+def by_table(moment: Moment, key: str) -> dict[str, float]:
+    """What a panel shows of each table."""
+    return {table: value for (table,), value in moment.labelled(key).items()}
+
+
 def sizes(moment: Moment) -> None:
     """Tables of the platform do not change while it stands still; those of schema analytics may."""
     known = dict(moment.sql(_TABLES.format(figure="pg_total_relation_size(c.oid)::float8")))
-    shown = {table: size for table, size in moment.panel("health/table_sizes").items() if not table.startswith("analytics.")}
+    shown = {
+        table: size for table, size in by_table(moment, "health/table_sizes").items() if not table.startswith("analytics.")
+    }
     assert shown and shown == {table: pytest.approx(known[table]) for table in shown}
 
 
 def rows(moment: Moment) -> None:
     known = dict(moment.sql(_TABLES.format(figure="greatest(c.reltuples, 0)::float8")))
-    shown = {table: count for table, count in moment.panel("health/table_rows").items() if not table.startswith("analytics.")}
+    shown = {
+        table: count for table, count in by_table(moment, "health/table_rows").items() if not table.startswith("analytics.")
+    }
     assert shown and shown == {table: pytest.approx(known[table], rel=0.01) for table in shown}
 
 
@@ -40,7 +49,7 @@ def growth(moment: Moment) -> None:
         if len(times) > 1:
             slopes[series["metric"]["table"]] = 86400 * linear_regression([at - times[0] for at in times], sizes_).slope
     most = sorted(slopes.values(), reverse=True)[:10]
-    shown = moment.panel("health/table_growth")
+    shown = by_table(moment, "health/table_growth")
     assert sorted(shown.values(), reverse=True) == pytest.approx(most, rel=1e-6, abs=1e-6)
 
 

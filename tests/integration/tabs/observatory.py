@@ -11,6 +11,7 @@ import requests
 from tests.integration.model_calls import ledger
 from tests.integration.moment import Moment
 from tests.integration.tabs import Fault
+from tests.integration.tabs.health import by_table
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -98,7 +99,7 @@ def unpriced(moment: Moment) -> None:
 
 def table_sizes(moment: Moment) -> None:
     """The fifteen largest; tables of the platform do not change while it stands still, those of schema analytics may."""
-    shown, known = moment.panel("observatory/table_sizes"), dict(moment.sql(SIZES))
+    shown, known = by_table(moment, "observatory/table_sizes"), dict(moment.sql(SIZES))
     own = {table: size for table, size in shown.items() if not table.startswith("analytics.")}
     assert len(shown) == 15 and own and own == {table: pytest.approx(known[table]) for table in own}
     assert all(size <= min(shown.values()) for table, size in known.items() if table not in shown)

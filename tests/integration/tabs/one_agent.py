@@ -297,7 +297,19 @@ def regressions(moment: Moment) -> None:
     assert [tuple(row[name] for name in names) for row in shown] == found
 
 
+def profiling(moment: Moment) -> None:
+    """Of this agent where it is looked at."""
+    rows = moment.sql(
+        "SELECT scope FROM analytics.profiling_sessions WHERE scheduled_at BETWEEN :from AND :to "
+        f"AND scope = '{AGENT}' AND params->>'environment' = 'production'",
+        30 * DAY,
+    )
+    shown = moment.panel_table("one-agent/profiling", seconds=30 * DAY, agent=AGENT)
+    assert [row["agent"] for row in shown] == [agent for (agent,) in rows[:50]]
+
+
 FIGURES = {
+    "one-agent/profiling": profiling,
     "one-agent/waterfall": waterfall,
     "one-agent/in_service": in_service,
     "one-agent/slow_requests": slow_requests,
