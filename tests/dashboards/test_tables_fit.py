@@ -21,9 +21,9 @@ def room(panel: Json) -> float:
 
 
 def headings(panel: Json) -> list[str]:
-    """The columns of a table that names them, in their order, as they are shown."""
+    """The columns of a table that names them, in their order, as they are shown: of two with one name only one is there."""
     chosen = [step["options"] for step in panel.get("transformations", []) if step["id"] == "organize"]
-    return [options["renameByName"].get(name, name) for options in chosen for name in options["indexByName"]]
+    return list(dict.fromkeys(options["renameByName"].get(name, name) for options in chosen for name in options["indexByName"]))
 
 
 def _of_column(panel: Json, heading: str) -> dict[str, Any]:
