@@ -60,7 +60,7 @@ def _query(alert: Alert, settings: Settings) -> PromQuery:
 
 def _step(alert: Alert) -> str | None:
     """How far apart points may be: what looks back for long changes slowly."""
-    return "5m" if alert.window_seconds >= 3600 else "1m" if alert.window_seconds >= 300 else None
+    return "5m" if alert.window_seconds >= 3600 else "2m" if alert.window_seconds >= 300 else None
 
 
 def _is_wide(alert: Alert) -> bool:
