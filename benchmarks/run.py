@@ -55,8 +55,8 @@ class Scale:
 
 
 TINY = Scale(
-    rows=10_000, arrivals=100, cycles=3, repeat=1, series=(1_000,), scrapes=20, seconds=2.0, longest=1.0, writers=4, kills=3,
-    runs=1, minutes=0.1, agents=3, evaluated_every=4.0, world=0.02, people=100, scraped_hours=1, recorded_days=1,
+    rows=5_000, arrivals=100, cycles=2, repeat=1, series=(1_000,), scrapes=8, seconds=2.0, longest=1.0, writers=4, kills=3,
+    runs=1, minutes=0.02, agents=3, evaluated_every=2.0, world=0.02, people=100, scraped_hours=1, recorded_days=1,
     scenarios=False,
 )  # fmt: skip
 
