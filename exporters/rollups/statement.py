@@ -278,8 +278,10 @@ def _firsts(source: Source) -> Iterator[str]:
             yield (
                 f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key, at)"
                 f" SELECT {quoted(fact.name)}, once_key, coalesce({fact.at}, now()) FROM first_{fact.name}"
-                " WHERE NOT EXISTS (SELECT FROM analytics.firsts AS known"  # dearer to be found by its insertion
-                f" WHERE known.fact = {quoted(fact.name)} AND known.key = once_key)"
+                # Dearer to be found by its insertion. No join: where statistics are older than the fact, the planner takes
+                # the fact to have no keys, and would hold all that it has against each new one.
+                " WHERE (SELECT true FROM analytics.firsts AS known"
+                f" WHERE known.fact = {quoted(fact.name)} AND known.key = once_key) IS NULL"
                 " ORDER BY 2 ON CONFLICT DO NOTHING RETURNING key)"
             )
 

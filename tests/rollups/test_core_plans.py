@@ -7,7 +7,10 @@ import pytest
 
 from contract.relations import RELATIONS, Column
 from exporters.rollups import advance
+from exporters.rollups.capture.snapshot import SnapshotCapture
 from exporters.rollups.sources import SOURCES
+from exporters.rollups.state import lock
+from exporters.rollups.statement import render
 from tests.rollups.counted import NOON, SOURCE_NAMES, Counted
 
 ROWS = 20_000
@@ -33,6 +36,24 @@ def _fill(counted: Counted, relation: str, first: int, last: int) -> None:
     values = ", ".join(_value(column) for column in columns)
     names = ", ".join(column.name for column in columns)
     counted.run(f"INSERT INTO app.{relation} ({names}) SELECT {values} FROM generate_series({first}, {last}) AS i")
+
+
+@pytest.mark.parametrize("source", [name for name in SOURCE_NAMES if any(fact.once for fact in SOURCES[name].facts)])
+def test_keys_that_count_once_are_looked_up_one_by_one_whatever_statistics_say(counted: Counted, source: str) -> None:
+    counted.install()
+    counted.run(
+        "INSERT INTO analytics.firsts (fact, key, at) SELECT 'of another time', i::text, now() FROM generate_series(1, 500) i"
+    )
+    counted.run("ANALYZE analytics.firsts")
+    snapshot = SnapshotCapture()
+    with counted.transaction() as connection:
+        state = lock(connection, source)
+        assert state is not None
+        statement = render(counted.forms[source], snapshot.touched(connection, counted.forms[source], state))
+        plan = [line for (line,) in connection.execute(f"EXPLAIN {statement}".encode())]
+    looked_up = [plan[number + 1] for number, line in enumerate(plan) if "on firsts known" in line]
+    assert len(looked_up) == 1
+    assert "Index Cond" in looked_up[0] and "fact = " in looked_up[0] and "key = " in looked_up[0]
 
 
 def _value(column: Column) -> str:
