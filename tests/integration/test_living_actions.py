@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contract.settings import Settings
+from dashboards.lib.profiles import profiled
 from dashboards.observatory import changes, wishes
 from dashboards.performance import load_tests
 from demo.stack.effective import ACTIONS_DSN
@@ -17,6 +18,7 @@ from tests.integration.conftest import LivingStack, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("incident", "begun")]
 """What others look at later is begun before all else."""
+PROFILES = profiled("Which agents are profiled?")
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +34,10 @@ def test_the_platform_profiles_what_it_is_asked_to(stack: LivingStack, agent: st
     assert change["before"] is None
 
     def state() -> str:
-        return next(row["state"] for row in shown(stack, changes.profiling()) if row["agent"] == agent)
+        return next(row["state"] for row in shown(stack, PROFILES) if row["agent"] == agent)
 
     eventually(lambda: state() == "running", 30, "the platform takes it up")
-    [row] = [row for row in shown(stack, changes.profiling()) if row["agent"] == agent]
+    [row] = [row for row in shown(stack, PROFILES) if row["agent"] == agent]
     assert row["command"] == f"observatory profile stop '{agent}' --environment 'production'"
     [changed] = [row for row in shown(stack, changes.record()) if row["action"] == "profile start"]
     assert (changed["actor"], changed["target"]) == ("ada", f"profile {agent} production")
