@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 
@@ -25,9 +26,11 @@ def tuned(setting: str, value: Value, start: float = START) -> WorldSpec:
     return replace(PLAIN, settings=(Tuned(AGENT, "production", setting, value, start),))
 
 
-def talks(spec: WorldSpec) -> list[Conversation]:
+@lru_cache(maxsize=4)
+def talks(spec: WorldSpec) -> tuple[Conversation, ...]:
+    """Of three hours. What is usual is asked for again and again."""
     world = World(spec)
-    return [talk for hour in (9, 10, 11) for talk in world.hour(ANCHOR + hour * HOUR).conversations]
+    return tuple(talk for hour in (9, 10, 11) for talk in world.hour(ANCHOR + hour * HOUR).conversations)
 
 
 def runs(spec: WorldSpec) -> list[Execution]:
