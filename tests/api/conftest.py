@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,14 +70,11 @@ class Lived:
 
 @pytest.fixture(scope="session")
 def lived(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
-    name = f"api_{uuid.uuid4().hex[:12]}"
     var = tmp_path_factory.mktemp("world")
     (var / "key").write_text("k" * 32)
     (var / "key").chmod(0o600)
     settings = Settings.model_validate({"database": {"user_key_file": str(var / "key")}})
-    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    dsn = make_conninfo(postgres.dsn, dbname=name)
+    dsn = postgres.create()
     wanted = Wanted(7, 0.03, DAYS, fresh=True, history=0)
     prepare(var, dsn, settings, wanted, UNTIL.timestamp(), True, Progress(lambda _: None))
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -89,8 +85,7 @@ def lived(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
             "SELECT user_key FROM analytics.agent_executions WHERE user_key <> '' GROUP BY 1 ORDER BY count(*) DESC LIMIT 2"
         ).fetchall()
     yield Lived(dsn, keys[0][0], keys[1][0])
-    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    postgres.drop(dsn)
 
 
 @dataclass(frozen=True)
