@@ -100,7 +100,11 @@ def _errors(alert: Alert, settings: Settings) -> Story:
 
     bad, busy = (1 + limit) / 2, _busy(alert, settings)
     good, sparse = queries(busy, limit / 2), queries(_sparse(alert, settings), 1.0)
-    return Story(about(alert, settings), queries(busy, bad), good, bad, sparse)
+    enough, most = (float(guard.count(settings)) for guard in alert.guards)
+    # Somewhat more queries than there have to be, and of these somewhat more than may fail.
+    part, many = min(1.0, 1.2 * limit), 1.2 * enough
+    rare = queries(many / (alert.window_seconds / 60), part) if part > limit and many * part < 0.9 * most else ()
+    return Story(about(alert, settings), queries(busy, bad), good, bad, sparse, rare)
 
 
 def _slow(alert: Alert, settings: Settings) -> Story:

@@ -136,6 +136,7 @@ class Scenario:
     start) to the value that the alert shows then; at the moments of `quiet` nothing of that name may fire. At the moments of
     `source_gone` the alert AllTargetsDown must fire for the targets that the data came from: it mutes the false message that
     all is well again. `step` is the seconds between samples, 0 for those of the settings; a long story is told in longer steps.
+    `look` is the seconds between evaluations, 0 for as often as samples come. All scenarios of an alert have the same.
     """
 
     kind: Kind
@@ -146,6 +147,7 @@ class Scenario:
     firing: tuple[tuple[float, float], ...] = ()
     source_gone: tuple[float, ...] = ()
     step: float = 0.0
+    look: float = 0.0
 
 
 def _always(_: Settings) -> bool:

@@ -211,6 +211,9 @@ def promtool_files(settings: Settings) -> dict[str, dict[str, object]]:
 
 
 def _proof(alert: Alert, settings: Settings, groups: list[Any]) -> dict[str, object]:
-    """Rules are evaluated as often as samples come."""
-    cases = [case(alert, told, settings) for told in _told_at_once(alert.scenarios(alert, settings))]
-    return promtool_file(cases, _needed(alert, settings, groups), str(cases[0]["interval"]))
+    scenarios = alert.scenarios(alert, settings)
+    cases = [case(alert, told, settings) for told in _told_at_once(scenarios)]
+    look = scenarios[0].look
+    return promtool_file(
+        cases, _needed(alert, settings, groups), f"{wording.decimal(look)}s" if look else str(cases[0]["interval"])
+    )

@@ -20,7 +20,8 @@ SOURCE_HOLD_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Story:
-    """How it looks when things go badly, well, and badly with next to no traffic (empty where traffic plays no part).
+    """How it looks when things go badly, well, and badly with next to no traffic (empty where traffic plays no part). In `rare`
+    there is traffic, of which a bad part is still too few (empty where that cannot be, or plays no part).
 
     `shows` is the signal's value when things go badly, or a function that gives it at a moment from that moment and the one of
     the last sample (seconds from the start).
@@ -36,6 +37,7 @@ class Story:
     good: tuple[Flow, ...]
     shows: float | Callable[[float, float], float]
     sparse: tuple[Flow, ...] = ()
+    rare: tuple[Flow, ...] = ()
     begins: float = 0.0
     still: tuple[Flow, ...] | None = None
     lingers: float = 0.0
@@ -106,11 +108,15 @@ def moment(series: str, labels: Labels, remembered: float) -> Tell:
 
 
 def events(series: str, labels: Labels) -> Tell:
-    """The story of a counter that should hardly move: with every scrape there is one more than the limit, or four a minute."""
+    """The story of a counter that should hardly move: with every scrape there is more than the limit, or four a minute.
+
+    So many that no window holds half an event, which would be rounded one way or the other: some fifths of one in half a step.
+    """
 
     def tell(alert: Alert, settings: Settings) -> Story:
         step, window = duration_seconds(settings.sources.prometheus.scrape_interval), alert.window_seconds
-        per_minute = max(4.0, (alert.limit(settings) + 1) * 60 / step)
+        fifth = 24 / step  # so many a minute are 0.2 in half a step
+        per_minute = ceil(max(4.0, (alert.limit(settings) + 1) * 60 / step) / fifth) * fifth
 
         def counted(moment: float, last: float) -> float:
             """Prometheus counts half a step more at each end of its samples, or all that is missing there when it is little."""
@@ -134,20 +140,22 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
     def scenarios(alert: Alert, settings: Settings) -> tuple[Scenario, ...]:
         story, hold = tell(alert, settings), alert.hold_seconds
         step = story.step or duration_seconds(settings.sources.prometheus.scrape_interval)
+        # Looking more often than the alert's group does would show nothing else, and take long.
+        look = max(1, duration_seconds(alert.group.interval) // step) * step
         # A rate needs two samples; a gauge speaks at once.
         late = step if story.bad[0].counts or story.lead else 0.0
 
-        def steps(seconds: float) -> float:
-            """As long, or a little longer: what happens is seen at a step."""
-            return ceil(seconds / step) * step
+        def looks(seconds: float) -> float:
+            """As long, or a little longer: what happens is seen when somebody looks."""
+            return ceil(seconds / look) * look
 
-        fires = story.lead + late + story.begins + steps(hold)
-        minute = steps(MINUTE)
+        fires = looks(story.lead + late + story.begins) + looks(hold)
+        minute = looks(MINUTE)
         before = (max(fires - minute, 0.0),) if hold or story.begins or story.lead else ((0.0,) if fires else ())
         bad_end = fires + 2 * minute
         window = story.forgets or alert.window_seconds
-        forgotten = bad_end + window + alert.keep_seconds + 2 * minute
-        missed = bad_end + step + steps(SOURCE_HOLD_SECONDS)
+        forgotten = bad_end + looks(window) + looks(alert.keep_seconds) + 2 * minute
+        missed = bad_end + look + looks(SOURCE_HOLD_SECONDS)
         bad: tuple[Phase, ...] = (Phase(bad_end - story.lead, story.bad),)
         if story.lead:
             bad = (Phase(story.lead, story.good), *bad)
@@ -168,6 +176,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
                 calm,
                 tuple((moment, story.value(moment, min(moment, bad_end))) for moment in at),
                 step=story.step,
+                look=look,
             )
 
         def after(before: tuple[Flow, ...], flows: tuple[Flow, ...], more: float = 0.0) -> tuple[Phase, ...]:
@@ -177,6 +186,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
         more = alert.window_seconds - window
         scarce, counted = after(past, story.sparse, more), (*later[:-1], later[-1] + more)
         few = (scenario(Kind.QUIET, "it goes badly, but next to nothing happens", scarce, counted),)
+        seldom = (scenario(Kind.QUIET, "enough happens, of which too few go badly", after(past, story.rare), later),)
         lost = scenario(
             Kind.SOURCE_LOST,
             "the source goes while the alert fires; it stays until it is said that the source is gone, then ends",
@@ -189,6 +199,7 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
             scenario(Kind.FIRES, "it goes badly from the first moment", bad, before, fires, bad_end),
             scenario(Kind.QUIET, "all is well", after(story.good, story.good), later),
             *(few if story.sparse else ()),
+            *(seldom if story.rare else ()),
             scenario(Kind.RECOVERS, "it goes badly, then well", (*bad, Phase(rest, story.good)), (forgotten,), bad_end),
             scenario(Kind.NO_TRAFFIC, "nothing moves", (Phase(long, still),), quiet),
             scenario(Kind.NO_DATA, "the source was never there", (Phase(long, None),), quiet),

@@ -222,8 +222,9 @@ def test_every_alert_is_proven_in_all_kinds_and_a_minute_before_it_fires(alert: 
     if isinstance(alert.signal, Always):
         return  # it fires from the first moment on, and is never quiet
     (fires,) = (scenario for scenario in scenarios if scenario.kind is Kind.FIRES)
-    step = fires.step or 15
-    assert fires.firing[0][0] - max(fires.quiet) in ((ceil(60 / step) * step,) if alert.hold_seconds else (15, 60))
+    look = fires.look or fires.step or 15
+    minute = ceil(60 / look) * look
+    assert fires.firing[0][0] - max(fires.quiet) in ((minute,) if alert.hold_seconds else (look, minute))
 
 
 def test_every_rule_says_who_what_where_and_what_next() -> None:
