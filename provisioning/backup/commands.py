@@ -74,7 +74,9 @@ def restore(
         if not yes and not click.confirm("Restore it?", err=True):
             raise SystemExit(1)
         minutes = f"{duration_seconds(settings.database.retention.minute):.0f} seconds"
-        sources = restoring.restore(connection, saved, who, minutes)
+        restored = restoring.restore(connection, saved, who, minutes)
+        for migration in restored.migrations:
+            click.echo(f"done: migration {migration}")
         click.echo("restored; counting goes on from there")
         if new:
             from provisioning.database.installing import carry_out
@@ -84,10 +86,10 @@ def restore(
             except BaseException:
                 click.echo("the rows are there, views and rights are not: run `observatory db install`", err=True)
                 raise
-    if sources:
+    if restored.sources:
         click.echo(
             "What was changed or deleted in the platform's tables since then is not known. This counts it; no counter falls:\n"
-            f"  observatory db rebuild {' '.join(sources)}"
+            f"  observatory db rebuild {' '.join(restored.sources)}"
         )
 
 

@@ -7,7 +7,8 @@ be known, so every source asks to be counted anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -50,8 +51,16 @@ def obstacles(connection: Connection, manifest: Manifest, replace: bool) -> None
         raise InputError("error: schema analytics is there, with what was counted: --replace puts the backup in its place")
 
 
-def restore(connection: Connection, backup: Reading, who: str, minutes: str) -> list[str]:
-    """Puts the rows of a backup in place; the names of the sources that want to be counted anew.
+@dataclass(frozen=True)
+class Restored:
+    """The names of the sources that want to be counted anew, and of the migrations that brought an older schema here."""
+
+    sources: Sequence[str]
+    migrations: Sequence[str]
+
+
+def restore(connection: Connection, backup: Reading, who: str, minutes: str) -> Restored:
+    """Puts the rows of a backup in place, and brings an older schema to this version.
 
     `connection` is in autocommit mode, the backup verified and `obstacles` looked at. `minutes` is the interval in which
     minutes are kept. Raises Busy, or what the server says; then nothing was changed.
@@ -59,7 +68,7 @@ def restore(connection: Connection, backup: Reading, who: str, minutes: str) -> 
     return patiently(connection, "restoring schema analytics", lambda: _once(connection, backup, who, minutes))
 
 
-def _once(connection: Connection, backup: Reading, who: str, minutes: str) -> list[str]:
+def _once(connection: Connection, backup: Reading, who: str, minutes: str) -> Restored:
     manifest = backup.manifest
     with connection.transaction():
         briefly(connection)
@@ -76,6 +85,7 @@ def _once(connection: Connection, backup: Reading, who: str, minutes: str) -> li
             else:
                 _load(connection, backup, name, saving.rows_of(name, manifest.tables[name].columns))
         _identities(connection)
+        newer = migrate(connection)
         connection.execute("UPDATE analytics.folds SET n = greatest(n, %s) + 1", folds or (0,))
         fold(connection, minutes)
         said = f"restored as of {manifest.made_at}; what was changed or deleted since is not known"
@@ -87,7 +97,7 @@ def _once(connection: Connection, backup: Reading, who: str, minutes: str) -> li
         ]
         after = {"made_at": manifest.made_at, "version": manifest.version, "database": manifest.database}
         add(connection, who, "restore", f"schema {ANALYTICS_SCHEMA}", None, after)
-    return sorted(names)
+    return Restored(sorted(names), [file.file for file in newer])
 
 
 def _fits(connection: Connection, manifest: Manifest) -> None:
