@@ -101,8 +101,7 @@ def messages() -> Panel:
         ),
         targets=(SqlQuery(sql=f"{_of_conversations()}\n{_DISTRIBUTION.format(what='conversations')}"),),
         width=17,
-        unit="locale",
-        decimals=0,
+        unit="locale",  # and no decimals: edges are drawn at halves too, which would be rounded
         no_value="no conversation in a week",
         always_last=LATELY,
         overrides=(named("conversations", color=fixed(colours.NEUTRAL)),),
