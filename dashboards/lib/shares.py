@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from attrs import define
 
 from dashboards.lib import colours
-from dashboards.lib.field import Json, fixed
+from dashboards.lib.field import Json, Override, fixed
 from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend, reduced
 
 
@@ -70,6 +70,10 @@ class BarChart(Panel):
         return {"fillOpacity": 80, "lineWidth": 1, "gradientMode": "none", "thresholdsStyle": {"mode": "off"}, "axisSoftMin": 0}
 
 
+NO_SCALE = Override("byType", "number", (("custom.axisPlacement", "hidden"),))
+"""For lying bars with their values behind them: below they would stand once more, and units that change would run together."""
+
+
 @define(slots=False, kw_only=True)
 class RowBars(BarChart):
     """One lying bar per row, its words whole on the left and its value behind it."""
@@ -83,3 +87,6 @@ class RowBars(BarChart):
 
     def options(self) -> Json:
         return {**super().options(), "text": {"valueSize": 12}}
+
+    def all_overrides(self) -> tuple[Override, ...]:
+        return (NO_SCALE, *super().all_overrides())
