@@ -19,6 +19,7 @@ class AgentBars(RowBars):
     """
 
     x: str | None = AGENT
+    with_scale: bool = True
     soft_maximum: float | None = None
 
     def options(self) -> Json:

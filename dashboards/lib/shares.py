@@ -35,9 +35,15 @@ class PieChart(Panel):
         }
 
 
+_NO_SCALE = Override("byType", "number", (("custom.axisPlacement", "hidden"),))
+
+
 @define(slots=False, kw_only=True)
 class BarChart(Panel):
-    """Bars per row; `x` names the field with the words below them (the first text field without it)."""
+    """Bars per row; `x` names the field with the words below them (the first text field without it).
+
+    Lying bars that show their values want no scale: below they would stand once more, and units that change would run together.
+    """
 
     kind: ClassVar[str] = "barchart"
     x: str | None = None
@@ -45,6 +51,7 @@ class BarChart(Panel):
     stacking: Literal["none", "normal", "percent"] = "none"
     values_shown: Literal["auto", "always", "never"] = "auto"
     with_legend: bool = True
+    with_scale: bool = True
 
     def default_colour(self) -> Json:
         return PALETTE_IN_ORDER
@@ -69,9 +76,9 @@ class BarChart(Panel):
     def custom(self) -> Json:
         return {"fillOpacity": 80, "lineWidth": 1, "gradientMode": "none", "thresholdsStyle": {"mode": "off"}, "axisSoftMin": 0}
 
-
-NO_SCALE = Override("byType", "number", (("custom.axisPlacement", "hidden"),))
-"""For lying bars with their values behind them: below they would stand once more, and units that change would run together."""
+    def all_overrides(self) -> tuple[Override, ...]:
+        # By type: the words beside the bars are an axis, too.
+        return self.overrides if self.with_scale else (_NO_SCALE, *self.overrides)
 
 
 @define(slots=False, kw_only=True)
@@ -81,12 +88,10 @@ class RowBars(BarChart):
     direction: Literal["auto", "horizontal", "vertical"] = "horizontal"
     values_shown: Literal["auto", "always", "never"] = "always"
     with_legend: bool = False
+    with_scale: bool = False
 
     def default_colour(self) -> Json:
         return fixed(colours.NEUTRAL)
 
     def options(self) -> Json:
         return {**super().options(), "text": {"valueSize": 12}}
-
-    def all_overrides(self) -> tuple[Override, ...]:
-        return (NO_SCALE, *super().all_overrides())

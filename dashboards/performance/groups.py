@@ -16,7 +16,7 @@ from dashboards.lib.executions import (
 from dashboards.lib.field import at_most, fixed, named, painted
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import NO_SCALE, BarChart
+from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 from dashboards.performance.fleet import NO_TRAFFIC
 from dashboards.performance.service_levels import WELL
@@ -94,7 +94,8 @@ def intent_latency() -> Panel:
         x="intent",
         direction="horizontal",
         values_shown="always",
-        overrides=(NO_SCALE, *painted({"p50": colours.LOW, "p95": colours.MIDDLE})),
+        with_scale=False,
+        overrides=painted({"p50": colours.LOW, "p95": colours.MIDDLE}),
     )
 
 
