@@ -99,7 +99,8 @@ def perform(action: Action, manner: Manner) -> Change:
         if manner.dry_run:
             return change
         if change.nothing:
-            _record_what_stands(connection, change, manner)
+            if not action.reads_database:
+                _record_what_stands(connection, change, manner)
             return change
         if not manner.yes and not manner.ask("Do it?"):
             manner.say("nothing was changed")
@@ -128,11 +129,11 @@ def _do(action: Action, change: Change, manner: Manner, connection: Connection) 
 
 
 def _record_what_stands(connection: Connection, change: Change, manner: Manner) -> None:
-    """A change that was made and not recorded, because its command was killed in between, is recorded by the next one."""
+    """A change that no transaction covers, and whose command was killed before the record, is recorded by the next one."""
     with connection.transaction():
         audit.alone(connection, change.target)
         last = audit.last(connection, change.target)
-        if last == change.after or (isinstance(last, dict) and last.items() >= (change.after or {}).items()):
+        if last == change.after or (isinstance(last, dict) and change.after and last.items() >= change.after.items()):
             return
         audit.add(connection, manner.actor, f"{change.action} (found so)", change.target, None, change.after)
     if manner.form == "text":

@@ -72,10 +72,10 @@ class Entry:
     item: Item | None
     reads_database: ClassVar[bool] = False
 
-    def planned(self, connection: Connection | None) -> Change:  # noqa: ARG002 - the configuration says it
+    def planned(self, connection: Connection | None) -> Change:
         settings = self._settings()
         before = next((one for one in self.listed.standing(settings) if one[self.listed.key] == self.name), None)
-        if before is None and self.item is None:
+        if before is None and self.item is None and not self._recorded(connection):
             known = ", ".join(str(one[self.listed.key]) for one in self.listed.standing(settings))
             raise InputError(f"error: there is no {self.listed.noun} {self.name}; there are: {known or 'none'}")
         after = self._text(settings)[1] if self.item is not None else None
@@ -106,6 +106,10 @@ class Entry:
                 _replace(file, old)
 
         return undo
+
+    def _recorded(self, connection: Connection | None) -> bool:
+        """Whether it stands by the record: it was taken out, and the command was killed before it said so."""
+        return connection is not None and audit.last(connection, f"{self.listed.noun} {self.name}") is not None
 
     @property
     def _file(self) -> Path:

@@ -83,11 +83,13 @@ class Setting:
             if line
         )
         target = f"configuration {self.agent} {self.environment} {self.setting}"
-        cached = self.setting.startswith(CACHE)
-        name = ("cache set" if cached else "configure set") if after else ("cache reset" if cached else "configure unset")
-        name = self.called or name
+        if self.setting.startswith(CACHE):
+            name = f"cache {_of_cache(self.agent, self.value)[0]}"
+        else:
+            name = "configure set" if after else "configure unset"
         back = command(self.agent, self.environment, self.setting, asked)
-        return Change(name, target, before, after, back, lines, {"reason": self.reason, **self.evidence})
+        evidence = {"reason": self.reason, **self.evidence}
+        return Change(self.called or name, target, before, after, back, lines, evidence)
 
     def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:  # noqa: ARG002 - it says what is done here
         last = connection.execute(_DESIRED, self._key).fetchone()

@@ -24,6 +24,8 @@ LONGEST = "7d"
 _SECONDS = 10.0
 _NEVER = ("Watchdog",)
 """What watches the watching itself is not to be muted."""
+_SAID = ("matchers", "createdBy", "comment", "startsAt", "endsAt")
+"""What a silence is, beside its number and its state."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +58,25 @@ class Mute:
         return Change(name, target, before, after, f"observatory alert {way} {place}", said, {"reason": self.reason})
 
     def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:  # noqa: ARG002
-        standing = self._standing()
-        if self.length is None:
-            if standing is not None:
-                self._ask("DELETE", f"silence/{standing['id']}")
-            return lambda: None
-        now = datetime.now(UTC)
-        silence = {
-            "matchers": self._matchers, "createdBy": self.actor, "comment": self.reason,
-            "startsAt": now.isoformat(), "endsAt": (now + timedelta(seconds=duration_seconds(self.length))).isoformat(),
-        }  # fmt: skip
-        made = self._ask("POST", "silences", silence)["silenceID"]
+        standing, made = self._standing(), "" if self.length is None else self._mute(self.length)
         if standing is not None:
             self._ask("DELETE", f"silence/{standing['id']}")
 
         def undo() -> None:
-            self._ask("DELETE", f"silence/{made}")
+            if made:
+                self._ask("DELETE", f"silence/{made}")
+            if standing is not None:  # one that has ended cannot be begun again: the same is made
+                self._ask("POST", "silences", {name: standing[name] for name in _SAID})
 
         return undo
+
+    def _mute(self, length: str) -> str:
+        """Makes a silence that begins now; its number."""
+        now = datetime.now(UTC)
+        until = now + timedelta(seconds=duration_seconds(length))
+        times = {"startsAt": now.isoformat(), "endsAt": until.isoformat()}
+        silence = {"matchers": self._matchers, "createdBy": self.actor, "comment": self.reason, **times}
+        return str(self._ask("POST", "silences", silence)["silenceID"])
 
     @property
     def _matchers(self) -> list[dict[str, Any]]:

@@ -6,11 +6,14 @@ The row says what is wanted (`scheduled_at`, `params`) and what the platform mad
 
 from __future__ import annotations
 
+import csv
+import io
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from contract.values import duration_seconds
@@ -37,6 +40,12 @@ SET state = CASE WHEN started_at IS NULL THEN 'cancelled' ELSE 'done' END,
     ended_at = CASE WHEN started_at IS NOT NULL THEN greatest(started_at, now()) END
 WHERE scope = %(agent)s AND params->>'environment' = %(environment)s AND state IN ('scheduled', 'running')
 """
+_LISTED = """
+SELECT id, scope AS agent, params->>'environment' AS environment, params->>'for' AS length, state, scheduled_at, started_at,
+       ended_at, result
+FROM analytics.profiling_sessions WHERE %(agent)s IN ('', scope) ORDER BY scheduled_at DESC, id DESC LIMIT 100
+"""
+_HEADS = ("id", "agent", "environment", "length", "state", "scheduled_at", "started_at", "ended_at", "figure", "value")
 
 
 @dataclass(frozen=True)
@@ -78,3 +87,29 @@ class Profiling:
         refuse_unknown(connection, self.agent, self.environment)
         if self.length is not None:
             seconds_within("--for", self.length, "1m", LONGEST)
+
+
+def listed(connection: Connection, agent: str) -> list[dict[str, Any]]:
+    """The profiles of an agent, or of all, newest first, each with what the platform found (`result`, None before that)."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_LISTED, {"agent": agent}).fetchall()
+
+
+def figures(result: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What a result holds as names and values, names within names joined by dots: `seconds_by_phase.llm`."""
+    if isinstance(result, Mapping):
+        for key, value in result.items():
+            yield from figures(value, f"{name}.{key}" if name else str(key))
+    elif result is not None:
+        yield name, result
+
+
+def sheet(profiles: Sequence[Mapping[str, Any]]) -> str:
+    """CSV with a row for each figure of each profile; one without figures has a row without any."""
+    out = io.StringIO()
+    table = csv.DictWriter(out, _HEADS, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    for profile in profiles:
+        for figure, value in [*figures(profile["result"])] or [("", "")]:
+            table.writerow({**profile, "figure": figure, "value": value})
+    return out.getvalue()

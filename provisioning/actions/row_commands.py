@@ -11,10 +11,12 @@ from typing import Any
 import click
 
 from provisioning import config as configuration
+from provisioning.actions import profiling
 from provisioning.actions.audit import recorded
 from provisioning.actions.options import CONFIG, DSN_FILE, FORM, act, acting, reason_option
 from provisioning.actions.profiling import Profiling
 from provisioning.actions.regressions import Judgement, listed
+from provisioning.options import format_option
 
 
 @click.group()
@@ -85,6 +87,7 @@ def profile() -> None:
     \b
     observatory profile start billing --for 1h
     observatory profile stop billing
+    observatory profile list billing --format csv
     """
 
 
@@ -105,3 +108,26 @@ def profile_start(agent: str, environment: str, length: str, **given: Any) -> No
 def profile_stop(agent: str, environment: str, **given: Any) -> None:
     """Stop it before its time."""
     act(Profiling(agent, environment, None), given)
+
+
+@profile.command("list")
+@click.argument("agent", default="")
+@DSN_FILE
+@format_option("text", "json", "csv")
+def profile_list(agent: str, dsn_file: Path | None, form: str) -> None:
+    """What was asked and what it found, newest first. CSV has a row for each figure."""
+    with recorded(dsn_file) as connection:
+        found = profiling.listed(connection, agent)
+    if form == "json":
+        click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        return
+    if form == "csv":
+        click.echo(profiling.sheet(found), nl=False)
+        return
+    if not found:
+        click.echo("no agent was profiled")
+    for row in found:
+        when = f"{row['scheduled_at']:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{row['agent']} {row['environment']} for {row['length']}: {row['state']} (asked {when})")
+        for name, value in profiling.figures(row["result"]):
+            click.echo(f"  {name}: {value}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import requests
 import yaml
 
 from exporters.database.roles import Role
 from provisioning.actions import audit
-from tests.actions.cases import ADVICE, TARGET, as_role
+from tests.actions.cases import ADVICE, TARGET, as_role, silences
 from tests.actions.platform_rows import PLATFORM
+from tests.alert_rules.delivery import Delivery, running
 
 
 @pytest.fixture
@@ -20,6 +24,20 @@ def platform(installed_database: str) -> str:
     with psycopg.connect(installed_database) as connection:
         connection.execute(PLATFORM.encode())
     return installed_database
+
+
+@pytest.fixture(scope="session")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Any) -> Iterator[Delivery]:
+    with running(tmp_path_factory.mktemp("alertmanager"), prometheus_tools, {}) as found:
+        yield found
+
+
+@pytest.fixture
+def unmuted(alertmanager: Delivery) -> Delivery:
+    """A running Alertmanager in which nothing is muted."""
+    for silence in silences(alertmanager.url):
+        requests.delete(f"{alertmanager.url}/api/v2/silence/{silence['id']}", timeout=10).raise_for_status()
+    return alertmanager
 
 
 @pytest.fixture

@@ -211,34 +211,6 @@ def test_a_file_that_cannot_be_written_is_not_recorded(site: Path, log: str, mon
     assert site.read_text() == SITE and not recorded(log) and not list(site.parent.glob(".*"))
 
 
-def test_a_record_that_cannot_be_committed_leaves_the_file_as_it_was(site: Path, log: str) -> None:
-    with psycopg.connect(log, autocommit=True) as connection:
-        connection.execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;"
-            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON analytics.audit_log DEFERRABLE INITIALLY DEFERRED "
-            "FOR EACH ROW EXECUTE FUNCTION refuse()"
-        )
-    done = run("budget", "set", "staging", "--monthly-usd", "50", "--yes")
-    assert done.exit_code == 2, done.output
-    assert site.read_text() == SITE and not recorded(log)
-
-
-def test_killed_between_the_file_and_the_record_the_next_one_records_it(
-    site: Path, log: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ("budget", "set", "staging", "--monthly-usd", "50", "--yes")
-    with monkeypatch.context() as killed:
-        killed.setattr(audit, "add", lambda *_: None)
-        assert run(*words).exit_code == 0
-    assert not recorded(log) and "staging" in site.read_text()
-    again = run(*words)
-    assert "it was not in the audit log, and is now" in again.output
-    assert [(row[0], row[1], row[4]) for row in recorded(log)] == [
-        ("ada", "budget set (found so)", {"scope": "staging", "monthly_usd": 50})
-    ]
-    assert run(*words).exit_code == 0 and len(recorded(log)) == 1
-
-
 def test_what_changes_while_one_is_asked_is_not_overwritten(site: Path, log: str) -> None:
     def meanwhile(_: str) -> bool:
         site.write_text(SITE.replace("4000", "5000"))
@@ -249,32 +221,6 @@ def test_what_changes_while_one_is_asked_is_not_overwritten(site: Path, log: str
     with pytest.raises(Exception, match="was changed meanwhile"):
         frame.perform(entry, manner)
     assert yaml.safe_load(site.read_text())["budgets"] == [{"scope": "all", "monthly_usd": 5000}] and not recorded(log)
-
-
-def test_two_at_once_are_one_after_the_other(site: Path, log: str) -> None:
-    outcomes: list[str] = []
-    together = threading.Barrier(2)
-
-    def set_to(amount: int) -> None:
-        def asked(_: str) -> bool:
-            together.wait(30)
-            return True
-
-        manner = frame.Manner(f"person {amount}", False, False, "text", None, _silent, _silent, asked)
-        try:
-            frame.perform(Entry(site, BUDGETS, "all", {"scope": "all", "monthly_usd": amount}), manner)
-            outcomes.append("done")
-        except Exception as problem:
-            outcomes.append("meanwhile" if "meanwhile" in str(problem) else str(problem))
-
-    threads = [threading.Thread(target=set_to, args=(amount,)) for amount in (1, 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(outcomes) == ["done", "meanwhile"]
-    [(_, _, _, before, after)] = recorded(log)
-    assert before["monthly_usd"] == 4000 and yaml.safe_load(site.read_text())["budgets"] == [after]
 
 
 def test_two_entries_of_one_file_at_once_are_both_kept(site: Path, log: str, monkeypatch: pytest.MonkeyPatch) -> None:

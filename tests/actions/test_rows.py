@@ -1,10 +1,10 @@
-"""Regressions and profiling, as the role that people's commands have: effect, record, rollback, twice, at once, killed."""
+"""Regressions and profiling, as the role that people's commands have: effect, record, rollback, twice."""
 
 from __future__ import annotations
 
+import csv
 import json
 import shlex
-import threading
 from typing import Any
 
 import psycopg
@@ -13,10 +13,7 @@ from click.testing import CliRunner, Result
 
 from exporters.database.roles import Role
 from provisioning.actions import audit
-from provisioning.actions.action import Manner, perform
-from provisioning.actions.profiling import Profiling
 from provisioning.cli import main
-from provisioning.findings import InputError
 
 FLAG = ("regression", "flag", "billing", "1.4.2", "--metric", "errors", "--reason", "since the new prompt", "--yes")
 START = ("profile", "start", "billing", "--for", "1h", "--yes")
@@ -118,7 +115,22 @@ class TestProfiling:
         stopped = run("profile", "stop", "billing", "--yes")
         assert stopped.exit_code == 0, stopped.output
         assert [state for _, state in rows(platform, states)] == ["cancelled", "cancelled", "done"]
+        self._found_is_listed(platform)
         assert [entry[1] for entry in log(platform)] == ["profile start", "profile start", "profile start", "profile stop"]
+
+    def _found_is_listed(self, platform: str) -> None:
+        with psycopg.connect(platform) as connection:
+            found = '{"requests": 7, "seconds_by_phase": {"llm": 2.5, "tool": 0.5}}'
+            connection.execute("UPDATE analytics.profiling_sessions SET result = %s WHERE state = 'done'", (found,))
+        newest, *before = csv.DictReader(run("profile", "list", "billing", "--format", "csv").output.splitlines())
+        assert (newest["agent"], newest["state"], newest["figure"], newest["value"]) == ("billing", "done", "requests", "7")
+        assert [(row["figure"], row["value"]) for row in before] == [
+            ("seconds_by_phase.llm", "2.5"), ("seconds_by_phase.tool", "0.5"), ("", ""), ("", ""),
+        ]  # fmt: skip
+        listed = json.loads(run("profile", "list", "--format", "json").output)
+        assert [entry["result"] and entry["result"]["requests"] for entry in listed] == [7, None, None]
+        assert "  seconds_by_phase.llm: 2.5\n" in run("profile", "list").output
+        assert run("profile", "list", "clerk").output == "no agent was profiled\n"
 
     def test_the_command_that_takes_it_back_can_be_pasted(self, platform: str) -> None:
         with psycopg.connect(platform) as connection:
@@ -148,51 +160,3 @@ class TestProfiling:
     def test_what_cannot_be_is_said(self, platform: str, words: tuple[str, ...], said: str) -> None:
         done = run("profile", "start", *words, "--yes")
         assert done.exit_code == 2 and said in done.output and not log(platform)
-
-    def test_two_people_at_once_start_one(self, platform: str) -> None:
-        together = threading.Barrier(4)
-        said: list[str] = []
-
-        def start() -> None:
-            def agreed(_: str) -> bool:
-                together.wait(30)
-                return True
-
-            try:
-                perform(
-                    Profiling("billing", "production", "1h"),
-                    Manner("ada", False, False, "json", None, said.append, said.append, agreed),
-                )
-            except InputError as problem:
-                said.append(str(problem))
-
-        threads = [threading.Thread(target=start) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert sum("was changed meanwhile" in text for text in said) == 3
-        assert len(rows(platform, "SELECT FROM analytics.profiling_sessions WHERE state = 'scheduled'")) == 1
-        assert len(log(platform)) == 1
-
-    def test_killed_before_the_end_nothing_has_happened(self, platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        class Killed(BaseException):
-            pass
-
-        real = Profiling.carry_out
-
-        def die(action: Profiling, connection: Any, change: Any) -> Any:
-            real(action, connection, change)
-            raise Killed
-
-        monkeypatch.setattr(Profiling, "carry_out", die)
-        with pytest.raises(Killed):
-            CliRunner().invoke(main, list(START), catch_exceptions=False)
-        assert not log(platform) and not rows(platform, "SELECT FROM analytics.profiling_sessions")
-
-    def test_without_rights(self, platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        as_reader = psycopg.conninfo.make_conninfo(platform, options=f"-c role={Role.GRAFANA_BUSINESS}")
-        monkeypatch.setenv(audit.VARIABLE, as_reader)
-        done = run(*START)
-        assert done.exit_code == 2 and "permission denied" in done.output and "observatory_actions" in done.output
-        assert not rows(platform, "SELECT FROM analytics.profiling_sessions")
