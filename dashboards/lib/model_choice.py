@@ -24,7 +24,8 @@ def tasks(settings: Settings) -> str:
     """CTEs up to `choice`: one row a task with the model in use and the cheapest other one that would do (NULL without).
 
     Columns: task, model, calls, cost, p95, quality, scores; other_model, other_calls, other_cost, other_p95, other_quality,
-    other_scores; `saving` in USD of the range; `tried`, the number of other models with enough calls. Costs are USD of a call.
+    other_scores; `saving` in USD of the range; `tried`, the number of other models with enough calls (the one
+    in use has most calls: it is one of those with enough, or there are none). Costs are USD of a call.
     """
     environment = chosen("environment", "environment")
     where = f"{DAYS} AND {environment}"
@@ -39,14 +40,15 @@ used AS (
   {quality("prompt_name, model", environment)}
 ), known AS (
   SELECT u.*, s.p95, j.quality, coalesce(j.scores, 0) AS scores,
-         row_number() OVER (PARTITION BY u.task ORDER BY u.calls DESC, u.model) AS place
+         row_number() OVER (PARTITION BY u.task ORDER BY u.calls DESC, u.model) AS place,
+         count(*) FILTER (WHERE u.calls >= {LEAST_CALLS}) OVER (PARTITION BY u.task) AS tried
   FROM used u LEFT JOIN speed s ON s.prompt_name = u.task AND s.model = u.model
   LEFT JOIN judged j ON j.prompt_name = u.task AND j.model = u.model
 ), choice AS (
   SELECT DISTINCT ON (n.task) n.task, n.model, n.calls, n.cost, n.p95, n.quality, n.scores,
          o.model AS other_model, o.calls AS other_calls, o.cost AS other_cost, o.p95 AS other_p95, o.quality AS other_quality,
          o.scores AS other_scores, (n.cost - o.cost) * n.calls AS saving,
-         (SELECT count(*) FROM known k WHERE k.task = n.task AND k.place > 1 AND k.calls >= {LEAST_CALLS}) AS tried
+         greatest(n.tried - 1, 0) AS tried
   FROM known n LEFT JOIN known o ON o.task = n.task AND o.model <> n.model AND o.calls >= {LEAST_CALLS}
        AND least(o.scores, n.scores) >= {LEAST_SCORES} AND o.quality >= n.quality - {QUALITY_SLACK:g}
        AND o.p95 <= least({limit:g}, {LATENCY_SLACK:g} * n.p95) AND o.cost < n.cost AND o.cost > 0

@@ -42,8 +42,7 @@ WITH deployed AS (
 )
 SELECT p.agent, p.environment, p.version, p.previous, p.since, n.n, o.n AS n_before, n.p95, o.p95 AS p95_before,
   n.p95 / nullif(o.p95, 0) AS p95_times, n.errors, o.errors AS errors_before,
-  CASE WHEN EXISTS (SELECT FROM analytics.regressions r WHERE r.agent = p.agent AND r.environment = p.environment
-      AND r.version = p.version AND r.state <> 'dismissed') THEN 'fail: recorded as worse'
+  CASE WHEN worse.agent IS NOT NULL THEN 'fail: recorded as worse'
     WHEN n.n IS NULL OR o.n IS NULL OR least(n.n, o.n) < {enough} THEN 'too few to tell'
     WHEN n.p95 > {times} * o.p95 THEN 'fail: slower'
     WHEN n.errors > {times} * o.errors AND n.errors - o.errors > {sure} * sqrt(
@@ -52,6 +51,8 @@ SELECT p.agent, p.environment, p.version, p.previous, p.since, n.n, o.n AS n_bef
 FROM pair p
 LEFT JOIN figures n ON n.agent = p.agent AND n.environment = p.environment AND n.version = p.version
 LEFT JOIN figures o ON o.agent = p.agent AND o.environment = p.environment AND o.version = p.previous
+LEFT JOIN (SELECT DISTINCT r.agent, r.environment, r.version FROM analytics.regressions r WHERE r.state <> 'dismissed') worse
+  ON worse.agent = p.agent AND worse.environment = p.environment AND worse.version = p.version
 CROSS JOIN LATERAL (SELECT (n.n * n.errors + o.n * o.errors) / (n.n + o.n) AS errors) AS whole
 ORDER BY p.since DESC, p.agent, p.environment
 """.strip()

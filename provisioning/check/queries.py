@@ -12,6 +12,7 @@ from provisioning.boards import Board, Query, variable_expression
 from provisioning.check.expressions import Inspector
 from provisioning.check.relations import relation_findings
 from provisioning.check.sql import sql_findings
+from provisioning.check.subselects import per_row_findings
 from provisioning.check.tree import names_read, parsed
 from provisioning.choices import opened, written
 from provisioning.findings import Finding, closest, error
@@ -84,7 +85,8 @@ def _of_sql(board: Board, query: Query, values: dict[str, str]) -> Iterator[Find
         yield from unknown
         return
     yield from relation_findings(query.place, text)
-    yield from sql_findings(query.place, text)
+    faults = list(sql_findings(query.place, text))
+    yield from faults or per_row_findings(query.place, text)
 
 
 def _undefined(place: str, text: str, values: dict[str, str]) -> Iterator[Finding]:

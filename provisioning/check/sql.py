@@ -25,7 +25,7 @@ _ORDER = ("select", "from", "where", "group", "having", "window", "order", "limi
 """Clauses of a SELECT in the only order that there is; LIMIT and OFFSET may stand either way."""
 _ANEW = ("union", "intersect", "except")
 _AFTER_FROM = ("from", "join")
-_NO_ALIAS = frozenset(
+NO_ALIAS = frozenset(
     {*_ORDER, *_ANEW, "on", "using", "join", "left", "right", "full", "inner", "cross", "natural", "lateral", "as", "set"}
     | {"tablesample", "with", "and", "or", "then", "when", "else", "end", "returning", "for"}
 )
@@ -56,10 +56,10 @@ def sql_findings(place: str, text: str) -> Iterator[Finding]:
     broken = [token for token in tokens if token.kind == "wrong"]
     for token in broken[:1]:
         what = "a quote that does not end" if token.text in "'\"" else f"{token.text!r} is no SQL"
-        yield error(place, f"line {_line(text, token.at)}: {what}", "close it, or leave it away", SYNTAX)
+        yield error(place, f"line {line_of(text, token.at)}: {what}", "close it, or leave it away", SYNTAX)
     if not broken:
         faults = list(_shape(tokens))
-        yield from (error(place, f"line {_line(text, at)}: {said}", remedy, SYNTAX) for at, said, remedy in faults)
+        yield from (error(place, f"line {line_of(text, at)}: {said}", remedy, SYNTAX) for at, said, remedy in faults)
         if not faults:
             yield from _columns(place, text, tokens)
 
@@ -70,7 +70,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     return tuple(_tokens(text))
 
 
-def _line(text: str, at: int) -> int:
+def line_of(text: str, at: int) -> int:
     """The number of a line, from 1, by a place in the text."""
     return text.count("\n", 0, at) + 1
 
@@ -130,7 +130,7 @@ def _columns(place: str, text: str, tokens: Sequence[Token]) -> Iterator[Finding
     aliases: dict[str, set[str]] = {}
     for index, token in enumerate(tokens):
         if token.text in _AFTER_FROM or token.text == ",":
-            for alias, relation in _aliased(tokens, index + 1):
+            for alias, relation in aliased(tokens, index + 1):
                 aliases.setdefault(alias, set()).add(relation)
         elif token.text == ")":
             named = tokens[index + 1 : index + 3]
@@ -149,14 +149,14 @@ def _columns(place: str, text: str, tokens: Sequence[Token]) -> Iterator[Finding
         columns = known.get(relation)
         is_call = tokens[index + 3 : index + 4] and tokens[index + 3].text in ("(", ".")
         if columns is not None and column.text not in columns and not is_call:
-            found = f"line {_line(text, column.at)}: {relation} has no column {column.text}"
+            found = f"line {line_of(text, column.at)}: {relation} has no column {column.text}"
             yield error(place, found, closest(column.text, columns), COLUMN)
 
 
-def _aliased(tokens: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
+def aliased(tokens: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
     """The alias and the name of a relation that is written out here; without an alias its own last name."""
     names = tokens[index : index + 5]
-    if len(names) < 3 or names[0].kind not in ("word", "name") or names[0].text in _NO_ALIAS:
+    if len(names) < 3 or names[0].kind not in ("word", "name") or names[0].text in NO_ALIAS:
         return
     if names[1].text == ".":
         relation, rest = f"{names[0].text}.{names[2].text}", names[3:]
@@ -166,7 +166,7 @@ def _aliased(tokens: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
         rest = rest[1:]
     if rest and rest[0].text in ("(", "."):
         return
-    named = rest[0].text if rest and rest[0].kind in ("word", "name") and rest[0].text not in _NO_ALIAS else ""
+    named = rest[0].text if rest and rest[0].kind in ("word", "name") and rest[0].text not in NO_ALIAS else ""
     yield named or relation.rpartition(".")[2], relation
 
 

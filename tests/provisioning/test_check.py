@@ -209,6 +209,8 @@ def _annotation(board: Board) -> None:
         (_prom('platform_conversations{environment=~"$enviroment"}'), "panel Conversations", "$enviroment is not defined"),
         (_prom("rate(http_requests_total[$__rate_intervall])"), "panel Conversations", "$__rate_intervall is not defined"),
         (_sql("SELECT 1 FROM app.agent WHERE $__timeFilter(created_at)"), "query A", "reads app.agent"),
+        (_sql("SELECT (SELECT max(m.id) FROM app.messages m WHERE m.user_id = u.id) FROM app.users u"), "query A",
+         "anew for each row"),
         (_sql("SELECT $__timeBucket(x) FROM app.users"), "query A", "no macro $__timeBucket"),
         (_sql("SELECT 1 FROM app.users WHERE role IN (${roles:sqlstring})"), "query A", "$roles is not defined"),
         (_variable, "variable agent", "by (agnet): there is no such label"),
