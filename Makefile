@@ -7,7 +7,7 @@ OBSERVATORY := .venv/bin/observatory
 # Where nothing compiled may be kept, every program that is started compiles all of its modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv venv-test tools node up down build check doctor preview pictures docs bench success test drill soak lint lock pin secrets clean
+.PHONY: help venv venv-test tools node up down build check doctor preview pictures docs bench benchmarks success test coverage drill soak lint lock pin secrets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -47,8 +47,9 @@ pictures: venv node ## pictures of the dashboards of the running stack into docs
 	@$(OBSERVATORY) preview --out docs/pictures --webp --keep-collapsed $(ARGS)
 	@$(OBSERVATORY) preview --out docs/pictures/light --webp --keep-collapsed --theme light --only observatory-overview $(ARGS)
 
-docs: venv ## docs/panels.md, checks.md, api.md and observatory.schema.json, anew from tabs, checks, queries and configuration
+docs: venv ## docs/panels.md, metrics.md, checks.md, api.md and observatory.schema.json, anew from what they describe
 	@$(PY) -m provisioning.panels_page > docs/panels.md.new && mv docs/panels.md.new docs/panels.md
+	@$(PY) -m provisioning.metrics_page > docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 	@$(PY) -m provisioning.check.page > docs/checks.md.new && mv docs/checks.md.new docs/checks.md
 	@$(OBSERVATORY) config schema > observatory.schema.json.new && mv observatory.schema.json.new observatory.schema.json
 	@$(PY) -m provisioning.api.page > docs/api.md.new && mv docs/api.md.new docs/api.md
@@ -56,6 +57,9 @@ docs: venv ## docs/panels.md, checks.md, api.md and observatory.schema.json, ane
 bench: venv ## what the data plane costs, beside raw SQL, query-exporter and prometheus-client (ARGS="--only cycle --rows 1000000")
 	@scripts/peer.sh
 	@$(PY) -m benchmarks $(ARGS)
+
+benchmarks: venv ## docs/benchmarks.md, from what `make bench` measured last on this machine
+	@$(PY) -m benchmarks.page > docs/benchmarks.md.new && mv docs/benchmarks.md.new docs/benchmarks.md
 
 success: venv tools ## the figures by which the whole is judged: loading, queries, accuracy, delivery of alerts, live figures, viewers
 	@$(PY) -m benchmarks.success $(ARGS)
@@ -76,6 +80,15 @@ test: venv-test tools node ## everything: style and types, unit tests, promtool,
 	@scripts/peer.sh
 	@scripts/pooler.sh
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# Its report comes when tests fail, too; it ends as they did.
+coverage: venv-test tools node ## which lines and branches the tests reach, in all processes: a summary, and var/coverage/html (ARGS="tests/check")
+	@scripts/browser.sh
+	@scripts/peer.sh
+	@scripts/pooler.sh
+	@rm -rf var/coverage && mkdir -p var/coverage
+	@ended=0; $(PY) -m coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || ended=$$?; \
+	$(PY) -m coverage combine --quiet && $(PY) -m coverage html --quiet && $(PY) -m coverage report && exit $$ended
 
 lock: ## write requirements/*.lock anew (newest versions, with hashes, without index addresses)
 	@scripts/lock.sh
