@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import signal
 import socket
 import sys
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
-from random import Random
 from threading import Event
 
 import uvicorn
@@ -34,6 +32,8 @@ from demo.world.spec_file import SpecError
 
 _GRACE_SECONDS = 1.0
 CHECKPOINT_SECONDS = 15.0
+LOADED = "staging"
+"""The environment that load tests ask."""
 FINE, FAILED, WRONG_INPUT, OUT_OF_REACH = 0, 1, 2, 3
 
 
@@ -56,6 +56,7 @@ class Platform:
         spec = options.var / "world.json"
         # Every thread has a world of its own, for a world makes its parts when they are asked for.
         for_metrics, for_rows, for_reports = Present(spec), Present(spec), Present(spec)
+        self._for_load, self._clock = Present(spec), clock
         remembered = state.read(options.var)
         self.metrics = metrics = Metrics(options.var, for_metrics.world, remembered, clock())
         reported = metrics.at if remembered is None else remembered.get("reported", remembered["at"])
@@ -112,13 +113,15 @@ class Platform:
             return PlainTextResponse(f"no such environment; there are {names}\n", 404)
 
     async def _ask(self, request: Request) -> Response:
-        """For load tests: answers after about as long as the agent takes. Nobody asked, so nothing is counted."""
-        agent = AGENT.get(request.path_params["agent"])
-        if agent is None:
+        """For load tests: answers when the agent would on staging, as it is configured. Nobody asked, so nothing is counted."""
+        world, agent = self._for_load.ask(), request.path_params["agent"]
+        if agent not in AGENT:
             return PlainTextResponse("no such agent\n", 404)
-        seconds = Random(next(self._asked)).lognormvariate(math.log(agent.median_seconds), agent.spread)
-        await asyncio.sleep(seconds)
-        return JSONResponse({"agent": agent.name, "seconds": round(seconds, 3)})
+        query = world.asked(agent, LOADED, self._clock(), next(self._asked))
+        await asyncio.sleep(query.duration)
+        if query.status == "timeout":
+            return PlainTextResponse(f"given up after {query.duration:g} s\n", 504)
+        return JSONResponse({"agent": agent, "seconds": round(query.duration, 3)})
 
     def _health(self, _: Request) -> Response:
         trouble = {follower.name: follower.trouble for follower in self.followers if follower.trouble}

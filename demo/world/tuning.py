@@ -56,12 +56,16 @@ def tune(spec: WorldSpec, original: Conversation) -> Conversation:
     kept: list[Execution] = []
     shift = 0.0
     for execution in original.executions:
-        moved = execution if shift == 0.0 else stretched(execution, execution.at + shift, 1.0)
-        if settings := in_force(spec, *whose, moved.at):
-            moved = _tuned(moved, settings)
+        moved = tuned(spec, execution if shift == 0.0 else stretched(execution, execution.at + shift, 1.0))
         shift += moved.duration - execution.duration
         kept.append(moved)
     return original if tuple(kept) == original.executions else judged_again(spec, original, kept, shift)
+
+
+def tuned(spec: WorldSpec, execution: Execution) -> Execution:
+    """The execution as its agent is configured when it begins."""
+    settings = in_force(spec, execution.agent, execution.environment, execution.at)
+    return _tuned(execution, settings) if settings else execution
 
 
 def missed(spec: WorldSpec, environment: str, at: float) -> float | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import count
 from typing import TypeVar
 
 from demo.world import activity, conversations, incidents, tickets, tuning
-from demo.world.model import MAX_CONVERSATION_SECONDS, Deployment, Hour, Ticket, User, WorldSpec
+from demo.world.catalogue import AGENT
+from demo.world.executions import execution
+from demo.world.model import MAX_CONVERSATION_SECONDS, Deployment, Execution, Hour, Ticket, User, WorldSpec
 from demo.world.people import Population
 from demo.world.releases import Releases
-from demo.world.rhythm import HOUR, growth, rate
+from demo.world.rhythm import HOUR, growth, rate, stream
 
 SETTLED_HOURS = int(MAX_CONVERSATION_SECONDS // HOUR) + 1
 """Whatever began more than so many hours before an hour is over when it starts, tickets aside."""
@@ -55,6 +58,16 @@ class World:
     def version(self, agent: str, environment: str, at: float) -> Deployment:
         """The deployment in service. Raises KeyError for an unknown agent or environment."""
         return self._releases.serving(agent, environment, at).deployment
+
+    def asked(self, agent: str, environment: str, at: float, number: int) -> Execution:
+        """The `number`-th query that nobody of this world makes, as it would go with version and settings of the moment.
+
+        It fails only by what the agent is set to. Raises KeyError for an unknown agent or environment.
+        """
+        release = self._releases.serving(agent, environment, at)
+        rng = stream(self.spec, "asked", agent, environment, number)
+        queries = (execution(rng, AGENT[agent], release, 0, "", 0, "", at, 0) for _ in count())
+        return tuning.tuned(self.spec, next(one for one in queries if one.status == "success"))
 
     def conversation_rate(self, at: float) -> float:
         """Conversations per second that begin around `at` in all environments when nothing is wrong."""

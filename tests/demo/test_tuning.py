@@ -117,6 +117,20 @@ def test_a_shorter_time_limit_gives_up_sooner_and_a_longer_one_waits() -> None:
     assert hanging and {round(run.duration, 6) for run in hanging} == {60.0}
 
 
+def test_what_a_load_test_asks_goes_as_the_agent_is_configured() -> None:
+    def asked(spec: WorldSpec, at: float) -> list[Execution]:
+        world = World(spec)
+        return [world.asked(AGENT, "production", at, number) for number in range(50)]
+
+    usual = asked(PLAIN, START)
+    assert len({run.duration for run in usual}) > 40 and not failures(usual)
+    assert asked(tuned("timeout_seconds", 1), START - 1.0) == asked(PLAIN, START - 1.0)
+    for before, run in zip(usual, asked(tuned("timeout_seconds", 1), START), strict=True):
+        assert (run.status, run.duration) == (("timeout", 1.0) if before.duration > 1.0 else ("success", before.duration))
+    for before, run in zip(usual, asked(tuned(ANSWERS, 0), START), strict=True):
+        assert run.duration >= before.duration and spent(run, "llm") == pytest.approx(spent(before, "llm"))
+
+
 def test_small_batches_take_longer_to_look_up() -> None:
     for size, factor in ((1, 4.5), (16, 0.75)):
         for usual, run in pairs(tuned("batch_size", size)):
