@@ -13,6 +13,7 @@ from dashboards import slo
 from provisioning.interpolation import substitute
 from tests.integration.commands import act, take_back
 from tests.integration.conftest import LivingStack
+from tests.integration.loaded import Loaded
 
 LEVEL, ALERT = "rehearsed-in-time", "RehearsedBusy"
 LEVELS = next(panel for row in slo.rows(Settings()) for panel in row.panels if panel.name == "service_levels")
@@ -32,12 +33,13 @@ def levels(stack: LivingStack, columns: int | None = None) -> set[str]:
 
 
 class Begun:
-    """A service level, an alert and a budget that somebody set. `before` are the rules that there were, `unbrought` those after
-    the commands, `brought` those since they were built and read.
+    """A service level, an alert and a budget that somebody set, and a load test that goes badly. `before` are the rules that
+    there were, `unbrought` those after the commands, `brought` those since they were built and read.
     """
 
     def __init__(self, stack: LivingStack, folder: Path) -> None:
         self._stack = stack
+        self.loaded = Loaded(stack, folder)
         self._usual = stack.config.read_bytes()
         self._site = folder / "observatory.yaml"
         self._site.write_bytes(self._usual)
