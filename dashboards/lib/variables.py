@@ -169,7 +169,32 @@ class TextVariable:
         }
 
 
-Variable = DataSourceVariable | LabelVariable | SqlVariable | ListVariable | SwitchVariable | TextVariable
+@define(kw_only=True)
+class LabelsVariable:
+    """Any labels with any values, which Grafana itself adds to every query of Prometheus on the dashboard.
+
+    Only for tabs that read scraped series: of recorded ones most labels are summed away, and to be held against a label that a
+    series has not makes `=` hide it and `!=` do nothing, so that panels side by side would be about different things.
+    """
+
+    name: str
+    label: str
+    description: str = ""
+
+    def to_json_data(self) -> Json:
+        return {
+            "name": self.name,
+            "label": self.label,
+            "description": self.description or None,
+            "type": "adhoc",
+            "datasource": PromQuery.source,
+            "filters": [],
+            "baseFilters": [],
+            "hide": 0,
+        }
+
+
+Variable = DataSourceVariable | LabelVariable | SqlVariable | ListVariable | SwitchVariable | TextVariable | LabelsVariable
 
 
 def sources(settings: Settings, folder: str) -> tuple[Variable, ...]:
@@ -221,8 +246,8 @@ def of_filters(filters: tuple[str, ...], settings: Settings, single: tuple[str, 
         ),
         "tier": ListVariable(
             name="tier", label="Speed", values=TIERS,
-            description="How long a query took. Acts on figures of single queries, from PostgreSQL; rates of Prometheus know "
-            "none, their bounds are drawn in 'How the times are spread'.",
+            description="How long a query took. Acts on figures of single queries, from PostgreSQL; of those of Prometheus "
+            "only 'Queries per second by speed' knows it.",
         ),
         "status": ListVariable(
             name="status", label="Status", values={status: status for status in STATUSES},

@@ -174,6 +174,10 @@ def _variable(one: Node) -> Node:
         "skipUrlSync": False,
         **({"description": one["description"]} if "description" in one else {}),
     }
+    if one["type"] == "adhoc":
+        source = {"group": one["datasource"]["type"], "datasource": {"name": one["datasource"]["uid"]}}
+        own = {"filters": one["filters"], "baseFilters": one["baseFilters"], "defaultKeys": [], "allowCustomValue": True}
+        return {"kind": "AdhocVariable", **source, "spec": {**shared, **own}}
     if one["type"] == "textbox":
         return {"kind": "TextVariable", "spec": {**shared, "query": one["query"], "current": _current(one["current"])}}
     shared |= {

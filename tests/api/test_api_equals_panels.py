@@ -22,7 +22,7 @@ V1, PLAIN = "/api/v1/analytics", "/api/analytics"
 Rows = list[dict[str, Any]]
 Values = dict[Any, Any]
 
-EVERYTHING = {"regex": ".*", "sqlstring": "'day'", "before": "'0'"}
+EVERYTHING = {"regex": ".*", "sqlstring": "'day'", "before": "'0'", "page": "'0'"}
 """What Grafana puts for variables that stand at all values, for the width of time, and for as many days before."""
 
 

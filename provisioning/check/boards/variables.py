@@ -40,7 +40,7 @@ def _sources(board: Board) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def unused(board: Board, _: Site) -> Iterator[tuple[str, Fault]]:
-    """Nothing names it: no query, title, link or repeat, and no other variable.
+    """Nothing names it: no query, title, link or repeat, and no other variable. Ad-hoc filters act without being named.
 
     The choice of a data source travels along links that take variables with them, and so has a use on tabs without it.
     """
@@ -48,7 +48,7 @@ def unused(board: Board, _: Site) -> Iterator[tuple[str, Fault]]:
     shown = set(_named([board.model.get(key) for key in ("panels", "annotations", "links")]))
     asked = {name: set(_named(variable)) for name, variable in board.variables.items()}
     for name, variable in board.variables.items():
-        if travels and variable.get("type") == "datasource":
+        if variable.get("type") == "adhoc" or (travels and variable.get("type") == "datasource"):
             continue
         others = (said for other, said in asked.items() if other != name)
         if name not in shown.union(*others):
