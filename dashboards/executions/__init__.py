@@ -5,6 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from dashboards.executions import detail, effort, errors, live, runs, sessions, tools, workflows
 from dashboards.lib.layout import Row, line, row
+from dashboards.lib.paging import PAGE
 from dashboards.lib.tab import Source, Tab
 
 
@@ -77,7 +78,7 @@ TAB = Tab(
     ),
     rows=rows,
     filters=detail.FILTERS,
-    choices=lambda _settings: (detail.EXECUTION, detail.SESSION),
+    choices=lambda _settings: (detail.EXECUTION, detail.SESSION, PAGE),
     refresh="30s",
     time_from="now-24h",
     empty_is_fine=frozenset(

@@ -7,6 +7,7 @@ from contract.settings import Settings
 from contract.status import sql_normalise
 from dashboards.lib.executions import ALL_FILTERS, STATUS, ended
 from dashboards.lib.field import Json, Link, named
+from dashboards.lib.paging import ACTS, PAGE, one_page
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import OFFSET, status_column, trace_links
@@ -23,7 +24,7 @@ SESSION = TextVariable(name="session", label="Session", description="Id of one s
 
 def _link(title: str, variable: str) -> Json:
     """To this tab with an id set, everything else kept."""
-    kept = "".join(f"&${{{name}:queryparam}}" for name in FILTERS)
+    kept = "".join(f"&${{{name}:queryparam}}" for name in (*FILTERS, PAGE.name))
     address = f"/d/{dashboard_uid('executions')}?${{__url_time_range}}&var-{variable}=${{__value.raw}}{kept}"
     return Link(title, address).to_json_data()
 
@@ -85,11 +86,11 @@ def _executions(name: str, title: str, description: str, sql: str, settings: Set
 
 def latest(settings: Settings) -> Panel:
     description = (
-        "The newest executions of the range. A click on an execution shows its tools, one on the request every step. "
+        f"The newest executions of the range. {ACTS} A click on an execution shows its tools, one on the request every step. "
         f"{ALL_FILTERS}"
     )
-    sql = f"{ended(*_COLUMNS)}\nORDER BY e.start_time DESC\nLIMIT 100"
-    return _executions("latest_executions", "Latest executions", description, sql, settings, "no execution in range")
+    sql = f"{ended(*_COLUMNS)}\n{one_page('e.start_time DESC', 'e.execution_id')}"
+    return _executions("latest_executions", "Latest executions", description, sql, settings, "no execution, or no more of them")
 
 
 def execution() -> Panel:

@@ -7,6 +7,7 @@ from dashboards.lib.distributions import Histogram
 from dashboards.lib.field import named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.paging import ACTS, one_page
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
@@ -112,8 +113,8 @@ def latest() -> Panel:
         name="latest_sessions",
         title="Latest sessions",
         description=(
-            "The newest sessions of the range, with a pseudonym of the user. Still going on: no length yet. A click on the "
-            f"session shows what was executed in it, below. {_ENVIRONMENT}"
+            f"The newest sessions of the range, with a pseudonym of the user. {ACTS} Still going on: no length yet. A click on "
+            f"the session shows what was executed in it, below. {_ENVIRONMENT}"
         ),
         targets=(
             SqlQuery(
@@ -131,12 +132,11 @@ def latest() -> Panel:
                         "s.session_id::text AS session",
                     )
                 }
-ORDER BY s.start_time DESC
-LIMIT 100
+{one_page("s.start_time DESC", "s.session_id")}
 """.strip()
             ),
         ),
-        no_value=NO_SESSIONS,
+        no_value=f"{NO_SESSIONS}, or no more of them",
         transformations=columns(headings),
         paged=True,
         overrides=(

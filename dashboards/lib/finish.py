@@ -67,7 +67,7 @@ def finished_dashboard(data: Any, panels: list[Json]) -> Json:
     board = without_nulls(plain(data))
     for key in _DEAD_DASHBOARD_KEYS:
         board.pop(key, None)
-    board["timepicker"].pop("time_options", None)
+    board["timepicker"]["quick_ranges"] = board["timepicker"].pop("time_options")  # what older versions called it
     board["panels"] = panels
     ordered: Json = json.loads(json.dumps(board, sort_keys=True))  # equal dashboards are equal texts whoever writes them
     return ordered

@@ -30,6 +30,18 @@ NAVIGATION = core.DashboardLink(
 MOST_QUERIES = 25
 """Queries of rows that are not folded. A browser sends six at a time."""
 REFRESH_CHOICES = ["15s", "30s", "1m", "5m", "15m", "1h"]
+LONGEST_RANGE = "90d"
+"""The longest time that is offered to look back: a graph of more days asks databases for much, and shows little of it."""
+_BACK = {
+    "15m": "15 minutes", "1h": "hour", "3h": "3 hours", "6h": "6 hours", "24h": "24 hours", "2d": "2 days",
+    "7d": "7 days", "14d": "14 days", "30d": "30 days", LONGEST_RANGE: "90 days",
+}  # fmt: skip
+QUICK_RANGES = [
+    *({"display": f"Last {words}", "from": f"now-{length}", "to": "now"} for length, words in _BACK.items()),
+    {"display": "Today so far", "from": "now/d", "to": "now"},
+    {"display": "This month so far", "from": "now/M", "to": "now"},
+    {"display": "Previous month", "from": "now-1M/M", "to": "now-1M/M"},
+]
 
 
 class DashboardError(ValueError):
@@ -107,7 +119,7 @@ class Tab:
             tags=[TAG, self.folder.lower(), *self.tags],
             refresh=self.refresh,
             time=core.Time(self.time_from, "now"),
-            timePicker=core.TimePicker(REFRESH_CHOICES, []),
+            timePicker=core.TimePicker(REFRESH_CHOICES, QUICK_RANGES),
             timezone="browser",
             graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
             links=[NAVIGATION, *self.links],

@@ -6,6 +6,7 @@ from contract.settings import Settings
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.profiles import profiled
 from dashboards.lib.tab import Source, Tab
+from dashboards.lib.variables import LabelsVariable
 from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups, viewers, wishes
 
 
@@ -54,6 +55,13 @@ def rows(settings: Settings) -> tuple[Row, ...]:
     )
 
 
+LABELS = LabelsVariable(
+    name="labels",
+    label="Labels",
+    description="Any label of what is scraped, such as instance, collector or source: only series that have it so are shown. "
+    "Acts on every panel of Prometheus here; other tabs read what rules have summed, which has few labels left.",
+)
+
 TAB = Tab(
     key="observatory",
     title="Observatory",
@@ -67,6 +75,7 @@ TAB = Tab(
     ),
     rows=rows,
     filters=(),
+    choices=lambda _settings: (LABELS,),
     empty_is_fine=frozenset(
         f"observatory/{name}"
         for name in ("failing_queries", "slow_statements", "requests_left", "changes", "profiling", "settings")

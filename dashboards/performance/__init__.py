@@ -50,7 +50,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "distribution",
             "How the times are spread",
             line(9, latency.distribution(settings), latency.spread(settings)),
-            line(8, latency.heatmap(settings), latency.speeds()),
+            line(8, latency.heatmap(settings), latency.speeds(), latency.speeds_now()),
             collapsed=True,
         ),
         *(_service_levels(settings) if promised else ()),

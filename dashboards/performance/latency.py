@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 from contract.buckets import AGENT
 from contract.settings import Settings
+from contract.signals.model import Rate
 from dashboards.lib import colours
 from dashboards.lib.distributions import Heatmap
 from dashboards.lib.executions import ALL_FILTERS, SECONDS, TIER, TIME_BUCKET, ended, in_time_share, percentile
 from dashboards.lib.field import PLAIN, at_most, fixed, lines, named, of_query
 from dashboards.lib.figures import Stat
+from dashboards.lib.filters import acting
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.promql import union
+from dashboards.lib.promql import among, union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
 from dashboards.lib.shares import BarChart
 from dashboards.lib.variables import TIERS
@@ -201,7 +205,10 @@ WITH x AS (
 SELECT {bucket} AS "time", {shares}
 FROM x GROUP BY 1 ORDER BY 1
 """.strip()
-_TIER_COLOURS = dict(zip(TIERS, (colours.SKY, colours.BLUE, colours.AMBER, colours.RED), strict=True))
+_BY_TIER = tuple(
+    named(tier, displayName=text, color=fixed(colour))
+    for (tier, text), colour in zip(TIERS.items(), (colours.SKY, colours.BLUE, colours.AMBER, colours.RED), strict=True)
+)
 
 
 def speeds() -> Panel:
@@ -222,7 +229,38 @@ def speeds() -> Panel:
         no_value=NO_TRAFFIC,
         stacked=True,
         fill=70,
-        overrides=tuple(
-            named(tier, displayName=text, color=fixed(_TIER_COLOURS[tier])) for tier, text in TIERS.items()
+        overrides=_BY_TIER,
+    )
+
+
+SLOWEST = dict(zip(TIERS, (0.1, 0.5, 2.0, inf), strict=True))
+"""The bound of the histogram at which each tier ends, in seconds."""
+
+
+def _rates_by_speed() -> str:
+    """PromQL of queries per second in each tier: those within its bound that are not within the one before."""
+    within = Rate("agent_queries_within", "Within", "Agent queries within a time", "reqps", "agent_query_duration_seconds")
+    rates = [ask(replace(within, at_most=bound), (), NOW) for bound in SLOWEST.values()]
+    parts = [rates[0], *(f"({upper} - {lower})" for lower, upper in pairwise(rates))]
+    return union("tier", dict(zip(TIERS, parts, strict=True)))
+
+
+def speeds_now() -> Panel:
+    with acting(("environment", "agent")):
+        rates = _rates_by_speed()
+    return TimeSeries(
+        name="speeds_now",
+        title="Queries per second by speed",
+        description=(
+            f"What agents finished per second, over five minutes, by how long it took: {', '.join(TIERS.values())}. It is read "
+            "from the bounds of the platform's histogram, so it is there within a scrape; the graph beside it asks the rows. "
+            "The filter Speed chooses what is drawn. The upper bands grow while the sum does not: the same work takes longer."
         ),
-    )  # fmt: skip
+        targets=(PromQuery(expr=among("tier", rates), legend="{{tier}}", step="1m"),),
+        unit="reqps",
+        minimum=0,
+        no_value=NO_TRAFFIC,
+        stacked=True,
+        fill=70,
+        overrides=_BY_TIER,
+    )

@@ -62,6 +62,7 @@ def _spec(board: Node) -> Node:
             "to": board["time"]["to"],
             "autoRefresh": board["refresh"],
             "autoRefreshIntervals": board["timepicker"].get("refresh_intervals", []),
+            "quickRanges": board["timepicker"].get("quick_ranges", []),
             "hideTimepicker": board["timepicker"].get("hidden", False),
             "fiscalYearStartMonth": 0,
         },

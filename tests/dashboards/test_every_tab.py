@@ -15,9 +15,10 @@ import pytest
 from contract.catalogue import series_catalogue
 from contract.keys import panel_id
 from contract.settings import Settings
+from contract.values import duration_seconds
 from dashboards.catalogue import TABS
 from dashboards.lib.describe import acting
-from dashboards.lib.tab import MOST_QUERIES, Tab
+from dashboards.lib.tab import LONGEST_RANGE, MOST_QUERIES, Tab
 from provisioning.check.relations import relation_findings, relation_names
 from recording_rules import registry
 from tests.dashboards.promql import plain_promql, selectors
@@ -170,14 +171,24 @@ def test_every_variable_is_defined_and_used(tab: Tab) -> None:
     texts = json.dumps([board(tab)["panels"], variables, board(tab)["annotations"]])
     used = set(re.findall(r"(?<!\$)\$\{?([A-Za-z_]\w*)", texts.replace("$$", "")))
     names = {variable["name"] for variable in variables}
+    unnamed = {variable["name"] for variable in variables if variable["type"] == "adhoc"}  # Grafana adds them by itself
     assert used <= names | BUILT_IN
-    assert names - used - OF_SOURCES == set()
+    assert names - used - OF_SOURCES == unnamed
 
 
 @every_tab
 def test_every_filter_acts_on_a_panel(tab: Tab) -> None:
     texts = [text for kind in ("expr", "rawSql") for _, text in asked(tab, kind)]
     assert set(acting(texts, tab.filters)) == set(tab.filters)
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.key)
+def test_the_ranges_that_are_offered(tab: Tab) -> None:
+    """A tab opens with one of them, and none is longer than the longest."""
+    offered = [one["from"] for one in board(tab)["timepicker"]["quick_ranges"]]
+    assert {board(tab)["time"]["from"], *(f"now-{length}" for length in ("1h", "6h", "24h", "7d", "30d"))} <= set(offered)
+    back = [duration_seconds(text.removeprefix("now-")) for text in offered if text.startswith("now-") and "/" not in text]
+    assert max(back) == duration_seconds(LONGEST_RANGE)
 
 
 @pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.key)

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_QUERIES
 from contract.signals.sources import TARGET_UP
+from dashboards.catalogue import TABS
 from dashboards.lib.describe import acting as acting_in
+from dashboards.lib.describe import read_series
 from dashboards.lib.filters import acting, chosen, chosen_all, filtered
+from dashboards.lib.queries import PromQuery
+from dashboards.lib.variables import LabelsVariable
 from provisioning.choices import Choice, written
 from provisioning.interpolation import substitute
 from tests.conftest import PostgresServer
@@ -70,3 +75,12 @@ def test_a_question_takes_the_filters_that_it_can() -> None:
 def test_a_department_acts_through_its_agents() -> None:
     assert acting_in(['x{agent=~"$agent"}'], ("environment", "department", "agent")) == ["department", "agent"]
     assert acting_in([chosen("x", "environment")], ("environment", "department")) == ["environment"]
+
+
+def test_labels_of_ones_own_choice_are_offered_where_nothing_is_recorded() -> None:
+    """Grafana adds them to every query of Prometheus; series that rules have summed would not know them."""
+    offering = [tab for tab in TABS if any(isinstance(one, LabelsVariable) for one in tab.choices(Settings()))]
+    for tab in offering:
+        texts = [query.text for panel in tab.panels(Settings()) for query in panel.targets if isinstance(query, PromQuery)]
+        assert texts and not [name for name in read_series(texts) if ":" in name], tab.key
+    assert [tab.key for tab in offering] == ["observatory"]

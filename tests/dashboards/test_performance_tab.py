@@ -35,7 +35,7 @@ CONTENTS = {
     "environments": ["parity"],
     "failing": ["failing"],
     "slow": ["slow_requests", "advised"],
-    "distribution": ["distribution", "spread", "percentile_heatmap", "speeds"],
+    "distribution": ["distribution", "spread", "percentile_heatmap", "speeds", "speeds_now"],
     "levels": ["slo_grid", "slo_budgets"],
     "groups": ["departments", "intent_latency", "intent_errors"],
     "parity": ["parity_latency", "only_in_production"],
@@ -145,9 +145,27 @@ def test_agents_within_their_targets(
     expect(prometheus_tools, tmp_path, "agents_within", "figure", changes, figures)
 
 
-def expect(
-    tools: PrometheusTools, folder: Path, name: str, label: str, changes: Mapping[str, str], expected: Mapping[str, float]
+@pytest.mark.parametrize(
+    ("tier", "shown"),
+    [
+        (".*", {"fast": 1, "normal": 2, "slow": 3, "critical": 4}),
+        ("(fast|critical)", {"fast": 1, "critical": 4}),
+        ("slow", {"slow": 3}),
+    ],
+)
+def test_queries_of_the_chosen_speeds(
+    prometheus_tools: PrometheusTools, tmp_path: Path, tier: str, shown: Mapping[str, float]
 ) -> None:
+    bucket = f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="%s"}}'
+    counted = {"0.1": 60, "0.5": 180, "2.0": 360, "+Inf": 600}
+    series = {bucket % bound: f"0+{count}x80" for bound, count in counted.items()}
+    expect(prometheus_tools, tmp_path, "speeds_now", "tier", {}, shown, fleet=series, tier=tier, agent="a")
+
+
+def expect(
+    tools: PrometheusTools, folder: Path, name: str, label: str, changes: Mapping[str, str], expected: Mapping[str, float],
+    fleet: Mapping[str, str] = WELL, **chosen: str,
+) -> None:  # fmt: skip
     """Fails unless a panel shows these figures, by `label`, of the well fleet with other values for some series."""
     settings = Settings(slo=())
     [query] = next(panel for panel in TAB.panels(settings) if panel.name == name).targets
@@ -156,10 +174,11 @@ def expect(
     (folder / "rules.yml").write_text(json.dumps({"groups": rules}))
     series = [
         {"series": name, "values": next((changed for part, changed in changes.items() if part in name), values)}
-        for name, values in WELL.items()
+        for name, values in fleet.items()
     ]
     samples = [{"labels": f'{{{label}="{key}"}}', "value": value} for key, value in expected.items()]
-    asked = {"expr": query.expr.replace("$environment", ".*"), "eval_time": "75m", "exp_samples": samples}
+    text = substitute(query.expr, lambda variable, _: {"environment": ".*", **chosen}.get(variable))
+    asked = {"expr": text, "eval_time": "75m", "exp_samples": samples}
     told = {"interval": "1m", "input_series": series, "promql_expr_test": [asked]}
     file = folder / "test.yml"
     file.write_text(json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [told]}))

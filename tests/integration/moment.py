@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CHOICES = {
     "environment": "production", "department": ".*", "agent": ".*", "version": ".*", "model": ".*", "intent": ".*",
-    "tier": ".*", "status": ".*", "before": "'0'", "__range": "6h", "__rate_interval": "1m", "__interval": "15s",
+    "tier": ".*", "status": ".*", "before": "'0'", "page": "'0'", "__range": "6h", "__rate_interval": "1m", "__interval": "15s",
 }  # fmt: skip
 DAY = 86400
 

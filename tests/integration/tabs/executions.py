@@ -254,10 +254,11 @@ def latest_executions(moment: Moment) -> None:
     expected = [
         (execution, agent, WORDS[status], tools, retries)
         for execution, agent, status, tools, retries in moment.sql(
-            f"SELECT execution_id::text, agent_name, status, tool_count, retry_count {RUNS} ORDER BY start_time DESC LIMIT 100"
+            f"SELECT execution_id::text, agent_name, status, tool_count, retry_count {RUNS} "
+            "ORDER BY start_time DESC, execution_id LIMIT 200"
         )
     ]
-    rows = moment.panel_table("executions/latest_executions")
+    rows = [row for page in ("'0'", "'100'") for row in moment.panel_table("executions/latest_executions", page=page)]
     assert [(row["execution"], row["agent"], row["status"], row["tools"], row["retries"]) for row in rows] == expected
 
 
