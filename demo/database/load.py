@@ -1,4 +1,4 @@
-"""The history, loaded at once: rows as they stand at a moment, with COPY, by worker processes.
+"""The history, loaded at once: rows as they stand at a moment, with COPY, by worker processes or this one.
 
 Each worker makes some hours, writes them with a connection of its own and hands back what the observability service is told.
 Traces and their spans are kept for 14 days only: all that failed or were slow, and one in ten of the others.
@@ -10,7 +10,7 @@ import gc
 import signal
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,7 +75,7 @@ def load(
     first, last = int(spec.beginning // 3600), int(until // 3600) + 1
     starts = range(first, last, _HOURS_A_PIECE)
     pieces = [Piece(dsn, spec, start, min(start + _HOURS_A_PIECE, last), until) for start in starts]
-    with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent) as pool, _no_search_for_cycles():
+    with _executor(workers) as pool, _no_search_for_cycles():
         seen: LastSeen = {}
         for loaded in _in_order([pool.submit(_load_piece, piece) for piece in pieces], lambda share: progress("rows", share)):
             for user, at in loaded.seen.items():
@@ -89,6 +89,13 @@ def load(
             pass
     with psycopg.connect(dsn) as connection:
         schema.write_mark(connection, spec, until)
+
+
+def _executor(workers: int) -> Executor:
+    """Where pieces are made. One worker is this process itself: another would take longer to begin than a small world does."""
+    if workers == 1:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent)
 
 
 def _leave_interrupts_to_the_parent() -> None:

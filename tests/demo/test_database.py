@@ -6,8 +6,6 @@ import os
 import signal
 import socket
 import stat
-import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,7 +23,7 @@ from demo.database.server import EmbeddedPostgres, ServerError
 from demo.world.model import Incident, WorldSpec
 from demo.world.observations import Observation, Score
 from demo.world.world import World
-from tests.conftest import PostgresServer
+from tests.conftest import PostgresServer, thrown_away
 
 ANCHOR = datetime(2026, 11, 20, 15, 0, tzinfo=UTC).timestamp()
 HOUR, DAY = 3600.0, 86400.0
@@ -79,30 +77,21 @@ def free_port() -> int:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder outside of pytest's, whose permissions every run of pytest resets: the server runs as another user than root."""
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
+    with thrown_away("database") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     """The server under test, in place of the one that other tests share."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with EmbeddedPostgres(folder / "postgres", free_port(), folder / "password") as dsn:
-            yield PostgresServer(dsn)
+    with thrown_away("database") as folder, EmbeddedPostgres(folder / "postgres", free_port(), folder / "password") as dsn:
+        yield PostgresServer(dsn)
 
 
 @pytest.fixture
-def another(postgres: PostgresServer, database: str) -> Callable[[], str]:
+def another(postgres: PostgresServer) -> Callable[[], str]:
     """Makes further empty databases; they go with the server."""
-
-    def make() -> str:
-        name = f"more_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name)
-
-    return make
+    return postgres.create
 
 
 def test_one_or_two_workers_load_the_same_and_catching_up_ends_there_too(database: str, another: Callable[[], str]) -> None:

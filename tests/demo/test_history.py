@@ -82,7 +82,7 @@ def loaded(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     var = tmp_path_factory.mktemp("var")
     dsn = psycopg.conninfo.make_conninfo(postgres.dsn, dbname=name)
     store = Store(var / "langfuse.sqlite")
-    load(dsn, SPEC, store.insert, lambda _what, _share: None)
+    load(dsn, SPEC, store.insert, lambda _what, _share: None, workers=1)
     store.close()
     _count(dsn, var, ANCHOR)
     yield Place(var, dsn)

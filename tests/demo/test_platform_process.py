@@ -200,7 +200,7 @@ def _scrape(port: int, environment: str = "production") -> Series:
 def test_a_platform_lives_goes_on_without_its_database_and_ends_when_told(tmp_path: Path, database: str) -> None:
     anchor = time.time() // 60 * 60 - 120
     spec = WorldSpec(seed=3, anchor=anchor, days=1, scale=0.3)
-    load(database, spec, lambda _rows, _scores: None, lambda _what, _share: None)
+    load(database, spec, lambda _rows, _scores: None, lambda _what, _share: None, workers=1)
     spec_file.write(tmp_path / "world.json", spec)
     filled = PlatformMetrics(World(spec), anchor - 7200)
     filled.advance(anchor)
