@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from api.catalogue.endpoints import every_query
 from provisioning.check.subselects import per_row_findings
 
 _COUNT = "(SELECT count(*) FROM app.messages m WHERE m.user_id = u.id)"
@@ -50,3 +53,10 @@ def test_what_is_asked_once(text: str) -> None:
 def test_the_line_is_that_of_the_sub_select() -> None:
     (found,) = per_row_findings("place", f"SELECT u.id,\n  {_COUNT} AS n\nFROM app.users u")
     assert found.message.startswith("line 2: ")
+
+
+def test_answers_of_the_query_api_are_joined() -> None:
+    asked = {query.key: query.statement(frozenset(query.filters)) for query in every_query()}
+    assert len(asked) > 50
+    for key, text in asked.items():
+        assert [str(one) for one in per_row_findings(key, re.sub(r"%\(\w+\)s", "NULL", text))] == []
