@@ -12,7 +12,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import OFFSET, status_column, trace_links
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import NARROW, Table, columns, moment
+from dashboards.lib.tables import NARROW, Table, columns, moment, shortened
 from dashboards.lib.variables import TextVariable
 
 FILTERS = ("environment", "agent", "version", "status")
@@ -50,6 +50,8 @@ _HEADINGS = {
     "time": "Began", "agent": "Agent", "version": "Version", "status": "Ended", "kind": "Kind of error", "seconds": "Took",
     "tools": "Tools", "retries": "Retries", "tokens": "Tokens", "trace": "Request", "execution": "Execution",
 }  # fmt: skip
+_APART: Json = {"type": "regex", "options": {"pattern": "/_/g", "result": {"text": " ", "index": 0}}}
+"""Words that underscores join, apart, so that a narrow column can break them."""
 _COUNTED = {"Tools": 52, "Retries": 62, "API calls": 54}
 _COLUMNS = (
     'e.start_time AS "time"', "e.agent_name AS agent", "e.version", f"{STATUS} AS status", "e.error_type AS kind",
@@ -78,8 +80,8 @@ def _executions(name: str, title: str, description: str, sql: str, settings: Set
             named("Took", unit="s", custom_width=80),
             *(named(column, unit="none", decimals=0, custom_width=70) for column in ("Tools", "Retries")),
             named("Tokens", unit="locale", decimals=0, custom_width=75),
-            named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
-            named("Execution", links=[EXECUTION_LINK]),
+            shortened("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
+            shortened("Execution", links=[EXECUTION_LINK]),
         ),
     )
 
@@ -111,11 +113,13 @@ def execution() -> Panel:
             *(named(name, custom_width=width) for name, width in {"Agent": 92, "Version": 64, "Environment": 94}.items()),
             status_column("Ended", 76),
             named("Kind of error", custom_width=76),
-            named("Execution", custom_width=70),
+            shortened("Execution", custom_width=90),
+            named("Intent", mappings=[_APART], custom_wrapText=True),
             named("Took", unit="s", custom_width=62),
             *(named(name, unit="none", decimals=0, custom_width=width) for name, width in _COUNTED.items()),
             named("Tokens", unit="locale", decimals=0, custom_width=64),
         ),
+        two_lines=True,
     )
 
 

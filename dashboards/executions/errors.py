@@ -11,7 +11,7 @@ from dashboards.lib.figures import BarGauge
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import trace_links
-from dashboards.lib.tables import BAR_CELL, Table, columns, moment
+from dashboards.lib.tables import BAR_CELL, Table, columns, moment, shortened
 
 KIND = "coalesce(e.error_type, 'other')"
 NONE_FAILED = "no failed execution in range"
@@ -89,6 +89,6 @@ LIMIT 100
             named("Kind of error", custom_width=126),
             named("Failed", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL, custom_width=100),
             moment("Last"),
-            named("A request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
+            shortened("A request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
         ),
     )

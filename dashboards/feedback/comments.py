@@ -12,7 +12,7 @@ from dashboards.lib.figures import BarGauge
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import COLOURED_TEXT, Table
+from dashboards.lib.tables import COLOURED_TEXT, Table, ago, shortened
 
 HIDDEN = "no comment in range, or database.content is off"
 SENTIMENTS = {"positive": colours.GREEN, "neutral": colours.GREY, "negative": colours.RED}
@@ -119,13 +119,13 @@ LIMIT 100
         targets=(SqlQuery(sql=asked),),
         no_value=HIDDEN,
         overrides=(
-            named("Written", unit="dateTimeFromNow", custom_width=120),
+            ago("Written"),
             named("Agent", custom_width=110),
             named("About", custom_width=110),
             named("Stars", unit="none", decimals=0, custom_width=70),
             named("Sentiment", custom_width=100, custom_cellOptions=COLOURED_TEXT, mappings=words(kinds)),
             named("Comment", custom_minWidth=200),
-            named("Trace", links=[trace_link(settings).to_json_data()], custom_width=150),
+            shortened("Trace", links=[trace_link(settings).to_json_data()], custom_width=100),
         ),
         paged=True,
     )

@@ -8,7 +8,7 @@ from dashboards.lib import colours
 from dashboards.lib.field import Link, fixed, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import BAR_CELL, Table
+from dashboards.lib.tables import BAR_CELL, Table, ago, shortened
 from dashboards.lib.variables import SwitchVariable, Variable
 
 GROUPS = {"agent": "Agent", "intent": "Intent", "channel": "Channel", "category": "Category"}
@@ -94,13 +94,13 @@ ORDER BY r.stars, r.at DESC, r.id
         targets=(SqlQuery(sql=asked),),
         no_value="nobody gave stars in range",
         overrides=(
-            named("Rated", unit="dateTimeFromNow", custom_width=120),
+            ago("Rated"),
             named("Stars", unit="none", decimals=1, custom_width=80),
             named("Conversation", custom_width=130),
             named("Agent", custom_width=110),
             named("About", custom_width=110),
             named("Outcome", custom_width=100),
-            named("Trace", links=[trace_link(settings).to_json_data()], custom_width=130),
+            shortened("Trace", links=[trace_link(settings).to_json_data()], custom_width=100),
         ),
         paged=True,
     )

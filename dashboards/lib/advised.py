@@ -7,7 +7,7 @@ from dashboards.lib.commands import command
 from dashboards.lib.field import Word, named, words
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import NARROW, Table, columns
+from dashboards.lib.tables import NARROW, Table, columns, shortened
 
 _APPLY = command("observatory advice apply {id}", id="id")
 
@@ -47,7 +47,7 @@ LIMIT 50
             named("By", custom_width=112, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
             *(named(column, unit=unit, custom_width=66, **_digits(unit)) for column in (gain, "At least", "At most")),
             *(named(column, custom_minWidth=114, custom_wrapText=True) for column in ("Because", "Not considered")),
-            named("Command", custom_width=82, custom_inspect=True),
+            shortened("Command", custom_width=90),
         ),
     )
 

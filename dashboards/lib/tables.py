@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import define
 
@@ -83,8 +83,21 @@ def moment(name: str) -> Override:
     return named(name, unit="time: MM-DD HH:mm", custom_width=104)
 
 
+_SHORT: Json = {"type": "regex", "options": {"pattern": "^(.{8}).{4,}$", "result": {"text": "$1…", "index": 0}}}
+
+
+def shortened(name: str, **properties: Any) -> Override:
+    """A column of ids or commands, too long for a cell: how they begin. Grafana's mark to inspect a cell shows them whole."""
+    return named(name, **{"mappings": [_SHORT], "custom_inspect": True, "custom_minWidth": 90} | properties)
+
+
 MERGED: Json = {"id": "merge", "options": {}}
 """Several table answers as one, rows with equal labels joined."""
+
+def ago(name: str) -> Override:
+    """A column of moments as the time since, wide enough for those that are a few seconds old."""
+    return named(name, unit="dateTimeFromNow", custom_width=134)
+
 
 COLOURED_TEXT: Json = {"type": "color-text"}
 COLOURED_CELL: Json = {"type": "color-background", "mode": "basic"}

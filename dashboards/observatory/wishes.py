@@ -7,7 +7,7 @@ from dashboards.lib.commands import command
 from dashboards.lib.field import Word, named, words
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment, shortened
 
 _PLACE = {"agent": "d.agent", "environment": "d.environment"}
 _UNSET = command("observatory configure unset {agent} {setting} --environment {environment}", setting="d.setting", **_PLACE)
@@ -63,7 +63,7 @@ def settings() -> Panel:
             *(named(name, custom_width=width) for name, width in {"Agent": 88, "Environment": 98, "Who": 68}.items()),
             *(named(name, custom_width=76, custom_inspect=True) for name in ("Wanted", "In force")),
             *(named(name, custom_minWidth=90, custom_wrapText=True) for name in ("Setting", "The platform says", "Why")),
-            named("To take it back", custom_width=78, custom_inspect=True),
+            shortened("To take it back", custom_width=90),
             named("State", custom_width=72, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
         ),
         paged=True,

@@ -22,7 +22,7 @@ from dashboards.lib.requests import (
     status_column,
     trace_links,
 )
-from dashboards.lib.tables import NARROW, Table, columns, moment
+from dashboards.lib.tables import NARROW, Table, columns, moment, shortened
 from dashboards.lib.variables import TextVariable
 
 MOST = 50
@@ -80,7 +80,7 @@ def requests(settings: Settings) -> Panel:
             status_column("Ended", 80),
             *(named(name, unit="s", custom_width=width) for name, width in _SECONDS.items()),
             named("Likely cause", custom_width=145),
-            named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
+            shortened("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
         ),
         paged=True,
     )
@@ -128,8 +128,8 @@ def advice(settings: Settings) -> Panel:
             named("Waited most for", custom_width=145),
             named("What to try", custom_width=300, custom_wrapText=True),
             RUNBOOK,
-            named("Command", custom_minWidth=90, custom_inspect=True),
-            named("Request", custom_minWidth=90, links=list(trace_links(settings, "${__value.raw}"))),
+            shortened("Command"),
+            shortened("Request", links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )
@@ -168,7 +168,7 @@ def calls(settings: Settings) -> Panel:
             named("Share", unit="percentunit", decimals=0, custom_width=80),
             PART,
             status_column("Ended", 80),
-            named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
+            shortened("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
         ),
         paged=True,
     )
@@ -204,10 +204,10 @@ def failed(settings: Settings) -> Panel:
             NARROW,
             moment("Time"),
             named("Took", unit="s", custom_width=80),
-            *(named(name, custom_minWidth=100) for name in ("Kind of error", "Environment", "Intent", "Request")),
+            *(named(name, custom_minWidth=100) for name in ("Kind of error", "Environment", "Intent")),
             *(named(name, custom_width=76) for name in ("Severity", "Version")),
             status_column("Ended", 80),
-            named("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
+            shortened("Request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}")]),
         ),
         paged=True,
     )

@@ -20,7 +20,7 @@ from dashboards.lib.requests import (
     status_column,
     trace_links,
 )
-from dashboards.lib.tables import NARROW, Table, columns, moment
+from dashboards.lib.tables import NARROW, Table, columns, moment, shortened
 from dashboards.one_request.shown import NOT_KEPT, shown
 
 USUAL = 500
@@ -58,6 +58,7 @@ FROM requests r
         no_value=NOT_KEPT,
         transformations=columns(headings),
         overrides=(
+            NARROW,
             moment("Began"),
             *(named(name, custom_width=width) for name, width in _WIDTHS.items()),
             status_column("Ended", 80),
@@ -67,7 +68,7 @@ FROM requests r
     )
 
 
-_WIDTHS = {"Agent": 110, "Version": 85, "Environment": 125, "Intent": 145, "Kind of error": 125}
+_WIDTHS = {"Agent": 92, "Version": 66, "Environment": 98, "Intent": 130, "Kind of error": 105}
 _TO_AGENT = narrowing_link("How does this agent do?", "one-agent", "agent", "${__value.raw}", FILTERS)
 
 
@@ -144,6 +145,6 @@ JOIN {known_causes(settings)} ON known.cause = {CAUSE}
             named("Waited most for", custom_width=150),
             named("What to try", custom_minWidth=240, custom_wrapText=True),
             RUNBOOK,
-            named("Command: all its steps", custom_width=190, custom_inspect=True),
+            shortened("Command: all its steps", custom_width=110),
         ),
     )

@@ -8,7 +8,7 @@ from dashboards.lib.field import named, narrowing_link
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import FILTERS, REQUESTS, STATUS, chosen_requests, status_column
-from dashboards.lib.tables import NARROW, Table, columns, moment
+from dashboards.lib.tables import NARROW, Table, columns, moment, shortened
 from dashboards.one_request.shown import shown
 
 
@@ -80,7 +80,7 @@ ORDER BY ({STATUS} IN ({failed}) OR t.latency_ms > {1000 * limit:g}) DESC, t.sta
             *(named(name, custom_width=width) for name, width in _WIDTHS.items()),
             named("Took", unit="s", custom_width=85),
             status_column("Ended", 80),
-            named("Request", links=[_SHOW.to_json_data()]),
+            shortened("Request", links=[_SHOW.to_json_data()]),
         ),
         paged=True,
     )

@@ -39,10 +39,10 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row("traffic", "Traffic", line(7, traffic.requests(), traffic.server_errors(settings), traffic.response_times())),
         row("models", "Model calls", line(7, models.calls(), models.tokens_per_call(), models.distribution())),
         row(
-            "pages", "What wakes somebody", line(8, agents.errors_page(settings), agents.latency_page(settings)), collapsed=True
+            "pages", "What wakes somebody", line(9, agents.errors_page(settings), agents.latency_page(settings)), collapsed=True
         ),
         row("history", "Health over time", line(8, health.history(settings)), collapsed=True),
-        row("failures", "Latest failed executions", line(10, agents.latest_failures()), collapsed=True),
+        row("failures", "Latest failed executions", line(10, agents.latest_failures(settings)), collapsed=True),
         row(
             "sources",
             "Sources in detail",

@@ -17,7 +17,8 @@ from dashboards.lib.filters import chosen
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, leading
-from dashboards.lib.tables import COLOURED_TEXT, Table, columns, moment
+from dashboards.lib.requests import trace_links
+from dashboards.lib.tables import COLOURED_TEXT, Table, columns, moment, shortened
 from recording_rules import registry
 
 BY = ("environment", "agent")
@@ -161,7 +162,7 @@ WIDTHS = {"Version": 85, "Kind of error": 126, "Status": 90, "Duration": 80, "Re
 """Of the table's narrow and wide columns, in pixels; the others share the rest."""
 
 
-def latest_failures() -> Panel:
+def latest_failures(settings: Settings) -> Panel:
     headings = {
         "time": "Time", "agent": "Agent", "version": "Version", "environment": "Environment", "status": "Status",
         "error_type": "Kind of error", "seconds": "Duration", "retries": "Retries", "trace_id": "Trace",
@@ -173,7 +174,7 @@ def latest_failures() -> Panel:
         title="Latest failed executions",
         description=(
             "The newest hundred failed executions of the chosen range, from the database. Look for what they share: one agent, "
-            "one version, one kind of error. The trace id finds the request in Langfuse."
+            "one version, one kind of error. A click on a trace opens the request from inside or in Langfuse."
         ),
         targets=(SqlQuery(sql=FAILURES),),
         no_value="no failed execution in range",
@@ -183,6 +184,7 @@ def latest_failures() -> Panel:
             moment("Time"),
             named("Duration", unit="s"),
             named("Status", custom_cellOptions=COLOURED_TEXT, mappings=words(status)),
+            shortened("Trace", links=list(trace_links(settings, "${__value.raw}", ("environment", "agent")))),
         ),
         paged=True,
     )

@@ -14,7 +14,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.requests import trace_links
-from dashboards.lib.tables import Table, columns, moment
+from dashboards.lib.tables import Table, columns, moment, shortened
 from dashboards.lib.variables import ListVariable
 from dashboards.performance.fleet import HOUR, NO_TRAFFIC
 from dashboards.performance.places import around, one_agent
@@ -107,7 +107,7 @@ def failing(settings: Settings) -> Panel:
             named("Failed", decimals=0),
             named("Share", unit="percentunit", decimals=0, custom_width=60),
             named("Agent", links=[one_agent("${__value.raw}")]),
-            named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
+            shortened("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),
         sorted_by="Failed",
         paged=True,

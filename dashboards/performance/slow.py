@@ -19,7 +19,7 @@ from dashboards.lib.requests import (
     status_column,
     trace_links,
 )
-from dashboards.lib.tables import NARROW, Table, columns, moment
+from dashboards.lib.tables import NARROW, Table, columns, moment, shortened
 from dashboards.performance.places import one_agent
 
 MOST = 50
@@ -83,13 +83,13 @@ def requests(settings: Settings) -> Panel:
         overrides=(
             NARROW,
             moment("Time"),
-            named("Agent", custom_width=90, links=[one_agent("${__value.raw}")]),
-            named("Version", custom_width=66),
+            named("Agent", custom_width=88, links=[one_agent("${__value.raw}")]),
+            named("Version", custom_width=64),
             status_column("Ended", 76),
             *(named(name, unit="s", custom_width=width) for name, width in widths.items()),
             *CAUSE_WITH_RUNBOOK,
-            named("Command", custom_width=78, custom_inspect=True),
-            named("Request", custom_minWidth=70, links=list(trace_links(settings, "${__value.raw}"))),
+            shortened("Command", custom_width=80),
+            shortened("Request", custom_width=90, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )
