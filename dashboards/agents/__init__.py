@@ -40,11 +40,11 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "traffic",
             "Queries of the last day: traffic, errors, response time",
-            line(8, traffic.queries(), traffic.errors(settings), traffic.retries(settings)),
+            line(9, traffic.queries(), traffic.errors(settings), traffic.retries(settings)),
             line(9, traffic.percentiles(settings), traffic.spread()),
             collapsed=True,
         ),
-        row("tokens", "Tokens", line(8, course.tokens(), course.tokens_spread(), models.tokens_per_call()), collapsed=True),
+        row("tokens", "Tokens", line(9, course.tokens(), course.tokens_spread(), models.tokens_per_call()), collapsed=True),
         row(
             "use",
             "What agents are used for, and when",
@@ -55,7 +55,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "inside",
             "Room, refusals, tool servers and guardrails",
-            line(8, inside.in_flight(), inside.capacity(settings), inside.refused(settings)),
+            line(9, inside.in_flight(), inside.capacity(settings), inside.refused(settings)),
             line(9, inside.protocol(settings), inside.guardrails(settings)),
             line(7, inside.decisions()),
             collapsed=True,

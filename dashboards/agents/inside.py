@@ -150,5 +150,6 @@ def decisions() -> Panel:
         stacked=True,
         always_last=LATELY,
         calculations=("lastNotNull", "max"),
+        legend_placement="right",
         overrides=painted({"allow": colours.GREEN, "redact": colours.AMBER, "block": colours.RED}),
     )

@@ -46,7 +46,7 @@ def _concern(name: str, alerts: list[Alert], settings: Settings) -> Row:
     """The panels of one concern, the worst alerts first; folded, for what fires is linked from above."""
     shown = [panels.of(alert, settings) for alert in sorted(alerts, key=panels.rank)]
     beside = _IN_A_LINE if all(len(panel.title) <= _LONGEST for panel in shown) else _IN_A_LINE - 1
-    lines = (line(8, *shown[first : first + beside]) for first in range(0, len(shown), beside))
+    lines = (line(9, *shown[first : first + beside]) for first in range(0, len(shown), beside))
     return row(f"of_{name}", f"{_title(name)} ({len(shown)})", *lines, collapsed=True)
 
 

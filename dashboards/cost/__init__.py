@@ -36,7 +36,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "traffic",
             "Tokens, what one of everything costs, and what the spend follows",
-            line(8, course.tokens(), course.unit_costs(), course.volume()),
+            line(9, course.tokens(), course.unit_costs(), course.volume()),
         ),
         row(
             "shares",

@@ -220,4 +220,5 @@ ORDER BY 1, 2
         no_value="no external call in range",
         bridged=True,
         calculations=("mean", "max"),
+        legend_placement="right",
     )

@@ -19,14 +19,14 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "ratings",
             "What they say",
-            line(8, ratings.distribution(), ratings.average()),
-            line(8, ratings.promoters(), ratings.groups()),
+            line(9, ratings.distribution(), ratings.average()),
+            line(9, ratings.promoters(), ratings.groups()),
         ),
-        row("answers", "How many say anything, and who is voted down", line(8, answers.rate(), answers.negative(settings))),
+        row("answers", "How many say anything, and who is voted down", line(9, answers.rate(), answers.negative(settings))),
         row(
             "evaluations",
             "What evaluators say",
-            line(8, evaluations.trend(), evaluations.by_model()),
+            line(9, evaluations.trend(), evaluations.by_model()),
             line(7, evaluations.table()),
         ),
         row("groups", "About what are they unhappy?", line(9, worst.by_choice()), collapsed=True),

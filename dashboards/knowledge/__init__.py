@@ -17,11 +17,11 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(4, headline.empty(settings), headline.duration(settings), headline.uploads(settings)),
             line(4, headline.searches(), headline.documents(), headline.chunks()),
         ),
-        row("traffic", "Searches and uploads", line(8, searches.rate(), documents.uploads())),
+        row("traffic", "Searches and uploads", line(9, searches.rate(), documents.uploads())),
         row(
             "errors",
             "What goes wrong",
-            line(8, searches.empty(settings), searches.results(), documents.upload_success(settings)),
+            line(9, searches.empty(settings), searches.results(), documents.upload_success(settings)),
         ),
         row(
             "latency",
@@ -34,7 +34,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "Documents",
             line(7, documents.by_status(), documents.types(), documents.processing()),
         ),
-        row("found", "What searches find", line(10, searches.found(), searches.spread()), collapsed=True),
+        row("found", "What searches find", line(11, searches.found(), searches.spread()), collapsed=True),
         row(
             "types",
             "Documents by type, and who brings them",

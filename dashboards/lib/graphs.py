@@ -9,9 +9,15 @@ from attrs import define
 from dashboards.lib.field import Drawn, Json
 from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend
 
+_UNIT, _FRAME = 38, 56
+"""Pixels of a grid unit with its gap, and those of a panel's height that are not the graph's: gap, title, padding."""
+_LEGEND_SHARE, _LEGEND_ROW = 0.35, 24
+"""How much of the height Grafana gives a legend below a graph at most, and pixels of a row; it scrolls what has no room."""
+_SCARCELY_SEEN = 0.3
+
 
 @define(slots=False, kw_only=True)
-class _Graph(Panel):
+class Graph(Panel):
     """Lines, bars or points on two axes.
 
     `drawn` says how the thresholds appear; the axis runs from `soft_minimum` to `soft_maximum` unless a value lies beyond, so
@@ -54,20 +60,27 @@ class _Graph(Panel):
             "thresholdsStyle": {"mode": self.drawn},
         }
 
+    def cuts_its_legend(self, height: int) -> bool:
+        """Whether a table below the graph, in a panel of so many grid units, ends within one of its rows."""
+        if not self.calculations or self.legend_placement == "right":
+            return False
+        rows = _LEGEND_SHARE * (height * _UNIT - _FRAME) / _LEGEND_ROW
+        return _SCARCELY_SEEN < rows % 1 < 1 - _SCARCELY_SEEN
+
     def _line_width(self) -> int:
         """Of stacked areas nothing: the lines of those that are zero would lie upon the others."""
         return 1 if self.style == "bars" else 0 if self.stacked else 2
 
 
 @define(slots=False, kw_only=True)
-class TimeSeries(_Graph):
+class TimeSeries(Graph):
     """Figures over time."""
 
     kind: ClassVar[str] = "timeseries"
 
 
 @define(slots=False, kw_only=True)
-class Trend(_Graph):
+class Trend(Graph):
     """Figures over a number that ascends, such as a rank or a version. `x` names that field."""
 
     kind: ClassVar[str] = "trend"

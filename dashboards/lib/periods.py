@@ -58,7 +58,7 @@ def against_before(of: str, asked: Asked, settings: Settings) -> Row:
         "Now against before",
         line(4, _changes(of, asked, limits.regression_ratio - 1)),
         line(
-            8,
+            9,
             course(
                 "queries_before", "Queries per second, now and before",
                 "Less than before while the time stays: people stay away, or cannot get through.", AGENT_QUERIES, "reqps",

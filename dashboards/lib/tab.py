@@ -13,6 +13,7 @@ from contract.settings import Settings
 from dashboards.lib import agent_colours, filters, layout, marks, trust, variables
 from dashboards.lib.describe import provenance
 from dashboards.lib.finish import finished_dashboard, finished_panel
+from dashboards.lib.graphs import Graph
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.panel import Panel
 from dashboards.lib.texts import Text
@@ -204,11 +205,13 @@ class Tab:
                     line_.widths()
                 except ValueError as error:
                     found.append(f"{self.key}/row/{row_.name}: {error}")
-            found += [f"{self.key}/{panel.name}: {fault}" for panel in row_.panels for fault in _faults(panel)]
+            for line_ in row_.lines:
+                faults = ((panel, fault) for panel in line_.panels for fault in _faults(panel, line_.height))
+                found += [f"{self.key}/{panel.name}: {fault}" for panel, fault in faults]
         return found
 
 
-def _faults(panel: Panel) -> Iterator[str]:
+def _faults(panel: Panel, height: int) -> Iterator[str]:
     if not panel.title and panel.kind != "text":
         yield "no title"
     if not panel.description:
@@ -217,3 +220,5 @@ def _faults(panel: Panel) -> Iterator[str]:
         yield "no query"
     if not panel.unitless and not panel.unit:
         yield "no unit; write a Grafana unit id such as short, s, percentunit or currencyUSD"
+    if isinstance(panel, Graph) and panel.cuts_its_legend(height):
+        yield f"its legend ends within a row when it has many and a height of {height}; take {height - 1} or {height + 1}"

@@ -23,7 +23,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "latency",
             "Latency, last 24 hours",
-            line(8, live.latency(settings), live.first_chunk(settings), live.speed()),
+            line(9, live.latency(settings), live.first_chunk(settings), live.speed()),
         ),
         row("saturation", "Saturation, last 24 hours", line(7, live.under_way(), errors.rate_limited(settings))),
         row("choice", "Which model would do?", line(9, choice.recommended(settings)), collapsed=True),
@@ -36,7 +36,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "quality",
             "How good is the work?",
-            line(8, quality.by_model(), quality.over_time()),
+            line(9, quality.by_model(), quality.over_time()),
             line(6, quality.evaluators()),
             collapsed=True,
         ),

@@ -30,6 +30,7 @@ def ratio(settings: Settings) -> Panel:
         soft_maximum=limit * 1.2,
         always_last=LATELY,
         calculations=ONLY,
+        legend_placement="right",
     )
 
 
@@ -52,6 +53,7 @@ def kinds() -> Panel:
         stacked=True,
         always_last=LATELY,
         calculations=ONLY,
+        legend_placement="right",
     )
 
 
@@ -74,4 +76,5 @@ def rate_limited(settings: Settings) -> Panel:
         soft_maximum=limit * 1.2,
         always_last=LATELY,
         calculations=ONLY,
+        legend_placement="right",
     )

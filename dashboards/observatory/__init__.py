@@ -15,24 +15,24 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "reading",
             "Does it see everything?",
-            line(6, reading.targets(), reading.ages(settings), reading.sources_up()),
+            line(7, reading.targets(), reading.ages(settings), reading.sources_up()),
             line(8, reading.query_durations(), reading.failing_queries()),
         ),
         row(
             "rollups",
             "Does it count right?",
-            line(8, rollups.behind(settings), rollups.counted()),
+            line(9, rollups.behind(settings), rollups.counted()),
         ),
         row(
             "ledger",
             "Model calls",
-            line(8, ledger.lag(settings), ledger.requests_left(settings), ledger.reconciliation()),
-            line(6, ledger.corrections(), ledger.unpriced(), ledger.cut()),
+            line(9, ledger.lag(settings), ledger.requests_left(settings), ledger.reconciliation()),
+            line(7, ledger.corrections(), ledger.unpriced(), ledger.cut()),
         ),
         row(
             "delivery",
             "Would somebody be told?",
-            line(8, delivery.rule_share(settings), delivery.rule_failures()),
+            line(9, delivery.rule_share(settings), delivery.rule_failures()),
             line(7, delivery.notifications(), delivery.failures_by_way(), delivery.versions()),
         ),
         row(

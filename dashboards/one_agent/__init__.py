@@ -29,7 +29,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "inside",
             "Where does the time go?",
-            line(8, inside.shares(), inside.parts()),
+            line(9, inside.shares(), inside.parts()),
             line(9, inside.waterfall(), inside.dependencies()),
         ),
         row(

@@ -13,7 +13,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
 from dashboards.lib.states import StateTimeline
-from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
+from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment, shortened
 from dashboards.one_agent.asking import NO_TRAFFIC
 
 _BY = ("environment", "agent", "version")
@@ -42,6 +42,7 @@ def timeline(settings: Settings) -> Panel:
         drawn="dashed",
         soft_maximum=limits.response_seconds * 1.2,
         calculations=("lastNotNull", "mean", "max"),
+        legend_placement="right",
         overrides=(
             of_query(
                 "B",
@@ -266,7 +267,7 @@ def regressions() -> Panel:
             named("Change", unit="suffix:×", decimals=2),
             named("By chance", unit="percentunit", decimals=2),
             named("State", custom_minWidth=76, custom_cellOptions=COLOURED_TEXT, mappings=words(state)),
-            named("To say otherwise", custom_width=124, custom_inspect=True),
+            shortened("To say otherwise", custom_width=124),
         ),
         paged=True,
     )

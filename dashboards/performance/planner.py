@@ -77,7 +77,7 @@ def plan(settings: Settings) -> Panel:
         soft_minimum=0.001,
         no_value="no whole day in the roll-ups",
         overrides=(
-            named("day", displayName="days from the end of the range", unit="none", decimals=0),
+            named("day", unit="none", decimals=0, custom_axisLabel="days from the end of the range"),
             named("busiest", displayName="busiest hour", color=fixed(colours.BLUE), custom_fillOpacity=20),
             named("trend", color=fixed(colours.GREY), custom_lineStyle=_DASHED),
             named("expected", color=fixed(colours.PURPLE), custom_lineStyle=_DASHED, custom_lineWidth=2),
@@ -85,13 +85,15 @@ def plan(settings: Settings) -> Panel:
             named("warning", color=fixed(colours.AMBER)),
         ),
         calculations=("max",),
+        legend_placement="right",
     )
 
 
 def room(settings: Settings) -> Panel:
     limits = settings.thresholds
     with acting(("environment", "agent")):
-        peak = 'max by (environment, agent) (agent:queries_peak:max1d{environment=~"$environment",agent=~"$agent"})'
+        day, hour = (f'agent:queries_peak:max1{unit}{{environment=~"$environment",agent=~"$agent"}}' for unit in "dh")
+        peak = f"max by (environment, agent) ({hour} > {day} or {day})"  # that of the day is half an hour late
         asked = (ask(AGENT_QUERIES, BY_AGENTS, NOW), peak, ask(AGENT_CAPACITY, BY_AGENTS), ask(CAPACITY_USED, BY_AGENTS, NOW),
                  ask(CAPACITY_LEFT, BY_AGENTS))  # fmt: skip
     headings = {

@@ -22,7 +22,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
     """None where a site has no service levels."""
     if not settings.slo:
         return ()
-    return (row("service_levels", "Service levels", line(9, _status()), line(8, _remaining(), _burning(settings))),)
+    return (row("service_levels", "Service levels", line(9, _status()), line(9, _remaining(), _burning(settings))),)
 
 
 def _status() -> Panel:

@@ -29,12 +29,12 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "promises",
             "Service levels",
-            line(8, promises.attainment_by_day(settings), promises.late(settings)),
+            line(9, promises.attainment_by_day(settings), promises.late(settings)),
         ),
         row(
             "latency",
             "How long customers wait",
-            line(8, durations.response(settings), durations.resolution(), durations.grouped()),
+            line(9, durations.response(settings), durations.resolution(), durations.grouped()),
         ),
         row(
             "backlog",

@@ -18,7 +18,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(4, headline.stickiness(), headline.fourth_week(), headline.login_success(settings)),
         ),
         row(
-            "activity", "Who comes", line(9, activity.active(), activity.stickiness()), line(8, growth.users(), growth.roles())
+            "activity", "Who comes", line(9, activity.active(), activity.stickiness()), line(9, growth.users(), growth.roles())
         ),
         row(
             "logins",
@@ -67,7 +67,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "people",
             "Who does most (pseudonyms)",
             line(12, people.most_active()),
-            line(10, people.most_expensive(), people.cost_by_day()),
+            line(12, people.most_expensive(), people.cost_by_day()),
             collapsed=True,
         ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
@@ -87,7 +88,7 @@ def tab(*rows: Row) -> Tab:
 
 
 def built(panel: Panel) -> Json:
-    found: Json = tab(row("all", "All", line(6, panel))).dashboard(Settings())["panels"][-1]
+    found: Json = tab(row("all", "All", line(7, panel))).dashboard(Settings())["panels"][-1]
     return found
 
 
@@ -123,7 +124,7 @@ def test_queries_are_numbered_and_name_their_source() -> None:
 
 
 def test_a_collapsed_row_holds_its_panels() -> None:
-    rows = tab(row("folded", "Folded", line(4, SAMPLES[0]), collapsed=True), row("open", "Open", line(3, SAMPLES[3])))
+    rows = tab(row("folded", "Folded", line(5, SAMPLES[0]), collapsed=True), row("open", "Open", line(3, SAMPLES[3])))
     *legend, folded, open_, last = rows.dashboard(Settings())["panels"]
     assert [(panel["type"], panel["gridPos"]["y"]) for panel in legend] == [("text", 0), ("stat", 0)]
     assert [panel["title"] for panel in folded["panels"]] == ["T"]
@@ -136,6 +137,16 @@ def test_lines_fill_the_width() -> None:
     assert [place.width for place in places(row("r", "R", line(4, wide, *others)), 0)] == [10, 5, 5, 4]
     with pytest.raises(DashboardError, match=r"sample/row/r: the line of wide takes 10 of 24 columns"):
         tab(row("r", "R", line(4, wide))).dashboard(Settings())
+
+
+def test_legends_end_between_rows() -> None:
+    """Grafana gives them 35 % of the panel: at 9 units 100 px, four rows of 24; at 8 units 87 px, three and a half."""
+    graph = TimeSeries(name="g", title="T", targets=(UP,), unit="s", calculations=("max",), **WORDS)
+    assert [height for height in range(5, 13) if graph.cuts_its_legend(height)] == [6, 8]
+    for shown_whole in (evolve(graph, calculations=()), evolve(graph, legend_placement="right")):
+        assert not any(shown_whole.cuts_its_legend(height) for height in range(5, 13))
+    with pytest.raises(DashboardError, match=r"sample/g: its legend .* height of 8; take 7 or 9"):
+        tab(row("r", "R", line(8, graph))).dashboard(Settings())
 
 
 def test_every_fault_is_named_at_once() -> None:
