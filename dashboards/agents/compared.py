@@ -8,7 +8,7 @@ from dashboards.agents.attention import KEPT
 from dashboards.agents.headline import COST, NO_TRAFFIC, SUCCESS, where
 from dashboards.feedback.given import given
 from dashboards.lib import colours
-from dashboards.lib.agent_bars import AgentBars
+from dashboards.lib.agent_bars import WHOLE, AgentBars
 from dashboards.lib.field import Thresholds, at_least, at_most, lines, named, narrowing_link
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
@@ -97,7 +97,7 @@ GROUP BY agent HAVING sum({of}) > 0 ORDER BY 2 {worst}, 1 LIMIT {MOST}
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=lines(*marked),
-        maximum=1 if unit == "percentunit" else None,
+        maximum=WHOLE if unit == "percentunit" else None,
         soft_maximum=max(value for value, _ in marked) * 1.15,
         data_links=(narrowing_link("This agent in detail", "one-agent", "agent", "${__data.fields.agent}", KEPT),),
     )  # fmt: skip

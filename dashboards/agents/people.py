@@ -7,7 +7,7 @@ from contract.settings import Settings
 from dashboards.agents.headline import where
 from dashboards.feedback.given import NPS, given
 from dashboards.lib import colours
-from dashboards.lib.agent_bars import AgentBars
+from dashboards.lib.agent_bars import WHOLE, AgentBars
 from dashboards.lib.field import PLAIN, Thresholds, at_least, lines, named, narrowing_link, tab_link
 from dashboards.lib.figures import Gauge, Stat
 from dashboards.lib.filters import chosen_all
@@ -96,7 +96,7 @@ GROUP BY agent HAVING sum(positive + negative) > 0 ORDER BY 2, 1 LIMIT {MOST}
         unit="percentunit",
         decimals=0,
         minimum=0,
-        maximum=1,
+        maximum=WHOLE,
         no_value="no thumb in range",
         limits=lines((limit, colours.DOWN)),
         data_links=(narrowing_link("Its feedback", "feedback", "agent", "${__data.fields.agent}", ("environment",)),),

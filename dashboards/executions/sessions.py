@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.executions.detail import SESSION_LINK
 from dashboards.lib.distributions import Histogram
+from dashboards.lib.executions import MINUTE
 from dashboards.lib.field import named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
@@ -11,7 +12,7 @@ from dashboards.lib.paging import ACTS, one_page
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import Table, columns, moment
+from dashboards.lib.tables import Table, columns, moment, shortened
 
 NO_SESSIONS = "no session in range"
 _ENVIRONMENT = "The environment acts; a session has many agents and versions."
@@ -60,14 +61,13 @@ def lengths() -> Panel:
         targets=(
             SqlQuery(
                 sql=f"""
-{begun('(s.duration_ms / 1000)::float8 AS "duration"', where="s.duration_ms IS NOT NULL")}
+{begun(f'(s.duration_ms / {MINUTE})::float8 AS "duration"', where="s.duration_ms IS NOT NULL")}
 ORDER BY md5(s.session_id::text)
 LIMIT 2000
 """.strip()
             ),
         ),
-        unit="s",
-        decimals=0,
+        unit="m",
         no_value=NO_SESSIONS,
     )
 
@@ -146,6 +146,6 @@ def latest() -> Panel:
             *(named(name, unit="none", decimals=0, custom_width=80) for name in ("Queries", "Failed")),
             named("Mean response", unit="s", custom_width=130),
             named("Tokens", unit="locale", decimals=0, custom_width=90),
-            named("Session", links=[SESSION_LINK]),
+            shortened("Session", links=[SESSION_LINK]),
         ),
     )

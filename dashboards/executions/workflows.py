@@ -5,7 +5,7 @@ from __future__ import annotations
 from contract.settings import Settings
 from contract.status import SUCCESS, sql_normalise
 from dashboards.executions.runs import STATUS_COLOURS
-from dashboards.lib.executions import TIME_BUCKET
+from dashboards.lib.executions import MINUTE, TIME_BUCKET
 from dashboards.lib.field import at_least, named, painted
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
@@ -120,10 +120,10 @@ def durations() -> Panel:
             SqlQuery(
                 sql=f"""
 WITH x AS (
-  {run("w.workflow_type AS type", "w.duration_ms / 1000 AS seconds", "w.start_time AS at")}
+  {run("w.workflow_type AS type", f"w.duration_ms / {MINUTE} AS minutes", "w.start_time AS at")}
 )
 SELECT {TIME_BUCKET} AS "time", x.type AS metric,
-       (percentile_cont(0.5) WITHIN GROUP (ORDER BY x.seconds))::float8 AS value
+       (percentile_cont(0.5) WITHIN GROUP (ORDER BY x.minutes))::float8 AS value
 FROM x
 GROUP BY 1, 2
 ORDER BY 1, 2
@@ -131,7 +131,7 @@ ORDER BY 1, 2
                 format="time_series",
             ),
         ),
-        unit="s",
+        unit="m",
         minimum=0,
         no_value=NO_WORKFLOWS,
         bridged=True,
@@ -169,7 +169,8 @@ LIMIT 20
         no_value=NO_WORKFLOWS,
         direction="horizontal",
         x="Workflow",
-        values_shown="never",
+        values_shown="always",
+        with_scale=False,
     )
 
 

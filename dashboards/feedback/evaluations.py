@@ -9,7 +9,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import PALETTE_IN_ORDER, Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import Table
+from dashboards.lib.tables import Table, ago
 
 NOTHING = "nothing was scored in range"
 FEW = 6
@@ -88,6 +88,7 @@ LIMIT 240
         no_value=NOTHING,
         direction="horizontal",
         values_shown="always",
+        with_scale=False,
         colour=PALETTE_IN_ORDER,
         transformations=(
             {"id": "groupingToMatrix", "options": {"columnField": "metric", "rowField": "Model", "valueField": "value"}},
@@ -120,7 +121,7 @@ LIMIT 200
             NARROW,
             named("Scores", unit="locale", decimals=0),
             *(named(column, unit="none", decimals=3) for column in ("Mean", "Lowest", "Spread")),
-            named("Newest", unit="dateTimeFromNow", custom_width=120),
+            ago("Newest"),
         ),
         paged=True,
     )

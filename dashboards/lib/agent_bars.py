@@ -9,6 +9,8 @@ from dashboards.lib.shares import RowBars
 
 AGENT = "agent"
 """The column with their names."""
+WHOLE = 1.05
+"""Where the scale of a share ends: one that ended at 100 % would have its last label cut."""
 
 
 @define(slots=False, kw_only=True)

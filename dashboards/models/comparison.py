@@ -144,7 +144,7 @@ ORDER BY 1
         minimum=0,
         no_value=NO_CALLS,
         overrides=(
-            named("p95", unit="suffix: s", decimals=2, min=0, custom_axisLabel="p95 of a call"),
+            named("p95", unit="suffix:s", decimals=2, min=0, custom_axisLabel="p95 of a call"),
             named("1000 calls", custom_axisLabel="cost of 1000 calls"),
         ),
     )

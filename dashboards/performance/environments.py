@@ -14,7 +14,7 @@ from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import FILTERS, trace_links
 from dashboards.lib.shares import BarChart
-from dashboards.lib.tables import COLOURED_CELL, COLOURED_TEXT, Table, columns, moment
+from dashboards.lib.tables import COLOURED_CELL, COLOURED_TEXT, Table, columns, moment, shortened
 from dashboards.performance.errors import KIND_SQL
 from dashboards.performance.fleet import NO_TRAFFIC
 
@@ -103,7 +103,7 @@ def parity(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         transformations=columns(headings),
         overrides=(
-            named("Environment", custom_width=125),
+            named("Environment", custom_minWidth=118),
             named(f"Beside {name}", custom_width=150, custom_cellOptions=COLOURED_TEXT, mappings=verdicts),
             named("p95", unit="s", custom_width=80),
             _gap("p95 gap", GAP, 0),
@@ -111,7 +111,7 @@ def parity(settings: Settings) -> Panel:
             _gap("Errors gap", limits.error_ratio, 1),
             named("Cost each", unit="currencyUSD", decimals=4, custom_width=105),
             _gap("Cost gap", GAP, 0),
-            named("Executions", unit="locale", decimals=0, custom_minWidth=115),
+            named("Executions", unit="locale", decimals=0, custom_width=115),
         ),
     )
 
@@ -207,7 +207,7 @@ def only_there(settings: Settings) -> Panel:
             named("Failed", decimals=0, custom_width=60),
             named("Elsewhere", unit="locale", decimals=0, custom_width=92),
             moment("Last"),
-            named("Trace", links=list(trace_links(settings, "${__value.raw}"))),
+            shortened("Trace", links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )

@@ -196,7 +196,7 @@ def workflow_outcomes(moment: Moment) -> None:
 
 
 def workflow_durations(moment: Moment) -> None:
-    rows = moment.sql(f"SELECT start_time, workflow_type, duration_ms / 1000 {FLOWS}")
+    rows = moment.sql(f"SELECT start_time, workflow_type, duration_ms / 60000 {FLOWS}")
     expected = {key: pytest.approx(middle(values, 0.5)) for key, values in sliced(rows).items()}
     assert drawn(moment.panel_sql("executions/workflow_durations")) == expected and expected
 
@@ -230,7 +230,7 @@ def sessions_per_hour(moment: Moment) -> None:
 
 
 def session_lengths(moment: Moment) -> None:
-    expected = moment.sql(f"SELECT duration_ms / 1000 {SESSIONS} AND duration_ms IS NOT NULL")
+    expected = moment.sql(f"SELECT duration_ms / 60000 {SESSIONS} AND duration_ms IS NOT NULL")
     shown = moment.panel_sql("executions/session_lengths")
     assert sorted(length for (length,) in shown) == pytest.approx(sorted(length for (length,) in expected)) and shown
 
