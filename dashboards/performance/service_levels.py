@@ -67,7 +67,7 @@ def burning(settings: Settings) -> Panel:
 def grid(settings: Settings) -> Panel:
     where = _chosen(settings)
     kept = f"1 - {ask(alerts.burn('1h'), BY, '', where)} * on (slo, team) group_left () slo:error_budget:ratio"
-    worst = f"bottomk({MOST}, {ask(alerts.REMAINING, BY, '', where)} @ end())"
+    worst = f"bottomk({MOST}, last_over_time({ask(alerts.REMAINING, BY, '', where)}[1h] @ end()))"
     return StatusHistory(
         name="slo_grid",
         title=f"Compliance by agent and service level, hour by hour ({MOST} with the least budget)",
