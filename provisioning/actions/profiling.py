@@ -21,6 +21,7 @@ from provisioning.actions.action import Change
 from provisioning.actions.audit import Connection
 from provisioning.actions.lengths import seconds_within
 from provisioning.actions.places import refuse_unknown
+from provisioning.report.sheets import harmless
 
 LONGEST = "4h"
 OVERHEAD = "5 to 10 %"
@@ -111,5 +112,5 @@ def sheet(profiles: Sequence[Mapping[str, Any]]) -> str:
     table.writeheader()
     for profile in profiles:
         for figure, value in [*figures(profile["result"])] or [("", "")]:
-            table.writerow({**profile, "figure": figure, "value": value})
+            table.writerow({**profile, "figure": harmless(figure), "value": harmless(value)})
     return out.getvalue()

@@ -35,11 +35,11 @@ def text(table: Table) -> str:
     """Numbers as numbers, times in ISO 8601; units stand in the headings, or in a column of their own."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_harmless(column.heading) for column in table.columns])
-    writer.writerows([[_harmless(value) for value in row] for row in table.rows])
+    writer.writerow([harmless(column.heading) for column in table.columns])
+    writer.writerows([[harmless(value) for value in row] for row in table.rows])
     return out.getvalue()
 
 
-def _harmless(value: Value) -> Value:
+def harmless(value: Value) -> Value:
     """A text that a spreadsheet would take for a formula is marked as text by an apostrophe."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
