@@ -13,7 +13,7 @@ from contract.metrics import Metric
 from exporters.business.expected import Expected, LabelSet
 from exporters.rollups.model import Fact, Stock, Yield
 from exporters.rollups.read import Cell
-from exporters.rollups.sources import FACTS, STOCKS
+from exporters.rollups.sources import AMENDS, FACTS, STOCKS
 from exporters.snapshot import Distribution, Figure, Sample
 
 _Counts = tuple[int, ...]
@@ -48,7 +48,10 @@ class _Part:
         return Sample(self.metric, labels, counts[-1] * self.scale)
 
 
-_PARTS = {name: [_Part.of(declared, wanted) for wanted in declared.yields] for name, declared in (FACTS | STOCKS).items()}
+_PARTS = {
+    name: [_Part.of(declared, wanted) for wanted in declared.yields]
+    for name, declared in (FACTS | AMENDS | STOCKS).items()
+}
 _BY_METRIC = {part.metric.name: part for parts in _PARTS.values() for part in parts}
 YIELDS = tuple(_BY_METRIC)
 """The metrics that are given."""

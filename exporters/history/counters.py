@@ -15,16 +15,18 @@ from exporters.langfuse.counting import FACTS as LEDGER_FACTS
 from exporters.langfuse.figures import Counted, counter_samples
 from exporters.rollups.model import SUM_COLUMNS
 from exporters.rollups.read import Cell
-from exporters.rollups.sources import FACTS
+from exporters.rollups.sources import AMENDS, FACTS
 from exporters.snapshot import Figure
 
 _SUMS_END = 1 + len(SUM_COLUMNS)
+_COUNTERS = FACTS | AMENDS
 
 
 class Counters:
     """Those of the platform and of the ledger, but for the metrics `without`, from all cells as they were at the first moment.
 
-    A cell below zero was counted later than it happened: what the ledger filled in of the past is in no total.
+    A cell below zero was counted later than it happened: what the ledger filled in of the past is in no total. Amends have no
+    time, and stand from the first moment on.
     """
 
     def __init__(self, cells: dict[Key, Counts], expected: Expected, without: Collection[str]) -> None:
@@ -32,7 +34,7 @@ class Counters:
         self._keys: defaultdict[Series, list[Key]] = defaultdict(list)
         self._series: dict[Key, list[Series]] = {}
         for key in cells:
-            if key[0] in FACTS:
+            if key[0] in _COUNTERS:
                 self._series[key] = [series for series in counted.series_of(*key) if series[0] not in without]
                 for series in self._series[key]:
                     self._keys[series].append(key)
@@ -53,7 +55,9 @@ class Counters:
         """The figures that are new, or others than when this was asked before."""
         yield from self._besides
         for series in self._changed:
-            cells = [_cell(key, self._cells[key]) for key in self._keys[series] if self._cells[key][0] >= 0]
+            cells = [
+                _cell(key, self._cells[key]) for key in self._keys[series] if key[0] in AMENDS or self._cells[key][0] >= 0
+            ]
             if item := counted.figure(series, cells):
                 yield item
         if self._ledger_changed:
@@ -87,6 +91,6 @@ class Counters:
 
 def _cell(key: Key, counts: Counts) -> Cell:
     fact, labels = key
-    declared, buckets = FACTS[fact], counts[_SUMS_END:]
+    declared, buckets = _COUNTERS[fact], counts[_SUMS_END:]
     histogram = buckets[: len(declared.bounds) + 1] if declared.bounds else ()
     return Cell(fact, labels, counts[0], counts[1 : 1 + len(declared.sums)], histogram)

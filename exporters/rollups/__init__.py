@@ -4,8 +4,8 @@ What is counted is declared in `sources/` (a source = a relation, its facts and 
 
 To read what was counted:
 
-- `analytics.counters(fact, labels text[], n, s1 … s6, h0 … h27)`: how often things happened since counting began; never
-  falls.
+- `analytics.counters(fact, labels text[], n, s1 … s6, h0 … h27)`: how often things happened since counting began, as is
+  known now: a correction takes from one cell what it gives to another.
 - `analytics.stocks(stock, labels, n)`: how many rows there are now.
 - `analytics.minutes`, `analytics.hours`, `analytics.days` `(fact, labels, bucket timestamptz, n, s1 …, h0 …)`: what happened,
   by the time at which it happened (UTC). Several rows a cell and bucket: sum them. The views include what was not folded yet,
@@ -19,9 +19,10 @@ To read what was counted:
   of a window is the number of users active in it. `users_active_in_week(cohort, week)` counts users of a cohort (week of
   creation) active in a week.
 - `users_active_history(window_name, at, n)`: users active in windows that ended at past moments.
-- `read.Totals().read(connection)` gives all counters and stocks as plain rows, and reads again only what was counted since;
-  `fresh.Fresh(facts)` does so for what is not folded; `read.window` sums a tier; `state.states` tells how far each source is.
-  `Fact.yields` says which metrics these are.
+- `read.Totals().read(connection)` gives all facts, stocks and amends as plain rows, and reads again only what was counted
+  since; `fresh.Fresh(facts)` does so for what is not folded; `read.window` sums a tier; `state.states` tells how far each
+  source is. `Fact.yields` says which metrics these are, and `exporters.business.counted` makes them: a counter, which never
+  falls, is the cells of its facts and the amends of its labels (`Fact.projections`, `sources.AMENDS`).
 
 To count (each inside a transaction under limits, UTC, as `exporters.database.sessions` opens it):
 
@@ -41,10 +42,11 @@ duration beyond ten years, or that is no number, is unknown; an amount that is n
 row stops the counting of others.
 
 Exactness. Watermark, counts and memory change in one statement under the lock of the source's row. A version of a row that
-came and went between two steps was never there. Corrections of a row move what it gave from one bucket to another; counters
-only add what is new, so the total of a corrected figure stays and the new one is added; a bucket of a histogram counts as a
-label here. Deletion of a row changes stocks only: what happened, happened. Labels that come from other tables are those at
-the time of counting; for rows that were remembered as open they are kept, for a final row that is corrected they are looked
-up anew: when the joined row has changed in between, the old bucket keeps one and the new label gets minus one, until a
-rebuild.
+came and went between two steps was never there. Corrections of a row move what it gave from one cell and bucket to another.
+A counter only adds what is new by the labels that it shows: what such a label set loses in a step is added to its amends, so
+a row that moves between two of them is counted in both, and one that moves where no label of the metric says so stays one; a
+bucket of a histogram counts as a label here. Deletion of a row changes stocks only: what happened, happened. Labels that come
+from other tables are those at the time of counting; for rows that were remembered as open they are kept, for a final row that
+is corrected they are looked up anew: when the joined row has changed in between, the old bucket keeps one and the new label
+gets minus one, until a rebuild.
 """

@@ -7,7 +7,7 @@ expressions name the relation's columns `r.…` and the joined relations' by the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contract.catalogue import metric
 from contract.relations import RELATIONS, Relation
@@ -24,6 +24,9 @@ FIGURES = (*COUNTED, *HISTOGRAM_COLUMNS)
 
 SEPARATOR = "\x1f"
 """Joins the labels of a row of `analytics.fresh`. No label value holds it."""
+
+AMENDS = "amends:"
+"""Stands before the names of projections, whose amends live in the same tables as facts."""
 
 _OWN = re.compile(r"\br\.([a-z_]+)")
 _NAME = re.compile(r"[a-z][a-z_]*")
@@ -101,6 +104,36 @@ class Fact:
     def column(self, of: str) -> str:
         """The column of the tables of counts that holds `n` or a sum."""
         return "n" if of == "n" else SUM_COLUMNS[list(self.sums).index(of)]
+
+    @property
+    def projections(self) -> tuple[Fact, ...]:
+        """The fact by fewer labels: one for each set of labels that metrics show, of which a histogram's bucket (`le`) is one.
+
+        What such a counter shows falls where a row that was counted loses it by a correction. The counter must not, so what
+        it lost is kept as the projection's amends, in cells of its own name: a counter is the fact's cells and these.
+        """
+        shown: dict[tuple[str, ...], list[Yield]] = {}
+        for one in self.yields:
+            labels = tuple(label for label in self.labels if label in metric(one.metric).labels)
+            shown.setdefault((*labels, "le") if one.of == "histogram" else labels, []).append(one)
+        return tuple(self._projection(labels, tuple(yields)) for labels, yields in shown.items())
+
+    def _projection(self, shown: tuple[str, ...], yields: tuple[Yield, ...]) -> Fact:
+        histogram = "le" in shown
+        return replace(
+            self,
+            name=f"{AMENDS}{self.name}({', '.join(shown)})",
+            labels={label: value for label, value in self.labels.items() if label in shown},
+            histogram=self.histogram if histogram else None,
+            bounds=self.bounds if histogram else (),
+            yields=yields,
+        )
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns of figures of which its metrics are made."""
+        columns = [self.column("duration_us" if one.of == "histogram" else one.of) for one in self.yields]
+        return tuple(dict.fromkeys([*columns, *(HISTOGRAM_COLUMNS[: len(self.bounds) + 1] if self.bounds else ())]))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from exporters.rollups.fresh import EVERYTHING, Moment
 from exporters.rollups.model import COUNTED, FIGURES, SEPARATOR
-from exporters.rollups.sources import FACTS
+from exporters.rollups.sources import AMENDS, FACTS
 from exporters.rollups.state import Connection
 
 Tier = Literal["minutes", "hours", "days"]
@@ -36,7 +36,8 @@ _ALL = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What was counted for one fact (or stock, `stock:…`) and one set of labels, in the order of the declaration.
+    """What was counted for one fact (or stock, `stock:…`, or amends, `amends:…`) and one set of labels, in the order of the
+    declaration.
 
     `sums` are in the order of the declaration. `histogram` has one count a bound and one beyond, not cumulative, and is empty
     for facts without one.
@@ -119,7 +120,7 @@ def window(connection: Connection, tier: Tier, facts: Iterable[str], since: date
 
 
 def _nothing(fact: str, labels: tuple[str, ...]) -> Cell:
-    declared = FACTS.get(fact)
+    declared = FACTS.get(fact) or AMENDS.get(fact)
     if declared is None:
         return Cell(fact, labels, 0, (), ())
     return Cell(fact, labels, 0, (0,) * len(declared.sums), (0,) * (len(declared.bounds) + 1 if declared.bounds else 0))

@@ -1,7 +1,8 @@
 """Counting a source anew, after its table was restored, emptied or exchanged.
 
 The rows are counted a second time, under other names of facts, while whoever reads sees the old figures. Then, in the same
-transaction, the new figures take the place of the old ones: counters become the greater of both, for what happened, happened;
+transaction, the new figures take the place of the old ones: cells of facts, and the counters that metrics make of them by
+fewer labels, become the greater of both, for what happened, happened;
 stocks are what was found; buckets of time are what was found wherever there are rows from that time, and stay where the rows
 are long gone. All is read from one snapshot, which becomes the watermark. Interrupted, it leaves no trace, and begins anew.
 """
@@ -23,7 +24,7 @@ from exporters.rollups.capture import ids, window
 from exporters.rollups.capture.choice import Mode
 from exporters.rollups.capture.snapshot import STAMP
 from exporters.rollups.fold import LOCK, fold, placing
-from exporters.rollups.model import FIGURES, HISTOGRAM_COLUMNS, Source
+from exporters.rollups.model import FIGURES, Fact, Source
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import SPREAD, STOCK, Form, Touched, quoted, render
 
@@ -149,10 +150,12 @@ def _recount(
 
 
 def _renamed(source: Source) -> Source:
-    """The source with other names of facts and stocks. When users were last seen is not counted anew: it only ever grows."""
+    """The source with other names of facts and stocks, which no metric shows. When users were last seen is not counted anew:
+    it only ever grows.
+    """
     return replace(
         source,
-        facts=tuple(replace(fact, name=fact.name + _AGAIN) for fact in source.facts),
+        facts=tuple(replace(fact, name=fact.name + _AGAIN, yields=()) for fact in source.facts),
         stocks=tuple(replace(stock, name=stock.name + _AGAIN) for stock in source.stocks),
         last_seen=None,
     )
@@ -203,11 +206,12 @@ def _exchange(connection: Connection, source: Source) -> None:
     )
     for tier in _TIERS:
         _exchange_tier(connection, tier, listed, cells)
-    greatest = ", ".join(f"{column} = greatest(t.{column}, a.{column})" for column in FIGURES[1:])
-    buckets = [f"coalesce(greatest(t.{column}, a.{column}), 0)" for column in HISTOGRAM_COLUMNS]
-    outside = (f"{one}.n - {' - '.join(f'coalesce({one}.{column}, 0)' for column in HISTOGRAM_COLUMNS)}" for one in "ta")
-    connection.execute(  # the count of a histogram is the sum of its buckets, and of what is in none
-        f"UPDATE analytics.totals AS t SET n = greatest({', '.join(outside)}) + {' + '.join(buckets)}, {greatest}"
+    for fact in source.facts:
+        for projection in fact.projections:
+            connection.execute(_amended(fact, projection).encode())
+    greatest = ", ".join(f"{column} = greatest(t.{column}, a.{column})" for column in FIGURES)
+    connection.execute(
+        f"UPDATE analytics.totals AS t SET {greatest}"
         f" FROM ({listed}) AS names JOIN analytics.totals AS a ON a.fact = names.again"
         " WHERE t.fact = names.fact AND t.labels = a.labels AND t.fact = ANY (%(facts)s)".encode(),
         cells,
@@ -225,6 +229,32 @@ def _exchange(connection: Connection, source: Source) -> None:
         " INSERT INTO analytics.firsts (fact, key, at)"
         " SELECT fact, key, at FROM anew ORDER BY 1, 2 ON CONFLICT DO NOTHING".encode(),
         cells,
+    )
+
+
+def _amended(fact: Fact, projection: Fact) -> str:
+    """Sets a projection's amends so that its counters are the greater of what they were and of what was counted anew.
+
+    The cells that will be added up may be more than either, where a label that no metric shows has become another unseen: such
+    amends are below zero.
+    """
+    names, shown = list(fact.labels), projection.shown
+    labels = ", ".join(f"t.labels[{names.index(label) + 1}]" for label in projection.labels)
+    sides = ", ".join(f"t.{one} AS was_{one}, a.{one} AS anew_{one}, greatest(t.{one}, a.{one}) AS is_{one}" for one in shown)
+    known = ", ".join(f"{one}, NULL, NULL" for one in shown)
+    total = "coalesce(analytics.total({}), 0)".format
+    amounts = [f"greatest({total('was_' + one)}, {total('anew_' + one)}) - {total('is_' + one)}" for one in shown]
+    named = dict(zip(shown, amounts, strict=True))
+    inserted = {"n": "0"} | named
+    return (
+        f"INSERT INTO analytics.totals (fact, labels, {', '.join(inserted)})"
+        f" SELECT {quoted(projection.name)}, labels, {', '.join(inserted.values())} FROM"
+        f" (SELECT ARRAY[{labels}]::text[] AS labels, false AS known, {sides} FROM analytics.totals AS t"
+        f" LEFT JOIN analytics.totals AS a ON a.fact = {quoted(fact.name + _AGAIN)} AND a.labels = t.labels"
+        f" WHERE t.fact = {quoted(fact.name)}"
+        f" UNION ALL SELECT labels, true, {known} FROM analytics.totals WHERE fact = {quoted(projection.name)}) AS cells"
+        f" GROUP BY labels HAVING bool_or(known) OR {' OR '.join(f'{amount} <> 0' for amount in amounts)} ORDER BY labels"
+        f" ON CONFLICT (fact, labels) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in shown)}"
     )
 
 

@@ -111,7 +111,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         *_firsts(source),
         *_last_seen(source),
         f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, touched.since)})",
-        *_written(placing, amended=touched.all_new is None),
+        *_written(placing, _amends(source) if touched.all_new is None else ""),
         *_remembered(form, touched),
         f"tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked, {_others(touched)})",
     ]
@@ -134,10 +134,10 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     )
 
 
-def _written(placing: Sequence[str] | None, amended: bool) -> Iterator[str]:
+def _written(placing: Sequence[str] | None, amends: str) -> Iterator[str]:
     counts = "SELECT * FROM changes"
-    if amended:
-        yield f"amends AS ({_amends()})"
+    if amends:
+        yield f"amends AS ({amends})"
         counts += " UNION ALL SELECT * FROM amends"
     if placing is None:
         cells = f"SELECT fact, at, labels, {SPREAD} FROM ({counts}) AS counts GROUP BY fact, at, labels"
@@ -257,13 +257,28 @@ def _row(fact: str, at: str | None, labels: Iterable[str], sums: Iterable[str], 
     return f"SELECT {', '.join(columns)} FROM (SELECT {named} FROM {rows}) AS part{grouped} HAVING {changed}"
 
 
-def _amends() -> str:
-    """What has to be added to totals, beyond the changes of the buckets, so that no figure of a fact falls."""
+def _amends(source: Source) -> str:
+    """What counters need beside the changes, so that no figure falls that a metric shows. "" where no metric is a counter."""
+    projected = " UNION ALL ".join(_projected(fact, one) for fact in source.facts for one in fact.projections)
     amounts = ", ".join(f"greatest(-analytics.total({column}), 0)" for column in COUNTED)
     falls = " OR ".join(f"analytics.total({column}) < 0" for column in COUNTED)
+    return projected and (
+        f"SELECT fact, NULL::timestamptz, labels, bucket, {amounts} FROM ({projected}) AS projected"
+        f" WHERE EXISTS (SELECT FROM before) GROUP BY fact, labels, bucket HAVING {falls}"
+    )
+
+
+def _projected(fact: Fact, projection: Fact) -> str:
+    """Changes of a fact by the labels and figures that the metrics of a projection show."""
+    places = [list(fact.labels).index(label) + 1 for label in projection.labels]
+    labels = " || E'\\x1f' || ".join(f"split_part(labels, E'\\x1f', {place})" for place in places) or "''"
+    shown, bucket, rows = {*projection.shown}, "NULL::integer", f"changes WHERE fact = {quoted(fact.name)}"
+    if projection.histogram is not None:
+        shown, bucket, rows = {"n", *shown}, "bucket", f"{rows} AND bucket IS NOT NULL"
+    figures = ", ".join(f"{column if column in shown else 'NULL::bigint'} AS {column}" for column in COUNTED)
     return (
-        f"SELECT fact, NULL::timestamptz, labels, bucket, {amounts} FROM changes"
-        f" WHERE EXISTS (SELECT FROM before) AND fact NOT LIKE '{STOCK}%' GROUP BY fact, labels, bucket HAVING {falls}"
+        f'SELECT {quoted(projection.name)}::text AS fact, ({labels})::text COLLATE "C" AS labels, {bucket} AS bucket,'
+        f" {figures} FROM {rows}"
     )
 
 

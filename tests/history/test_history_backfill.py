@@ -111,6 +111,9 @@ def lived(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> tup
     executions(module_database, HOUR - timedelta(hours=20), 4, timedelta(seconds=18 * 1000))
     executions(module_database, HOUR - timedelta(hours=2), 240, timedelta(seconds=30))
     exporter = Exporter.of(module_database)
+    assert not exporter.collect(HOUR.timestamp() - 15)
+    with psycopg.connect(module_database, autocommit=True) as connection:  # what counters show, and must not take back
+        connection.execute("UPDATE app.tickets SET priority = 'urgent', category = 'bug' WHERE resolved_at IS NOT NULL")
     assert not exporter.collect(HOUR.timestamp())
     at_hour = exporter.served(HOUR.timestamp())
     executions(module_database, HOUR, 60, timedelta(seconds=7))
@@ -126,6 +129,8 @@ def test_values_are_those_of_the_living_exporter_at_the_same_moments(lived: tupl
     at_hour, later, written, _ = lived
     moments = read(written.files)
     assert max(moments) == LATER.timestamp()
+    rows = sum(value for key, value in later.items() if key[0] == "platform_tickets")
+    assert sum(value for key, value in later.items() if key[0] == "platform_tickets_created_total") > rows, "tickets that moved"
     for shown, at, names in ((at_hour, HOUR, WINDOWED), (later, LATER, set[str]())):
         wanted = {key: value for key, value in comparable(cumulated(shown), names).items() if value}
         assert len(wanted) > 300

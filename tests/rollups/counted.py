@@ -20,6 +20,7 @@ from exporters.rollups.forms import form
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.statement import Form
 from exporters.rollups.triggers import trigger_statements
+from tests.rollups import ledger
 from tests.rollups.writers import create_tables
 
 SOURCE_NAMES = ("executions", "conversations", "messages", "tickets", "feedback", "users")
@@ -115,6 +116,10 @@ class Counted:
     def counters(self, fact: str) -> dict[tuple[str, ...], int]:
         rows = self.connection.execute("SELECT labels, n FROM analytics.counters WHERE fact = %s", (fact,))
         return {tuple(labels): n for labels, n in rows if n}
+
+    def metric(self, name: str) -> dict[tuple[str, ...], dict[str, int]]:
+        """A counter or histogram as it is published, without what is 0."""
+        return {labels: figures for (metric, labels), figures in ledger.metrics(self.connection).items() if metric == name}
 
     def tier(self, tier: str, fact: str) -> dict[tuple[str, ...], int]:
         rows = self.connection.execute(

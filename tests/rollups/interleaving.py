@@ -19,6 +19,7 @@ from exporters.database.sessions import limits
 from exporters.rollups import advance, backfill, fold, rebuild
 from exporters.rollups.capture.choice import Mode
 from exporters.rollups.forms import form
+from exporters.rollups.read import Totals
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.triggers import trigger_statements
 from tests.rollups import ledger
@@ -144,7 +145,8 @@ class Play:
         self.stories = Stories(self.platform, now)
         self.truth = Truth(self.meaning, follows=mode in ("snapshot", "scan"))
         self.truncated = False
-        self.last_counters: dict[Any, dict[str, int]] = {}
+        self.totals = Totals()
+        self.last_metrics: dict[Any, dict[str, int]] = {}
         self.looked: dict[Any, Any] = {}
         self.seen: dict[Any, Any] = {}
 
@@ -263,12 +265,12 @@ class Play:
         }
 
     def _holds(self) -> None:
-        """No counter ever fell."""
-        now = ledger.counters(self.stage.admin)
-        for cell, figures in self.last_counters.items():
+        """No counter ever fell, for somebody who reads on."""
+        now = ledger.metrics(self.stage.admin, self.totals)
+        for series, figures in self.last_metrics.items():
             for name, value in figures.items():
-                assert now.get(cell, {}).get(name, 0) >= value, f"{cell} {name} fell from {value}"
-        self.last_counters = now
+                assert now.get(series, {}).get(name, 0) >= value, f"{series} {name} fell from {value}"
+        self.last_metrics = now
 
     def close(self) -> None:
         """Everything is committed and counted; then all that the roll-ups say is true."""
@@ -278,11 +280,13 @@ class Play:
         self.advance(Step("advance"))
         for _ in range(2):  # before and after the fold
             _equal("counters", ledger.counters(self.stage.admin), told(self.truth.counters))
+            _equal("metrics", ledger.metrics(self.stage.admin), told(self.truth.metrics))
             if not (self.truncated and self.mode == "snapshot"):
                 _equal("stocks", ledger.stocks(self.stage.admin), self.truth.stocks())
             _equal("tiers", ledger.tiers(self.stage.admin), told(self.truth.tiers))
             fold.fold(self.stage.admin)
         self._complete()
+        self._recomputed()
         if self.truncated and self.mode == "snapshot":  # what is gone with a truncation is known after a recount only
             rebuild.rebuild(self.stage.admin, self.form)
             _equal("stocks", ledger.stocks(self.stage.admin), self.truth.stocks())
@@ -296,6 +300,16 @@ class Play:
         news = advance.news(self.stage.admin, {self.form.source.name: self.form})
         still_open = any(map(self.meaning.is_open, self.truth.counted.values()))
         assert news == [] or still_open or self.mode == "scan"
+
+    def _recomputed(self) -> None:
+        """What happened is what the rows say, and so are counters of which no label that they show was another one once."""
+        plain = self.truth.recomputed()
+        _equal("recomputed", ledger.counters(self.stage.admin), told(plain.counters))
+        said = ledger.metrics(self.stage.admin)
+        for series, figures in told(plain.metrics).items():
+            assert all(said[series][name] >= value for name, value in figures.items()), series
+        steady = {series: figures for series, figures in said.items() if series not in self.truth.fell}
+        _equal("steady", steady, {key: each for key, each in told(plain.metrics).items() if key not in self.truth.fell})
 
     def _backfilled(self) -> bool:
         row = self.stage.admin.execute("SELECT backfill_key IS NULL FROM analytics.sources").fetchone()

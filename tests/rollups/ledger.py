@@ -8,14 +8,31 @@ from typing import Any
 
 import psycopg
 
+from contract.metrics import MetricType
+from exporters.business import counted
+from exporters.business.expected import Expected
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SUM_COLUMNS
+from exporters.rollups.read import Totals
 from exporters.rollups.sources import FACTS, STOCKS
-from tests.rollups.model import TIERS, Cell, Figures, told
+from exporters.snapshot import Distribution
+from tests.rollups.model import TIERS, Cell, Figures, Series, told
 
 
 def counters(connection: psycopg.Connection) -> dict[Cell, dict[str, int]]:
     found = connection.execute(f"SELECT fact, labels, n, {', '.join(_COLUMNS)} FROM analytics.counters")
     return told({_cell(fact, labels): _figures(fact, figures) for fact, labels, *figures in found})
+
+
+def metrics(connection: psycopg.Connection, totals: Totals | None = None) -> dict[Series, dict[str, int]]:
+    """Counters and histograms as they are published, from `totals` that were read before or all anew."""
+    found: dict[Series, Figures] = {}
+    for item in counted.figures((totals or Totals()).read(connection), Expected((), ())):
+        if isinstance(item, Distribution):
+            buckets = {f"le{number}": count for number, count in enumerate(item.buckets)}
+            found[item.metric.name, item.labels] = Counter(buckets | {"sum": round(item.sum * 1e6)})
+        elif item.metric.type is not MetricType.GAUGE:
+            found[item.metric.name, item.labels] = Counter(n=int(item.value))
+    return told(found)
 
 
 def stocks(connection: psycopg.Connection) -> dict[Cell, int]:

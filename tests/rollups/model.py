@@ -13,12 +13,35 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contract import buckets
+from contract.catalogue import metric
 from tests.rollups.writers import Row
 
 Labels = tuple[tuple[str, str], ...]
 Cell = tuple[str, Labels]
 Figures = Counter[str]
 """`n`, the names of sums, and `le0`, `le1` … for the buckets of a histogram."""
+
+Series = tuple[str, tuple[str, ...]]
+"""Name of a metric, and labels in its order."""
+
+SHOWN = (
+    ("platform_executions_started_total", "executions_started", "n"),
+    ("platform_executions_total", "executions_ended", "n"),
+    ("platform_execution_errors_total", "executions_ended", "n"),
+    ("platform_execution_tokens_total", "executions_ended", "tokens"),
+    ("platform_execution_retries_total", "executions_ended", "retries"),
+    ("platform_execution_duration_seconds", "executions_ended", "duration_us"),
+    ("platform_tickets_created_total", "tickets_created", "n"),
+    ("platform_ticket_first_response_seconds", "tickets_responded", "duration_us"),
+    ("platform_tickets_resolved_total", "tickets_resolved", "n"),
+    ("platform_ticket_resolution_seconds", "tickets_resolved", "duration_us"),
+    ("platform_ticket_reopens_total", "ticket_reopens", "reopens"),
+    ("platform_ticket_sla_total", "ticket_sla_responses", "n"),
+    ("platform_ticket_sla_total", "ticket_sla_resolutions", "n"),
+    ("platform_kb_searches_total", "kb_searches", "n"),
+    ("platform_kb_search_duration_seconds", "kb_searches", "duration_us"),
+)
+"""What metrics are made of: the fact that they count, and what of it. Who shows durations is a histogram."""
 
 TIERS = {"minutes": 60, "hours": 3600, "days": 86400}
 """The views of what happened, and the seconds of their buckets."""
@@ -101,7 +124,7 @@ def _tickets(row: Row) -> Iterable[Part]:
     if (answered := row["first_response_at"]) is not None:
         yield part("tickets_responded", answered, priority, buckets.TICKET, duration_us=_microseconds(created, answered))
     if (resolved := row["resolved_at"]) is not None:
-        outcome = {"category": "unknown", "reopened": "yes" if row["reopened_count"] else "no"}
+        outcome = {"category": row.get("category", "unknown"), "reopened": "yes" if row["reopened_count"] else "no"}
         yield part(
             "tickets_resolved",
             resolved,
@@ -154,15 +177,18 @@ MEANINGS = {
 class Truth:
     """What was counted of a source, step by step. `follows` is false where changes of final rows are not seen.
 
-    A counter adds what is new in a cell and a bucket of its histogram, and never takes away: so the count of a histogram is
-    always the sum of its buckets.
+    `counters` are what happened, as is known now. Metrics add what a step adds to a label set that they show (and a bucket,
+    where they have these) and never take away; `fell` names those that would have had to. `erased` rows happened.
     """
 
     meaning: Meaning
     follows: bool = True
     counted: dict[Any, Row] = field(default_factory=dict)
     known: set[Any] = field(default_factory=set)
+    erased: list[Row] = field(default_factory=list)
     counters: dict[Cell, Figures] = field(default_factory=lambda: defaultdict(Counter))
+    metrics: dict[Series, Figures] = field(default_factory=lambda: defaultdict(Counter))
+    fell: set[Series] = field(default_factory=set)
     tiers: dict[tuple[str, Cell, datetime], Figures] = field(default_factory=lambda: defaultdict(Counter))
 
     def step(self, rows: dict[Any, Row], new: set[Any] | None = None) -> None:
@@ -178,8 +204,10 @@ class Truth:
                 for each in self.meaning.happened(image) if image is not None else ():
                     self._add(each, sign, changes)
         for (cell, _), figures in changes.items():
-            self.counters[cell].update({name: amount for name, amount in figures.items() if amount > 0})
+            self.counters[cell].update(figures)
+        self._show(changes)
         self.known |= looked.keys() | (new or set())
+        self.erased += [self.counted[key] for key in gone]
         self.counted = {key: row for key, row in self.counted.items() if key not in gone} | looked
 
     def _looks(self, key: Any, new: set[Any] | None) -> bool:
@@ -194,6 +222,28 @@ class Truth:
         for tier, seconds in TIERS.items():
             bucket = datetime.fromtimestamp(each.at.timestamp() // seconds * seconds, UTC)
             self.tiers[tier, cell, bucket].update(amounts)
+
+    def _show(self, changes: dict[tuple[Cell, str | None], Figures]) -> None:
+        events: dict[tuple[Series, str | None], Figures] = defaultdict(Counter)
+        for name, fact, of in SHOWN:
+            for (cell, bucket), figures in changes.items():
+                labels = tuple(dict(cell[1])[label] for label in metric(name).labels) if cell[0] == fact else ("",)
+                if "" in labels:
+                    continue
+                if of != "duration_us":
+                    events[(name, labels), None].update({"n": figures[of]})
+                elif bucket is not None:
+                    events[(name, labels), bucket].update({bucket: figures[bucket], "sum": figures[of]})
+        for (series, _), figures in events.items():
+            self.metrics[series].update({name: amount for name, amount in figures.items() if amount > 0})
+            if min(figures.values()) < 0:
+                self.fell.add(series)
+
+    def recomputed(self) -> Truth:
+        """What one step would say that saw all rows for the first time, as they were counted last."""
+        plain = Truth(self.meaning)
+        plain.step(dict(enumerate([*self.counted.values(), *self.erased])))
+        return plain
 
     def stocks(self) -> dict[Cell, int]:
         return dict(Counter(cell for row in self.counted.values() for cell in self.meaning.there(row)))

@@ -99,16 +99,17 @@ def end_execution(stories: Stories, writer: Writer, pick: int, value: int) -> No
 
 
 def correct_execution(stories: Stories, writer: Writer, pick: int, value: int) -> None:
-    """Writes to an execution what it already holds, moves it to another agent, or opens it again."""
+    """Writes to an execution what it already holds, moves it to another agent or version, or opens it again."""
     key = stories.pick(writer, "agent_executions", pick)
     if key is None:
         return
     changes: tuple[Row, ...] = (
         {"tool_count": 1},
         {"agent_name": AGENTS[value % 2], "agent_id": value % 2},
+        {"version": str(pick % 3)},
         {"status": "in_progress", "end_time": None, "duration_ms": None},
     )
-    writer.update("agent_executions", key, **changes[value % 3])
+    writer.update("agent_executions", key, **changes[value % len(changes)])
 
 
 def delete_execution(stories: Stories, writer: Writer, pick: int, value: int) -> None:
@@ -139,7 +140,7 @@ def open_ticket(stories: Stories, writer: Writer, pick: int, value: int) -> None
 
 
 def move_ticket(stories: Stories, writer: Writer, pick: int, value: int) -> None:
-    """A ticket is answered, resolved, opened again, given to somebody, or given another priority."""
+    """A ticket is answered, resolved, opened again, given to somebody, or given another priority or category."""
     key = stories.pick(writer, "tickets", pick)
     if key is None:
         return
@@ -152,8 +153,9 @@ def move_ticket(stories: Stories, writer: Writer, pick: int, value: int) -> None
         {"resolved_at": None, "status": "open", "reopened_count": row["reopened_count"] + 1},
         {"assignee_id": 7},
         {"priority": ("high", "low")[pick % 2]},
+        {"category": ("bug", "billing")[pick % 2]},
     )
-    writer.update("tickets", key, updated_at=at, **changes[value % 5])
+    writer.update("tickets", key, updated_at=at, **changes[value % len(changes)])
 
 
 def delete_ticket(stories: Stories, writer: Writer, pick: int, value: int) -> None:

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from exporters.rollups import advance, fold
+from tests.rollups import ledger
 from tests.rollups.counted import NOON, Counted
+from tests.rollups.model import Series
 
 REPLICAS, WRITERS, ROWS, KILLS = 3, 2, 120, 15
 
@@ -29,7 +31,7 @@ class _Replica(threading.Thread):
         self.killed, self.fell = 0, False
 
     def run(self) -> None:
-        seen: dict[tuple[str, ...], int] = {}
+        seen: dict[Series, dict[str, int]] = {}
         while not self._halt.is_set():
             try:
                 with psycopg.connect(
@@ -40,7 +42,7 @@ class _Replica(threading.Thread):
             except psycopg.OperationalError:
                 self.killed += 1
 
-    def _cycle(self, connection: psycopg.Connection, seen: dict[tuple[str, ...], int]) -> None:
+    def _cycle(self, connection: psycopg.Connection, seen: dict[Series, dict[str, int]]) -> None:
         with self._counted.transaction(connection):
             names = advance.news(connection, self._counted.forms)
         for name in names:
@@ -48,10 +50,11 @@ class _Replica(threading.Thread):
                 advance.advance(connection, self._counted.forms[name])
         with self._counted.transaction(connection):
             fold.fold(connection, "100 years")
-        for fact, labels, n in connection.execute("SELECT fact, labels, n FROM analytics.counters"):
-            cell = (fact, *labels)
-            self.fell = self.fell or n < seen.get(cell, 0)
-            seen[cell] = n
+        now = ledger.metrics(connection)
+        self.fell = self.fell or any(
+            now.get(series, {}).get(name, 0) < value for series, figures in seen.items() for name, value in figures.items()
+        )
+        seen.update(now)
 
 
 def _write(counted: Counted, seed: int) -> None:

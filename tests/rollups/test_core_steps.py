@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.rollups import ledger
 from tests.rollups.counted import NOON, Counted
 
 ENDED, STARTED, RUNNING = "executions_ended", "executions_started", "executions_in_progress"
@@ -61,8 +62,11 @@ def test_open_then_final_then_corrected(counted: Counted) -> None:
     assert counted.one("SELECT count(*) FROM analytics.shadows") == 0
     _finish(counted, key, "timeout", 78)
     assert counted.advance()["executions"].corrected == 1
-    assert counted.counters(ENDED) == {ERROR: 1, TIMEOUT: 1}
-    assert counted.tier("days", ENDED) == {TIMEOUT: 1}
+    assert counted.counters(ENDED) == counted.tier("days", ENDED) == {TIMEOUT: 1}
+    executions = counted.metric("platform_executions_total")
+    assert executions == {(*PLACE, "error"): {"n": 1}, (*PLACE, "timeout"): {"n": 1}}, "both were shown"
+    durations = counted.metric("platform_execution_duration_seconds")
+    assert durations == {(*PLACE, "failed"): {"le2": 1, "sum": 78_000}}, "both failed, in the same bucket"
     assert counted.counters(STARTED) == {PLACE: 1}
 
 
@@ -72,7 +76,8 @@ def test_a_correction_of_sums_adds_the_difference_only_upwards(counted: Counted)
     for tokens in (25, 5):
         counted.run("UPDATE app.agent_executions SET tokens_used = %s WHERE execution_id = %s", tokens, key)
         counted.advance()
-    assert counted.one(f"SELECT n, s2 FROM analytics.counters WHERE fact = '{ENDED}'") == (1, 25)
+    assert counted.metric("platform_execution_tokens_total") == {("alpha", "production"): {"n": 25}}
+    assert counted.one(f"SELECT n, s2 FROM analytics.counters WHERE fact = '{ENDED}'") == (1, 5)
     assert counted.one(f"SELECT sum(n)::int, sum(s2)::int FROM analytics.hours WHERE fact = '{ENDED}'") == (1, 5)
 
 
@@ -186,16 +191,73 @@ def test_an_open_row_is_taken_back_with_the_labels_that_it_was_counted_with(coun
     counted.run("UPDATE app.conversations SET ended_at = %s, goal_achieved = true", NOON)
     counted.advance()
     assert counted.tier("hours", "conversations_started") == {("beta", "production", "web"): 1}
-    assert counted.counters("conversations_started") == {("alpha", "production", "web"): 1, ("beta", "production", "web"): 1}
+    started = counted.metric("platform_conversations_started_total")
+    assert started == {("alpha", "production"): {"n": 1}, ("beta", "production"): {"n": 1}}
 
 
-def test_a_ticket_whose_category_is_said_later_is_one_ticket(counted: Counted) -> None:
-    ticket = {"id": 1, "user_id": 1, "status": "open", "priority": "low", "created_at": NOON, "updated_at": NOON}
-    counted.insert("tickets", ticket | {"reopened_count": 0})
+def test_an_outcome_that_is_judged_later_leaves_one_conversation(counted: Counted) -> None:
+    """The outcome is no label of the metric; the goal is."""
+    counted.insert("conversations", _conversation(1) | {"ended_at": NOON, "goal_achieved": False})
+    shown: list[dict[tuple[str, ...], dict[str, int]]] = []
+    for change in ("outcome = 'handoff'", "outcome = 'resolved'", "goal_achieved = true", "channel = 'mail'"):
+        counted.run(f"UPDATE app.conversations SET {change}")
+        counted.advance()
+        counted.fold()
+        assert counted.counters("conversations_ended") == counted.tier("days", "conversations_ended")
+        shown.append(counted.metric("platform_conversations_ended_total"))
+    missed, achieved = ({("alpha", "production", goal): {"n": 1}} for goal in ("missed", "achieved"))
+    assert shown == [missed, missed, missed | achieved, missed | achieved]
+    assert counted.metric("platform_conversations_started_total") == {("alpha", "production"): {"n": 1}}
+    assert counted.one("SELECT corrections FROM analytics.sources WHERE source = 'conversations'") == 3
+
+
+def test_each_metric_of_a_ticket_counts_it_once_for_what_it_shows(counted: Counted) -> None:
+    def shown() -> list[dict[tuple[str, ...], dict[str, int]]]:
+        return [counted.metric(f"platform_ticket{name}") for name in ("s_resolved_total", "_resolution_seconds", "_sla_total")]
+
+    ticket = {"id": 1, "user_id": 1, "status": "resolved", "priority": "low", "created_at": NOON, "updated_at": NOON}
+    served = {"resolved_at": NOON + timedelta(minutes=6), "sla_resolution_due_at": NOON + timedelta(hours=1)}
+    counted.insert("tickets", ticket | served | {"reopened_count": 0})
     counted.advance()
-    counted.run("UPDATE app.tickets SET status = 'in_progress', category = 'bug', first_response_at = %s", NOON)
+    number, six_minutes, met = {"n": 1}, {"le2": 1, "sum": 360_000_000}, {("resolution", "met"): {"n": 1}}
+    assert shown() == [{("low",): number}, {("low",): six_minutes}, met]
+    counted.run("UPDATE app.tickets SET category = 'bug', reopened_count = 1")
     counted.advance()
-    assert counted.counters("tickets_created") == counted.tier("minutes", "tickets_created") == {("low",): 1}
+    assert shown() == [{("low",): number}, {("low",): six_minutes}, met], "no metric shows what has changed"
+    counted.run("UPDATE app.tickets SET resolved_at = %s", NOON + timedelta(minutes=7))
+    counted.advance()
+    seven_minutes = {"le2": 1, "sum": 420_000_000}
+    assert shown() == [{("low",): number}, {("low",): seven_minutes}, met], "the sum follows upwards"
+    counted.run("UPDATE app.tickets SET resolved_at = %s", NOON + timedelta(minutes=30))
+    counted.advance()
+    both = {"le2": 1, "le3": 1, "sum": 2_220_000_000}
+    assert shown() == [{("low",): number}, {("low",): both}, met], "a bucket is shown by the histogram alone"
+    counted.run("UPDATE app.tickets SET priority = 'high'")
+    counted.advance()
+    high = {("high",): {"le3": 1, "sum": 1_800_000_000}}
+    assert shown() == [{("low",): number, ("high",): number}, {("low",): both} | high, met], "the level does not show it"
+    counted.run("UPDATE app.tickets SET resolved_at = NULL, status = 'open'")
+    counted.advance()
+    assert shown() == [{("low",): number, ("high",): number}, {("low",): both} | high, met], "it was resolved"
+    assert counted.counters("tickets_resolved") == counted.tier("hours", "tickets_resolved") == {}
+    counted.run("DELETE FROM app.tickets")
+    counted.advance()
+    assert counted.metric("platform_tickets_created_total") == {("low",): number, ("high",): number}
+    assert counted.stocks("tickets") == {}
+
+
+def test_totals_that_an_earlier_version_amended_go_on(counted: Counted) -> None:
+    """They stay summed as they were: a cell of a fact may be more than its buckets."""
+    counted.insert("conversations", _conversation(1) | {"ended_at": NOON, "outcome": "handoff"})
+    counted.advance()
+    counted.run("INSERT INTO analytics.fresh (fact, labels, n) SELECT fact, labels, n FROM analytics.fresh")
+    before = ledger.metrics(counted.connection)
+    assert before["platform_conversations_ended_total", ("alpha", "production", "unknown")] == {"n": 2}
+    for change in ("outcome = 'resolved'", "channel = 'mail'", "goal_achieved = true"):
+        counted.run(f"UPDATE app.conversations SET {change}")
+        counted.advance()
+    achieved = ("platform_conversations_ended_total", ("alpha", "production", "achieved"))
+    assert ledger.metrics(counted.connection) == before | {achieved: {"n": 1}}
 
 
 def test_a_stock_follows_and_a_counter_does_not_fall(counted: Counted) -> None:
@@ -206,6 +268,7 @@ def test_a_stock_follows_and_a_counter_does_not_fall(counted: Counted) -> None:
     counted.advance()
     assert counted.stocks("conversations") == {("production",): 2}
     assert counted.counters("conversations_started") == {("alpha", "production", "web"): 3}
+    assert counted.metric("platform_conversations_started_total") == {("alpha", "production"): {"n": 3}}
 
 
 def test_a_bound_belongs_to_its_bucket(counted: Counted) -> None:

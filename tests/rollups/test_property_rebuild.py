@@ -59,17 +59,12 @@ def test_counting_anew_changes_nothing_that_was_right(stage: Stage, mode: Mode) 
         middle = len(steps) // 2
         for step in steps[:middle]:
             play.perform(step)
-        before = ledger.counters(stage.admin)
-        _rebuild(play, chunk_rows)
-        for cell, figures in before.items():
-            assert all(ledger.counters(stage.admin)[cell][name] >= value for name, value in figures.items())
+        _rebuild_keeps_counters(play, chunk_rows)
         for step in steps[middle:]:
             play.perform(step)
         play.platform.settle()
         play.advance(Step("advance"))
-        _rebuild(play, chunk_rows)
-        fresh = Truth(play.meaning)
-        fresh.step(play.platform.rows(play.meaning.relation))
+        fresh = _rebuild_keeps_counters(play, chunk_rows)
         assert ledger.stocks(stage.admin) == fresh.stocks()
         said = ledger.counters(stage.admin)
         for cell, figures in told(fresh.counters).items():
@@ -80,8 +75,39 @@ def test_counting_anew_changes_nothing_that_was_right(stage: Stage, mode: Mode) 
     holds()
 
 
-def _rebuild(play: Play, chunk_rows: int) -> int:
-    return rebuild(play.stage.admin, play.form, chunk_rows=chunk_rows)
+def _rebuild_keeps_counters(play: Play, chunk_rows: int) -> Truth:
+    """What is published afterwards is the greater of what was and of what the rows say, which it gives."""
+    before = ledger.metrics(play.stage.admin)
+    rebuild(play.stage.admin, play.form, chunk_rows=chunk_rows)
+    fresh = Truth(play.meaning)
+    fresh.step(play.platform.rows(play.meaning.relation))
+    found, said = told(fresh.metrics), ledger.metrics(play.stage.admin)
+    assert said.keys() == before.keys() | found.keys()
+    for series, figures in said.items():
+        was, rows = before.get(series, {}), found.get(series, {})
+        assert figures == {name: max(was.get(name, 0), rows.get(name, 0)) for name in was.keys() | rows.keys()}, series
+    return fresh
+
+
+def test_a_label_that_no_metric_shows_may_have_become_another_unseen(stage: Stage) -> None:
+    """By hand, with the triggers off; later corrections go on from there."""
+    play = _play(stage, "tickets")
+    for number in range(1, 4):
+        play.perform(Step("move ticket", 0, number, 1))
+    play.perform(Step("advance"))
+    before = ledger.metrics(stage.admin)
+    assert sum(figures["n"] for (name, _), figures in before.items() if name == "platform_tickets_resolved_total") == 3
+    with stage.admin.transaction():
+        stage.admin.execute("ALTER TABLE app.tickets DISABLE TRIGGER ALL")
+        stage.admin.execute("UPDATE app.tickets SET category = 'unseen'")
+        stage.admin.execute("ALTER TABLE app.tickets ENABLE TRIGGER ALL")
+    rebuild(stage.admin, play.form)
+    assert ledger.metrics(stage.admin) == before
+    stage.admin.execute("UPDATE app.tickets SET category = 'seen'")
+    with stage.exporters[0].transaction():
+        stage.exporters[0].execute(limits(30, read_only=False))
+        advance.advance(stage.exporters[0], play.form)
+    assert ledger.metrics(stage.admin) == before
 
 
 @pytest.mark.parametrize("mode", PLAYS)

@@ -58,7 +58,6 @@ TICKETS = Source(
     },
     open=_TICKET_OPEN,
     facts=(
-        # Not by category: a ticket often gets it later, and one that moves between labels counts in both.
         Fact(
             "tickets_created",
             at="created",
