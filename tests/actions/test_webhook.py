@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from contract.actions import Webhook
-from provisioning.actions import webhook
+from provisioning.actions import posting, webhook
 from tests.actions.cases import log, run
 
 FLAG = ("billing", "1.4.2", "--metric", "errors", "--reason", "since the new prompt")
@@ -55,7 +55,7 @@ class Desk(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    monkeypatch.setattr(webhook, "_PAUSE", lambda _: 0.0)
+    monkeypatch.setattr(posting, "_PAUSE", lambda _: 0.0)
     with System() as found:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield found
@@ -123,7 +123,7 @@ def test_a_pipe_is_no_secret_and_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_nobody_there_no_secret_and_no_answer_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "_PAUSE", lambda _: 0.0)
+    monkeypatch.setattr(posting, "_PAUSE", lambda _: 0.0)
 
     def told(place: Webhook) -> str:
         return webhook.told(place, "opened", "regression", "x", "ada", {})
