@@ -12,7 +12,7 @@ from contract.settings import Settings
 from dashboards import slo
 from provisioning.interpolation import substitute
 from tests.integration.commands import act, take_back
-from tests.integration.conftest import LivingStack
+from tests.integration.conftest import LivingStack, eventually
 from tests.integration.loaded import Loaded
 
 LEVEL, ALERT = "rehearsed-in-time", "RehearsedBusy"
@@ -32,14 +32,30 @@ def levels(stack: LivingStack, columns: int | None = None) -> set[str]:
     return {labels["slo"] for text in texts for labels, _ in stack.query(text)}
 
 
+CACHE = "cache.response"
+FOUND = (
+    'sum(rate(cache_operations_total{cache="answers", environment="production", operation="get", result="hit"}[1m])) '
+    '/ sum(rate(cache_operations_total{cache="answers", environment="production", operation="get"}[1m]))'
+)
+"""The share of lookups of answers that finds one."""
+
+
 class Begun:
-    """A service level, an alert and a budget that somebody set, and a load test that goes badly. `before` are the rules that
-    there were, `unbrought` those after the commands, `brought` those since they were built and read.
+    """A service level, an alert and a budget that somebody set, a load test that goes badly, and an agent's cache that is off.
+
+    `before` are the rules that there were, `unbrought` those after the commands, `brought` those since they were built and
+    read; `usually_found` is the share of lookups that found an answer in a cache.
     """
 
     def __init__(self, stack: LivingStack, folder: Path) -> None:
         self._stack = stack
-        self.loaded = Loaded(stack, folder)
+        with stack.database as database:
+            row = database.execute("SELECT name FROM app.agents ORDER BY id LIMIT 1").fetchone()
+        assert row is not None
+        self.agent = str(row[0])
+        self.loaded = Loaded(stack, folder, self.agent)
+        self.usually_found = eventually(lambda: stack.query(FOUND), 90, "the caches are asked")[0][1]
+        act(stack, "cache", "off", self.agent, "--reason", "a rehearsal")
         self._usual = stack.config.read_bytes()
         self._site = folder / "observatory.yaml"
         self._site.write_bytes(self._usual)

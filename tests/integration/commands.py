@@ -10,6 +10,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from dashboards.lib.panel import Panel
+from dashboards.observatory import wishes
 from demo.stack.effective import ACTIONS_DSN
 from exporters.database.roles import Role
 from provisioning.interpolation import Span, sql_macros, substitute
@@ -27,6 +28,12 @@ def act(stack: LivingStack, *words: str) -> dict[str, Any]:
 def take_back(stack: LivingStack, *done: dict[str, Any]) -> None:
     for change in reversed(done):
         act(stack, *shlex.split(change["rollback"])[1:])
+
+
+def wish(stack: LivingStack, agent: str, setting: str, environment: str = "production") -> dict[str, Any]:
+    """The last wish for a setting, as the tab shows it."""
+    about = (agent, environment, setting)
+    return next(row for row in shown(stack, wishes.settings()) if (row["agent"], row["environment"], row["setting"]) == about)
 
 
 def shown(stack: LivingStack, panel: Panel) -> list[dict[str, Any]]:

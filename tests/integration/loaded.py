@@ -10,10 +10,9 @@ from typing import Any
 import yaml
 
 from contract.settings import Settings
-from dashboards.observatory import wishes
 from dashboards.performance import load_tests
 from demo.stack.effective import ACTIONS_DSN
-from tests.integration.commands import act, shown, take_back
+from tests.integration.commands import act, shown, take_back, wish
 from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
 
 PLACE, SETTING, UNDER_LOAD = "staging", "timeout_seconds", "rehearsed-under-load"
@@ -26,12 +25,9 @@ _LEVEL = {
 class Loaded:
     """The limit is set, and a test runs, when it is made. `waited` is the test's row before that."""
 
-    def __init__(self, stack: LivingStack, folder: Path) -> None:
+    def __init__(self, stack: LivingStack, folder: Path, agent: str) -> None:
         self._stack = stack
-        with stack.database as database:
-            row = database.execute("SELECT name FROM app.agents ORDER BY id LIMIT 1").fetchone()
-        assert row is not None
-        self.agent = str(row[0])
+        self.agent = agent
         config = folder / "loaded.yaml"
         settings = yaml.safe_load(stack.config.read_text())
         config.write_text(yaml.safe_dump(settings | {"slo": [*settings["slo"], _LEVEL]}))
@@ -68,10 +64,7 @@ class Loaded:
         return row
 
     def _in_force(self) -> None:
-        mine = (self.agent, PLACE, SETTING)
-
         def applied() -> bool:
-            rows = shown(self._stack, wishes.settings())
-            return any((row["agent"], row["environment"], row["setting"]) == mine and row["state"] == "applied" for row in rows)
+            return bool(wish(self._stack, self.agent, SETTING, PLACE)["state"] == "applied")
 
         eventually(applied, 30, "the platform takes it over")

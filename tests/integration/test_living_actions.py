@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 import pytest
 
 from dashboards.lib.profiles import profiled
-from dashboards.observatory import changes, wishes
+from dashboards.observatory import changes
 from demo.stack.effective import ACTIONS_DSN
-from tests.integration.begun import Begun
-from tests.integration.commands import act, shown
+from tests.integration.begun import CACHE, Begun
+from tests.integration.commands import act, shown, wish
 from tests.integration.conftest import LivingStack, eventually
 from tests.integration.loaded import PLACE, UNDER_LOAD
 
@@ -21,12 +20,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("incident", "begu
 PROFILES = profiled("Which agents are profiled?")
 
 
-@pytest.fixture(scope="module")
-def agent(stack: LivingStack) -> str:
-    with stack.database as database:
-        row = database.execute("SELECT name FROM app.agents ORDER BY id LIMIT 1").fetchone()
-    assert row is not None
-    return str(row[0])
+@pytest.fixture
+def agent(begun: Begun) -> str:
+    return begun.agent
 
 
 def test_the_platform_profiles_what_it_is_asked_to(stack: LivingStack, agent: str) -> None:
@@ -73,41 +69,17 @@ def test_profiling_ends_by_itself_and_says_what_took_the_time(stack: LivingStack
     assert found["seconds_by_phase"]["llm"] > 0
 
 
-FOUND = (
-    'sum(rate(cache_operations_total{cache="answers", environment="production", operation="get", result="hit"}[1m])) '
-    '/ sum(rate(cache_operations_total{cache="answers", environment="production", operation="get"}[1m]))'
-)
-"""The share of lookups of answers that finds one."""
-
-
-@pytest.fixture(scope="module")
-def usually_found(stack: LivingStack, agent: str) -> float:
-    """That share while the cache is on; since then the agent's is off."""
-    before = eventually(lambda: stack.query(FOUND), 90, "the caches are asked")[0][1]
-    act(stack, "cache", "off", agent, "--reason", "a rehearsal")
-    return before
-
-
-def cache_wish(stack: LivingStack, agent: str) -> dict[str, Any]:
-    rows = shown(stack, wishes.settings())
-    return next(row for row in rows if (row["agent"], row["setting"]) == (agent, "cache.response"))
-
-
-@pytest.mark.usefixtures("usually_found")
 def test_the_platform_takes_over_what_its_cache_is_set_to(stack: LivingStack, agent: str) -> None:
-    row = eventually(lambda: (row := cache_wish(stack, agent))["state"] == "applied" and row, 30, "the platform takes it over")
+    row = eventually(lambda: (row := wish(stack, agent, CACHE))["state"] == "applied" and row, 30, "the platform takes it over")
     assert row and (row["actor"], row["reason"]) == ("ada", "a rehearsal") and "cache reset" in row["command"]
 
 
 def test_what_the_platform_refuses_it_says(stack: LivingStack, agent: str) -> None:
     act(stack, "configure", "set", agent, "batch_size", "100000")
 
-    def found() -> dict[str, Any]:
-        rows = shown(stack, wishes.settings())
-        return next(row for row in rows if (row["agent"], row["setting"]) == (agent, "batch_size"))
-
-    eventually(lambda: found()["state"] == "refused", 30, "the platform has looked at it")
-    assert "from 1 to 256" in found()["said"] and found()["observed"] == "8"
+    eventually(lambda: wish(stack, agent, "batch_size")["state"] == "refused", 30, "the platform has looked at it")
+    row = wish(stack, agent, "batch_size")
+    assert "from 1 to 256" in row["said"] and row["observed"] == "8"
 
 
 def test_a_load_test_is_run_and_shown(stack: LivingStack, begun: Begun) -> None:
@@ -184,16 +156,3 @@ def test_an_alert_is_muted_and_told_again(stack: LivingStack) -> None:
     act(stack, "alert", "unmute", *words)
     actions = [row["action"] for row in shown(stack, changes.record()) if row["target"].startswith(f"alert {words[0]} ")]
     assert sorted(actions) == ["alert mute", "alert unmute"]
-
-
-def test_less_is_found_in_a_cache_that_is_off_until_it_is_reset(stack: LivingStack, agent: str, usually_found: float) -> None:
-    """Off, and most of what this agent looks up is not there; reset, and it is as before."""
-    eventually(lambda: any(value < usually_found - 0.1 for _labels, value in stack.query(FOUND)), 240, "less is found")
-    act(stack, *shlex.split(cache_wish(stack, agent)["command"])[1:])
-
-    def states() -> tuple[str, str]:
-        row = cache_wish(stack, agent)
-        return row["state"], row["wanted"]
-
-    eventually(lambda: states() == ("applied", "the platform's own"), 30, "it is as before")
-    assert cache_wish(stack, agent)["command"] is None
