@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from provisioning.plan import labels, places
 from provisioning.plan.labels import Label
-from provisioning.plan.objects import Document, digest, why_unreadable
+from provisioning.plan.objects import Document, same, why_unreadable
 
 HIDDEN = "(hidden)"
 _SHORT = 60
@@ -68,7 +68,7 @@ def differences(kind: str, before: Document, after: Document) -> tuple[Differenc
 def _texts(kind: str, before: Document, after: Document) -> Iterator[Difference]:
     """What is no document of its kind comes and goes as a text."""
     why, later = why_unreadable(before), why_unreadable(after)
-    if (why or later) and digest(before) != digest(after):
+    if (why or later) and not same(before, after):
         what: What = "changed" if why and later else "removed" if why else "added"
         label = labels.of_place(kind, ("",))
         yield Difference(label, f"a text that cannot be read ({why or later})", what)
@@ -91,7 +91,7 @@ class _Walk:
             yield from self._mappings(keys, words, one, other)
         elif isinstance(one, list) and isinstance(other, list) and not whole:
             yield from self._lists(keys, words, one, other)
-        elif before is _ABSENT or after is _ABSENT or digest(before) != digest(after):
+        elif before is _ABSENT or after is _ABSENT or not same(before, after):
             yield self._value(keys, words, before, after)
 
     def _mappings(
@@ -127,7 +127,7 @@ class _Walk:
         self, keys: tuple[str, ...], words: tuple[str, ...], before: list[Any], after: list[Any]
     ) -> Iterator[Difference]:
         if not all(isinstance(item, dict) for item in (*before, *after)):
-            if digest(before) != digest(after):
+            if not same(before, after):
                 yield self._value(keys, words, before, after)
             return
         for number in range(max(len(before), len(after))):

@@ -9,6 +9,7 @@ from provisioning.plan.objects import Live, Wanted
 from provisioning.plan.target import Moved
 
 Json = dict[str, Any]
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 class Kind(Protocol):
@@ -34,8 +35,7 @@ def still_there(live: Live, found: Live | None) -> bool:
 def plain(node: Any) -> Any:
     """The same without nulls and without empty texts, lists and objects: a server may add or leave them as it likes."""
     if isinstance(node, dict):
-        kept = {key: plain(value) for key, value in node.items()}
-        return {key: value for key, value in kept.items() if value is not None and value != "" and value != [] and value != {}}
+        return {key: value for key, item in node.items() if (value := plain(item)) not in _NOTHING}
     if isinstance(node, list):
         return [plain(item) for item in node]
     return node
