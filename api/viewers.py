@@ -1,6 +1,6 @@
-"""How many people look: Grafana says of each of its accounts when it was last there, and which of them only an extension says.
+"""How many people look: Grafana says of each of its accounts when it was last there, and its log says at what.
 
-So it counts who was in Grafana, whatever they opened. Counts alone are kept: no name leaves this module.
+Counts alone are kept: no name leaves this module.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import requests
 
+from api.opened import Opened, Unreadable
 from contract.viewers import ACCOUNTS, VIEWERS, WINDOWS
 
 LOG = logging.getLogger("observatory.api")
@@ -31,25 +32,40 @@ class NotSaid(Exception):
 
 @dataclass
 class Viewers:
-    """Where Grafana answers, and a service account with the role Admin, which may list the accounts of its organisation."""
+    """Where Grafana answers, and a service account with the role Admin, which may list the accounts of its organisation.
+
+    `opened` is its log, where that may be read.
+    """
 
     url: str
     token: str = field(repr=False)
     now: Callable[[], datetime] = _now
+    opened: Opened | None = None
     _seen: tuple[datetime, ...] = ()
     _asked: datetime | None = None
+    _read: datetime | None = None
 
     async def follow(self) -> None:
         """Asks again and again, until it is cancelled."""
         while True:
-            try:
-                await asyncio.to_thread(self.ask)
-            except NotSaid as problem:
-                LOG.warning("viewers are not counted: %s", problem)
+            for look in (self.ask, self.read):
+                try:
+                    await asyncio.to_thread(look)
+                except NotSaid as problem:
+                    LOG.warning("viewers are not counted: %s", problem)
             await asyncio.sleep(ASKED_EVERY.total_seconds())
 
     def page(self) -> str:
         """The figures as Prometheus reads them; nothing while they are not known."""
+        return self._accounts() + self._tabs()
+
+    def _tabs(self) -> str:
+        now = self.now()
+        if self.opened is None or self._read is None or now - self._read > FORGOTTEN_AFTER:
+            return ""
+        return self.opened.page(now)
+
+    def _accounts(self) -> str:
         now = self.now()
         if self._asked is None or now - self._asked > FORGOTTEN_AFTER:
             return ""
@@ -60,6 +76,16 @@ class Viewers:
         lines += [f"# HELP {ACCOUNTS.name} {ACCOUNTS.help}", f"# TYPE {ACCOUNTS.name} gauge"]
         lines.append(f"{ACCOUNTS.name} {len(self._seen)}")
         return "\n".join(lines) + "\n"
+
+    def read(self) -> None:
+        """Reads what is new in the log, if there is one. Raises NotSaid."""
+        if self.opened is None:
+            return
+        try:
+            self.opened.read()
+        except Unreadable as problem:
+            raise NotSaid(str(problem)) from None
+        self._read = self.now()
 
     def ask(self) -> None:
         """Asks once. Raises NotSaid, and knows what it knew before."""

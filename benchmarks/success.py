@@ -76,13 +76,23 @@ def delivery(run: Run) -> Iterator[Measure]:
         yield Measure(f"a page arrives by {way} after the first bad scrape", min(moments) - begun, "s", Bar(60.0))
 
 
+_TO_MEASURE = (
+    "To measure it, say where your Grafana is (OBSERVATORY_GRAFANA_URL) and who may list its users (OBSERVATORY_GRAFANA_TOKEN, "
+    "of a service account with the role Admin), and for each tab where its log is (api.viewers_log); api.viewers counts them "
+    "all the time (docs/api.md, Viewers)"
+)
+
+
 def engagement(run: Run) -> Iterator[Measure]:  # noqa: ARG001  it is Grafana that is asked
     """Who of Grafana's users was there within a day."""
     try:
-        found = viewers.of_grafana(datetime.now(UTC))
+        now = datetime.now(UTC)
+        found, tabs_seen = viewers.of_grafana(now), viewers.by_tab(now)
     except (InputError, Unreachable) as problem:
-        raise ProgramError(str(problem).removeprefix("error: ")) from None
+        raise ProgramError(f"{str(problem).removeprefix('error: ')}. {_TO_MEASURE}") from None
     yield Measure(f"of {found.users} users of Grafana were there within a day", found.share, "%", Bar(50.0, at_least=True))
+    for tab, count in tabs_seen.items():
+        yield Measure(f"looked at the tab {tab} within a day", count, "accounts")
 
 
 PARTS = {

@@ -1,13 +1,13 @@
-"""Who looks at the dashboards: Grafana says of each of its users when they were last there, without any add-on.
-
-Which dashboards they opened only Grafana Enterprise says.
-"""
+"""Who looks at the dashboards: Grafana says of each of its users when they were last there, and its log says at which tab."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from api.opened import Opened, Unreadable
+from dashboards.catalogue import TABS
 from provisioning import config
 from provisioning.findings import InputError
 from provisioning.plan.target import Refused
@@ -27,6 +27,20 @@ class Viewers:
     def share(self) -> float:
         """Percent."""
         return 100.0 * self.active / self.users
+
+
+def by_tab(now: datetime) -> dict[str, int]:
+    """How many looked at each tab within a day; none where no log is named (`api.viewers_log`). Raises InputError."""
+    log = config.chosen(None).api.viewers_log
+    if log is None:
+        return {}
+    opened = Opened(Path(log), {tab.uid: tab.key for tab in TABS})
+    try:
+        while opened.read():
+            pass
+    except Unreadable as problem:
+        raise InputError(f"Grafana's log does not say who looks: {problem}") from None
+    return {tab: count for tab, window, count in opened.viewers(now) if window == "1d"}
 
 
 def of_grafana(now: datetime) -> Viewers:

@@ -35,7 +35,8 @@ class ApiLimits(Section):
 class Api(Section):
     """The query API, `observatory api`. `tokens_file` holds the digests of tokens; with `grafana_live` live figures are pushed
     to the Grafana of `sources.grafana`, with its token, and the tab Overview has panels that follow them. With `viewers`
-    that Grafana is asked how many people were there, for `/metrics`, which Prometheus then scrapes at `listen`."""
+    that Grafana is asked how many people were there, for `/metrics`, which Prometheus then scrapes at `listen`; and how many
+    looked at each tab is read in `viewers_log`, its log."""
 
     listen: Address = "127.0.0.1:9465"
     tokens_file: str | None = None
@@ -43,3 +44,4 @@ class Api(Section):
     limits: ApiLimits = ApiLimits()
     grafana_live: bool = False
     viewers: bool = False
+    viewers_log: str | None = None

@@ -159,6 +159,7 @@ _ALL = (
     _open("table", "table of the platform, or of schema analytics", 80),
     _open("tool", "tool name", 60),
     _open("statement", "number of a slow statement, as pg_stat_statements counts them", 20),
+    _open("tab", "tab of the dashboards", 40),
     _closed("type", "kind of token", "input", "output", "cache_read", "cache_write", "reasoning"),
     _open("version", "version of an agent", 400),
     _closed("window", "trailing window of a figure; mtd is the calendar month to date, UTC", *WINDOWS),

@@ -16,4 +16,8 @@ def _gauge(name: str, labels: tuple[str, ...], words: str) -> Metric:
 
 VIEWERS = _gauge("observatory_viewers", ("window",), "Accounts of Grafana that were there in the window")
 ACCOUNTS = _gauge("observatory_viewer_accounts", (), "Accounts of Grafana's organisation that are not disabled")
-METRICS = (VIEWERS, ACCOUNTS)
+TAB_VIEWERS = Metric(
+    "observatory_tab_viewers", MetricType.GAUGE, ("tab", "window"), "Accounts of Grafana that looked at a tab in the window",
+    Source.FOREIGN, absent="nobody reads Grafana's log: api.viewers_log names none",
+)  # fmt: skip
+METRICS = (VIEWERS, ACCOUNTS, TAB_VIEWERS)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contract.signals.model import Level, Match
-from contract.viewers import ACCOUNTS, VIEWERS
-from dashboards.lib.figures import Stat
+from contract.viewers import ACCOUNTS, TAB_VIEWERS, VIEWERS
+from dashboards.lib.figures import BarGauge, Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.layout import Row, line, row
 from dashboards.lib.panel import Panel
@@ -13,6 +13,9 @@ from dashboards.lib.queries import series
 _VIEWERS = Level("viewers", "Viewers", VIEWERS.help, "short", VIEWERS.name, operator="max")
 _DAILY = Level("daily_viewers", "Within a day", VIEWERS.help, "short", VIEWERS.name, (Match("window", "=", "1d"),), "max")
 _ACCOUNTS = Level("viewer_accounts", "Accounts", ACCOUNTS.help, "short", ACCOUNTS.name, operator="max")
+_BY_TAB = Level(
+    "tab_viewers", "Within a day", TAB_VIEWERS.help, "short", TAB_VIEWERS.name, (Match("window", "=", "1d"),), "max"
+)
 _HOW = (
     "Grafana says when each account was last there, not what it opened. Few, and fewer each week: ask people what they miss "
     "before more is built."
@@ -20,7 +23,7 @@ _HOW = (
 
 
 def rows() -> tuple[Row, ...]:
-    return (row("viewers", "Does anybody look?", line(6, now(), course()), collapsed=True),)
+    return (row("viewers", "Does anybody look?", line(7, now(), course()), line(8, tabs()), collapsed=True),)
 
 
 def now() -> Panel:
@@ -44,4 +47,18 @@ def course() -> Panel:
         unit="short",
         no_value="Grafana did not say it yet",
         calculations=("lastNotNull", "max"),
+    )
+
+
+def tabs() -> Panel:
+    return BarGauge(
+        name="viewers_by_tab",
+        title="Which tabs do people look at?",
+        description=(
+            "Accounts of Grafana that looked at each tab in the last 24 hours, as Grafana's log says (`api.viewers_log`). "
+            "A tab that nobody opens may be gone, or nobody may know of it: ask."
+        ),
+        targets=(series(_BY_TAB, ("tab",), instant=True),),
+        unit="short",
+        no_value="Grafana's log is not read",
     )

@@ -101,7 +101,7 @@ def _asker(settings: Settings) -> tuple[Service, Caller]:
     from provisioning.api.setup import setup
 
     # what only the service needs is not asked for: Grafana's token, and callers' tokens
-    alone = {"tokens_file": os.devnull, "grafana_live": False, "viewers": False}
+    alone = {"tokens_file": os.devnull, "grafana_live": False, "viewers": False, "viewers_log": None}
     service = served(setup(settings.model_copy(update={"api": settings.api.model_copy(update=alone)})))
     role = next((role for role in (Role.ADMIN, Role.BUSINESS) if service.database.serves(role)), None)
     if role is None:

@@ -72,8 +72,10 @@ push), and the tab Overview has a row "At this moment" that follows them.
 
 **Viewers.** With `viewers` Grafana is asked every five minutes which of its accounts were there (the token needs the role
 Admin), and `/metrics` says how many within a day and a week; Prometheus scrapes it as the job `api`, and the tab Observatory
-shows it.
-Only an extension of Grafana says what people opened, so this counts who was in Grafana at all; names are not kept.
+shows it. That counts who was in Grafana at all; what they opened Grafana tells of itself by an extension only. Its log tells it
+too, with `router_logging = true` below `[server]` and the format `text`: where this process may read that file, name it as
+`viewers_log`, and `/metrics` says how many looked at each tab. The log of today is read from its beginning, and then as it
+grows. Neither names nor numbers of accounts are told.
 
 **Further addresses.** `/api/analytics/catalogue` lists what the caller can ask, `/api/analytics/health` how the sources are,
 `/api/analytics/dashboard` where people see the same, `/api/analytics/export` any named query whole, `/api/analytics/query`

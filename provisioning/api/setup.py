@@ -9,6 +9,7 @@ from pathlib import Path
 
 from api.catalogue.endpoints import Role
 from api.grafana import Grafana
+from api.opened import Opened
 from api.process import Setup
 from api.viewers import Viewers
 from contract.keys import dashboard_uid
@@ -41,6 +42,8 @@ def setup(settings: Settings, directory: Path = Path()) -> Setup:
             token = _grafana_token(settings, directory)
         except CredentialError as problem:
             findings.append(f"api.{wishes[0]}: {problem}")
+    if settings.api.viewers_log is not None and not settings.api.viewers:
+        findings.append("api.viewers_log: is read with api.viewers only; set that, too")
     if findings:
         raise InputError("\n".join(f"error: {finding}" for finding in findings))
     return Setup(
@@ -51,8 +54,17 @@ def setup(settings: Settings, directory: Path = Path()) -> Setup:
         recorded(),
         f"{url}/d/{dashboard_uid('overview')}",
         Grafana(url, token) if settings.api.grafana_live else None,
-        Viewers(url, token) if settings.api.viewers else None,
+        Viewers(url, token, opened=_opened(settings, directory)) if settings.api.viewers else None,
     )
+
+
+def _opened(settings: Settings, directory: Path) -> Opened | None:
+    """Where people are seen to open tabs."""
+    if settings.api.viewers_log is None:
+        return None
+    from dashboards.catalogue import TABS  # much, for a process that hardly ever wants it
+
+    return Opened(directory / settings.api.viewers_log, {tab.uid: tab.key for tab in TABS})
 
 
 def recorded() -> dict[str, str]:

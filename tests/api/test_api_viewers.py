@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.opened import Opened
 from api.process import Setup
 from api.viewers import FORGOTTEN_AFTER, NotSaid, Viewers
 from contract import viewers
 from contract.api import Api
+from contract.keys import dashboard_uid
 from contract.settings import Settings
 from dashboards.lib.describe import read_series
 from dashboards.observatory import TAB
@@ -36,9 +38,9 @@ def account(server: GrafanaServer, hours: float, disabled: bool = False) -> None
 
 
 def shown(page: str) -> dict[str, float]:
-    """Samples of a page by name and window."""
-    families = text_string_to_metric_families(page)
-    return {f"{one.name} {one.labels.get('window', '')}".strip(): one.value for family in families for one in family.samples}
+    """Samples of a page by name, tab and window."""
+    samples = [one for family in text_string_to_metric_families(page) for one in family.samples]
+    return {" ".join([one.name, *(value for _, value in sorted(one.labels.items()))]): one.value for one in samples}
 
 
 def test_those_who_were_there_are_counted(grafana: GrafanaServer) -> None:
@@ -52,7 +54,7 @@ def test_those_who_were_there_are_counted(grafana: GrafanaServer) -> None:
     assert shown(counted.page()) == {
         "observatory_viewers 1d": 2, "observatory_viewers 7d": 3, "observatory_viewer_accounts": 5,
     }  # fmt: skip
-    assert {name.split()[0] for name in shown(counted.page())} == {metric.name for metric in viewers.METRICS}
+    assert {name.split()[0] for name in shown(counted.page())} == {viewers.VIEWERS.name, viewers.ACCOUNTS.name}
     grafana.world.now += timedelta(minutes=30)
     assert shown(counted.page())["observatory_viewers 1d"] == 1, "who was there is counted by the time of the page"
     grafana.world.now += FORGOTTEN_AFTER
@@ -68,6 +70,49 @@ def test_what_grafana_does_not_say_is_said_in_words(grafana: GrafanaServer) -> N
         Viewers(grafana.url, TOKEN).ask()
     with pytest.raises(NotSaid, match="ConnectionError"):
         Viewers(f"http://127.0.0.1:{free_port()}", TOKEN).ask()
+
+
+def request(who: int, when: datetime, page: str, name: str = "anna@example.com") -> str:
+    """A line as Grafana's router writes it."""
+    at = when.isoformat().replace("+00:00", "123Z")
+    return (
+        f'logger=context traceID=98851e40 userId={who} orgId=1 uname={name} t={at} level=info msg="Request Completed" '
+        f'method=POST path=/api/ds/query status=200 remote_addr=10.0.0.1 time_ms=8 duration=8.1ms size=2621 referer="{page}" '
+        "handler=/api/ds/query status_source=server\n"
+    )
+
+
+def test_who_looks_at_a_tab_is_read_in_grafanas_log(tmp_path: Path) -> None:
+    log, now = tmp_path / "grafana.log", datetime(2026, 11, 20, 12, 0, 0, 1, tzinfo=UTC)
+    site, hour = "https://grafana.example.com/sub", timedelta(hours=1)
+    tabs = {dashboard_uid("cost"): "cost", dashboard_uid("one_agent"): "one_agent"}
+
+    def looked(who: int, hours: float, page: str) -> str:
+        return request(who, now - hours * hour, f"{site}{page}")
+
+    whole = looked(3, 25, "/d/observatory-one-agent?orgId=1") + "t=soon userId=5\n"
+    log.write_text(
+        looked(1, 3, "/d/observatory-cost/cost?orgId=1&from=now-6h") + looked(1, 2, "/d/observatory-cost/cost") * 3
+        + looked(2, 1, "/d/observatory-cost/cost") + looked(0, 1, "/d/observatory-cost/cost") + looked(4, 1, "/d/others/x")
+        + looked(4, 1, "/explore?left=/d/observatory-cost") + looked(6, 200, "/d/observatory-cost/cost") + whole[:-30]
+    )  # fmt: skip
+    counted = Viewers("http://127.0.0.1:1", TOKEN, lambda: now, Opened(log, tabs))
+    counted.read()
+    assert shown(counted.page()) == {
+        "observatory_tab_viewers cost 1d": 2, "observatory_tab_viewers cost 7d": 2,
+        "observatory_tab_viewers one_agent 1d": 0, "observatory_tab_viewers one_agent 7d": 0,
+    }  # fmt: skip
+    with log.open("a") as more:  # written further, renamed, and begun anew
+        more.write(whole[-30:] + looked(8, 0, "/d/observatory-one-agent"))
+    log.rename(tmp_path / "grafana.log.2026-11-20")
+    with pytest.raises(NotSaid, match="No such file"):
+        counted.read()
+    log.write_text(looked(9, 0, "/d/observatory-one-agent"))
+    counted.read()
+    counted.read()
+    found = shown(counted.page())
+    assert (found["observatory_tab_viewers one_agent 1d"], found["observatory_tab_viewers one_agent 7d"]) == (2, 3)
+    assert "anna" not in counted.page()
 
 
 def test_prometheus_reads_them_without_a_token(grafana: GrafanaServer, tmp_path: Path) -> None:
@@ -92,7 +137,7 @@ def test_prometheus_reads_them_without_a_token(grafana: GrafanaServer, tmp_path:
 def test_the_tab_shows_them_where_they_are_counted() -> None:
     counted = Settings.model_validate({"api": {"viewers": True}})
     added = set(TAB.panel_keys(counted)) - set(TAB.panel_keys(Settings()))
-    assert added == {"observatory/viewers_now", "observatory/viewers"}
+    assert added == {f"observatory/{name}" for name in ("viewers_now", "viewers", "viewers_by_tab")}
     read = read_series(query.text for panel in TAB.panels(counted) for query in panel.targets)
     assert {metric.name for metric in viewers.METRICS} <= set(read)
     assert TAB.dashboard(counted)["uid"] == TAB.uid, "within the limits of a tab"

@@ -70,6 +70,27 @@ def test_viewers_are_those_who_were_there_within_a_day(grafana: list[dict[str, A
         viewers.of_grafana(NOW)
 
 
+def test_what_to_do_to_measure_viewers_is_said_and_tabs_are_counted(
+    grafana: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Path("observatory.yaml").write_text("api: {viewers_log: grafana.log}\n")
+    at = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    page = "http://127.0.0.1:3000/d/observatory-cost/cost"
+    line = f'logger=context userId=7 orgId=1 uname=ada t={at} level=info msg="Request Completed" path=/ referer={page}\n'
+    Path("grafana.log").write_text(2 * line)
+    grafana.append({**_seen(0), "lastSeenAt": at})
+    with Run(tmp_path / "run") as run:
+        measures = {measure.what: measure.ours for measure in success.engagement(run)}
+        assert measures["of 1 users of Grafana were there within a day"] == 100
+        seen = {what: count for what, count in measures.items() if "tab" in what}
+        assert seen.pop("looked at the tab cost within a day") == 1 and len(seen) > 10 and not any(seen.values())
+        for broken, said in (("", "no token for Grafana"), ("admin", "No such file")):
+            monkeypatch.setenv("OBSERVATORY_GRAFANA_TOKEN", broken)
+            Path("grafana.log").unlink(missing_ok=True)
+            with pytest.raises(ProgramError, match=f"{said}.*OBSERVATORY_GRAFANA_URL.*api.viewers_log"):
+                list(success.engagement(run))
+
+
 @pytest.mark.parametrize(("limit", "code"), [(5.0, 0), (3.0, 1)])
 def test_what_is_missed_ends_with_1_and_what_is_not_measured_is_said(
     limit: float, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
