@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from contract.settings import Settings
+from dashboards.lib.tables import shortened
 from provisioning.interpolation import Span
 from provisioning.report import changes
 from provisioning.report.drawn import Board, Drawn
@@ -50,7 +51,8 @@ BOARD = {
                fieldConfig={"defaults": {"unit": "s", "decimals": 2}, "overrides": []}),
         _panel(2, "table", "All", POSTGRES, _sql(AMOUNTS),
                fieldConfig={"defaults": {}, "overrides": [{"matcher": {"id": "byName", "options": "amount"},
-                                                           "properties": [{"id": "unit", "value": "currencyUSD"}]}]}),
+                                                           "properties": [{"id": "unit", "value": "currencyUSD"}]},
+                                                          shortened("what").to_json_data()]}),
         _panel(3, "timeseries", "In progress", PROMETHEUS, {"expr": "agent_queries_in_progress", "legendFormat": "{{agent}}"},
                options={"legend": {"calcs": ["mean", "max"]}}),
         _panel(4, "table", "Broken", POSTGRES, _sql("SELECT nothing FROM amounts")),

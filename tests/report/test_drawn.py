@@ -40,6 +40,8 @@ def test_a_table_is_what_the_database_says(both: tuple[Drawn, Drawn], span: Span
     assert len(rows) == 3
     told = [(str(at)[:19] + "Z", what, amount) for at, what, amount in table.rows]
     assert told == [(moment(at.timestamp()), what, amount) for at, what, amount in rows]
+    [words] = [column for column in table.columns if column.name == "what"]
+    assert words.texts == words.values, "what a panel shortens stands whole in a report"
     [amounts] = [column for column in table.columns if column.name == "amount"]
     assert amounts.kind == "number" and "Dollars" in amounts.unit and amounts.texts[0].startswith("$12.5")
 

@@ -36,6 +36,8 @@ function graphsOf(field: Field, frame: DataFrame): Column {
   }
   return made;
 }
+/** What a cell shortens for want of room stands whole in a report, where nobody can inspect it. */
+const whole = (value: string, text: string) => (text.endsWith('…') && value.startsWith(text.slice(0, -1)) ? value : text);
 function columnOf(field: Field, frame: DataFrame): Column {
   if (field.type === FieldType.frame) return graphsOf(field, frame);
   const kind = field.type === FieldType.time ? 'time' : field.type === FieldType.number ? 'number' : 'text';
@@ -43,7 +45,7 @@ function columnOf(field: Field, frame: DataFrame): Column {
   for (const v of field.values) {
     if (kind === 'time') put(made, iso(v));
     else if (kind === 'number') put(made, number(v), field.display ? formattedValueToString(field.display(v)) : plain(v) ?? '');
-    else put(made, plain(v), field.display && v != null && typeof v !== 'object' ? formattedValueToString(field.display(v)) : plain(v) ?? '');
+    else put(made, plain(v), field.display && v != null && typeof v !== 'object' ? whole(String(v), formattedValueToString(field.display(v))) : plain(v) ?? '');
   }
   return made;
 }
