@@ -133,6 +133,8 @@ LIMIT 12
         no_value="no model calls in a day",
         x="Model",
         direction="horizontal",
+        values_shown="always",
+        with_scale=False,
         always_last=DAY,
         overrides=painted({"mean": colours.SKY, "p95": colours.BLUE}),
         data_links=(narrowing_link("Only this model", "models", "model", "${__data.fields.Model}", ("environment",)),),

@@ -9,7 +9,7 @@ from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import PieChart
-from dashboards.lib.spending import DAYS, DAYS_BEFORE
+from dashboards.lib.spending import DAYS, DAYS_BEFORE, UNPRICED
 from dashboards.lib.tables import BAR_CELL, NARROW, Table, columns
 
 NO_CALLS = "no model calls in range"
@@ -142,7 +142,7 @@ LIMIT 200
             named("Cost", **money, decimals=2),
             named("Share", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL),
             named("Queries", unit="locale", decimals=0),
-            *(named(column, **money, decimals=4) for column in ("Query", "Conversation", "Success")),
+            *(named(column, **money, decimals=4, mappings=UNPRICED) for column in ("Query", "Conversation", "Success")),
             named("Change", unit="percentunit", decimals=1),
             named("Conversation", custom_width=115),
             named("Tokens", unit="locale", decimals=0),

@@ -6,9 +6,13 @@ Roll-ups count by UTC day. A range means the days that it touches, so that the l
 from __future__ import annotations
 
 from contract.buckets import LLM
+from dashboards.lib import colours
+from dashboards.lib.field import Word, words
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.variables import SwitchVariable
 
+UNPRICED = words({0: Word("–", colours.GREY)})
+"""What the cost of one piece says where no call had a price: that it is not known, not that it is nothing."""
 _FROM, TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
 FIRST_DAY = f"date_trunc('day', {_FROM}, 'UTC')"
 DAYS = f"day >= {FIRST_DAY} AND day <= {TO}"

@@ -10,7 +10,7 @@ from dashboards.lib.model_choice import ENOUGH, RULE, tasks
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import RowBars
-from dashboards.lib.spending import PER_MONTH, PRICES, quality, quantiles
+from dashboards.lib.spending import PER_MONTH, PRICES, UNPRICED, quality, quantiles
 from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.models.headline import where
 
@@ -57,7 +57,7 @@ LIMIT 100
             NARROW,
             *(named(column, custom_minWidth=84, custom_wrapText=True) for column in ("Task", "Now", "Would do")),
             named("Verdict", custom_minWidth=84, custom_wrapText=True),
-            *(named(column, custom_width=72, **money) for column in ("Cost", "Its cost", "Saves")),
+            *(named(column, custom_width=72, mappings=UNPRICED, **money) for column in ("Cost", "Its cost", "Saves")),
             named("Quality", unit="percentunit", decimals=1, custom_width=70),
             named("Its quality", unit="percentunit", decimals=1, custom_width=84),
             *(named(column, unit="s", custom_width=66) for column in ("p95", "Its p95")),

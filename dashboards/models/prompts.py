@@ -6,7 +6,7 @@ from dashboards.lib.field import named
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.spending import quality, quantiles
+from dashboards.lib.spending import UNPRICED, quality, quantiles
 from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.models.headline import where
 
@@ -58,6 +58,6 @@ LIMIT 200
             named("Quality", unit="percentunit", decimals=1),
             named("Failed", unit="percentunit", decimals=2),
             named("p95", unit="s"),
-            named("1000 calls", unit="currencyUSD", decimals=2),
+            named("1000 calls", unit="currencyUSD", decimals=2, mappings=UNPRICED),
         ),
     )
