@@ -34,3 +34,19 @@ def sql_normalise(column: str) -> str:
     )
     own = ", ".join(map(repr, STATUSES))
     return f"CASE WHEN {column} IN ({own}) THEN {column} {cases} ELSE '{ERROR}' END"
+
+
+def sql_may_have_failed(column: str) -> str:
+    """SQL condition that is false for the words of other ends as they are usually written, and true for all else.
+
+    It compares and does no more, so a database can answer it from an index over just these rows, which are few.
+    `column` is an SQL expression of our own making, never user input.
+    """
+    others = ", ".join(repr(word) for word, status in WORDS.items() if status not in FAILED)
+    return f"({column} NOT IN ({others})) IS NOT FALSE"
+
+
+def sql_failed(column: str) -> str:
+    """SQL condition that a status column says one of the words for a failure. `column` as for `sql_normalise`."""
+    failed = ", ".join(map(repr, FAILED))
+    return f"({sql_may_have_failed(column)} AND {sql_normalise(column)} IN ({failed}))"

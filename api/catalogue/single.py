@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from api.catalogue.model import AS_IT_STANDS, Column, Query, count, seconds, text, time
-from contract import status
-from contract.status import sql_normalise
+from contract.status import sql_failed, sql_normalise
 
 STATUS = sql_normalise("e.status")
-FAILED = f"{STATUS} IN ({', '.join(repr(word) for word in status.FAILED)})"
+FAILED = sql_failed("e.status")
 _RUN = (
     text("execution_id", "Id of the execution"),
     time("started", "Begin"),

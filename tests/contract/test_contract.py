@@ -18,7 +18,7 @@ from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, CAPACITY_U
 from contract.signals.conversations import CONVERSATIONS_STARTED
 from contract.signals.model import Match, Rate, equal, like
 from contract.signals.stores import REDIS_HIT_RATIO
-from contract.status import STATUSES, normalise, sql_normalise
+from contract.status import FAILED, STATUSES, normalise, sql_failed, sql_normalise
 from recording_rules import registry
 
 
@@ -127,10 +127,11 @@ def test_a_match_prints_as_promql() -> None:
 
 
 def test_status_words_agree_in_python_and_sql(database: str) -> None:
-    words = ["Success", "FAILED", "deadline_exceeded", "canceled", "never seen"]
+    words = ["Success", "FAILED", "deadline_exceeded", "canceled", "completed", "never seen", "cancelled"]
+    asked = f"SELECT word, {sql_normalise('word')}, {sql_failed('word')} FROM unnest(%s::text[]) AS word"
     with psycopg.connect(database) as connection:
-        rows = connection.execute(f"SELECT word, {sql_normalise('word')} FROM unnest(%s::text[]) AS word", (words,)).fetchall()
-    assert dict(rows) == {word: normalise(word) for word in words}
+        rows = connection.execute(asked, (words,)).fetchall()
+    assert rows == [(word, normalise(word), normalise(word) in FAILED) for word in words]
     assert {normalise(word) for word in words} == set(STATUSES)
 
 
