@@ -32,9 +32,10 @@ def page(settings: Settings) -> str:
         f"{sum(len(panels) for _, panels in tabs)} panels on {len(tabs)} tabs, written by `make docs` from the tabs themselves."
         " Their descriptions in Grafana say more: what to do when it looks bad, and all that it reads.",
     ]
-    lines += ["", *_matrix(tabs, Origins(settings))]
+    origins = Origins(settings)
+    lines += ["", *_matrix(tabs, origins)]
     for tab, panels in tabs:
-        lines += ["", *_tab(tab, panels, watching)]
+        lines += ["", *_tab(tab, panels, watching, origins)]
     return "\n".join(lines) + "\n"
 
 
@@ -52,19 +53,20 @@ def _matrix(tabs: list[tuple[Tab, list[Panel]]], origins: Origins) -> Iterator[s
         yield f"| {tab.title} | {' | '.join(cells)} |"
 
 
-def _tab(tab: Tab, panels: list[Panel], watching: dict[str, list[str]]) -> Iterator[str]:
+def _tab(tab: Tab, panels: list[Panel], watching: dict[str, list[str]], origins: Origins) -> Iterator[str]:
     yield f"## {tab.title}"
     yield ""
     yield f"{tab.description} Owner: {tab.owner}. Folder: {tab.folder}. Refreshed every {tab.refresh}."
     yield ""
-    yield "| panel | what it answers | reads | filters | watched by |"
-    yield "|---|---|---|---|---|"
+    yield "| panel | what it answers | reads | tables behind it | filters | watched by |"
+    yield "|---|---|---|---|---|---|"
     for panel in panels:
         texts = [query.text for query in panel.targets]
         cells = (
             panel.title,
             _SENTENCE.split(panel.description)[0],
             ", ".join(f"`{name}`" for name in (*read_tables(texts), *read_series(texts))),
+            ", ".join(f"`{table}`" for table in origins.tables(texts)),
             ", ".join(acting(texts, tab.filters)) or "none",
             ", ".join(watching.get(f"{tab.key}/{panel.name}", ())),
         )
