@@ -87,6 +87,7 @@ def load(
         indexing = [pool.submit(_run, dsn, schema.index_statements(RELATIONS[name])) for name in names]
         for _ in _in_order(indexing, lambda share: progress("indexes", share)):
             pass
+    _world.cache_clear()  # a worker's ends with it
     with psycopg.connect(dsn) as connection:
         schema.write_mark(connection, spec, until)
 

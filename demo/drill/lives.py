@@ -21,6 +21,7 @@ from demo.langfuse.store import Store
 from demo.stack.prepare import Progress, Wanted, prepare
 from demo.world import spec_file
 from demo.world.model import Incident
+from provisioning.rules.server import linked
 
 ANCHOR = datetime(2024, 6, 12, 13, 0, tzinfo=UTC).timestamp()
 """A Wednesday near its busiest hour; with the seed below, one in which nothing else goes wrong."""
@@ -42,6 +43,11 @@ class Life:
     dsn: str
     until: float
 
+    @property
+    def metrics(self) -> Path:
+        """Prometheus' data folder."""
+        return self.var / "prometheus"
+
 
 def past(var: Path, dsn: str) -> Life:
     """The platform up to ANCHOR, in an empty folder and an empty database. Raises what `prepare` raises."""
@@ -56,7 +62,7 @@ def past(var: Path, dsn: str) -> Life:
 
 def go_on(before: Life, var: Path, dsn: str, kind: str | None) -> Life:
     """Goes on from `before` in a new folder, and in `dsn`, a copy of its database; with an incident unless `kind` is None."""
-    shutil.copytree(before.var, var)
+    shutil.copytree(before.var, var, copy_function=linked)
     if kind:
         spec = spec_file.read(var / "world.json")
         incident = Incident(kind, ANCHOR + BEGINS, ANCHOR + BEGINS + LASTS)

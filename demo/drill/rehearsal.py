@@ -13,7 +13,7 @@ from demo.database.server import EmbeddedPostgres
 from demo.drill import lives, rulebook, virtual
 from demo.drill.expected import NOTHING
 from provisioning.rules.report import Report
-from provisioning.rules.server import free_port
+from provisioning.rules.server import free_port, over
 
 
 def rehearse(kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -26,7 +26,8 @@ def rehearse(kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
             for kind in kinds:
                 database = copied(dsn, f"life_{kind}", "past")
                 life = lives.go_on(past, place / kind, database, None if kind == NOTHING else kind)
-                yield kind, Report(virtual.replayed(life, groups)).as_text()
+                with over(life.metrics) as history:
+                    yield kind, Report(virtual.replayed(life, history, groups)).as_text()
 
 
 def copied(dsn: str, name: str, template: str = "template1") -> str:

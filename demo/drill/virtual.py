@@ -19,7 +19,7 @@ from provisioning.rules.history import History, Span
 from provisioning.rules.plan import Readings, Window
 from provisioning.rules.replay import Replayed, replay
 from provisioning.rules.report import about_text
-from provisioning.rules.server import oldest, over
+from provisioning.rules.server import oldest
 
 STEP = 15
 LEAD = 20 * 60
@@ -28,15 +28,14 @@ _BEGIN = int(ANCHOR + BEGINS) - LEAD
 _COUNT = (int(ANCHOR + FOLLOWED) - _BEGIN) // STEP + 1
 
 
-def replayed(life: Life, groups: Groups) -> Replayed:
-    """When alerts fired from just before ANCHOR until the platform's end."""
+def replayed(life: Life, history: History, groups: Groups) -> Replayed:
+    """When alerts fired from just before ANCHOR until the platform's end; `history` is the life's."""
     whole, near = from_groups("the build", groups), short(groups)
     reads = Readings(whole).of
     far = {read.name for alert in whole.alerting for read in reads[alert.expression] if read.reach > LEAD}
     recording = tuple(rule for rule in near.recording if rule.name not in far)
-    with over(life.var / "prometheus") as history:
-        build = Build(whole.place, recording, whole.alerting)
-        return replay(build, history, Window(ANCHOR, life.until), lambda _share: None, oldest(life.var / "prometheus"))
+    build = Build(whole.place, recording, whole.alerting)
+    return replay(build, history, Window(ANCHOR, life.until), lambda _share: None, oldest(life.metrics))
 
 
 def fired(found: Replayed) -> frozenset[tuple[str, str]]:
@@ -76,16 +75,15 @@ def judged(groups: Groups, kind: str) -> Build:
     return Build(near.place, tuple(rule for rule in near.recording if rule.name in needed), alerting)
 
 
-def promtool_files(life: Life, groups: Groups, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def promtool_files(history: History, groups: Groups, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Names and contents of files: for alerts that are looked at as often, `rules-15.yml` and `test-15.yml`, of which the test
     has the series around the incident, and exactly which of these alerts fire at any time of it."""
     build = judged(groups, kind)
-    with over(life.var / "prometheus") as history:
-        for interval in sorted({int(rule.interval) for rule in build.alerting}):
-            alerting = tuple(rule for rule in build.alerting if rule.interval == interval)
-            order = Readings(Build(build.place, build.recording, alerting)).order
-            part = Build(build.place, tuple(rule for rule in build.recording if rule.name in order), alerting)
-            yield from _files(part, groups, history, kind, interval)
+    for interval in sorted({int(rule.interval) for rule in build.alerting}):
+        alerting = tuple(rule for rule in build.alerting if rule.interval == interval)
+        order = Readings(Build(build.place, build.recording, alerting)).order
+        part = Build(build.place, tuple(rule for rule in build.recording if rule.name in order), alerting)
+        yield from _files(part, groups, history, kind, interval)
 
 
 def _files(build: Build, groups: Groups, history: History, kind: str, interval: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -70,7 +70,7 @@ def over(data: Path) -> Iterator[History]:
     if not data.is_dir() or not any((entry / "meta.json").is_file() or entry.name == "wal" for entry in data.iterdir()):
         raise InputError(f"error: {data} is no data folder of Prometheus; it would hold blocks or a folder called wal")
     with _folder() as folder:
-        shutil.copytree(data, folder / "data", copy_function=_linked, ignore=_left_out)
+        shutil.copytree(data, folder / "data", copy_function=linked, ignore=_left_out)
         with serving(folder, folder / "data") as url:
             yield History(url, f"a Prometheus over {data}")
 
@@ -91,8 +91,8 @@ def newest(data: Path, history: History) -> float:
     return found
 
 
-def _linked(source: str, target: str) -> None:
-    """Blocks never change, so a second name is as good as a copy; the log is written to, and is copied."""
+def linked(source: str, target: str) -> None:
+    """Copies a file of a data folder. Blocks never change, so a second name does for them; the log is written to."""
     if Path(source).name == "index" or Path(source).parent.name == "chunks":
         try:
             os.link(source, target)

@@ -18,7 +18,6 @@ from contract.signals.model import Rate
 from demo.drill.expected import ALWAYS
 from demo.drill.lives import ANCHOR, SETTINGS, Life
 from provisioning.rules.history import History, QueryError
-from provisioning.rules.server import over
 from provisioning.rules.states import Firing
 
 Check = MetricCheck | TableCheck
@@ -56,11 +55,14 @@ class Desk:
         return [labels for labels, value in found if not isnan(value) and (value or not counts)]
 
 
-def complaints(life: Life, firings: Iterable[Firing]) -> list[str]:
-    """What is wrong with first checks: all have to be answered, and those of what fires have to show something about it."""
+def complaints(life: Life, history: History, firings: Iterable[Firing]) -> list[str]:
+    """What is wrong with first checks: all have to be answered, and those of what fires have to show something about it.
+
+    `history` is the life's.
+    """
     alerts = {alert.name: alert for alert in active(SETTINGS)}
     fired = [firing for firing in firings if firing.alert not in ALWAYS]
-    with over(life.var / "prometheus") as history, psycopg.connect(life.dsn, autocommit=True) as connection:
+    with psycopg.connect(life.dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(_ROLE)))
         desk = Desk(history, connection)
         refused = [line for alert in alerts.values() for line in _refused(desk, alert, life.until)]

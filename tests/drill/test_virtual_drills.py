@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
-from psycopg import sql
 
 from alert_rules import catalogue, routes
 from contract.settings import Settings
@@ -22,7 +19,8 @@ from demo.drill.lives import Life
 from demo.drill.rulebook import Groups
 from demo.history.blocks import short_lived
 from demo.platform.incidents import KINDS
-from tests.conftest import PostgresServer
+from provisioning.rules.server import over
+from tests.conftest import PostgresServer, name_of
 from tests.drill import first_checks
 
 KINDS_AND_NONE = (NOTHING, *KINDS)
@@ -35,17 +33,12 @@ def copy_of(postgres: PostgresServer) -> Iterator[Copy]:
     made: list[str] = []
 
     def make(dsn: str | None) -> str:
-        made.append(f"drill_{uuid.uuid4().hex[:12]}")
-        template = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"] if dsn else "template1"
-        names = (sql.Identifier(made[-1]), sql.Identifier(str(template)))
-        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
-        return psycopg.conninfo.make_conninfo(postgres.dsn, dbname=made[-1])
+        made.append(postgres.create(name_of(dsn)) if dsn else postgres.create())
+        return made[-1]
 
     yield make
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        for name in made:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    for dsn in made:
+        postgres.drop(dsn)
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +57,13 @@ def test_an_incident_brings_about_exactly_its_alerts(
     kind: str, past: Life, groups: Groups, copy_of: Copy, tmp_path: Path, prometheus_tools: Any
 ) -> None:
     life = lives.go_on(past, tmp_path / "life", copy_of(past.dsn), None if kind == NOTHING else kind)
-    found = virtual.replayed(life, groups)
-    assert found.refused == {}
-    assert sorted(virtual.fired(found)) == sorted(expected(kind))
-    assert first_checks.complaints(life, found.firings) == []
-    for name, document in virtual.promtool_files(life, groups, kind):
-        (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")  # which is YAML, and far quicker
+    with over(life.metrics) as history:
+        found = virtual.replayed(life, history, groups)
+        assert found.refused == {}
+        assert sorted(virtual.fired(found)) == sorted(expected(kind))
+        assert first_checks.complaints(life, history, found.firings) == []
+        for name, document in virtual.promtool_files(history, groups, kind):
+            (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")  # which is YAML, and far quicker
     told = sorted(tmp_path.glob("test-*.yml"))
     assert len(told) > 1
     command = [prometheus_tools.promtool, "test", "rules", *told]
