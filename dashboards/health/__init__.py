@@ -71,6 +71,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(5, outside.redis(settings)),
             line(9, outside.redis_memory(settings), outside.redis_keys(), outside.redis_commands()),
             collapsed=True,
+            only_with="redis_up",
         ),
         row(
             "postgres",
@@ -78,6 +79,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(5, outside.postgres(settings)),
             line(9, outside.postgres_connections(settings), outside.postgres_sizes(), outside.deadlocks(settings)),
             collapsed=True,
+            only_with="pg_up",
         ),
     )
 

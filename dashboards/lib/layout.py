@@ -37,21 +37,28 @@ def line(height: int, *panels: Panel) -> Line:
 
 @dataclass(frozen=True)
 class Row:
-    """A titled part of a tab. A collapsed row asks nothing until somebody opens it; one without title has no bar of its own."""
+    """A titled part of a tab. A collapsed row asks nothing until somebody opens it; one without title has no bar of its own.
+
+    `only_with` is a series that is not scraped everywhere, without which the row has nothing to show: Grafana's newer schema
+    hides it there. The older one knows no such rule; folded, the row costs nothing, and its panels say what is missing.
+    """
 
     name: str
     title: str
     lines: tuple[Line, ...]
     collapsed: bool = False
     repeat_by: str | None = None
+    only_with: str = ""
 
     @property
     def panels(self) -> Iterator[Panel]:
         return (panel for line_ in self.lines for panel in line_.panels)
 
 
-def row(name: str, title: str, *lines: Line, collapsed: bool = False, repeat_by: str | None = None) -> Row:
-    return Row(name, title, lines, collapsed, repeat_by)
+def row(
+    name: str, title: str, *lines: Line, collapsed: bool = False, repeat_by: str | None = None, only_with: str = ""
+) -> Row:
+    return Row(name, title, lines, collapsed, repeat_by, only_with)
 
 
 @dataclass(frozen=True)

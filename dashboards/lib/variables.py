@@ -75,12 +75,13 @@ class _Chosen:
 
 @define(kw_only=True)
 class LabelVariable(_Chosen):
-    """The values of a label, called as the variable, on a series."""
+    """The values of a label, `of` or called as the variable, on a series."""
 
     series: str
+    of: str = ""
 
     def to_json_data(self) -> Json:
-        query = f"label_values({self.series}, {self.name})"
+        query = f"label_values({self.series}, {self.of or self.name})"
         return self._common("query") | {
             "datasource": PromQuery.source,
             "definition": query,

@@ -12,7 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from contract.keys import panel_id
 from contract.settings import Settings
+from dashboards.catalogue import TABS
+from dashboards.lib.variables import LabelVariable
 from provisioning.targets.grafana.folders import uid as folder_uid
 from provisioning.text import as_json
 
@@ -31,23 +34,33 @@ _OF_ANNOTATION = frozenset({"datasource", "enable", "hide", "iconColor", "name",
 
 def files(settings: Settings, built: Mapping[str, bytes]) -> dict[str, bytes]:
     """By path in the folder of a build, of the dashboards that `build` wrote."""
-    found = {}
+    found, conditional = {}, _conditional(settings)
     for path, body in built.items():
         parts = PurePosixPath(path.removeprefix(_BOARDS)).parts if path.startswith(_BOARDS) else ()
         if len(parts) == 2:
             board = json.loads(body)
-            found[f"dashboards-v2/{parts[1]}"] = as_json(resource(board, folder_uid(settings.plan.owner, parts[0])))
+            found[f"dashboards-v2/{parts[1]}"] = as_json(
+                resource(board, folder_uid(settings.plan.owner, parts[0]), conditional)
+            )
     return found
 
 
-def resource(board: Node, folder: str) -> Node:
-    """The resource of one dashboard, in the folder with this uid."""
+def _conditional(settings: Settings) -> dict[int, str]:
+    """The series without which rows have nothing to show, by the id of the row."""
+    return {
+        panel_id(f"{tab.key}/row/{row.name}"): row.only_with for tab in TABS for row in tab.rows(settings) if row.only_with
+    }
+
+
+def resource(board: Node, folder: str, conditional: Mapping[int, str]) -> Node:
+    """The resource of one dashboard, in the folder with this uid. `conditional`: what rows need to be shown, by their ids."""
     metadata = {"name": board["uid"], "annotations": {"grafana.app/folder": folder}}
-    return {"apiVersion": API, "kind": "Dashboard", "metadata": metadata, "spec": _spec(board)}
+    return {"apiVersion": API, "kind": "Dashboard", "metadata": metadata, "spec": _spec(board, conditional)}
 
 
-def _spec(board: Node) -> Node:
+def _spec(board: Node, conditional: Mapping[int, str]) -> Node:
     rows = list(_rows(board["panels"]))
+    needed = [conditional[head["id"]] for head, _ in rows if head and head["id"] in conditional]
     return {
         "title": board["title"],
         "description": board.get("description", ""),
@@ -66,10 +79,13 @@ def _spec(board: Node) -> Node:
             "hideTimepicker": board["timepicker"].get("hidden", False),
             "fiscalYearStartMonth": 0,
         },
-        "variables": [_variable(one) for one in board["templating"]["list"]],
+        "variables": [
+            *(_variable(one) for one in board["templating"]["list"]),
+            *(_variable(_whether_there(series).to_json_data()) for series in needed),
+        ],
         "annotations": [_annotation(one) for one in board["annotations"]["list"]],
         "elements": {_name(panel): _panel(panel) for _, panels in rows for panel in panels},
-        "layout": {"kind": "RowsLayout", "spec": {"rows": [_row(head, panels) for head, panels in rows]}},
+        "layout": {"kind": "RowsLayout", "spec": {"rows": [_row(head, panels, conditional) for head, panels in rows]}},
     }
 
 
@@ -88,7 +104,19 @@ def _rows(panels: Sequence[Node]) -> Iterator[tuple[Node | None, list[Node]]]:
         yield head, inside
 
 
-def _row(head: Node | None, panels: Sequence[Node]) -> Node:
+def _whether_there(series: str) -> LabelVariable:
+    """A hidden variable that has a value where a series is scraped."""
+    return LabelVariable(name=f"with_{series}", label="", series=series, of="job", hidden=True, single=True)
+
+
+def _shown_with(series: str) -> Node:
+    """The rule that shows a row where a series is scraped."""
+    there = {"variable": _whether_there(series).name, "operator": "matches", "value": ".+"}
+    items = [{"kind": "ConditionalRenderingVariable", "spec": there}]
+    return {"kind": "ConditionalRenderingGroup", "spec": {"visibility": "show", "condition": "and", "items": items}}
+
+
+def _row(head: Node | None, panels: Sequence[Node], conditional: Mapping[int, str]) -> Node:
     """Places of panels count from the top of their row."""
     top = min((panel["gridPos"]["y"] for panel in panels), default=0)
     items = [
@@ -107,10 +135,10 @@ def _row(head: Node | None, panels: Sequence[Node]) -> Node:
     ]
     title, collapsed = (head["title"], head["collapsed"]) if head else ("", False)
     layout = {"kind": "GridLayout", "spec": {"items": items}}
-    return {
-        "kind": "RowsLayoutRow",
-        "spec": {"title": title, "collapse": collapsed, "hideHeader": head is None, "layout": layout},
-    }
+    spec = {"title": title, "collapse": collapsed, "hideHeader": head is None, "layout": layout}
+    if head and head["id"] in conditional:
+        spec["conditionalRendering"] = _shown_with(conditional[head["id"]])
+    return {"kind": "RowsLayoutRow", "spec": spec}
 
 
 def _name(panel: Node) -> str:

@@ -98,7 +98,8 @@ def test_nothing_is_lost(built: dict[str, bytes], resources: dict[str, Json]) ->
                 for one in asked
             ]
             assert again == panel.get("targets", [])
-        assert [one["spec"]["name"] for one in spec["variables"]] == [one["name"] for one in board["templating"]["list"]]
+        names = [one["spec"]["name"] for one in spec["variables"] if not one["spec"]["name"].startswith("with_")]
+        assert names == [one["name"] for one in board["templating"]["list"]]
         assert [one["spec"]["name"] for one in spec["annotations"]] == [one["name"] for one in board["annotations"]["list"]]
 
 
@@ -120,3 +121,19 @@ def test_a_query_that_is_a_single_text_is_kept(resources: dict[str, Json]) -> No
     texts = [query for query in asked if "__legacyStringValue" in query]
     assert texts and all(list(query) == ["__legacyStringValue"] and "SELECT" in query["__legacyStringValue"] for query in texts)
     assert any("query" in query for query in asked)
+
+
+def test_rows_about_what_is_not_scraped_everywhere_are_hidden_there(resources: dict[str, Json]) -> None:
+    spec = resources["dashboards-v2/observatory-health.json"]["spec"]
+    rules = {
+        row["spec"]["title"].partition(",")[0]: rule["spec"]
+        for row in spec["layout"]["spec"]["rows"]
+        if (rule := row["spec"].get("conditionalRendering"))
+    }
+    assert rules.keys() == {"Redis", "PostgreSQL"}
+    asked = {one["spec"]["name"]: one["spec"] for one in spec["variables"] if one["kind"] == "QueryVariable"}
+    for title, series in (("Redis", "redis_up"), ("PostgreSQL", "pg_up")):
+        [item] = rules[title]["items"]
+        variable = asked[item["spec"]["variable"]]
+        assert (rules[title]["visibility"], item["spec"]["operator"], item["spec"]["value"]) == ("show", "matches", ".+")
+        assert variable["hide"] == "hideVariable" and variable["query"]["spec"]["query"] == f"label_values({series}, job)"
