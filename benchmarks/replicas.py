@@ -16,12 +16,16 @@ from benchmarks.measure import Bar, Measure
 from benchmarks.repetition import repeated
 from benchmarks.run import Run
 from benchmarks.traffic import Traffic
+from contract.metrics import MetricType
+from exporters.business.counted import Series, figures
+from exporters.business.expected import Expected
 from exporters.database.sessions import DatabaseDown, StatementRefused
+from exporters.rollups.read import totals
+from exporters.snapshot import Distribution
 
 _REPLICAS = 4
 _PAUSE = 0.1
 _APPLICATION = "bench-replica"
-_COUNTERS = "SELECT fact, labels, n, coalesce(s1, 0), coalesce(s2, 0), coalesce(h0, 0), coalesce(h9, 0) FROM analytics.counters"
 _KILL = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = %s AND datname = current_database() ORDER BY random() LIMIT 1
@@ -56,15 +60,17 @@ class _Found:
     counted_ended: int = 0
     kills: int = 0
     falls: int = 0
-    _highest: dict[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
+    _last: dict[Series, tuple[float, ...]] = field(default_factory=dict)
 
     def look(self, connection: psycopg.Connection) -> None:
-        """Compares all counters with what they were."""
-        for fact, labels, *figures in connection.execute(_COUNTERS).fetchall():
-            key = (fact, *labels)
-            before = self._highest.get(key, (0,) * len(figures))
-            self.falls += any(new < old for new, old in zip(figures, before, strict=True))
-            self._highest[key] = tuple(figures)
+        """Compares all counters, as an exporter publishes them, with what they were."""
+        for item in figures(totals(connection), Expected((), ())):
+            if item.metric.type is MetricType.GAUGE:
+                continue
+            now = (*item.buckets, item.sum) if isinstance(item, Distribution) else (item.value,)
+            series = item.metric.name, item.labels
+            self.falls += any(new < old for new, old in zip(now, self._last.get(series, now), strict=True))
+            self._last[series] = now
 
 
 def _one(dsn: str, run: Run, seed: int) -> _Found:
