@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from psycopg import sql
 
 from contract.relations import RELATIONS
+from contract.status import sql_may_have_failed
 from exporters.database.catalogue import Name, Table
 from exporters.database.mapping import Mapping
 from exporters.database.plan import Step
@@ -32,6 +34,29 @@ FILTERED: dict[str, tuple[str, ...]] = {
     "feature_usage_events": ("feature",),
 }
 """Columns that people filter by, beside each relation's time."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a relation that many questions are about, by their time. `where` makes the condition of the text `column`, as
+    the questions write it; with the columns `also` an answer comes from the index alone.
+
+    Nobody pays for it who writes another row, or for long: an execution leaves its part when it succeeds.
+    """
+
+    relation: str
+    name: str
+    words: str
+    column: str
+    where: Callable[[str], str]
+    also: tuple[str, ...] = ()
+
+
+PARTS = (
+    Part("agent_executions", "failed", "what may have failed", "status", sql_may_have_failed),
+    Part("messages", "own", "users' own messages", "role", "{} = 'user'".format, ("user_id", "conversation_id")),
+)
+_TEXTS = ("text", "character varying")
 
 
 def index_name(table: Name, column: str) -> str:
@@ -65,17 +90,39 @@ def index_steps(mapping: Mapping, tables: dict[Name, Table]) -> Iterator[tuple[T
     """
     for name, column in wanted(mapping):
         table = tables.get(name)
-        if table is None or not table.is_table or column not in table.columns or table.leads(column):
-            continue
-        index = index_name(name, column)
-        concurrently = sql.SQL("CONCURRENTLY " if table.kind == "r" else "")
-        statements: list[sql.Composed] = []
-        if any(found.name == index for found in table.indexes):
-            statements.append(sql.SQL("DROP INDEX {}").format(concurrently) + sql.Identifier(name[0], index))
-        statements.append(
-            sql.SQL("CREATE INDEX {}IF NOT EXISTS {} ON {} ({})").format(
-                concurrently, sql.Identifier(index), sql.Identifier(*name), sql.Identifier(column)
-            )
+        if table is not None and table.is_table and column in table.columns and not table.leads(column):
+            yield table, _step(table, index_name(name, column), f"({column})", sql.SQL("({})").format(sql.Identifier(column)))
+    for part in PARTS:
+        yield from _of_part(part, mapping, tables)
+
+
+def _of_part(part: Part, mapping: Mapping, tables: dict[Name, Table]) -> Iterator[tuple[Table, Step]]:
+    """The index of a part, where its columns are plain ones, and the one that tells it apart is a text."""
+    driving, time = mapping.driving(part.relation), RELATIONS[part.relation].time
+    table = tables.get(driving) if driving is not None else None
+    found = [mapping.column(part.relation, column) for column in (part.column, time, *part.also)]
+    plain = [column for column in found if column is not None and table is not None and column in table.columns]
+    if table is None or not table.is_table or len(plain) < len(found) or not table.columns[plain[0]].startswith(_TEXTS):
+        return
+    index = index_name(table.name, part.name)
+    if not table.has(index):
+        marking, begun, *also = map(sql.Identifier, plain)
+        included = sql.SQL(" INCLUDE ({})").format(sql.SQL(", ").join(also)) if also else sql.SQL("")
+        where = sql.SQL(part.where("{0}::text")).format(marking)
+        over = sql.SQL("({}){} WHERE {}").format(begun, included, where)
+        yield table, _step(table, index, f"({plain[1]}) of {part.words}", over)
+
+
+def _step(table: Table, index: str, words: str, over: sql.Composable) -> Step:
+    """Builds an index over columns, and says that it is ours."""
+    (schema, name), concurrently = table.name, sql.SQL("CONCURRENTLY " if table.kind == "r" else "")
+    statements: list[sql.Composed] = []
+    if any(found.name == index for found in table.indexes):
+        statements.append(sql.SQL("DROP INDEX {}").format(concurrently) + sql.Identifier(schema, index))
+    statements.append(
+        sql.SQL("CREATE INDEX {}IF NOT EXISTS {} ON {} {}").format(
+            concurrently, sql.Identifier(index), sql.Identifier(schema, name), over
         )
-        statements.append(marked(name[0], index))
-        yield table, Step(f"index on {name[0]}.{name[1]} ({column})", tuple(statements), alone=True)
+    )
+    statements.append(marked(schema, index))
+    return Step(f"index on {schema}.{name} {words}", tuple(statements), alone=True)

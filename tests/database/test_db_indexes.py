@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import psycopg
 from database_steps import Connection, install, settings_of
 
+from api.catalogue.people import MOST_ACTIVE
+from api.catalogue.single import ERROR_KINDS, LATEST_ERRORS
+from contract.data_plane import Mapped
 from exporters.database.indexes import index_name
 
 QUESTIONS = {
@@ -30,6 +34,10 @@ def plan(connection: Connection, query: str) -> str:
     return "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}".encode()))
 
 
+def indexes(connection: Connection, table: str) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = %s", (table,))}
+
+
 def test_the_usual_questions_use_an_index(platform: Connection) -> None:
     install(platform, settings_of())
     platform.execute("SET enable_seqscan = off")
@@ -44,6 +52,28 @@ def test_a_redacted_view_uses_the_tables_index(platform: Connection) -> None:
     for condition in ("start_time >= now() - interval '1 hour'", "status = 'success' AND start_time >= now()"):
         found = plan(platform, f"SELECT agent_name, user_key FROM analytics.agent_executions WHERE {condition} LIMIT 20")
         assert "observatory_agent_executions_start_time" in found, found
+
+
+def test_what_is_asked_of_a_part_comes_from_an_index_over_it(platform: Connection) -> None:
+    install(platform, settings_of())
+    platform.execute("VACUUM ANALYZE app.messages, app.agent_executions")
+    platform.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    range_ = {"since": "2026-11-01", "until": "2026-11-30", "limit": 10, "offset": 0}
+    for query, scan in (
+        (ERROR_KINDS, "Index Scan using observatory_agent_executions_failed"),
+        (LATEST_ERRORS, "Index Scan using observatory_agent_executions_failed"),
+        (MOST_ACTIVE, "Index Only Scan using observatory_messages_own"),
+    ):
+        asked = f"EXPLAIN {query.statement(frozenset())}"
+        found = "\n".join(line for (line,) in psycopg.ClientCursor(platform).execute(asked, range_))
+        assert f"{scan} on" in found, found
+
+
+def test_there_is_no_index_over_what_only_an_expression_tells(platform: Connection) -> None:
+    """For the view asks for the expression, which the index does not know."""
+    install(platform, settings_of(relations={"agent_executions": Mapped(columns={"status": "lower(status)"})}))
+    assert indexes(platform, "agent_executions").isdisjoint({"observatory_agent_executions_failed"})
+    assert "observatory_messages_own" in indexes(platform, "messages")
 
 
 def test_a_users_own_rows_come_by_index(platform: Connection) -> None:
@@ -63,18 +93,17 @@ def test_keys_of_users_are_looked_up_only_where_they_are_read(platform: Connecti
 def test_an_index_that_is_there_already_is_not_made_twice(platform: Connection) -> None:
     platform.execute("CREATE INDEX theirs ON app.conversations (created_at, id)")
     install(platform, settings_of())
-    rows = platform.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'conversations'")
-    names = {name for (name,) in rows}
+    names = indexes(platform, "conversations")
     assert "theirs" in names and "observatory_conversations_created_at" not in names
 
 
 def test_what_an_interrupted_build_left_is_made_anew(platform: Connection) -> None:
     install(platform, settings_of())
-    index = index_name(("app", "messages"), "created_at")
-    platform.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (f"app.{index}",))
+    left = [f"app.{index_name(('app', 'messages'), of)}" for of in ("created_at", "own")]
+    platform.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY (%s::regclass[])", (left,))
     install(platform, settings_of())
-    row = platform.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", (f"app.{index}",)).fetchone()
-    assert row == (True,)
+    asked = "SELECT bool_and(indisvalid), count(*) FROM pg_index WHERE indexrelid = ANY (%s::regclass[])"
+    assert platform.execute(asked, (left,)).fetchone() == (True, 2)
 
 
 def test_long_names_fit() -> None:
