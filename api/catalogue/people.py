@@ -76,7 +76,7 @@ MOST_ACTIVE = Query(
     ),
     """
 SELECT o.user_key, u.role, u.department, o.conversations, o.messages, o.last
-FROM (SELECT t.user_key, count(t.conversation_id) AS conversations, sum(t.n)::bigint AS messages, max(t.last) AS last
+FROM (SELECT t.user_key, count(*) AS conversations, analytics.total(t.n) AS messages, max(t.last) AS last
       FROM (SELECT m.user_key, m.conversation_id, count(*) AS n, max(m.created_at) AS last FROM analytics.messages m
             WHERE m.created_at BETWEEN %(since)s AND %(until)s AND m.role = 'user' AND m.user_key IS NOT NULL
             GROUP BY m.user_key, m.conversation_id) t
