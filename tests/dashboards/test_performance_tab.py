@@ -15,6 +15,7 @@ import pytest
 from contract.buckets import AGENT
 from contract.settings import Settings, Thresholds
 from dashboards.lib.queries import PromQuery, SqlQuery
+from dashboards.lib.variables import TIERS
 from dashboards.performance import TAB
 from dashboards.performance.fleet import BAD, OK, UNKNOWN, WATCH
 from provisioning.check.excerpts import read_by
@@ -159,7 +160,8 @@ def test_queries_of_the_chosen_speeds(
     bucket = f'agent_query_duration_seconds_bucket{{{PLATFORM},agent="a",version="1",status="success",le="%s"}}'
     counted = {"0.1": 60, "0.5": 180, "2.0": 360, "+Inf": 600}
     series = {bucket % bound: f"0+{count}x80" for bound, count in counted.items()}
-    expect(prometheus_tools, tmp_path, "speeds_now", "tier", {}, shown, fleet=series, tier=tier, agent="a")
+    in_order = {f'{place}",tier="{name}': shown[name] for place, name in enumerate(TIERS) if name in shown}
+    expect(prometheus_tools, tmp_path, "speeds_now", "at", {}, in_order, fleet=series, tier=tier, agent="a")
 
 
 def expect(
