@@ -12,7 +12,7 @@ from dashboards.lib.agent_bars import WHOLE, AgentBars
 from dashboards.lib.field import Thresholds, at_least, at_most, lines, named, narrowing_link
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.spending import quantiles
+from dashboards.lib.spending import UNPRICED, quantiles
 from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns
 
 MOST = 12
@@ -70,7 +70,8 @@ LIMIT 200
             named("Success", unit="percentunit", decimals=1, **painted(at_least(limits.success_ratio))),
             named("Errors", unit="percentunit", decimals=1, **painted(too_many)),
             named("p95", unit="s", **painted(at_most(limits.response_seconds))),
-            named("Cost", unit="currencyUSD", decimals=4, **painted(at_most(limits.target_conversation_usd))),
+            named("Cost", unit="currencyUSD", decimals=4, mappings=UNPRICED,
+                  **painted(at_most(limits.target_conversation_usd))),
             named("Tokens", unit="locale", decimals=0),
             *(named(name, unit="percentunit", decimals=0) for name in ("Handoffs", "Thumbs")),
             named("Stars", unit="none", decimals=2),

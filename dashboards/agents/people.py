@@ -28,7 +28,7 @@ HAVING count(*) > 0
 """.strip()
     return Gauge(
         name="rating",
-        title="Mean rating",
+        title="Rating",
         description=(
             "Mean stars (1 to 5) that people gave in the range; amber below four, red below three. Below: the tab "
             "Feedback & quality shows about what they are unhappy."

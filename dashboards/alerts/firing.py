@@ -61,7 +61,7 @@ def now(settings: Settings) -> Panel:
         "severity": "Severity", "alertname": "Alert", "what": "What", "about": "About", "environment": "Environment",
         "team": "Team", "Value": "Since", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Alert": 200, "Environment": 100, "Team": 84, "Since": 116}
+    widths = {"Alert": 200, "Environment": 100, "Team": 80, "Since": 118}
     return Table(
         name="firing_alerts",
         title="Firing alerts",
@@ -81,6 +81,7 @@ def now(settings: Settings) -> Panel:
             named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             named("Since", unit="dateTimeFromNow"),
             named("What", custom_wrapText=True),
+            named("About", custom_width=130, custom_wrapText=True),
             *known.overrides(settings),
         ),
         paged=True,

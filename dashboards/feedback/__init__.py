@@ -41,7 +41,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "comments",
             "What they write (shown when database.content is switched on)",
-            line(11, comments.terms(), comments.sentiment()),
+            line(12, comments.terms(), comments.sentiment()),
             line(11, comments.newest(settings)),
             collapsed=True,
         ),

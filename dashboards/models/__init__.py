@@ -18,14 +18,14 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(4, headline.latency(settings), headline.first_token(settings), headline.speed()),
         ),
         row("ranking", "Side by side", line(9, comparison.ranking(settings))),
-        row("traffic", "Traffic, last 24 hours", line(7, live.calls(), live.tokens())),
-        row("errors", "Errors, last 24 hours", line(7, errors.ratio(settings), errors.kinds())),
+        row("traffic", "Traffic, last 24 hours", line(9, live.calls(), live.tokens())),
+        row("errors", "Errors, last 24 hours", line(9, errors.ratio(settings), errors.kinds())),
         row(
             "latency",
             "Latency, last 24 hours",
             line(9, live.latency(settings), live.first_chunk(settings), live.speed()),
         ),
-        row("saturation", "Saturation, last 24 hours", line(7, live.under_way(), errors.rate_limited(settings))),
+        row("saturation", "Saturation, last 24 hours", line(9, live.under_way(), errors.rate_limited(settings))),
         row("choice", "Which model would do?", line(9, choice.recommended(settings)), collapsed=True),
         row(
             "repricing",

@@ -30,7 +30,6 @@ def ratio(settings: Settings) -> Panel:
         soft_maximum=limit * 1.2,
         always_last=LATELY,
         calculations=ONLY,
-        legend_placement="right",
     )
 
 
@@ -53,7 +52,6 @@ def kinds() -> Panel:
         stacked=True,
         always_last=LATELY,
         calculations=ONLY,
-        legend_placement="right",
     )
 
 
@@ -76,5 +74,4 @@ def rate_limited(settings: Settings) -> Panel:
         soft_maximum=limit * 1.2,
         always_last=LATELY,
         calculations=ONLY,
-        legend_placement="right",
     )

@@ -45,7 +45,7 @@ def calls() -> Panel:
         LLM_CALLS, "call_rate", "Calls by model",
         "Model calls per second, over five minutes, as the platform counts them. A model that appears or vanishes without a "
         "release is a fallback or a changed route.",
-        "ops", stacked=True, legend_placement="right",
+        "ops", stacked=True,
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def tokens() -> Panel:
     return _graph(
         LLM_TOKENS, "token_rate", "Tokens by model",
         "Input and output tokens per second, over five minutes. They rise and the calls do not: each call has become longer.",
-        "short", stacked=True, legend_placement="right",
+        "short", stacked=True,
     )  # fmt: skip
 
 
@@ -92,5 +92,5 @@ def under_way() -> Panel:
         LLM_SECONDS, "under_way", "Calls under way",
         "How many calls of each model run at the same moment, on average over five minutes (seconds in calls per second). Near "
         "the number that the provider allows at once, calls begin to be refused.",
-        "short", stacked=True, legend_placement="right",
+        "short", stacked=True,
     )  # fmt: skip

@@ -187,8 +187,8 @@ ORDER BY t.way, t.ids
         overrides=(
             NARROW,
             named("Step", custom_width=190),
-            *(named(name, unit="s", decimals=3, custom_width=84) for name in ("Began after", "Took", "Of it itself")),
-            named("Share", unit="percentunit", decimals=0, custom_width=80),
+            *(named(name, unit="s", decimals=3, custom_width=90) for name in ("Began after", "Took", "Of it itself")),
+            named("Share", unit="percentunit", decimals=0, custom_width=62),
             named("Kind", custom_width=92),
             PART,
             status_column("Ended", 80),

@@ -20,13 +20,14 @@ LATELY = "7d"
 
 _DISTRIBUTION = f"""
 , wide AS (SELECT greatest(1, ceil(percentile_cont(0.95) WITHIN GROUP (ORDER BY n) / {BARS})) AS step FROM each)
-SELECT least(ceil(n / step), {BARS}) * step - step AS "xMin", least(ceil(n / step), {BARS}) * step AS "xMax",
+SELECT least(ceil(n / step), {BARS}) * step - step + 0.5 AS "xMin", least(ceil(n / step), {BARS}) * step + 0.5 AS "xMax",
        count(*)::float8 AS "{{what}}"
 FROM each, wide
 GROUP BY 1, 2
 ORDER BY 1
 LIMIT {BARS}
 """.strip()
+"""Whole numbers are not edges: each stands in the middle of the bar that counts it."""
 _MEAN = """
 SELECT avg(n)::float8 AS mean, percentile_cont(0.5) WITHIN GROUP (ORDER BY n) AS median,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY n) AS "90 % at most"
@@ -67,14 +68,13 @@ def conversations() -> Panel:
         name="conversations_per_user",
         title="How many conversations does a user have?",
         description=(
-            "Users by their number of conversations that began in the range. A bar holds the numbers above its left and up to "
-            "its right edge; the last one also those beyond. A tall first bar of people who tried once and a long tail are "
+            "Users by their number of conversations that began in the range. A bar holds the numbers between its edges; the last one "
+            "also those beyond. A tall first bar of people who tried once and a long tail are "
             "usual; a bump far right is a robot."
         ),
         targets=(SqlQuery(sql=f"{_of_users()}\n{_DISTRIBUTION.format(what='users')}"),),
         width=17,
         unit="locale",
-        decimals=0,
         no_value="no conversation in range",
         overrides=(named("users", color=fixed(colours.NEUTRAL)),),
     )

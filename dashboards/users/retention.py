@@ -41,7 +41,7 @@ HEAT = Override(
         ("color", {"mode": "continuous-blues"}),
         ("custom.cellOptions", COLOURED_CELL),
         ("custom.align", "center"),
-        ("custom.width", 56),
+        ("custom.minWidth", 56),
         ("custom.filterable", False),
         ("noValue", " "),
     ),
