@@ -29,15 +29,14 @@ def run(settings: Settings, tab: str | None = None, now: float | None = None, lo
     if not chosen:
         raise InputError(f"error: there is no tab {tab}; {closest(str(tab), [known.key for known in TABS])}")
     at = time.time() if now is None else now
-    asker = Asker.of(settings)
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with Asker.of(settings).keeping() as asker, ThreadPoolExecutor(WORKERS) as pool:
         sources = tuple(pool.map(lambda ask: ask(), asker.health_checks()))
         asker = asker.knowing(sources)
         wanted = [subject for known in chosen for subject in subjects.of_tab(known, settings, asker, at)]
         if tab is None:
             wanted += subjects.of_rules(settings, at)
         items = tuple(pool.map(lambda subject: examined(subject, asker), wanted))
-    in_the_way = troubles.found(settings, asker, sources, log_folder) if tab is None else ()
+        in_the_way = troubles.found(settings, asker, sources, log_folder) if tab is None else ()
     return Report(sources, items, tuple(secrets.too_open(settings)), in_the_way)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -48,6 +49,21 @@ class Asker:
         inputs = Inputs(prometheus, known_series(registry.rule_groups(settings)), retention)
         postgres, exporters = sources.postgres_of(settings)
         return cls(settings, prometheus, postgres, inputs, exporters, sources.administration_of(settings))
+
+    @contextmanager
+    def keeping(self) -> Iterator[Asker]:
+        """The same, with connections to the database that are kept while the context lasts."""
+        with ExitStack() as held:
+
+            def kept(way: Postgres) -> Postgres:
+                return held.enter_context(way.keeping())
+
+            yield replace(
+                self,
+                postgres=kept(self.postgres),
+                exporters=self.exporters and kept(self.exporters),
+                administration=self.administration and kept(self.administration),
+            )
 
     def health_checks(self) -> list[Callable[[], SourceHealth]]:
         ways = [way for way in (self.postgres, self.administration, self.exporters) if way]

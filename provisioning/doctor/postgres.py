@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg import sql
@@ -24,15 +26,29 @@ class Postgres:
     address: str
     name: str = "PostgreSQL"
     statement_seconds: int = 15
+    _kept: list[psycopg.Connection] | None = field(default=None, repr=False, compare=False)
+    """Connections that nobody asks just now, where they are kept."""
+
+    @contextmanager
+    def keeping(self) -> Iterator[Postgres]:
+        """The same, with connections that are kept while the context lasts: where hundreds of questions are asked, to prove the
+        password and to read the catalogue each time costs more than the answers.
+        """
+        kept: list[psycopg.Connection] = []
+        try:
+            yield replace(self, _kept=kept)
+        finally:
+            for connection in kept:
+                connection.close()
 
     def ready(self) -> str:
         """The version of a server that lets us in. Raises Unreachable."""
-        with self._connect() as connection:
+        with self._asking() as connection:
             return str(connection.info.parameter_status("server_version"))
 
     def rows(self, query: str) -> int:
         """How many rows a query gives. Raises SqlError, or Unreachable."""
-        with self._connect() as connection:
+        with self._asking() as connection:
             try:
                 connection.execute(
                     sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(self.statement_seconds * 1000))
@@ -40,29 +56,46 @@ class Postgres:
                 return len(connection.execute(query.encode()).fetchall())
             except psycopg.errors.QueryCanceled:
                 raise SqlError(f"took longer than {self.statement_seconds} s") from None
-            except psycopg.Error as problem:
-                raise SqlError(_explained(problem)) from None
 
     def first_column(self, query: str) -> list[str]:
-        """The first column of a query as text."""
-        with self._connect() as connection:
-            try:
-                return [str(row[0]) for row in connection.execute(query.encode()).fetchall()]
-            except psycopg.Error as problem:
-                raise SqlError(_explained(problem)) from None
+        """The first column of a query as text. Raises SqlError, or Unreachable."""
+        with self._asking() as connection:
+            return [str(row[0]) for row in connection.execute(query.encode()).fetchall()]
 
     def has_rows(self, schema: str, name: str) -> bool:
+        """Whether a table has any. Raises SqlError, or Unreachable."""
         table = sql.Identifier(schema, name)
-        with self._connect() as connection:
-            try:
-                found = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
-            except psycopg.Error as problem:
-                raise SqlError(_explained(problem)) from None
+        with self._asking() as connection:
+            found = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
         return bool(found and found[0])
+
+    @contextmanager
+    def _asking(self) -> Iterator[psycopg.Connection]:
+        """A connection for one transaction. Raises SqlError where the server refuses, Unreachable where it cannot be asked."""
+        connection = self._free() or self._connect()
+        try:
+            yield connection
+        except psycopg.Error as problem:
+            if connection.closed:
+                raise Unreachable(f"PostgreSQL: {_refusal(problem)}") from None
+            raise SqlError(_explained(problem)) from None
+        finally:
+            if self._kept is None or connection.closed:
+                connection.close()
+            else:
+                connection.rollback()
+                self._kept.append(connection)
+
+    def _free(self) -> psycopg.Connection | None:
+        try:
+            return self._kept.pop() if self._kept else None
+        except IndexError:  # another thread took the last one
+            return None
 
     def _connect(self) -> psycopg.Connection:
         try:
-            connection = psycopg.connect(self.dsn, connect_timeout=CONNECT_SECONDS)
+            # Behind a pooler each transaction may be of another connection, which knows nothing of prepared statements.
+            connection = psycopg.connect(self.dsn, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
         except psycopg.Error as problem:
             raise Unreachable(f"PostgreSQL: {_refusal(problem)}") from None
         connection.read_only = True

@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -50,6 +51,20 @@ def test_what_postgresql_says(sources: Settings, sql: str, state: str, why: str)
 def test_a_query_that_takes_too_long_is_ended(database: str) -> None:
     with pytest.raises(SqlError, match="took longer than 1 s"):
         Postgres(database, "here", statement_seconds=1).rows("SELECT pg_sleep(3600)")
+
+
+def test_a_kept_connection_outlives_refusals_and_is_replaced_when_it_is_lost(database: str) -> None:
+    with Postgres(database, "here").keeping() as kept, psycopg.connect(database) as another:
+        [first] = kept.first_column("SELECT pg_backend_pid()")
+        with pytest.raises(SqlError, match="missing"):
+            kept.rows("SELECT FROM nowhere")
+        with pytest.raises(SqlError, match="changes data"):
+            kept.rows("CREATE TABLE app.mine ()")
+        assert kept.first_column("SELECT pg_backend_pid()") == [first]
+        assert another.execute("SELECT pg_terminate_backend(%s, 5000)", (int(first),)).fetchone() == (True,)
+        with pytest.raises(Unreachable, match="terminating connection"):
+            kept.rows("SELECT 1")
+        assert kept.first_column("SELECT pg_backend_pid()") != [first]
 
 
 def test_prometheus_refuses_a_query(sources: Settings) -> None:
