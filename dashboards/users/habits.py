@@ -68,9 +68,9 @@ def conversations() -> Panel:
         name="conversations_per_user",
         title="How many conversations does a user have?",
         description=(
-            "Users by their number of conversations that began in the range. A bar holds the numbers between its edges; the last one "
-            "also those beyond. A tall first bar of people who tried once and a long tail are "
-            "usual; a bump far right is a robot."
+            "Users by their number of conversations that began in the range. A bar holds the numbers between its edges; the "
+            "last one also those beyond. A tall first bar of people who tried once and a long tail are usual; a bump far right "
+            "is a robot."
         ),
         targets=(SqlQuery(sql=f"{_of_users()}\n{_DISTRIBUTION.format(what='users')}"),),
         width=17,
