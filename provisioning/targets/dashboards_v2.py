@@ -28,6 +28,10 @@ _REFRESH = ("never", "onDashboardLoad", "onTimeRangeChanged")
 _SORT = ("disabled", "alphabeticalAsc", "alphabeticalDesc", "numericalAsc", "numericalDesc")
 _TEXT = "__legacyStringValue"
 """Where a variable's query that is a single text stands."""
+_COLUMNS, _UNIT, _GAP = 24, 30, 8
+"""Of the grid of the older schema: its columns, and pixels of a unit of height and between panels."""
+_LEAST = 36
+"""Pixels of such a column below which a line is broken."""
 _OF_TARGET = frozenset({"refId", "datasource", "hide"})
 _OF_ANNOTATION = frozenset({"datasource", "enable", "hide", "iconColor", "name", "target", "filter"})
 
@@ -117,28 +121,40 @@ def _shown_with(series: str) -> Node:
 
 
 def _row(head: Node | None, panels: Sequence[Node], conditional: Mapping[int, str]) -> Node:
-    """Places of panels count from the top of their row."""
-    top = min((panel["gridPos"]["y"] for panel in panels), default=0)
-    items = [
-        {
-            "kind": "GridLayoutItem",
-            "spec": {
-                "x": place["x"],
-                "y": place["y"] - top,
-                "width": place["w"],
-                "height": place["h"],
-                "element": {"kind": "ElementReference", "name": _name(panel)},
-            },
-        }
-        for panel in panels
-        for place in [panel["gridPos"]]
-    ]
     title, collapsed = (head["title"], head["collapsed"]) if head else ("", False)
-    layout = {"kind": "GridLayout", "spec": {"items": items}}
-    spec = {"title": title, "collapse": collapsed, "hideHeader": head is None, "layout": layout}
+    spec = {"title": title, "collapse": collapsed, "hideHeader": head is None, "layout": _layout(panels)}
     if head and head["id"] in conditional:
         spec["conditionalRendering"] = _shown_with(conditional[head["id"]])
     return {"kind": "RowsLayoutRow", "spec": spec}
+
+
+def _layout(panels: Sequence[Node]) -> Node:
+    """Panels of one size in full lines are laid out by Grafana, so that fewer stand side by side where there is less room.
+
+    All others have their places, which count from the top of their row.
+    """
+    places = [panel["gridPos"] for panel in panels]
+    elements = [{"element": {"kind": "ElementReference", "name": _name(panel)}} for panel in panels]
+    sizes = {(place["w"], place["h"]) for place in places}
+    if len(sizes) == 1:
+        [(width, height)] = sizes
+        if width < _COLUMNS and len(panels) * width % _COLUMNS == 0:
+            grid = {
+                "maxColumnCount": _COLUMNS // width,
+                "columnWidthMode": "custom",
+                "columnWidth": width * _LEAST,
+                "rowHeightMode": "custom",
+                "rowHeight": height * _UNIT + (height - 1) * _GAP,
+                "fillScreen": False,
+                "items": [{"kind": "AutoGridLayoutItem", "spec": element} for element in elements],
+            }
+            return {"kind": "AutoGridLayout", "spec": grid}
+    top = min((place["y"] for place in places), default=0)
+    items = [
+        {"x": place["x"], "y": place["y"] - top, "width": place["w"], "height": place["h"], **element}
+        for place, element in zip(places, elements, strict=True)
+    ]
+    return {"kind": "GridLayout", "spec": {"items": [{"kind": "GridLayoutItem", "spec": item} for item in items]}}
 
 
 def _name(panel: Node) -> str:

@@ -105,8 +105,9 @@ def test_nothing_is_lost(built: dict[str, bytes], resources: dict[str, Json]) ->
 
 def test_places_count_from_the_top_of_their_row(resources: dict[str, Json]) -> None:
     for one in resources.values():
-        for row in one["spec"]["layout"]["spec"]["rows"]:
-            items = [item["spec"] for item in row["spec"]["layout"]["spec"]["items"]]
+        layouts = [row["spec"]["layout"] for row in one["spec"]["layout"]["spec"]["rows"]]
+        for layout in (layout for layout in layouts if layout["kind"] == "GridLayout"):
+            items = [item["spec"] for item in layout["spec"]["items"]]
             assert not items or min(item["y"] for item in items) == 0
             assert all(item["x"] >= 0 and item["x"] + item["width"] <= 24 for item in items)
 
@@ -137,3 +138,12 @@ def test_rows_about_what_is_not_scraped_everywhere_are_hidden_there(resources: d
         variable = asked[item["spec"]["variable"]]
         assert (rules[title]["visibility"], item["spec"]["operator"], item["spec"]["value"]) == ("show", "matches", ".+")
         assert variable["hide"] == "hideVariable" and variable["query"]["spec"]["query"] == f"label_values({series}, job)"
+
+
+def test_panels_of_one_size_find_their_places_themselves(resources: dict[str, Json]) -> None:
+    rows = resources["dashboards-v2/observatory-health.json"]["spec"]["layout"]["spec"]["rows"]
+    layouts = {row["spec"]["title"]: row["spec"]["layout"] for row in rows}
+    caches, endpoints = layouts["Caches"], layouts["HTTP interface"]
+    assert caches["kind"] == "AutoGridLayout" and len(caches["spec"]["items"]) == caches["spec"]["maxColumnCount"] == 3
+    assert (caches["spec"]["columnWidth"], caches["spec"]["rowHeight"]) == (8 * 36, 9 * 30 + 8 * 8)
+    assert endpoints["kind"] == "GridLayout" and len({item["spec"]["width"] for item in endpoints["spec"]["items"]}) > 1
