@@ -82,12 +82,20 @@ class PostgresServer:
     def create(self, template: str = "template1") -> str:
         """DSN of a new database, a copy of the one of that name, to which nobody may be connected."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-        self._run(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        self._copy(name, template)
         return psycopg.conninfo.make_conninfo(self.dsn, dbname=name)
+
+    def replace(self, dsn: str, template: str) -> None:
+        """Puts a copy of the database of that name in the place of another one."""
+        self.drop(dsn)
+        self._copy(name_of(dsn), template)
 
     def drop(self, dsn: str) -> None:
         self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name_of(dsn))))
+
+    def _copy(self, name: str, template: str) -> None:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._run(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
     def _run(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.dsn, autocommit=True) as connection:

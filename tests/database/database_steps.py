@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from exporters.database.installation import Plan
 from provisioning.database.installing import carry_out, prepared
 
 Connection = psycopg.Connection[Any]
+InstalledWith = Callable[[Settings], Connection]
 
 
 def settings_of(**database: Any) -> Settings:

@@ -44,12 +44,11 @@ def test_the_moments_are_those_that_have_a_trigger() -> None:
         "DROP TRIGGER observatory_tickets_truncate ON app.tickets",
     ],
 )
-def test_triggers_that_do_not_run_are_said_and_mended(platform: Connection, observatory: Observatory, done: str) -> None:
-    install(platform, settings_of())
-    platform.execute(KEYED)
+def test_triggers_that_do_not_run_are_said_and_mended(installed: Connection, observatory: Observatory, done: str) -> None:
+    installed.execute(KEYED)
     assert observatory("status").exit_code == 0
-    platform.execute(done.encode())
-    assert off(platform) == ["tickets"]
+    installed.execute(done.encode())
+    assert off(installed) == ["tickets"]
     told = observatory("status")
     assert told.exit_code == 1
     assert "missing: capture on app.tickets: run `observatory db install`" in told.output
@@ -59,24 +58,23 @@ def test_triggers_that_do_not_run_are_said_and_mended(platform: Connection, obse
     mended = observatory("install")
     assert mended.exit_code == 0, mended.output
     assert "done: capture on app.tickets\n" in mended.output and "capture on app.users" not in mended.output
-    assert off(platform) == []
+    assert off(installed) == []
     told = observatory("status")
     assert told.exit_code == 1 and "run `observatory db rebuild tickets`" in told.output
     assert observatory("rebuild", "tickets").exit_code == 0
     assert observatory("status").exit_code == 0
-    stock = platform.execute("SELECT sum(n) FROM analytics.stocks WHERE stock = 'tickets'").fetchone()
-    assert stock == platform.execute("SELECT count(*) FROM app.tickets").fetchone()
+    stock = installed.execute("SELECT sum(n) FROM analytics.stocks WHERE stock = 'tickets'").fetchone()
+    assert stock == installed.execute("SELECT count(*) FROM app.tickets").fetchone()
 
 
-def test_functions_of_another_version_are_made_anew(platform: Connection, observatory: Observatory) -> None:
-    install(platform, settings_of())
+def test_functions_of_another_version_are_made_anew(installed: Connection, observatory: Observatory) -> None:
     mapping = Mapping.of(settings_of())
-    platform.execute(
+    installed.execute(
         "CREATE OR REPLACE FUNCTION analytics.count_tickets() RETURNS bigint[] LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
     )
-    platform.execute("DROP FUNCTION analytics.count_users()")
-    before = {state.source: state.watermark for state in states(platform)}
-    assert {name for name, one in forms(platform, mapping).items() if not one.planned} == {"tickets", "users"}
+    installed.execute("DROP FUNCTION analytics.count_users()")
+    before = {state.source: state.watermark for state in states(installed)}
+    assert {name for name, one in forms(installed, mapping).items() if not one.planned} == {"tickets", "users"}
 
     done = observatory("upgrade")
     assert done.exit_code == 0, done.output
@@ -84,8 +82,8 @@ def test_functions_of_another_version_are_made_anew(platform: Connection, observ
         "done: renew what counts tickets",
         "done: renew what counts users",
     ]
-    assert all(one.planned for one in forms(platform, mapping).values())
-    assert {state.source: state.watermark for state in states(platform)} == before
+    assert all(one.planned for one in forms(installed, mapping).values())
+    assert {state.source: state.watermark for state in states(installed)} == before
     assert "renew" not in observatory("install").output
 
 
@@ -103,13 +101,12 @@ def test_triggers_of_a_partition_are_looked_at_too(database: str, platform: Conn
     assert off(platform, relations=parted) == ["messages"]
 
 
-def test_triggers_that_went_with_the_schema_are_made_again(platform: Connection, observatory: Observatory) -> None:
-    install(platform, settings_of())
-    platform.execute("DROP SCHEMA analytics CASCADE")
-    assert "tickets" in off(platform)
+def test_triggers_that_went_with_the_schema_are_made_again(installed: Connection, observatory: Observatory) -> None:
+    installed.execute("DROP SCHEMA analytics CASCADE")
+    assert "tickets" in off(installed)
     assert observatory("install").exit_code == 0
-    assert off(platform) == []
-    platform.execute(KEYED)
+    assert off(installed) == []
+    installed.execute(KEYED)
     assert observatory("status").exit_code == 0
 
 
@@ -126,12 +123,11 @@ def test_another_way_of_capture_is_noted_with_what_to_do(platform: Connection, o
 
 
 def test_a_table_whose_ended_rows_change_often_is_noted_with_what_it_costs(
-    platform: Connection, observatory: Observatory
+    installed: Connection, observatory: Observatory
 ) -> None:
-    install(platform, settings_of())
-    platform.execute("UPDATE analytics.sources SET counted = 12000, corrections = 1100")
+    installed.execute("UPDATE analytics.sources SET counted = 12000, corrections = 1100")
     assert "rows that had ended" not in observatory("status").output
-    platform.execute("UPDATE analytics.sources SET corrections = 3000 WHERE source = 'messages'")
+    installed.execute("UPDATE analytics.sources SET corrections = 3000 WHERE source = 'messages'")
     told = observatory("status").output
     assert "note: messages: 3,000 of 12,000 rows counted were changes of rows that had ended." in told
     assert "database.relations.messages.capture: scan" in told and "note: tickets" not in told

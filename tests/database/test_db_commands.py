@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from click.testing import Result
-from database_steps import Connection, install, settings_of
+from database_steps import Connection
 
 Observatory = Callable[..., Result]
 
@@ -19,13 +19,12 @@ def test_status_without_an_installation_says_how_to_make_one(platform: Connectio
         assert "run `observatory db install`" in result.output
 
 
-def test_status_of_a_fresh_installation(platform: Connection, observatory: Observatory) -> None:
-    install(platform, settings_of())
+def test_status_of_a_fresh_installation(installed: Connection, observatory: Observatory) -> None:
     result = observatory("status")
     assert result.exit_code == 1, result.output
     assert "missing: pseudonyms of 2 users" in result.output
     assert "executions      snapshot" in result.output
-    platform.execute("INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')")
+    installed.execute("INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')")
     result = observatory("status", "--format", "json")
     assert result.exit_code == 0, result.output
     answer = json.loads(result.output)
@@ -35,11 +34,10 @@ def test_status_of_a_fresh_installation(platform: Connection, observatory: Obser
     assert answer["sizes"]["totals"][0] > 0
 
 
-def test_status_says_what_is_missing_and_what_to_do(platform: Connection, observatory: Observatory) -> None:
-    install(platform, settings_of())
-    platform.execute("INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')")
-    platform.execute("DROP INDEX app.observatory_messages_created_at")
-    platform.execute(
+def test_status_says_what_is_missing_and_what_to_do(installed: Connection, observatory: Observatory) -> None:
+    installed.execute("INSERT INTO analytics.user_keys VALUES ('1', 'a'), ('2', 'b')")
+    installed.execute("DROP INDEX app.observatory_messages_created_at")
+    installed.execute(
         "UPDATE analytics.sources SET rebuild_needed = true, problem = 'it was truncated' WHERE source = 'tickets'"
     )
     result = observatory("status")
@@ -48,16 +46,15 @@ def test_status_says_what_is_missing_and_what_to_do(platform: Connection, observ
     assert "missing: tickets: it was truncated; run `observatory db rebuild tickets`" in result.output
 
 
-def test_upgrade_applies_what_is_new(platform: Connection, observatory: Observatory) -> None:
-    install(platform, settings_of())
-    platform.execute("DELETE FROM analytics.migrations WHERE name = 'quantiles'")
-    platform.execute("ALTER FUNCTION analytics.quantile RENAME TO former")
+def test_upgrade_applies_what_is_new(installed: Connection, observatory: Observatory) -> None:
+    installed.execute("DELETE FROM analytics.migrations WHERE name = 'quantiles'")
+    installed.execute("ALTER FUNCTION analytics.quantile RENAME TO former")
     result = observatory("status")
     assert result.exit_code == 2 and "observatory db upgrade" in result.output
     result = observatory("upgrade")
     assert result.exit_code == 0, result.output
     assert "migration 0006_quantiles.sql" in result.output
-    assert platform.execute("SELECT count(*) FROM analytics.latency_hourly").fetchone() == (0,)
+    assert installed.execute("SELECT count(*) FROM analytics.latency_hourly").fetchone() == (0,)
 
 
 def test_the_connection_string_may_stand_in_a_file(
@@ -88,22 +85,21 @@ def test_a_role_that_is_not_ours_gets_no_login(platform: Connection, observatory
     assert "'postgres' is no role of ours" in result.output
 
 
-def test_a_source_is_counted_anew_on_command(platform: Connection, observatory: Observatory) -> None:
-    install(platform, settings_of())
-    platform.execute("UPDATE analytics.sources SET rebuild_needed = true, problem = 'it was restored' WHERE source = 'tickets'")
+def test_a_source_is_counted_anew_on_command(installed: Connection, observatory: Observatory) -> None:
+    restored = "UPDATE analytics.sources SET rebuild_needed = true, problem = 'it was restored' WHERE source = 'tickets'"
+    installed.execute(restored)
     result = observatory("rebuild", "tickets", "messages")
     assert result.exit_code == 0, result.output
     assert "tickets: counted anew, 2 rows" in result.output and "messages: counted anew, 3 rows" in result.output
-    row = platform.execute("SELECT rebuild_needed, problem FROM analytics.sources WHERE source = 'tickets'").fetchone()
+    row = installed.execute("SELECT rebuild_needed, problem FROM analytics.sources WHERE source = 'tickets'").fetchone()
     assert row == (False, None)
-    assert platform.execute("SELECT sum(n) FROM analytics.counters WHERE fact = 'tickets_created'").fetchone() == (2,)
+    assert installed.execute("SELECT sum(n) FROM analytics.counters WHERE fact = 'tickets_created'").fetchone() == (2,)
     again = observatory("rebuild", "tickets")
     assert again.exit_code == 0, again.output
-    assert platform.execute("SELECT sum(n) FROM analytics.counters WHERE fact = 'tickets_created'").fetchone() == (2,)
+    assert installed.execute("SELECT sum(n) FROM analytics.counters WHERE fact = 'tickets_created'").fetchone() == (2,)
 
 
-def test_only_what_is_counted_can_be_counted_anew(platform: Connection, observatory: Observatory, tmp_path: Path) -> None:
-    install(platform, settings_of())
+def test_only_what_is_counted_can_be_counted_anew(installed: Connection, observatory: Observatory, tmp_path: Path) -> None:
     result = observatory("rebuild", "ticket")
     assert result.exit_code == 2 and "did you mean tickets?" in result.output
     (tmp_path / "site.yaml").write_text("database: {relations: {chunks: {absent: true}}}\n")

@@ -101,13 +101,12 @@ def test_uninstalling_leaves_the_platform_as_it_was(platform: Connection, observ
     assert observatory("uninstall", "--yes").exit_code == 0
 
 
-def test_what_leans_on_our_schema_is_not_pulled_down_with_it(platform: Connection, observatory: Observatory) -> None:
-    install(platform, settings_of())
-    platform.execute("CREATE VIEW public.mine AS SELECT count(*) FROM analytics.tickets")
+def test_what_leans_on_our_schema_is_not_pulled_down_with_it(installed: Connection, observatory: Observatory) -> None:
+    installed.execute("CREATE VIEW public.mine AS SELECT count(*) FROM analytics.tickets")
     result = observatory("uninstall", "--yes")
     assert result.exit_code == 2
     assert "public.mine" in result.output
-    assert migrations.exists(platform)
+    assert migrations.exists(installed)
 
 
 def test_a_schema_of_somebody_else_is_left_alone(platform: Connection, observatory: Observatory) -> None:
@@ -128,21 +127,20 @@ def test_tables_that_may_not_be_altered_are_read_only_and_listed(platform: Conne
     assert "alter_tables is off" in todo.requests[0].reason
 
 
-def test_an_owner_who_is_no_superuser_can_install(platform: Connection, database: str, observatory: Observatory) -> None:
+def test_an_owner_who_is_no_superuser_can_install(installed: Connection, database: str, observatory: Observatory) -> None:
     """Once the roles are there: what they may do in this database is its owner's to say."""
-    install(platform, settings_of())
     observatory("uninstall", "--yes")
-    for step in role_steps(server(platform), {}):
+    for step in role_steps(server(installed), {}):
         for statement in step.statements:
-            platform.execute(statement)
-    platform.execute("DROP ROLE IF EXISTS plain_owner")
-    platform.execute("CREATE ROLE plain_owner LOGIN")
+            installed.execute(statement)
+    installed.execute("DROP ROLE IF EXISTS plain_owner")
+    installed.execute("CREATE ROLE plain_owner LOGIN")
     try:
-        owned = platform.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'app'")
+        owned = installed.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'app'")
         for (table,) in owned.fetchall():
-            platform.execute(f"ALTER TABLE app.{table} OWNER TO plain_owner".encode())
-        name = sql.Identifier(platform.info.dbname)
-        platform.execute(sql.SQL("ALTER DATABASE {} OWNER TO plain_owner; ALTER SCHEMA app OWNER TO plain_owner").format(name))
+            installed.execute(f"ALTER TABLE app.{table} OWNER TO plain_owner".encode())
+        name = sql.Identifier(installed.info.dbname)
+        installed.execute(sql.SQL("ALTER DATABASE {} OWNER TO plain_owner; ALTER SCHEMA app OWNER TO plain_owner").format(name))
         with connect(make_conninfo(database, user="plain_owner")) as owner:
             todo = install(owner, settings_of())
             assert todo.before == () and todo.requests == ()
@@ -151,10 +149,10 @@ def test_an_owner_who_is_no_superuser_can_install(platform: Connection, database
             assert "LOGIN PASSWORD '***'" in request.step.as_sql(owner)
             assert owner.execute("SELECT count(*) > 10 FROM analytics.sources").fetchone() == (True,)
     finally:
-        platform.execute("DROP OWNED BY plain_owner CASCADE")
-        owner_back = sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(sql.Identifier(platform.info.dbname))
-        platform.execute(owner_back)
-        platform.execute("DROP ROLE plain_owner")
+        installed.execute("DROP OWNED BY plain_owner CASCADE")
+        owner_back = sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(sql.Identifier(installed.info.dbname))
+        installed.execute(owner_back)
+        installed.execute("DROP ROLE plain_owner")
 
 
 def test_a_busy_table_is_asked_for_briefly_and_again(

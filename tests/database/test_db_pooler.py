@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import Result
-from database_steps import Connection, install, settings_of
+from database_steps import Connection
 from pooler import Pooler, logins, pooler
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -35,9 +35,8 @@ CLIENTS, WRITERS, ROWS = 5, 3, 60
 
 
 @pytest.fixture
-def pooled(platform: Connection, database: str) -> Iterator[Pooler]:
+def pooled(installed: Connection, database: str) -> Iterator[Pooler]:
     """The platform, counted, behind a pooler."""
-    install(platform, settings_of())
     with logins(database, (ADVANCE, READ)) as passwords, pooler(database, passwords | {ADMIN: "word"}) as found:
         yield found
 
@@ -116,7 +115,7 @@ class _Client(threading.Thread):
 
 
 def test_many_clients_count_everything_once_over_two_connections(
-    pooled: Pooler, platform: Connection, database: str, name: str
+    pooled: Pooler, installed: Connection, database: str, name: str
 ) -> None:
     stop = threading.Event()
     clients = [_Client(pooled, name, stop) for _ in range(CLIENTS)]
@@ -138,8 +137,8 @@ def test_many_clients_count_everything_once_over_two_connections(
         backfill.step(connection, known["executions"], 100, "1 day")
         advance.advance(connection, known["executions"])
     last.close()
-    truth = platform.execute("SELECT status, count(*) FROM app.agent_executions GROUP BY 1 ORDER BY 1").fetchall()
-    counted = platform.execute(
+    truth = installed.execute("SELECT status, count(*) FROM app.agent_executions GROUP BY 1 ORDER BY 1").fetchall()
+    counted = installed.execute(
         "SELECT CASE labels[4] WHEN 'error' THEN 'failure' ELSE labels[4] END, sum(n)::bigint FROM analytics.counters"
         " WHERE fact = 'executions_ended' GROUP BY 1 ORDER BY 1"
     ).fetchall()
@@ -171,13 +170,13 @@ class _Exporter:
 
 
 def test_the_exporter_gives_the_same_as_without_a_pooler(
-    pooled: Pooler, platform: Connection, database: str, name: str
+    pooled: Pooler, installed: Connection, database: str, name: str
 ) -> None:
     exporters = [_Exporter(pooled.dsn(name, ADVANCE), pooled.dsn(name, READ)) for _ in range(3)]
     now = datetime.now(UTC).timestamp()
     shown: list[Figures] = []
     for number in range(6):
-        _write_one(platform, number)
+        _write_one(installed, number)
         shown = [exporter.collect(now + 60 * number) for exporter in exporters]
     for one in shown:
         assert {labels for labels, value in of(one, "exporter_query_success").items() if not value} == set()
@@ -186,8 +185,8 @@ def test_the_exporter_gives_the_same_as_without_a_pooler(
     platform_figures = [{key: value for key, value in one.items() if _is_ours(key)} for one in (*shown, without)]
     assert platform_figures[0] == platform_figures[1] == platform_figures[2] == platform_figures[3]
     assert sum(of(shown[0], "platform_executions_total").values()) == 8
-    users = platform.execute("SELECT count(*) FROM analytics.user_keys").fetchone()
-    assert users == platform.execute("SELECT count(*) FROM app.users").fetchone()
+    users = installed.execute("SELECT count(*) FROM analytics.user_keys").fetchone()
+    assert users == installed.execute("SELECT count(*) FROM app.users").fetchone()
     for exporter in (*exporters, straight):
         exporter.close()
     for role in (ADVANCE, READ):

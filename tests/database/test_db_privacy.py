@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 import pytest
 from database_platforms import SECRETS
-from database_steps import Connection, install, settings_of
+from database_steps import Connection, InstalledWith, install, settings_of
 from psycopg import sql
 
 from contract.analytics import READABLE, Audience
 from contract.relations import RELATIONS, Shown
+from contract.settings import Settings
 from exporters.database import user_keys
 from exporters.database.mapping import Mapping
 from exporters.database.roles import ACTED_ON, ADDED_TO, COUNTING, DASHBOARDS, Role
@@ -31,11 +31,17 @@ def acting(connection: Connection, role: Role) -> Iterator[Connection]:
         connection.execute("RESET ROLE")
 
 
-def prepare(platform: Connection, **database: Any) -> Connection:
-    install(platform, settings_of(**database))
-    while user_keys.fill(platform, Mapping.of(settings_of(**database)), KEY):
+def keyed(platform: Connection, settings: Settings) -> Connection:
+    """The same, in which all users have their keys."""
+    while user_keys.fill(platform, Mapping.of(settings), KEY):
         pass
     return platform
+
+
+@pytest.fixture
+def platform(installed: Connection) -> Connection:
+    """The platform with the defaults installed."""
+    return keyed(installed, settings_of())
 
 
 def everything(connection: Connection, role: Role) -> str:
@@ -54,7 +60,7 @@ def everything(connection: Connection, role: Role) -> str:
 
 @pytest.mark.parametrize("role", DASHBOARDS)
 def test_a_dashboard_reads_no_names_addresses_and_texts(platform: Connection, role: Role) -> None:
-    read = everything(prepare(platform), role)
+    read = everything(platform, role)
     assert "agent_executions: " in read and "helper" in read
     for secret in SECRETS:
         assert secret not in read, secret
@@ -62,7 +68,6 @@ def test_a_dashboard_reads_no_names_addresses_and_texts(platform: Connection, ro
 
 @pytest.mark.parametrize("role", DASHBOARDS)
 def test_a_dashboard_reads_what_is_listed_and_nothing_else(platform: Connection, role: Role) -> None:
-    prepare(platform)
     with acting(platform, role):
         rows = platform.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'v')"
@@ -76,7 +81,6 @@ def test_a_dashboard_reads_what_is_listed_and_nothing_else(platform: Connection,
 
 
 def test_a_dashboard_reads_neither_the_platform_nor_who_is_who(platform: Connection) -> None:
-    prepare(platform)
     hidden = ("app.users", "app.agent_executions", "app.feedback", "analytics.user_keys", "analytics.shadows")
     for role in (*DASHBOARDS, Role.SELF_SERVICE):
         for table in hidden:
@@ -86,7 +90,6 @@ def test_a_dashboard_reads_neither_the_platform_nor_who_is_who(platform: Connect
 
 @pytest.mark.parametrize("role", COUNTING)
 def test_counting_reads_no_texts(platform: Connection, role: Role) -> None:
-    prepare(platform)
     with acting(platform, role):
         for relation in RELATIONS.values():
             for column in relation.columns:
@@ -99,7 +102,6 @@ def test_counting_reads_no_texts(platform: Connection, role: Role) -> None:
 
 
 def test_reading_writes_nothing_and_never_long(platform: Connection) -> None:
-    prepare(platform)
     rows = platform.execute(
         "SELECT rolname, unnest(setconfig) FROM pg_db_role_setting JOIN pg_roles r ON r.oid = setrole WHERE rolname = ANY (%s)",
         ([*DASHBOARDS, Role.SELF_SERVICE],),
@@ -112,7 +114,6 @@ def test_reading_writes_nothing_and_never_long(platform: Connection) -> None:
 
 def test_nobody_writes_to_the_platform_through_a_view(platform: Connection) -> None:
     """A view of one table takes what is written to it to that table, with the rights of whoever installed it."""
-    prepare(platform)
     for role in Role:
         with acting(platform, role):
             for statement in (
@@ -132,7 +133,6 @@ def test_nobody_writes_to_the_platform_through_a_view(platform: Connection) -> N
 
 
 def test_the_record_of_changes_can_only_grow(platform: Connection) -> None:
-    prepare(platform)
     for role in (Role.ADVANCE, Role.ACTIONS):
         with acting(platform, role):
             platform.execute("INSERT INTO analytics.audit_log (actor, action, target) VALUES ('anna', 'set', 'budget')")
@@ -142,7 +142,6 @@ def test_the_record_of_changes_can_only_grow(platform: Connection) -> None:
 
 
 def test_an_action_writes_what_actions_are_about_and_nothing_else(platform: Connection) -> None:
-    prepare(platform)
     rows = platform.execute(
         "SELECT relname, has_table_privilege(%(role)s, oid, 'UPDATE'), has_table_privilege(%(role)s, oid, 'DELETE, TRUNCATE') "
         "FROM pg_class WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'v', 'p') "
@@ -156,8 +155,9 @@ def test_an_action_writes_what_actions_are_about_and_nothing_else(platform: Conn
         platform.execute("SELECT FROM analytics.audit_log")
 
 
-def test_texts_are_shown_cut_short_once_the_switch_is_on(platform: Connection) -> None:
-    prepare(platform, content=True, content_length=9)
+def test_texts_are_shown_cut_short_once_the_switch_is_on(installed_with: InstalledWith) -> None:
+    settings = settings_of(content=True, content_length=9)
+    platform = keyed(installed_with(settings), settings)
     with acting(platform, Role.GRAFANA_BUSINESS):
         assert platform.execute("SELECT comment FROM analytics.feedback").fetchall() == [("Thank you",)]
         assert platform.execute("SELECT max(length(query)) FROM analytics.agent_executions").fetchone() == (9,)
@@ -165,8 +165,9 @@ def test_texts_are_shown_cut_short_once_the_switch_is_on(platform: Connection) -
             platform.execute("SELECT ip_address FROM analytics.session_metrics")
 
 
-def test_switching_texts_off_again_hides_them(platform: Connection) -> None:
-    prepare(platform, content=True)
+def test_switching_texts_off_again_hides_them(installed_with: InstalledWith) -> None:
+    settings = settings_of(content=True)
+    platform = keyed(installed_with(settings), settings)
     install(platform, settings_of(content=False))
     with acting(platform, Role.GRAFANA_BUSINESS):
         assert platform.execute("SELECT comment FROM analytics.feedback").fetchall() == [(None,)]
@@ -174,7 +175,6 @@ def test_switching_texts_off_again_hides_them(platform: Connection) -> None:
 
 def test_a_cheap_function_sees_no_hidden_row_or_column(platform: Connection) -> None:
     """A reader's own function runs after the view's conditions: it cannot look at what the view leaves out."""
-    prepare(platform)
     platform.execute(
         "CREATE FUNCTION public.peek(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS "
         "$$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$"
@@ -189,7 +189,6 @@ def test_a_cheap_function_sees_no_hidden_row_or_column(platform: Connection) -> 
 
 
 def test_users_see_their_own_rows_by_the_claimed_key(platform: Connection) -> None:
-    prepare(platform)
     for user, tickets in (("1", [1]), ("2", [2]), ("3", [])):
         with acting(platform, Role.SELF_SERVICE), platform.transaction():
             key = user_keys.pseudonym(KEY, user)
@@ -203,7 +202,6 @@ def test_users_see_their_own_rows_by_the_claimed_key(platform: Connection) -> No
 
 
 def test_users_see_their_own_model_calls(platform: Connection) -> None:
-    prepare(platform)
     mine, other = user_keys.pseudonym(KEY, "1"), user_keys.pseudonym(KEY, "2")
     for call, key in (("a", mine), ("b", other), ("c", None)):
         platform.execute(
@@ -223,7 +221,6 @@ def test_users_see_their_own_model_calls(platform: Connection) -> None:
 
 
 def test_a_ticket_names_its_people_by_their_keys(platform: Connection) -> None:
-    prepare(platform)
     with acting(platform, Role.GRAFANA_BUSINESS):
         rows = platform.execute("SELECT user_key, assignee_key FROM analytics.tickets ORDER BY id").fetchall()
     anna, ben = user_keys.pseudonym(KEY, "1"), user_keys.pseudonym(KEY, "2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from database_steps import Connection, install, settings_of
+from database_steps import Connection
 
 from contract.analytics import READABLE
 from contract.relations import RELATIONS, Shown
@@ -11,10 +11,9 @@ from dashboards.lib.describe import read_tables
 from provisioning.check.relations import relation_findings
 
 
-def test_everything_readable_has_the_declared_columns(platform: Connection) -> None:
-    install(platform, settings_of())
+def test_everything_readable_has_the_declared_columns(installed: Connection) -> None:
     for readable in READABLE.values():
-        rows = platform.execute(f"SELECT * FROM {readable.qualified} LIMIT 0".encode())
+        rows = installed.execute(f"SELECT * FROM {readable.qualified} LIMIT 0".encode())
         there = [column.name for column in rows.description or ()]
         if readable.relation or readable.name in ("llm_calls", "llm_scores"):
             assert set(readable.columns) <= set(there), readable.name

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from database_steps import Connection, install, plan_of, settings_of
+from database_steps import Connection, InstalledWith, install, plan_of, settings_of
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -42,8 +42,10 @@ def logged_in(connection: Connection, database: str, role: Role) -> Iterator[Ses
 
 
 @pytest.mark.parametrize("alter_tables", [True, False])
-def test_the_advancing_role_counts_folds_and_forgets(platform: Connection, database: str, alter_tables: bool) -> None:
-    install(platform, settings_of(alter_tables=alter_tables))
+def test_the_advancing_role_counts_folds_and_forgets(
+    installed_with: InstalledWith, database: str, alter_tables: bool
+) -> None:
+    platform = installed_with(settings_of(alter_tables=alter_tables))
     with logged_in(platform, database, Role.ADVANCE) as session:
         with session.transaction() as connection:
             known = forms(connection, MAPPING)
@@ -62,9 +64,8 @@ def test_the_advancing_role_counts_folds_and_forgets(platform: Connection, datab
     assert platform.execute("SELECT sum(n) FROM analytics.stocks WHERE stock = 'tickets'").fetchone() == (2,)
 
 
-def test_the_reading_role_reads_what_was_counted_and_writes_nothing(platform: Connection, database: str) -> None:
-    install(platform, settings_of())
-    with logged_in(platform, database, Role.READ) as session:
+def test_the_reading_role_reads_what_was_counted_and_writes_nothing(installed: Connection, database: str) -> None:
+    with logged_in(installed, database, Role.READ) as session:
         with session.transaction() as connection:
             read.totals(connection)
             read.window(connection, "minutes", ["messages"], datetime.now(UTC) - timedelta(hours=1))
@@ -75,28 +76,27 @@ def test_the_reading_role_reads_what_was_counted_and_writes_nothing(platform: Co
         assert session.connected
 
 
-def test_writers_need_no_right_in_our_schema(platform: Connection, database: str) -> None:
+def test_writers_need_no_right_in_our_schema(installed: Connection, database: str) -> None:
     """The platform's own login inserts, corrects and deletes; the triggers write for it."""
-    install(platform, settings_of())
-    platform.execute("DROP ROLE IF EXISTS plain_writer; CREATE ROLE plain_writer LOGIN")
+    installed.execute("DROP ROLE IF EXISTS plain_writer; CREATE ROLE plain_writer LOGIN")
     try:
-        platform.execute("GRANT USAGE ON SCHEMA app TO plain_writer; GRANT ALL ON app.tickets TO plain_writer")
+        installed.execute("GRANT USAGE ON SCHEMA app TO plain_writer; GRANT ALL ON app.tickets TO plain_writer")
         with connect(make_conninfo(database, user="plain_writer")) as writer:
             writer.execute("UPDATE app.tickets SET priority = 'urgent'; DELETE FROM app.tickets WHERE id = 1")
-        row = platform.execute("SELECT count(*) FROM analytics.retractions WHERE source = 'tickets'").fetchone()
+        row = installed.execute("SELECT count(*) FROM analytics.retractions WHERE source = 'tickets'").fetchone()
         assert row == (2,)
     finally:
-        platform.execute("DROP OWNED BY plain_writer; DROP ROLE plain_writer")
+        installed.execute("DROP OWNED BY plain_writer; DROP ROLE plain_writer")
 
 
-def test_tables_of_another_owner_are_left_to_that_owner(platform: Connection, database: str) -> None:
+def test_tables_of_another_owner_are_left_to_that_owner(installed: Connection, database: str) -> None:
     """An administrator who owns the database and may grant, but does not own the tables."""
-    install(platform, settings_of())
-    platform.execute("DROP SCHEMA analytics CASCADE; DROP ROLE IF EXISTS plain_admin; CREATE ROLE plain_admin LOGIN")
-    name = sql.Identifier(platform.info.dbname)
-    platform.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO plain_admin").format(name))
-    platform.execute("GRANT USAGE ON SCHEMA app TO plain_admin; GRANT SELECT ON ALL TABLES IN SCHEMA app TO plain_admin")
-    platform.execute("DROP INDEX app.observatory_messages_created_at; REVOKE SELECT (id) ON app.handoffs FROM observatory_read")
+    installed.execute("DROP SCHEMA analytics CASCADE; DROP ROLE IF EXISTS plain_admin; CREATE ROLE plain_admin LOGIN")
+    name = sql.Identifier(installed.info.dbname)
+    installed.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO plain_admin").format(name))
+    installed.execute("GRANT USAGE ON SCHEMA app TO plain_admin; GRANT SELECT ON ALL TABLES IN SCHEMA app TO plain_admin")
+    installed.execute("DROP INDEX app.observatory_messages_created_at")
+    installed.execute("REVOKE SELECT (id) ON app.handoffs FROM observatory_read")
     try:
         with connect(make_conninfo(database, user="plain_admin")) as other:
             todo = plan_of(other, settings_of())
@@ -105,7 +105,7 @@ def test_tables_of_another_owner_are_left_to_that_owner(platform: Connection, da
         assert 'ON "app"."handoffs" TO' in asked and "plain_admin may not give rights on app.handoffs" in asked
         assert "app." not in " ".join(step.title for step in todo.after)
     finally:
-        platform.execute("DROP OWNED BY plain_admin CASCADE; DROP ROLE plain_admin")
+        installed.execute("DROP OWNED BY plain_admin CASCADE; DROP ROLE plain_admin")
 
 
 def test_a_partitioned_table_is_captured_too(platform: Connection) -> None:

@@ -149,10 +149,9 @@ QUANTILES: list[tuple[float, list[int], float | None]] = [
 """Of bounds 1, 2, 4; by hand: the rank's bucket, and straight within it. Beyond the last bound: that bound."""
 
 
-def test_quantiles_of_histograms(platform: Connection) -> None:
-    install(platform, settings_of())
+def test_quantiles_of_histograms(installed: Connection) -> None:
     for share, counts, expected in QUANTILES:
-        row = platform.execute("SELECT analytics.quantile(%s, %s::bigint[], '{1,2,4}')", (share, counts)).fetchone()
+        row = installed.execute("SELECT analytics.quantile(%s, %s::bigint[], '{1,2,4}')", (share, counts)).fetchone()
         assert row == (expected,), (share, counts)
 
 

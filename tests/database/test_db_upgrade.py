@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import Result
-from database_steps import Connection, install, plan_of, settings_of
+from database_steps import Connection, InstalledWith, plan_of, settings_of
 from psycopg import sql
 
 from contract.analytics import READABLE
@@ -34,9 +34,9 @@ CHANGED = settings_of(content=True, content_length=7)
 
 
 @pytest.fixture
-def older(platform: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
+def older(installed_with: InstalledWith, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """An installation of the version before the new files, without texts and with a table less."""
-    install(platform, BEFORE)
+    platform = installed_with(BEFORE)
     files = [*migrations.available(), *NEW]
     monkeypatch.setattr(migrations, "available", lambda: files)
     return platform

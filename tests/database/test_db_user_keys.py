@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from database_steps import Connection, install, settings_of
+from database_steps import Connection
 
 from contract.settings import Settings
 from exporters.database import user_keys
@@ -17,25 +17,23 @@ def test_a_pseudonym_is_the_keyed_hash_of_the_id() -> None:
     assert user_keys.pseudonym(KEY, "1") == "b5c062ea5f19e210"
 
 
-def test_users_get_keys_a_step_at_a_time(platform: Connection) -> None:
-    install(platform, settings_of())
-    platform.execute("INSERT INTO app.users SELECT n, now(), 'member', 'active' FROM generate_series(10, 14) AS n")
+def test_users_get_keys_a_step_at_a_time(installed: Connection) -> None:
+    installed.execute("INSERT INTO app.users SELECT n, now(), 'member', 'active' FROM generate_series(10, 14) AS n")
     mapping = Mapping.of(Settings())
     steps = []
-    while step := user_keys.fill(platform, mapping, KEY, rows=3):
+    while step := user_keys.fill(installed, mapping, KEY, rows=3):
         steps.append(step)
     assert steps == [3, 3, 1]
-    rows = platform.execute("SELECT user_id, user_key FROM analytics.user_keys ORDER BY user_id::int").fetchall()
+    rows = installed.execute("SELECT user_id, user_key FROM analytics.user_keys ORDER BY user_id::int").fetchall()
     assert rows == [(user, user_keys.pseudonym(KEY, user)) for user in ("1", "2", "10", "11", "12", "13", "14")]
 
 
-def test_another_key_is_refused_in_words(platform: Connection) -> None:
-    install(platform, settings_of())
+def test_another_key_is_refused_in_words(installed: Connection) -> None:
     mapping = Mapping.of(Settings())
-    user_keys.fill(platform, mapping, KEY)
+    user_keys.fill(installed, mapping, KEY)
     with pytest.raises(user_keys.UserKeyError, match="not the one that made the pseudonyms"):
-        user_keys.fill(platform, mapping, b"some other key that is long enough")
-    assert user_keys.fill(platform, mapping, KEY) == 0
+        user_keys.fill(installed, mapping, b"some other key that is long enough")
+    assert user_keys.fill(installed, mapping, KEY) == 0
 
 
 def test_a_key_that_is_too_short_is_said_without_it() -> None:
