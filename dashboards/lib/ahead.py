@@ -103,7 +103,7 @@ LIMIT 20
         transformations=columns(headings),
         overrides=(
             NARROW,
-            named("By", custom_width=220, mappings=words(method)),
+            named("By", custom_width=228, mappings=words(method)),
             *(named(column, **share) for column in ("Error", "Last week's", "Against it", "Within", "Next 4 weeks")),
             named("Days", unit="none", decimals=0, custom_width=56),
             named("Tried", custom_width=96),
