@@ -57,6 +57,8 @@ def _add_json(node: Any, newline: str, parts: list[str]) -> None:
         parts.append(decimal(node))
     elif node is None or isinstance(node, bool):
         parts.append(_CONSTANTS[node])
+    elif isinstance(node, int):
+        parts.append(int.__repr__(node))
     else:
         parts.append(json.dumps(node))
 
