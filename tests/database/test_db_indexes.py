@@ -38,26 +38,23 @@ def indexes(connection: Connection, table: str) -> set[str]:
     return {name for (name,) in connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = %s", (table,))}
 
 
-def test_the_usual_questions_use_an_index(platform: Connection) -> None:
-    install(platform, settings_of())
-    platform.execute("SET enable_seqscan = off")
+def test_the_usual_questions_use_an_index(installed: Connection) -> None:
+    installed.execute("SET enable_seqscan = off")
     for name, (table, condition) in QUESTIONS.items():
-        found = plan(platform, f"SELECT count(*) FROM {table} WHERE {condition}")
+        found = plan(installed, f"SELECT count(*) FROM {table} WHERE {condition}")
         assert "Seq Scan" not in found and "Index" in found, f"{name}\n{found}"
 
 
-def test_a_redacted_view_uses_the_tables_index(platform: Connection) -> None:
-    install(platform, settings_of())
-    platform.execute("SET enable_seqscan = off")
+def test_a_redacted_view_uses_the_tables_index(installed: Connection) -> None:
+    installed.execute("SET enable_seqscan = off")
     for condition in ("start_time >= now() - interval '1 hour'", "status = 'success' AND start_time >= now()"):
-        found = plan(platform, f"SELECT agent_name, user_key FROM analytics.agent_executions WHERE {condition} LIMIT 20")
+        found = plan(installed, f"SELECT agent_name, user_key FROM analytics.agent_executions WHERE {condition} LIMIT 20")
         assert "observatory_agent_executions_start_time" in found, found
 
 
-def test_what_is_asked_of_a_part_comes_from_an_index_over_it(platform: Connection) -> None:
-    install(platform, settings_of())
-    platform.execute("VACUUM ANALYZE app.messages, app.agent_executions")
-    platform.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+def test_what_is_asked_of_a_part_comes_from_an_index_over_it(installed: Connection) -> None:
+    installed.execute("VACUUM ANALYZE app.messages, app.agent_executions")
+    installed.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
     range_ = {"since": "2026-11-01", "until": "2026-11-30", "limit": 10, "offset": 0}
     for query, scan in (
         (ERROR_KINDS, "Index Scan using observatory_agent_executions_failed"),
@@ -65,7 +62,7 @@ def test_what_is_asked_of_a_part_comes_from_an_index_over_it(platform: Connectio
         (MOST_ACTIVE, "Index Only Scan using observatory_messages_own"),
     ):
         asked = f"EXPLAIN {query.statement(frozenset())}"
-        found = "\n".join(line for (line,) in psycopg.ClientCursor(platform).execute(asked, range_))
+        found = "\n".join(line for (line,) in psycopg.ClientCursor(installed).execute(asked, range_))
         assert f"{scan} on" in found, found
 
 
@@ -76,18 +73,16 @@ def test_there_is_no_index_over_what_only_an_expression_tells(platform: Connecti
     assert "observatory_messages_own" in indexes(platform, "messages")
 
 
-def test_a_users_own_rows_come_by_index(platform: Connection) -> None:
-    install(platform, settings_of())
-    platform.execute("SET enable_seqscan = off")
-    found = plan(platform, "SELECT * FROM analytics.own_conversations")
+def test_a_users_own_rows_come_by_index(installed: Connection) -> None:
+    installed.execute("SET enable_seqscan = off")
+    found = plan(installed, "SELECT * FROM analytics.own_conversations")
     assert "observatory_conversations_user_id" in found and "user_keys_user_key" in found, found
-    assert "llm_calls_user_key" in plan(platform, "SELECT * FROM analytics.own_llm_calls")
+    assert "llm_calls_user_key" in plan(installed, "SELECT * FROM analytics.own_llm_calls")
 
 
-def test_keys_of_users_are_looked_up_only_where_they_are_read(platform: Connection) -> None:
-    install(platform, settings_of())
-    assert "user_keys" not in plan(platform, "SELECT id, status FROM analytics.tickets")
-    assert plan(platform, "SELECT user_key FROM analytics.tickets").count("user_keys") > 0
+def test_keys_of_users_are_looked_up_only_where_they_are_read(installed: Connection) -> None:
+    assert "user_keys" not in plan(installed, "SELECT id, status FROM analytics.tickets")
+    assert plan(installed, "SELECT user_key FROM analytics.tickets").count("user_keys") > 0
 
 
 def test_an_index_that_is_there_already_is_not_made_twice(platform: Connection) -> None:
@@ -97,13 +92,12 @@ def test_an_index_that_is_there_already_is_not_made_twice(platform: Connection) 
     assert "theirs" in names and "observatory_conversations_created_at" not in names
 
 
-def test_what_an_interrupted_build_left_is_made_anew(platform: Connection) -> None:
-    install(platform, settings_of())
+def test_what_an_interrupted_build_left_is_made_anew(installed: Connection) -> None:
     left = [f"app.{index_name(('app', 'messages'), of)}" for of in ("created_at", "own")]
-    platform.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY (%s::regclass[])", (left,))
-    install(platform, settings_of())
+    installed.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY (%s::regclass[])", (left,))
+    install(installed, settings_of())
     asked = "SELECT bool_and(indisvalid), count(*) FROM pg_index WHERE indexrelid = ANY (%s::regclass[])"
-    assert platform.execute(asked, (left,)).fetchone() == (True, 2)
+    assert installed.execute(asked, (left,)).fetchone() == (True, 2)
 
 
 def test_long_names_fit() -> None:
