@@ -70,6 +70,13 @@ def _world(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--history", type=click.IntRange(1, 7), default=7, show_default=True, help="Days of metrics to start with."
         ),
+        click.option(
+            "--fine-hours",
+            type=click.IntRange(1, 24),
+            default=24,
+            show_default=True,
+            help="Newest hours of them with a sample of every scrape, not of every minute.",
+        ),
     ):
         command = option(command)
     return command
@@ -135,6 +142,7 @@ def up(
     busy: bool,
     fresh: bool,
     history: int,
+    fine_hours: int,
     no_preview: bool,
     no_grafana: bool,
     langfuse_mode: str,
@@ -156,7 +164,7 @@ def up(
     if langfuse_plan and langfuse_mode != "cloud":
         raise click.UsageError(f"--langfuse-plan: only --langfuse-mode cloud has plans, not {langfuse_mode}")
     plan = langfuse_plan or ("core" if langfuse_mode == "cloud" else None)
-    wanted = Wanted(seed, scale, days, fresh, history, busy=busy)
+    wanted = Wanted(seed, scale, days, fresh, history, fine_hours * 3600.0, busy=busy)
     options = Options(var, wanted, not no_preview and not exit_when_ready, not no_grafana, langfuse_mode, plan)
     with _writing_below(var):
         sys.exit(bring_up(options, _settings(config), Screen(), exit_when_ready))
@@ -267,6 +275,7 @@ def prepare(
     busy: bool,
     fresh: bool,
     history: int,
+    fine_hours: int,
 ) -> None:
     """Load the database and fill the history, once: what `up` does before the parts start."""
     import sqlite3
@@ -280,7 +289,7 @@ def prepare(
     with_standin = not os.environ.get("LANGFUSE_BASE_URL")
     var.mkdir(parents=True, exist_ok=True)
     try:
-        wanted = Wanted(seed, scale, days, fresh, history, busy=busy)
+        wanted = Wanted(seed, scale, days, fresh, history, fine_hours * 3600.0, busy=busy)
         dsn = dsn_file.read_text(encoding="utf-8").strip()
         with _writing_below(var):
             made = bring_up_to_now(var, dsn, settings, wanted, time.time(), with_standin, Progress(click.echo))

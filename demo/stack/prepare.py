@@ -76,7 +76,7 @@ class Wanted:
         given = (("--seed", self.seed), ("--scale", self.scale), ("--days", self.days))
         options = tuple(word for name, value in given if value is not None for word in (name, str(value)))
         flags = (word for word, given in (("--fresh", self.fresh), ("--busy", self.busy)) if given)
-        return (*options, *flags, "--history", f"{self.history:g}")
+        return (*options, *flags, "--history", f"{self.history:g}", "--fine-hours", f"{self.fine / 3600:g}")
 
     def refuse_other(self, spec: WorldSpec, var: Path) -> None:
         """Raises StackError when the world that is there is not the one that was asked for."""

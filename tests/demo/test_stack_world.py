@@ -60,8 +60,9 @@ def test_the_wanted_world() -> None:
     assert prepare.Wanted().new(1_800_000_059.0).born == WorldSpec(seed=1, anchor=1_800_000_000.0, days=90, scale=1.0)
     wanted = prepare.Wanted(seed=0, scale=0.5, days=30, fresh=True)
     assert wanted.new(1_800_000_000.0).born == WorldSpec(seed=0, anchor=1_800_000_000.0, days=30, scale=0.5)
-    assert wanted.as_arguments() == ("--seed", "0", "--scale", "0.5", "--days", "30", "--fresh", "--history", "7")
-    assert prepare.Wanted(busy=True).as_arguments() == ("--busy", "--history", "7")
+    whole = ("--history", "7", "--fine-hours", "24")
+    assert wanted.as_arguments() == ("--seed", "0", "--scale", "0.5", "--days", "30", "--fresh", *whole)
+    assert prepare.Wanted(busy=True, fine=7200.0).as_arguments() == ("--busy", *whole[:3], "2")
 
 
 @pytest.mark.parametrize("hours", [0.0, 13.5, 80.0])

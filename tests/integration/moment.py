@@ -39,6 +39,8 @@ class Moment:
     def __init__(self, stack: LivingStack) -> None:
         self.stack = stack
         self.at = time.time()
+        self._database = stack.database
+        """One connection for hundreds of questions: to open one costs more than most answers."""
         self.oldest = self._data_time("postgres")
         self.postgres = self.asked("counts")
         self.langfuse = self._data_time("langfuse")
@@ -51,6 +53,9 @@ class Moment:
                 key = f"{tab.key}/{panel.name}"
                 self._panels[key] = built[panel_id(key)]
         self._observations: dict[tuple[datetime, datetime], list[dict[str, Any]]] = {}
+
+    def close(self) -> None:
+        self._database.close()
 
     @property
     def dsn(self) -> str:
@@ -121,14 +126,13 @@ class Moment:
         """The rows of a panel that asks PostgreSQL itself, over the time before the moment."""
         text = self._panels[key]["targets"][query]["rawSql"]
         filled = substitute(text, lambda variable, _form: {**CHOICES, **choices}.get(variable))
-        with self.stack.database as database:
-            return database.execute(sql_macros(filled, Span(self.at - seconds, self.at, 60)).encode()).fetchall()
+        return self._database.execute(sql_macros(filled, Span(self.at - seconds, self.at, 60)).encode()).fetchall()
 
     def panel_table(self, key: str, query: int = 0, seconds: float = DAY, **choices: str) -> list[dict[str, Any]]:
         """The same with the names of the columns."""
         text = self._panels[key]["targets"][query]["rawSql"]
         filled = substitute(text, lambda variable, _form: {**CHOICES, **choices}.get(variable))
-        with self.stack.database as database, database.cursor(row_factory=dict_row) as cursor:
+        with self._database.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(sql_macros(filled, Span(self.at - seconds, self.at, 60)).encode()).fetchall()
 
     def sql(self, text: str, seconds: float = DAY) -> list[tuple[Any, ...]]:
@@ -137,8 +141,7 @@ class Moment:
         text = text.replace("%", "%%")
         for name in given:
             text = re.sub(rf"(?<!:):{name}\b", f"%({name})s", text)
-        with self.stack.database as database:
-            return database.execute(text.encode(), given).fetchall()
+        return self._database.execute(text.encode(), given).fetchall()
 
     def number(self, text: str) -> float:
         [(value,)] = self.sql(text)
