@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmarks.questions import QUESTIONS
 from benchmarks.run import TINY, Run
 from contract.catalogue import metric
 from demo.database.server import ServerError
+from tests.conftest import thrown_away
 
 UNTIMED = {
     "answers": ["answers differ"],
@@ -34,10 +34,9 @@ UNTIMED = {
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    # Not below pytest's own folder, which is closed to the user that PostgreSQL runs as under root.
-    with tempfile.TemporaryDirectory(prefix="observatory-bench-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        with Run(Path(folder), TINY, shared_buffers="64MB") as made:
+    with thrown_away("bench") as folder:
+        folder.chmod(0o755)  # under root PostgreSQL is another user
+        with Run(folder, TINY, shared_buffers="64MB") as made:
             yield made
 
 
