@@ -234,26 +234,28 @@ _LONG = (
     "integration",  # mostly waits, so the others run beside it
     "drill/test_virtual_drills.py",
     "alert_rules/test_alert_scenarios.py",
-    "langfuse/test_faults_langfuse.py",
-    "rollups/test_standby_and_crash.py",
-    "rollups/test_odd_values.py",
-    "rollups/test_property_interleavings.py",
     "benchmarks/test_benchmarks.py",
-    "plan/test_whole.py",
-    "grafana/test_grafana_whole.py",
-    "preview/test_preview.py",
-    "exporters/test_exporter_process.py",
-    "history/test_history_backfill.py",
-    "demo/test_history.py",
-    "business/test_faults_postgres.py",
-    "actions/test_configured.py",
-    "targets/test_prometheus_target.py",
-    "rollups/test_core_steps.py",
-    "rollups/test_core_plans.py",
-    "provisioning/test_check.py",  # what was proved with the scenarios is not proved again
+    "rollups/test_property_interleavings.py",
+    "langfuse/test_faults_langfuse.py",
     "provisioning/test_cli.py",
+    "plan/test_whole.py",
+    "provisioning/test_check.py",  # what was proved with the scenarios is not proved again
+    "grafana/test_grafana_whole.py",
+    "exporters/test_exporter_process.py",
+    "business/test_faults_postgres.py",
+    "report/test_command.py",
+    "demo/test_history.py",
+    "preview/test_preview.py",
+    "actions/test_every_action.py",
+    "targets/test_prometheus_target.py",
+    "database/test_db_capture_state.py",
+    "rollups/test_odd_values.py",
+    "rollups/test_property_rebuild.py",
+    "rollups/test_standby_and_crash.py",
+    "api/test_api_fuzzed.py",
 )
-"""Folders and modules that take half a minute and more, the longest first: none is begun late, with nothing left beside it."""
+"""Folders and modules that take a quarter of a minute and more, the longest first: none is begun late, with nothing left beside
+it."""
 
 
 @pytest.hookimpl(hookwrapper=True)
