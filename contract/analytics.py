@@ -89,7 +89,7 @@ _TABLES = (
         "alert_events",
         "fingerprint starts_at status received_at ends_at alertname severity environment agent labels annotations",
     ),
-    _own("audit_log", "id at actor action target before after dry_run", Audience.ADMINISTRATORS),
+    _own("audit_log", "id at actor action target before after dry_run rollback", Audience.ADMINISTRATORS),
 )
 
 _LEDGER = (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.alerts import known
+from dashboards.lib.commands import command
 from dashboards.lib.field import PLAIN, named
 from dashboards.lib.filters import chosen
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns, moment
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns, moment, shortened
 
 BRIEF = "5 minutes"
 """An alert that was over so soon was most likely nothing that anybody could have helped with."""
@@ -40,12 +41,24 @@ ORDER BY month DESC, e.alertname
 LIMIT 200
 """.strip()
 
+_MUTE = " || ".join(
+    (
+        command("observatory alert mute {name}", name="e.alertname"),
+        *(
+            f"CASE WHEN e.{label} = '' THEN '' ELSE {command(f' --where {label}={{value}}', value=f'e.{label}')} END"
+            for label in ("environment", "agent")
+        ),
+        "' --for 2h --reason known'",
+    )
+)
+
 LATEST = f"""
 WITH episodes AS (
 {_EPISODES.format(chosen=chosen("e.environment", "environment"), when="$__timeFilter(e.received_at)")}
 )
 SELECT e.starts_at AS "time", e.alertname, {_WORD_RANKS}, e.alertname AS what, e.alertname AS tab, e.alertname AS panel,
-       e.environment, e.agent, extract(epoch FROM e.ends_at - e.starts_at) AS seconds
+       e.environment, e.agent, extract(epoch FROM e.ends_at - e.starts_at) AS seconds,
+       CASE WHEN e.ends_at IS NULL THEN {_MUTE} END AS command
 FROM episodes e
 ORDER BY e.starts_at DESC
 LIMIT 200
@@ -86,14 +99,15 @@ def frequent(settings: Settings) -> Panel:
 def latest(settings: Settings) -> Panel:
     headings = {
         "time": "Began", "severity": "Severity", "alertname": "Alert", "what": "What", "environment": "Environment",
-        "agent": "Agent", "seconds": "Lasted", "tab": "tab", "panel": "panel",
+        "agent": "Agent", "seconds": "Lasted", "command": "To mute it", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Alert": 210, "Environment": 118, "Agent": 110}
+    widths = {"Alert": 190, "Environment": 100, "Agent": 100}
     return Table(
         name="latest",
         title="Latest alerts in range",
-        description="What Alertmanager told in the chosen range, the newest first. One that still fires has not lasted yet. It "
-        "is kept when Prometheus has long forgotten; without a webhook that keeps it there is nothing to show.",
+        description="What Alertmanager told in the chosen range, the newest first. One that still fires has not lasted yet, "
+        "and the last column mutes it for two hours: say why. The list is kept when Prometheus has long forgotten; without a "
+        "webhook that keeps it there is nothing to show.",
         targets=(SqlQuery(sql=LATEST),),
         no_value="Alertmanager told nothing in range, or nobody keeps what it tells",
         limits=PLAIN,
@@ -103,8 +117,9 @@ def latest(settings: Settings) -> Panel:
         overrides=(
             moment("Began"),
             *(named(column, custom_width=width) for column, width in widths.items()),
-            named("What", custom_minWidth=180, custom_wrapText=True),
-            named("Lasted", unit="s", decimals=0, custom_width=110),
+            named("What", custom_minWidth=150, custom_wrapText=True),
+            named("Lasted", unit="s", decimals=0, custom_width=80),
+            shortened("To mute it"),
             named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             *known.overrides(settings),
         ),

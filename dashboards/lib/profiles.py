@@ -11,6 +11,10 @@ from dashboards.lib.tables import COLOURED_TEXT, Table, columns, moment
 
 AGENT, ENVIRONMENT = "scope", "params->>'environment'"
 _STOP = command("observatory profile stop {agent} --environment {environment}", agent=AGENT, environment=ENVIRONMENT)
+_START = command(
+    "observatory profile start {agent} --environment {environment} --for {length}",
+    agent=AGENT, environment=ENVIRONMENT, length="params->>'for'",
+)  # fmt: skip
 _OVER = "scheduled_at + (params->>'seconds')::double precision * interval '1 second' <= $__timeTo()"
 _STATES = {
     "scheduled": Word("asked", colours.DEGRADED), "running": Word("running", colours.OK),
@@ -24,21 +28,22 @@ def profiled(title: str, where: str = "true") -> Panel:
     sql = f"""
 SELECT scheduled_at AS "time", {AGENT} AS agent, {ENVIRONMENT} AS environment, params->>'for' AS length,
        CASE WHEN state IN ('scheduled', 'running') AND {_OVER} THEN 'over' ELSE state END AS state,
-       result::text AS result, CASE WHEN state IN ('scheduled', 'running') AND NOT {_OVER} THEN {_STOP} END AS command
+       result::text AS result,
+       CASE WHEN state IN ('scheduled', 'running') AND NOT {_OVER} THEN {_STOP} ELSE {_START} END AS command
 FROM analytics.profiling_sessions
 WHERE $__timeFilter(scheduled_at) AND {where}
 ORDER BY scheduled_at DESC LIMIT 50
 """.strip()
     headings = {
         "time": "Asked", "agent": "Agent", "environment": "Environment", "length": "For", "state": "State", "result": "Found",
-        "command": "To stop it",
+        "command": "Command",
     }  # fmt: skip
     return Table(
         name="profiling",
         title=title,
         description=(
             "What was asked of the platform in 30 days with `observatory profile start`, how far it is, and what it found. It "
-            "ends by itself; the last column is the command that stops it before."
+            "ends by itself; the last column is the command that stops it before, or asks for it once more."
         ),
         targets=(SqlQuery(sql=sql),),
         always_last="30d",

@@ -120,7 +120,9 @@ def _do(action: Action, change: Change, manner: Manner, connection: Connection) 
             audit.alone(connection, change.target)
             if action.planned(connection) != change:
                 raise InputError(f"error: {change.target} was changed meanwhile, so nothing was done; look again")
-            audit.add(connection, manner.actor, change.action, change.target, change.before, change.recorded)
+            audit.add(
+                connection, manner.actor, change.action, change.target, change.before, change.recorded, change.rollback
+            )
             undo = action.carry_out(connection, change)
     except BaseException:
         if undo is not None:

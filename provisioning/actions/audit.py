@@ -22,7 +22,7 @@ ACTOR_VARIABLE = "OBSERVATORY_ACTOR"
 LONGEST_ACTOR = 200
 Connection = psycopg.Connection[Any]
 
-_ADD = "INSERT INTO analytics.audit_log (actor, action, target, before, after) VALUES (%s, %s, %s, %s, %s)"
+_ADD = "INSERT INTO analytics.audit_log (actor, action, target, before, after, rollback) VALUES (%s, %s, %s, %s, %s, %s)"
 _LAST = "SELECT after FROM analytics.audit_log WHERE target = %s AND NOT dry_run ORDER BY id DESC LIMIT 1"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 20261121))"
 
@@ -56,6 +56,8 @@ def recorded(file: Path | None) -> Iterator[Connection]:
         raise Unreachable(f"error: {problem}") from None
     except psycopg.errors.UndefinedTable:
         raise InputError("error: there is no audit log in this database; run `observatory db install`") from None
+    except psycopg.errors.UndefinedColumn:
+        raise InputError("error: schema analytics is of an older version; run `observatory db install`") from None
     except psycopg.errors.LockNotAvailable:
         raise InputError("error: somebody else is changing the same; try again when they are done") from None
     except psycopg.errors.InsufficientPrivilege as problem:
@@ -74,10 +76,10 @@ def alone(connection: Connection, target: str) -> None:
     connection.execute(_LOCK, (target,))
 
 
-def add(connection: Connection, who: str, action: str, target: str, before: Any, after: Any) -> None:
-    """One row. `before` and `after` are JSON values, None where there is nothing."""
+def add(connection: Connection, who: str, action: str, target: str, before: Any, after: Any, rollback: str = "") -> None:
+    """One row. `before` and `after` are JSON values, None where there is nothing; `rollback` is what takes it back."""
     values = [None if value is None else Jsonb(value) for value in (before, after)]
-    connection.execute(_ADD, (who, action, target, *values))
+    connection.execute(_ADD, (who, action, target, *values, rollback))
 
 
 def last(connection: Connection, target: str) -> Any:

@@ -188,6 +188,11 @@ def test_without_rights_or_a_log_nothing_is_written(site: Path, log: str, monkey
             assert refused.exit_code == 2 and "permission denied" in refused.output
         finally:
             connection.execute("DROP ROLE nobody_much")
+    with psycopg.connect(log) as connection:
+        connection.execute("ALTER TABLE analytics.audit_log DROP COLUMN rollback")
+    monkeypatch.setenv(audit.VARIABLE, log)
+    older = run(*words)
+    assert older.exit_code == 2 and "older version; run `observatory db install`" in older.output
     monkeypatch.setenv(audit.VARIABLE, "postgresql://x:canary-secret@127.0.0.1:1/x")
     away = run(*words)
     assert away.exit_code == 3 and "canary-secret" not in away.output

@@ -22,7 +22,8 @@ TABLES = (
     "latency_hourly (hour timestamptz, agent text, version text, environment text, n bigint, failed bigint,"
     " histogram bigint[])",
     "trace_metrics_hourly (hour timestamptz, agent text, version text, environment text, executions bigint, cost_usd numeric)",
-    "audit_log (id bigint GENERATED ALWAYS AS IDENTITY, actor text, action text, target text, before jsonb, after jsonb)",
+    "audit_log (id bigint GENERATED ALWAYS AS IDENTITY, actor text, action text, target text, before jsonb, "
+    "after jsonb, rollback text)",
 )
 LIVED = {"production": (1000, 10, 1.0, 0.01), "staging": (500, 40, 2.9, 0.011), "development": (5, 0, 1.0, 0.01)}
 """By environment: executions, failed ones, seconds and dollars of each."""

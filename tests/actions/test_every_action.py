@@ -7,15 +7,20 @@ import importlib
 import json
 import re
 import shlex
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import yaml
+from psycopg.rows import dict_row
 
+from dashboards.observatory import changes
 from exporters.database.roles import Role
 from provisioning.actions import ACTIONS, audit
+from provisioning.interpolation import Span, sql_macros
 from tests.actions.cases import CASES, Case, Told, action_of, as_role, at_once, log, run
 from tests.actions.killing import POINTS, Point, killed
 from tests.alert_rules.delivery import Delivery
@@ -102,12 +107,24 @@ def driven(case: Case, site: str, monkeypatch: pytest.MonkeyPatch, *people: tupl
     [(actor, action, target, _, _)] = log(site)[len(recorded) :]
     assert (actor, action) == (names[number], action_of(people[number])) and target and action in done.output
 
+    assert offered(site, target) == done.output.strip().splitlines()[-1].strip()
+
     after = case.standing(site)
     assert after != before
     again = run(*people[number], "--yes")
     assert re.search("nothing to do|there is no", again.output) and "Traceback" not in again.output, again.output
     assert case.standing(site) == after and len(log(site)) == len(recorded) + 1
     return done
+
+
+def offered(site: str, target: str) -> Any:
+    """The command to copy that the tab gives for what was changed last about something."""
+    [query] = changes.record().targets
+    now = time.time()
+    with psycopg.connect(as_role(site, Role.GRAFANA_ADMIN), row_factory=dict_row) as connection:
+        rows = connection.execute(sql_macros(query.text, Span(now - 90 * 86400, now + 60, 60)).encode()).fetchall()
+    assert all(row["command"] is None for row in [row for row in rows if row["target"] == target][1:]), "the newest alone"
+    return next(row["command"] for row in rows if row["target"] == target)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,3 +83,8 @@ def test_the_latest_first_and_what_has_no_environment_too(connection: psycopg.Co
         ("Fires", "3", ago(hours=1), None),
         ("Ended", "2", ago(hours=3), 3600),
     ]
+    told(connection, "Page", ago(hours=1), (ago(minutes=1), None))
+    commands = {row["alertname"]: row["command"] for row in asked(connection, LATEST)}
+    assert commands.pop("Ended") is None
+    words, why = {name: shlex.split(said)[3:] for name, said in commands.items()}, ["--for", "2h", "--reason", "known"]
+    assert words == {"Page": ["Page", "--where", "environment=production", *why], "Fires": ["Fires", *why]}

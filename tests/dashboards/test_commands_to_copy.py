@@ -30,7 +30,7 @@ def test_names_are_quoted_for_a_shell(database: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("panel", "words"),
     [
-        (profiled("Profiles"), ["profile stop"]),
+        (profiled("Profiles"), ["profile stop", "profile start"]),
         (wishes.settings(), ["configure unset", "cache reset"]),
         (load_tests.tests(Settings()), ["loadtest cancel", "loadtest schedule"]),
         (versions.regressions(), ["regression dismiss", "regression flag"]),

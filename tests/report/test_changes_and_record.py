@@ -89,13 +89,14 @@ def test_a_report_is_recorded_where_there_is_a_login_for_it(database: str, monke
     assert record.exported(report(""), "pdf", ()) == []
     with psycopg.connect(database) as connection:
         connection.execute("CREATE SCHEMA analytics")
-        connection.execute("CREATE TABLE analytics.audit_log (actor text, action text, target text, before jsonb, after jsonb)")
+        columns = "actor text, action text, target text, before jsonb, after jsonb, rollback text"
+        connection.execute(f"CREATE TABLE analytics.audit_log ({columns})".encode())
     monkeypatch.setenv(audit.VARIABLE, database)
     monkeypatch.setenv(audit.ACTOR_VARIABLE, "ada")
     assert record.exported(report(""), "pdf", ("team@example.com",)) == []
     with psycopg.connect(database) as connection:
-        [(actor, action, target, before, after)] = connection.execute("SELECT * FROM analytics.audit_log").fetchall()
-    assert (actor, action, target, before) == ("ada", "report export", "report overview", None)
+        [(actor, action, target, before, after, rollback)] = connection.execute("SELECT * FROM analytics.audit_log").fetchall()
+    assert (actor, action, target, before, rollback) == ("ada", "report export", "report overview", None, "")
     assert after == {
         "from": "2027-01-15T08:00:00Z", "to": "2027-01-15T09:00:00Z", "format": "pdf", "filters": {"agent": "All"},
         "mailed_to": 1,
