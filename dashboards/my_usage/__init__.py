@@ -45,7 +45,7 @@ def rows(_: Settings) -> tuple[Row, ...]:
             line(3, headline.conversations(), headline.executions(), headline.tickets()),
             line(3, headline.tokens(), headline.cost(), headline.feedback()),
         ),
-        row("course", "Day by day", line(8, course.activity(), course.tokens(), course.cost())),
+        row("course", "Day by day", line(9, course.activity(), course.tokens(), course.cost())),
         row("agents", "With whom?", line(8, course.agents())),
     )
 

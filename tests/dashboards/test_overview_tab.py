@@ -45,6 +45,7 @@ BUILT_IN = {
     "__timeFilter",
     "__timeGroup",
     "__url_time_range",
+    "__value",
     "__all_variables",
     "__field",
     "__all",
