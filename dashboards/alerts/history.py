@@ -9,7 +9,7 @@ from dashboards.lib.field import PLAIN, named
 from dashboards.lib.filters import chosen
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, Table, columns, moment, shortened
+from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, NARROW, Table, ago, columns, moment, shortened
 
 BRIEF = "5 minutes"
 """An alert that was over so soon was most likely nothing that anybody could have helped with."""
@@ -89,7 +89,7 @@ def frequent(settings: Settings) -> Panel:
             ),
             *(named(column, unit="s", decimals=0, custom_width=130) for column in ("Mean time", "Fired in all")),
             named("Brief", unit="percentunit", decimals=0, min=0, max=1, custom_cellOptions=BAR_CELL, custom_width=130),
-            named("Last", unit="dateTimeFromNow", custom_width=130),
+            ago("Last"),
             named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             *known.overrides(settings),
         ),
@@ -101,7 +101,7 @@ def latest(settings: Settings) -> Panel:
         "time": "Began", "severity": "Severity", "alertname": "Alert", "what": "What", "environment": "Environment",
         "agent": "Agent", "seconds": "Lasted", "command": "To mute it", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Alert": 190, "Environment": 100, "Agent": 100}
+    widths = {"Alert": 190, "Environment": 98, "Agent": 88}
     return Table(
         name="latest",
         title="Latest alerts in range",
@@ -115,12 +115,13 @@ def latest(settings: Settings) -> Panel:
         paged=True,
         two_lines=True,
         overrides=(
+            NARROW,
             moment("Began"),
             *(named(column, custom_width=width) for column, width in widths.items()),
             named("What", custom_minWidth=150, custom_wrapText=True),
-            named("Lasted", unit="s", decimals=0, custom_width=80),
-            shortened("To mute it"),
-            named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
+            named("Lasted", unit="s", decimals=0, custom_width=70),
+            shortened("To mute it", custom_width=90),
+            named("Severity", custom_width=72, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             *known.overrides(settings),
         ),
     )

@@ -164,7 +164,7 @@ LIMIT 20
         unit="percentunit",
         decimals=0,
         minimum=0,
-        maximum=1.2,  # room for what stands behind the longest
+        maximum=1.25,  # room for what stands behind the longest
         width=9,
         no_value=NO_WORKFLOWS,
         direction="horizontal",
