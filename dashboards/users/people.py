@@ -8,7 +8,7 @@ from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.tables import BAR_CELL, Table
+from dashboards.lib.tables import BAR_CELL, Table, ago
 
 KEY_WIDTH = 155
 LATELY = "7d"
@@ -47,7 +47,7 @@ def most_active() -> Panel:
         overrides=(
             named("User", custom_width=KEY_WIDTH),
             named("Role", custom_width=90),
-            named("Joined", unit="dateTimeFromNow", custom_width=120),
+            ago("Joined"),
             named("Conversations", unit="locale", decimals=0, custom_width=135),
             named(
                 "Messages",
@@ -59,7 +59,7 @@ def most_active() -> Panel:
                 custom_width=130,
             ),
             named("Each", unit="none", decimals=1, custom_width=70),
-            named("Last seen", unit="dateTimeFromNow", custom_width=120),
+            ago("Last seen"),
         ),
         paged=True,
     )
