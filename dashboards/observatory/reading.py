@@ -60,7 +60,7 @@ def sources_up() -> Panel:
         no_value="the exporter was never scraped",
         filled=True,
         shown="value_and_name",
-        value_size=16,
+        value_size=13,
     )
 
 
