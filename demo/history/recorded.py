@@ -129,13 +129,14 @@ def record(
     samples = 0
     with tempfile.TemporaryDirectory(prefix="recorded-", dir=data.parent) as folder, ThreadPoolExecutor(WORKERS) as asking:
         for level, rules in enumerate(todo):
-            with serving(prometheus, data) as url, Programs() as programs:
+            with serving(prometheus, data) as url, requests.Session() as session, Programs() as programs:
+                ask = partial(_ask, session, url)
                 for number, (after, last) in enumerate(spans):
                     questions = [question for rule in rules for question in _questions(rule, after, last, fine_from)]
                     file = Path(folder, f"{level}-{number}.om")
                     with file.open("w", encoding="utf-8") as lines:
                         # While one answer is written down, Prometheus evaluates the next.
-                        for question, found in zip(questions, asking.map(partial(_ask, url), questions), strict=True):
+                        for question, found in zip(questions, asking.map(ask, questions), strict=True):
                             samples += _write_down(question.rule, found, lines)
                         lines.write("# EOF\n")
                     import_file(programs, promtool, file, data, SPAN_SECONDS)
@@ -169,11 +170,11 @@ def _questions(rule: Rule, after: int, last: int, fine_from: int) -> Iterator[Qu
             yield Question(rule, first, end, step)
 
 
-def _ask(url: str, question: Question) -> list[Any]:
+def _ask(session: requests.Session, url: str, question: Question) -> list[Any]:
     """The series of a rule's past."""
     rule, start, end, step = question
     parameters: dict[str, str | int] = {"query": rule.expression, "start": start, "end": end, "step": step}
-    answer = requests.get(f"{url}/api/v1/query_range", params=parameters, timeout=QUERY_SECONDS)
+    answer = session.get(f"{url}/api/v1/query_range", params=parameters, timeout=QUERY_SECONDS)
     found = json.loads(answer.content)
     if found["status"] != "success":
         raise HistoryError(f"the past of {rule.name} could not be evaluated: {found['error']}")

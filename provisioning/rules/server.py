@@ -47,7 +47,7 @@ class Workshop(History):
         """One remote write, encoded already. Raises Unreachable when it is not taken."""
         headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
         try:
-            answer = requests.post(f"{self.url}/api/v1/write", data=request, headers=headers, timeout=60)
+            answer = self._session.post(f"{self.url}/api/v1/write", data=request, headers=headers, timeout=60)
         except requests.RequestException as problem:
             raise Unreachable(f"error: our own Prometheus has gone: {type(problem).__name__}") from None
         if answer.status_code // 100 != 2:
