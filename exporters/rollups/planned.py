@@ -25,9 +25,12 @@ Counts = tuple[int, int, int]
 
 _MOST_ROWS = 10_000
 
-_LATER = "r.{stamp} >= pg_snapshot_xmax(old_snapshot)"
 # A range of unknown bounds is taken for 0.5 % of the rows, and a computed number that equals another for 0.5 % of these.
-_FEW = " AND r.{stamp} < '18446744073709551615' AND ({later})::integer = 1"
+_LATER = (
+    "r.{stamp} >= pg_snapshot_xmax({snapshot}) AND r.{stamp} < '18446744073709551615'"
+    " AND (r.{stamp} >= pg_snapshot_xmax({snapshot}))::integer = 1"
+)
+_RUNNING = "r.{stamp} = ANY ({running})"
 
 
 def function(form: Form) -> str:
@@ -69,40 +72,55 @@ def _name(form: Form) -> str:
     return f"analytics.count_{form.source.name}"
 
 
+def _newer(snapshot: str, running: str) -> tuple[str, str]:
+    """Conditions on rows that were not visible in a snapshot, in which these transactions were running."""
+    return _LATER.format(stamp=STAMP, snapshot=snapshot), _RUNNING.format(stamp=STAMP, running=running)
+
+
 def _body(form: Form) -> str:
-    later = _LATER.format(stamp=STAMP)
-    rows = (later + _FEW.format(stamp=STAMP, later=later), f"r.{STAMP} = ANY (running)")
+    """Few statements, for each takes its time to begin: one tells whether there is news, one locks, one tells how much it is.
+
+    The step itself is planned up to three times: where nothing was running when the last one looked and nothing was counted
+    before; where nothing was counted before; and for everything.
+    """
+    rows = _newer("old_snapshot", "running")
     touched = newer_than(form, "old_snapshot", rows, ("old_time", "old_key"))
     name = quoted(form.source.name)
-    earlier = (
-        f"EXISTS (SELECT FROM analytics.retractions AS q WHERE q.source = {name})"
-        f" OR EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {name})"
-    )
-    all_new = replace(touched, all_new=f"NOT ({earlier})", retracted=None, further=(), truncated=None)
-    new = f"SELECT FROM {form.stamped} AS r WHERE {rows[0]} LIMIT {_MOST_ROWS + 1}"
-    gone = f"SELECT FROM analytics.retractions AS q WHERE q.source = {name} LIMIT {_MOST_ROWS + 1}"
+    retracted = f"SELECT FROM analytics.retractions AS q WHERE q.source = {name}"
+    all_new = f"NOT (EXISTS ({retracted}) OR EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {name}))"
+    only_new = replace(touched, all_new=all_new, retracted=None, further=(), truncated=None)
     state = (
-        "SELECT s.watermark #>> '{}', ARRAY(SELECT pg_snapshot_xip((s.watermark #>> '{}')::pg_snapshot)),"
-        " coalesce(s.backfill_time, '-infinity'), coalesce(s.backfill_key, '')"
-        " INTO old_snapshot, running, old_time, old_key FROM analytics.sources AS s"
+        "SELECT (s.watermark #>> '{}')::pg_snapshot AS snapshot,"
+        " ARRAY(SELECT pg_snapshot_xip((s.watermark #>> '{}')::pg_snapshot)) AS xip,"
+        " coalesce(s.backfill_time, '-infinity') AS since, coalesce(s.backfill_key, '') AS key FROM analytics.sources AS s"
         f" WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"
     )
-    anything = " OR ".join(f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in rows)
+    found = (f"SELECT FROM {form.stamped} AS r WHERE {condition}" for condition in _newer("was.snapshot", "was.xip"))
+    news = " OR ".join(f"EXISTS ({rows})" for rows in (*found, retracted))
+    much = " OR ".join(
+        f"(SELECT count(*) FROM ({one} LIMIT {_MOST_ROWS + 1}) AS found) > {_MOST_ROWS}"
+        for one in (f"SELECT FROM {form.stamped} AS r WHERE {rows[0]}", retracted)
+    )
     return (
         "#variable_conflict use_column\n"
-        "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; done record;"
-        " counted boolean := false;\n"
+        "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; any_news boolean;"
+        " too_much boolean; nothing_old boolean; said text; done record; counted boolean := false;\n"
         "BEGIN\n"
-        f"{state};\n"
+        f"SELECT {news} INTO any_news FROM ({state} OFFSET 0) AS was;\n"
         "IF NOT FOUND THEN RETURN NULL; END IF;\n"
-        f"IF NOT ({anything} OR EXISTS ({gone})) THEN RETURN '{{0,0,0}}'; END IF;\n"
-        f"{state} FOR UPDATE SKIP LOCKED;\n"
-        f"IF NOT FOUND OR (SELECT count(*) FROM ({new}) AS found) > {_MOST_ROWS}"
-        f" OR (SELECT count(*) FROM ({gone}) AS found) > {_MOST_ROWS} THEN RETURN NULL; END IF;\n"
-        "PERFORM set_config('synchronous_commit', 'off', true);\n"
-        f"IF {all_new.all_new} THEN {render(form, all_new)} INTO done; counted := FOUND; END IF;\n"
+        "IF NOT any_news THEN RETURN '{0,0,0}'; END IF;\n"
+        f"{state} FOR UPDATE SKIP LOCKED INTO old_snapshot, running, old_time, old_key;\n"
+        "IF NOT FOUND THEN RETURN NULL; END IF;\n"
+        f"SELECT {much}, {all_new} INTO too_much, nothing_old;\n"
+        "IF too_much THEN RETURN NULL; END IF;\n"
+        "said := set_config('synchronous_commit', 'off', true);\n"
+        "IF nothing_old AND running = '{}' THEN\n"
+        f"{render(form, replace(only_new, rows=rows[:1]))} INTO done; counted := FOUND;\n"
+        "ELSIF nothing_old THEN\n"
+        f"{render(form, only_new)} INTO done; counted := FOUND;\n"
+        "END IF;\n"
         f"IF NOT counted THEN {render(form, touched)} INTO done; END IF;\n"
-        f"IF done.looked > 0 OR done.gone > 0 THEN PERFORM pg_notify('{ADVANCED}', ''); END IF;\n"
+        f"IF done.looked > 0 OR done.gone > 0 THEN said := pg_notify('{ADVANCED}', '') IS NULL; END IF;\n"
         "RETURN ARRAY[done.looked, done.corrected, done.gone];\n"
         "END"
     )

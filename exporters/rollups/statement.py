@@ -29,6 +29,9 @@ STOCK = "stock:"
 # Among the CTEs keys are looked up by an `IN (…)` that cannot become a join, and is hashed. The planner believes CTEs to be
 # small, and would loop over one for each row of the other when they are not.
 
+_UNMET = "(SELECT so FROM unmet)"
+"""Whether `Touched.all_new` is true."""
+
 _TRUNCATED = "the table was truncated: how many rows there are is only known after `observatory db rebuild`"
 
 
@@ -104,6 +107,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     """
     source = form.source
     parts = [
+        *([] if touched.all_new is None else [f"unmet AS MATERIALIZED (SELECT {touched.all_new} AS so)"]),
         *_after(form, touched),
         *(_before(form, touched, many=placing is not None) if touched.all_new is None else ()),
         f"images AS NOT MATERIALIZED ({_images(form, touched)})",
@@ -111,7 +115,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         *_firsts(source),
         *_last_seen(source),
         f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, touched.since)})",
-        *_written(placing, _amends(source) if touched.all_new is None else ""),
+        *_written(placing, _amends(source) if touched.all_new is None else "", any(fact.bounds for fact in source.facts)),
         *_remembered(form, touched),
         f"tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked, {_others(touched)})",
     ]
@@ -124,7 +128,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
             f", rebuild_needed = rebuild_needed OR {touched.truncated},"
             f" problem = CASE WHEN {touched.truncated} THEN {quoted(_TRUNCATED)} ELSE problem END"
         )
-    taken = "" if touched.all_new is None else f" AND ({touched.all_new})"
+    taken = "" if touched.all_new is None else f" AND {_UNMET}"
     return (
         f"WITH {','.join(parts)}\n"
         "UPDATE analytics.sources AS state SET advanced_at = clock_timestamp(), "
@@ -134,14 +138,18 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     )
 
 
-def _written(placing: Sequence[str] | None, amends: str) -> Iterator[str]:
+def _written(placing: Sequence[str] | None, amends: str, histograms: bool) -> Iterator[str]:
+    """Puts changes and amends where they belong. Changes alone, and without histograms, are cells as they are."""
     counts = "SELECT * FROM changes"
     if amends:
         yield f"amends AS ({amends})"
         counts += " UNION ALL SELECT * FROM amends"
-    if placing is None:
+    if placing is None and (amends or histograms):
         cells = f"SELECT fact, at, labels, {SPREAD} FROM ({counts}) AS counts GROUP BY fact, at, labels"
         yield f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)}) {cells})"
+    elif placing is None:
+        columns = ", ".join(("fact", "at", "labels", *COUNTED))
+        yield f"written AS (INSERT INTO analytics.fresh ({columns}) SELECT {columns} FROM changes)"
     else:
         yield f"gone AS MATERIALIZED ({counts})"
         yield from placing
@@ -151,7 +159,7 @@ def _after(form: Form, touched: Touched) -> Iterator[str]:
     table = form.stamped if touched.stamped else form.table
     key, is_open, only = f'r.{form.source.key}::text COLLATE "C"', f"coalesce({form.source.open}, false)", ""
     if touched.all_new is not None:  # who was not counted before is only named to be remembered
-        key, only = f"CASE WHEN {is_open} THEN {key} END", f" AND ({touched.all_new})"
+        key, only = f"CASE WHEN {is_open} THEN {key} END", f" AND {_UNMET}"
     looked = " UNION ALL ".join(
         f"SELECT {key} AS key, {is_open} AS is_open, {form.image} FROM {table} AS r {form.joins} WHERE {condition}{only}"
         for condition in touched.rows
