@@ -50,7 +50,8 @@ class Viewers:
         while True:
             for look in (self.ask, self.read):
                 try:
-                    await asyncio.to_thread(look)
+                    while await asyncio.to_thread(look):
+                        pass  # there is more of the log
                 except NotSaid as problem:
                     LOG.warning("viewers are not counted: %s", problem)
             await asyncio.sleep(ASKED_EVERY.total_seconds())
@@ -77,15 +78,18 @@ class Viewers:
         lines.append(f"{ACCOUNTS.name} {len(self._seen)}")
         return "\n".join(lines) + "\n"
 
-    def read(self) -> None:
-        """Reads what is new in the log, if there is one. Raises NotSaid."""
+    def read(self) -> bool:
+        """Reads what is new in the log, if there is one, and says whether there is more. Raises NotSaid."""
         if self.opened is None:
-            return
+            return False
+        now = self.now()
         try:
-            self.opened.read()
+            more = self.opened.read(now)
         except Unreadable as problem:
             raise NotSaid(str(problem)) from None
-        self._read = self.now()
+        if not more:  # figures of a part of it would be too small
+            self._read = now
+        return more
 
     def ask(self) -> None:
         """Asks once. Raises NotSaid, and knows what it knew before."""

@@ -36,7 +36,7 @@ def by_tab(now: datetime) -> dict[str, int]:
         return {}
     opened = Opened(Path(log), {tab.uid: tab.key for tab in TABS})
     try:
-        while opened.read():
+        while opened.read(now):
             pass
     except Unreadable as problem:
         raise InputError(f"Grafana's log does not say who looks: {problem}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.opened import Opened
+from api.opened import MOST_OF_A_LINE, Opened
 from api.process import Setup
 from api.viewers import FORGOTTEN_AFTER, NotSaid, Viewers
 from contract import viewers
@@ -24,6 +24,8 @@ from tests.api.conftest import Callers
 from tests.api.conftest import serving as api_serving
 from tests.grafana.server import TOKEN, GrafanaServer, Token, serving
 from tests.provisioning.conftest import free_port
+
+TWO = {dashboard_uid("cost"): "cost", dashboard_uid("one_agent"): "one_agent"}
 
 
 @pytest.fixture
@@ -85,7 +87,6 @@ def request(who: int, when: datetime, page: str, name: str = "anna@example.com")
 def test_who_looks_at_a_tab_is_read_in_grafanas_log(tmp_path: Path) -> None:
     log, now = tmp_path / "grafana.log", datetime(2026, 11, 20, 12, 0, 0, 1, tzinfo=UTC)
     site, hour = "https://grafana.example.com/sub", timedelta(hours=1)
-    tabs = {dashboard_uid("cost"): "cost", dashboard_uid("one_agent"): "one_agent"}
 
     def looked(who: int, hours: float, page: str) -> str:
         return request(who, now - hours * hour, f"{site}{page}")
@@ -96,7 +97,7 @@ def test_who_looks_at_a_tab_is_read_in_grafanas_log(tmp_path: Path) -> None:
         + looked(2, 1, "/d/observatory-cost/cost") + looked(0, 1, "/d/observatory-cost/cost") + looked(4, 1, "/d/others/x")
         + looked(4, 1, "/explore?left=/d/observatory-cost") + looked(6, 200, "/d/observatory-cost/cost") + whole[:-30]
     )  # fmt: skip
-    counted = Viewers("http://127.0.0.1:1", TOKEN, lambda: now, Opened(log, tabs))
+    counted = Viewers("http://127.0.0.1:1", TOKEN, lambda: now, Opened(log, TWO))
     counted.read()
     assert shown(counted.page()) == {
         "observatory_tab_viewers cost 1d": 2, "observatory_tab_viewers cost 7d": 2,
@@ -113,6 +114,38 @@ def test_who_looks_at_a_tab_is_read_in_grafanas_log(tmp_path: Path) -> None:
     found = shown(counted.page())
     assert (found["observatory_tab_viewers one_agent 1d"], found["observatory_tab_viewers one_agent 7d"]) == (2, 3)
     assert "anna" not in counted.page()
+
+
+def test_lines_that_somebody_made_up_count_nobody_and_hold_nothing_up(tmp_path: Path) -> None:
+    """What a browser asks for stands in the log, up to a megabyte of it, also of people who have not logged in."""
+    log, now = tmp_path / "grafana.log", datetime(2026, 11, 20, 12, 0, 0, 1, tzinfo=UTC)
+    page = "http://grafana/d/observatory-cost"
+    said = rf"/d/ userId=5 t={now.isoformat()} msg=\"Request Completed\" referer={page} "
+    lines = [request(0, now, said), request(0, now, said * 400), request(7, now, f"{page}?{'x' * MOST_OF_A_LINE}")]
+    lines += [request(0, now, page, f'"x userId=5 referer={page} y"'), "x" * 3 * MOST_OF_A_LINE + request(8, now, page)]
+    log.write_text("".join(lines) + request(9, now, page))
+    opened = Opened(log, TWO)
+    assert not opened.read(now)
+    assert [count for _, _, count in opened.viewers(now)] == [1, 1, 0, 0]
+
+
+def test_a_page_is_asked_for_while_the_log_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, now = tmp_path / "grafana.log", datetime(2026, 11, 20, 12, 0, 0, 1, tzinfo=UTC)
+    lines = [request(who, now, "http://grafana/d/observatory-cost") for who in (1, 2, 3)]
+    log.write_text("".join(lines))
+    monkeypatch.setattr("api.opened.MOST_BYTES", len(lines[0]))
+    opened = Opened(log, TWO)
+    counted = Viewers("http://127.0.0.1:1", TOKEN, lambda: now, opened)
+    assert [(counted.read(), counted.page()) for _ in range(2)] == [(True, "")] * 2, "a part of it is no figure"
+    while counted.read():
+        pass
+    asked = opened.viewers(now)
+    first = next(asked)
+    with log.open("a") as more:
+        more.write(request(4, now, "http://grafana/d/observatory-one-agent"))
+    counted.read()
+    assert [count for _, _, count in (first, *asked)] == [3, 3, 0, 0], "of one moment"
+    assert shown(counted.page())["observatory_tab_viewers one_agent 1d"] == 1
 
 
 def test_prometheus_reads_them_without_a_token(grafana: GrafanaServer, tmp_path: Path) -> None:
