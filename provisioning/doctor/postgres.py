@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -80,17 +81,22 @@ class Postgres:
                 raise Unreachable(f"PostgreSQL: {_refusal(problem)}") from None
             raise SqlError(_explained(problem)) from None
         finally:
-            if self._kept is None or connection.closed:
-                connection.close()
-            else:
-                connection.rollback()
+            if self._kept is not None and _ended(connection):
                 self._kept.append(connection)
+            else:
+                connection.close()
 
     def _free(self) -> psycopg.Connection | None:
-        try:
-            return self._kept.pop() if self._kept else None
-        except IndexError:  # another thread took the last one
-            return None
+        """One that is kept, and that the server has not closed meanwhile."""
+        while self._kept:
+            try:
+                connection = self._kept.pop()
+            except IndexError:  # another thread took the last one
+                return None
+            if _is_silent(connection):
+                return connection
+            connection.close()
+        return None
 
     def _connect(self) -> psycopg.Connection:
         try:
@@ -100,6 +106,22 @@ class Postgres:
             raise Unreachable(f"PostgreSQL: {_refusal(problem)}") from None
         connection.read_only = True
         return connection
+
+
+def _ended(connection: psycopg.Connection) -> bool:
+    """Ends the transaction; whether another can begin."""
+    try:
+        connection.rollback()
+    except psycopg.Error:  # it was lost after its last answer
+        return False
+    return not connection.closed
+
+
+def _is_silent(connection: psycopg.Connection) -> bool:
+    """Whether nothing came on a connection that was asked nothing: what comes then is its end, as a rule."""
+    waiting = select.poll()
+    waiting.register(connection, select.POLLIN)
+    return not waiting.poll(0)
 
 
 def _refusal(problem: psycopg.Error) -> str:

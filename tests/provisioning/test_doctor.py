@@ -62,9 +62,11 @@ def test_a_kept_connection_outlives_refusals_and_is_replaced_when_it_is_lost(dat
             kept.rows("CREATE TABLE app.mine ()")
         assert kept.first_column("SELECT pg_backend_pid()") == [first]
         assert another.execute("SELECT pg_terminate_backend(%s, 5000)", (int(first),)).fetchone() == (True,)
+        [second] = kept.first_column("SELECT pg_backend_pid()")
+        assert second != first, "what was lost while nobody asked is nobody's answer"
         with pytest.raises(Unreachable, match="terminating connection"):
-            kept.rows("SELECT 1")
-        assert kept.first_column("SELECT pg_backend_pid()") != [first]
+            kept.rows("SELECT pg_terminate_backend(pg_backend_pid(), 5000)")
+        assert kept.first_column("SELECT pg_backend_pid()") != [second]
 
 
 def test_prometheus_refuses_a_query(sources: Settings) -> None:
