@@ -15,10 +15,10 @@ BRIEF = "5 minutes"
 """An alert that was over so soon was most likely nothing that anybody could have helped with."""
 
 _EPISODES = """
-SELECT e.fingerprint, e.starts_at, e.alertname, e.severity, e.environment, e.agent, max(e.ends_at) AS ends_at
+SELECT e.fingerprint, e.starts_at, e.alertname, e.severity, e.environment, e.agent{more}, max(e.ends_at) AS ends_at
 FROM analytics.alert_events e
 WHERE {when} AND e.alertname <> 'Watchdog' AND (e.environment = '' OR {chosen})
-GROUP BY e.fingerprint, e.starts_at, e.alertname, e.severity, e.environment, e.agent
+GROUP BY e.fingerprint, e.starts_at, e.alertname, e.severity, e.environment, e.agent{more}
 """.strip()
 """An alert is told when it begins, when it ends, and again in between: one row each time it fired. Still firing has no end."""
 
@@ -26,7 +26,7 @@ _WORD_RANKS = "CASE e.severity WHEN 'critical' THEN '1' WHEN 'warning' THEN '2' 
 
 FREQUENT = f"""
 WITH episodes AS (
-{_EPISODES.format(chosen=chosen("e.environment", "environment"), when="e.received_at >= now() - interval '30 days'")}
+{_EPISODES.format(chosen=chosen("e.environment", "environment"), when="e.received_at >= now() - interval '30 days'", more="")}
 )
 SELECT e.alertname, {_WORD_RANKS}, e.alertname AS what, e.alertname AS tab, e.alertname AS panel,
        count(*) FILTER (WHERE e.starts_at >= now() - interval '7 days') AS week,
@@ -41,24 +41,19 @@ ORDER BY month DESC, e.alertname
 LIMIT 200
 """.strip()
 
-_MUTE = " || ".join(
-    (
-        command("observatory alert mute {name}", name="e.alertname"),
-        *(
-            f"CASE WHEN e.{label} = '' THEN '' ELSE {command(f' --where {label}={{value}}', value=f'e.{label}')} END"
-            for label in ("environment", "agent")
-        ),
-        "' --for 2h --reason known'",
-    )
-)
-
-LATEST = f"""
+def latest_told(settings: Settings) -> str:
+    """The newest episodes of the range. The command mutes this alert alone: one of another source or budget is told still."""
+    label = command(" --where {label}", label="l.key || '=' || l.value")
+    return f"""
 WITH episodes AS (
-{_EPISODES.format(chosen=chosen("e.environment", "environment"), when="$__timeFilter(e.received_at)")}
+{_EPISODES.format(chosen=chosen("e.environment", "environment"), when="$__timeFilter(e.received_at)", more=", e.labels")}
 )
 SELECT e.starts_at AS "time", e.alertname, {_WORD_RANKS}, e.alertname AS what, e.alertname AS tab, e.alertname AS panel,
        e.environment, e.agent, extract(epoch FROM e.ends_at - e.starts_at) AS seconds,
-       CASE WHEN e.ends_at IS NULL THEN {_MUTE} END AS command
+       CASE WHEN e.ends_at IS NULL THEN {command("observatory alert mute {name}", name="e.alertname")} || coalesce((
+         SELECT string_agg({label}, '' ORDER BY l.key)
+         FROM jsonb_each_text(e.labels) l WHERE l.key IN ({known.labels(settings)}) AND l.value <> ''
+       ), '') || ' --for 2h --reason known' END AS command
 FROM episodes e
 ORDER BY e.starts_at DESC
 LIMIT 200
@@ -108,7 +103,7 @@ def latest(settings: Settings) -> Panel:
         description="What Alertmanager told in the chosen range, the newest first. One that still fires has not lasted yet, "
         "and the last column mutes it for two hours: say why. The list is kept when Prometheus has long forgotten; without a "
         "webhook that keeps it there is nothing to show.",
-        targets=(SqlQuery(sql=LATEST),),
+        targets=(SqlQuery(sql=latest_told(settings)),),
         no_value="Alertmanager told nothing in range, or nobody keeps what it tells",
         limits=PLAIN,
         transformations=columns(headings),

@@ -46,6 +46,11 @@ def overrides(settings: Settings, alert: str = "Alert", what: str = "What") -> t
     )
 
 
+def labels(settings: Settings) -> str:
+    """The labels by which alerts of one name differ, for SQL."""
+    return ", ".join(f"'{label}'" for label in sorted({label for alert in active(settings) for label in alert.by}))
+
+
 def with_copies(expression: str) -> str:
     """The alerts of an expression, each with the columns that repeat its name."""
     for copy in COPIES:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import requests
 
 from alert_rules.catalogue import active
+from alert_rules.wording import rule_labels
 from contract.settings import Settings
 from contract.values import duration_seconds
 from provisioning.actions.action import Change
@@ -58,25 +59,28 @@ class Mute:
         return Change(name, target, before, after, f"observatory alert {way} {place}", said, {"reason": self.reason})
 
     def carry_out(self, connection: Connection, change: Change) -> Callable[[], None]:  # noqa: ARG002
-        standing, made = self._standing(), "" if self.length is None else self._mute(self.length)
-        if standing is not None:
+        standing, made = self._standing(), ""
+        if self.length is not None:
+            now = datetime.now(UTC)
+            until = now + timedelta(seconds=duration_seconds(self.length))
+            times = {"startsAt": now.isoformat(), "endsAt": until.isoformat()}
+            said = {"matchers": self._matchers, "createdBy": self.actor, "comment": self.reason, **times}
+            made = self._silence(said, "" if standing is None else standing["id"])
+        elif standing is not None:
             self._ask("DELETE", f"silence/{standing['id']}")
 
         def undo() -> None:
-            if made:
-                self._ask("DELETE", f"silence/{made}")
             if standing is not None:  # one that has ended cannot be begun again: the same is made
-                self._ask("POST", "silences", {name: standing[name] for name in _SAID})
+                self._silence({name: standing[name] for name in _SAID}, made)
+            elif made:
+                self._ask("DELETE", f"silence/{made}")
 
         return undo
 
-    def _mute(self, length: str) -> str:
-        """Makes a silence that begins now; its number."""
-        now = datetime.now(UTC)
-        until = now + timedelta(seconds=duration_seconds(length))
-        times = {"startsAt": now.isoformat(), "endsAt": until.isoformat()}
-        silence = {"matchers": self._matchers, "createdBy": self.actor, "comment": self.reason, **times}
-        return str(self._ask("POST", "silences", silence)["silenceID"])
+    def _silence(self, said: Mapping[str, Any], instead_of: str) -> str:
+        """Makes a silence, and ends the one `instead_of` which it is in the same moment; its number."""
+        replaced = {"id": instead_of} if instead_of else {}
+        return str(self._ask("POST", "silences", {**said, **replaced})["silenceID"])
 
     @property
     def _matchers(self) -> list[dict[str, Any]]:
@@ -99,9 +103,10 @@ class Mute:
         if self.name not in known:
             near = closest(self.name, known)
             raise InputError(f"error: there is no alert {self.name}{f'; {near}' if near else ''}")
+        labels = (*known[self.name].by, *rule_labels(known[self.name]))
         for label in self.where:
-            if label not in known[self.name].by:
-                raise InputError(f"error: {self.name} has no label {label}; it has: {', '.join(known[self.name].by)}")
+            if label not in labels:
+                raise InputError(f"error: {self.name} has no label {label}; it has: {', '.join(labels)}")
         if self.length is not None:
             seconds_within("--for", self.length, "1m", LONGEST)
         if self.length is not None and not self.reason:

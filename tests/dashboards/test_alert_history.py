@@ -10,8 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
-from dashboards.alerts.history import FREQUENT, LATEST
+from contract.settings import Settings
+from dashboards.alerts.history import FREQUENT, latest_told
 from provisioning.interpolation import Span, sql_macros, substitute
 
 NOW = datetime.now(UTC)
@@ -28,7 +30,8 @@ def connection(database: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
         connection.execute("CREATE SCHEMA analytics")
         connection.execute(
             "CREATE TABLE analytics.alert_events (fingerprint text, starts_at timestamptz, status text,"
-            " received_at timestamptz, ends_at timestamptz, alertname text, severity text, environment text, agent text)"
+            " received_at timestamptz, ends_at timestamptz, alertname text, severity text, environment text, agent text,"
+            " labels jsonb)"
         )
         yield connection
 
@@ -40,12 +43,15 @@ def told(
     *messages: tuple[datetime, datetime | None],
     severity: str = "warning",
     environment: str = "production",
+    **labels: str,
 ) -> None:
     """An episode and the messages about it: when each came, and which end it gave."""
+    shown = Jsonb({"alertname": name, "severity": severity, "environment": environment} | labels)
     for received, ended in messages:
+        state = "resolved" if ended else "firing"
         connection.execute(
-            "INSERT INTO analytics.alert_events VALUES (%s, %s, %s, %s, %s, %s, %s, %s, '')",
-            (f"{name} {environment}", began, "resolved" if ended else "firing", received, ended, name, severity, environment),
+            "INSERT INTO analytics.alert_events VALUES (%s, %s, %s, %s, %s, %s, %s, %s, '', %s)",
+            (f"{name} {environment}", began, state, received, ended, name, severity, environment, shown),
         )
 
 
@@ -78,13 +84,14 @@ def test_the_latest_first_and_what_has_no_environment_too(connection: psycopg.Co
     told(connection, "Fires", ago(hours=1), (ago(hours=1), None), severity="info", environment="")
     told(connection, "Before", ago(days=2), (ago(days=2), None))
     told(connection, "Elsewhere", ago(hours=1), (ago(hours=1), None), environment="staging")
-    rows = asked(connection, LATEST)
+    rows = asked(connection, latest_told(Settings()))
     assert [(row["alertname"], row["severity"], row["time"], row["seconds"]) for row in rows] == [
         ("Fires", "3", ago(hours=1), None),
         ("Ended", "2", ago(hours=3), 3600),
     ]
-    told(connection, "Page", ago(hours=1), (ago(minutes=1), None))
-    commands = {row["alertname"]: row["command"] for row in asked(connection, LATEST)}
+    told(connection, "Page", ago(hours=1), (ago(minutes=1), None), scope="it's", concern="cost")
+    commands = {row["alertname"]: row["command"] for row in asked(connection, latest_told(Settings()))}
     assert commands.pop("Ended") is None
     words, why = {name: shlex.split(said)[3:] for name, said in commands.items()}, ["--for", "2h", "--reason", "known"]
-    assert words == {"Page": ["Page", "--where", "environment=production", *why], "Fires": ["Fires", *why]}
+    page = ["Page", "--where", "environment=production", "--where", "scope=it's", *why]
+    assert words == {"Page": page, "Fires": ["Fires", *why]}, "the one that fires, and none of another scope"
