@@ -25,7 +25,7 @@ _ORDER = ("select", "from", "where", "group", "having", "window", "order", "limi
 """Clauses of a SELECT in the only order that there is; LIMIT and OFFSET may stand either way."""
 _ANEW = ("union", "intersect", "except")
 _AFTER_FROM = ("from", "join")
-NO_ALIAS = frozenset(
+_NO_ALIAS = frozenset(
     {*_ORDER, *_ANEW, "on", "using", "join", "left", "right", "full", "inner", "cross", "natural", "lateral", "as", "set"}
     | {"tablesample", "with", "and", "or", "then", "when", "else", "end", "returning", "for"}
 )
@@ -153,12 +153,17 @@ def _columns(place: str, text: str, tokens: Sequence[Token]) -> Iterator[Finding
             yield error(place, found, closest(column.text, columns), COLUMN)
 
 
+def is_name(token: Token) -> bool:
+    """Whether a relation or an alias may be called so: what is quoted always may."""
+    return token.kind == "name" or (token.kind == "word" and token.text not in _NO_ALIAS)
+
+
 def aliased(tokens: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
     """The alias and the name of a relation that is written out here; without an alias its own last name."""
     names = tokens[index : index + 5]
-    if len(names) < 3 or names[0].kind not in ("word", "name") or names[0].text in NO_ALIAS:
+    if not names or not is_name(names[0]):
         return
-    if names[1].text == ".":
+    if len(names) > 2 and names[1].text == ".":
         relation, rest = f"{names[0].text}.{names[2].text}", names[3:]
     else:
         relation, rest = names[0].text, names[1:]
@@ -166,7 +171,7 @@ def aliased(tokens: Sequence[Token], index: int) -> Iterator[tuple[str, str]]:
         rest = rest[1:]
     if rest and rest[0].text in ("(", "."):
         return
-    named = rest[0].text if rest and rest[0].kind in ("word", "name") and rest[0].text not in NO_ALIAS else ""
+    named = rest[0].text if rest and is_name(rest[0]) else ""
     yield named or relation.rpartition(".")[2], relation
 
 

@@ -1,7 +1,7 @@
 """Sub-selects that PostgreSQL asks anew for each row: those within an expression that name a row of the query around them.
 
-A join answers for all rows at once. EXISTS and IN in a condition are joins to PostgreSQL; so is LATERAL, which says in so many
-words that few rows each look something up. A sub-select of a row's own values (`unnest(t.tools)`) reads no relation.
+A join answers for all rows at once. EXISTS, IN and ANY in a condition are joins to PostgreSQL; so is LATERAL, which says in so
+many words that few rows each look something up. A sub-select of a row's own values (`unnest(t.tools)`) reads no relation.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from provisioning.check.sql import NO_ALIAS, Token, aliased, line_of, tokens_of
+from provisioning.check.sql import Token, aliased, is_name, line_of, tokens_of
 from provisioning.findings import Finding, error
 
 PER_ROW = "sql/per-row"
 _CLAUSES = frozenset({"select", "from", "where", "group", "having", "window", "order", "limit", "offset"})
 _ANEW = ("union", "intersect", "except")
 _CONDITIONS = frozenset({"from", "where", "having"})
-"""Clauses whose EXISTS and IN are joined; those of FROM stand behind ON."""
-_JOINED = ("exists", "in")
+"""Clauses whose EXISTS, IN and ANY are joined; those of FROM stand behind ON."""
+_JOINED = ("exists", "in", "any", "some")
 _TABLES_BEHIND = frozenset({"from", "join", "lateral", ","})
 
 
@@ -63,8 +63,9 @@ def _asked_for_each_row(tokens: Sequence[Token]) -> Iterator[int]:
     for index, token in enumerate(tokens):
         here = selects[-1]
         if token.text in ("(", "["):
-            begins = tokens[index + 1].text in ("select", "with")
-            brackets.append(_Select(token.at, _asks(before, here)) if begins else None)
+            asks = _asks(before, here)
+            begins = _opens(tokens[index + 1], "select", "with") or (not asks and _opens(tokens[index + 1], "("))
+            brackets.append(_Select(token.at, asks) if begins else None)
             selects += [one for one in brackets[-1:] if one]
         elif token.text in (")", "]"):
             if brackets.pop():
@@ -72,7 +73,7 @@ def _asked_for_each_row(tokens: Sequence[Token]) -> Iterator[int]:
                 yield from here.close(selects[-1])
             if selects[-1].clause == "from":
                 selects[-1].made |= _name_behind(tokens, index + 1)
-        elif brackets[-1]:
+        elif brackets[-1] and token.kind != "name":
             if token.text in _ANEW:
                 here.clause = ""
             elif token.text in _CLAUSES and before.text not in (".", "distinct", "within"):
@@ -87,6 +88,10 @@ def _asked_for_each_row(tokens: Sequence[Token]) -> Iterator[int]:
     yield from whole.close(outside)
 
 
+def _opens(token: Token, *words: str) -> bool:
+    return token.kind != "name" and token.text in words
+
+
 def _asks(before: Token, around: _Select) -> bool:
     """Whether a SELECT that begins here is part of an expression, and no table, WITH query, branch of a UNION, or join."""
     if not around.clause or (around.clause == "from" and before.text in _TABLES_BEHIND):
@@ -98,4 +103,4 @@ def _name_behind(tokens: Sequence[Token], index: int) -> set[str]:
     """The alias of what was closed just before: of a table that is a SELECT, or a function."""
     named = tokens[index : index + 2]
     named = named[1:] if named and named[0].text == "as" else named[:1]
-    return {token.text for token in named if token.kind in ("word", "name") and token.text not in NO_ALIAS}
+    return {token.text for token in named if is_name(token)}

@@ -34,6 +34,11 @@ JOINED = {
     "said to be looked up": f"SELECT m.n FROM app.users u CROSS JOIN LATERAL {_COUNT} AS m (n)",
     "EXISTS as a condition": "SELECT 1 FROM app.users u WHERE EXISTS (SELECT FROM app.messages m WHERE m.user_id = u.id)",
     "IN as a condition": "SELECT 1 FROM app.users u WHERE u.id NOT IN (SELECT m.user_id FROM app.messages m WHERE m.id > u.id)",
+    "ANY as a condition": "SELECT 1 FROM app.users u WHERE u.id = ANY (SELECT m.user_id FROM app.messages m WHERE m.id > u.id)",
+    "several to be looked up": f"SELECT m.n FROM app.users u CROSS JOIN LATERAL ({_COUNT} UNION ALL {_COUNT}) AS m (n)",
+    "a column called as a clause": 'SELECT 1 FROM app.users u WHERE "limit" IN (SELECT 1 FROM app.messages m WHERE m.id > u.n)',
+    "of the whole, at the end": "WITH a AS (SELECT 1 AS n) SELECT a.n FROM a WHERE a.n = (SELECT max(a.n) FROM app.users u, a)",
+    "a table called as a clause": 'SELECT (SELECT max("order".id) FROM app.messages "order") FROM app.users "order"',
     "the row's own values": "SELECT (SELECT count(*) FROM jsonb_array_elements(e.tools_called) t) FROM app.agent_executions e",
     "a clause word in a function": "SELECT extract(epoch FROM u.at), (SELECT max(m.id) FROM app.messages m) FROM app.users u",
 }

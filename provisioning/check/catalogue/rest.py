@@ -130,7 +130,7 @@ SQL = (
     Check("sql/column", "a column that the relation behind its alias has not", "PostgreSQL refuses it", "a column of it"),
     Check(
         "sql/per-row",
-        "a sub-select in an expression that names a row of the query around it, unless it is EXISTS or IN of a condition",
+        "a sub-select in an expression that names a row of the query around it, unless it is EXISTS, IN or ANY of a condition",
         "it is asked anew for each row, of which there may be many",
         "a join; CROSS JOIN LATERAL, where only a few rows ask",
     ),
