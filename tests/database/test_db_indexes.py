@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import psycopg
 from database_steps import Connection, install, settings_of
+from psycopg import sql
 
 from api.catalogue.people import MOST_ACTIVE
 from api.catalogue.single import ERROR_KINDS, LATEST_ERRORS
 from contract.data_plane import Mapped
 from exporters.database.indexes import index_name
+from exporters.database.removal import removal_steps
 
 QUESTIONS = {
     "executions by start": ("app.agent_executions", "start_time >= now() - interval '1 hour'"),
@@ -98,6 +100,18 @@ def test_what_an_interrupted_build_left_is_made_anew(installed: Connection) -> N
     install(installed, settings_of())
     asked = "SELECT bool_and(indisvalid), count(*) FROM pg_index WHERE indexrelid = ANY (%s::regclass[])"
     assert installed.execute(asked, (left,)).fetchone() == (True, 2)
+
+
+def test_what_an_interrupted_build_left_is_removed_with_the_rest(installed: Connection) -> None:
+    """It was not marked yet. An index of somebody else's that has such a name, and is whole, stays."""
+    left, whole = (index_name(("app", "messages"), of) for of in ("own", "created_at"))
+    installed.execute(sql.SQL("COMMENT ON INDEX app.{} IS NULL").format(sql.Identifier(left)))
+    installed.execute(sql.SQL("COMMENT ON INDEX app.{} IS NULL").format(sql.Identifier(whole)))
+    installed.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (f"app.{left}",))
+    for step in removal_steps(installed):
+        for statement in step.statements:
+            installed.execute(statement)
+    assert {name for name in indexes(installed, "messages") if name.startswith("observatory_")} == {whole}
 
 
 def test_long_names_fit() -> None:
