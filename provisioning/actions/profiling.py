@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,20 +98,21 @@ def listed(connection: Connection, agent: str) -> list[dict[str, Any]]:
 
 
 def figures(result: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """What a result holds as names and values, names within names joined by dots: `seconds_by_phase.llm`."""
+    """What a result holds as names and values, names within names joined by dots: `seconds_by_phase.llm`. Lists stay JSON."""
     if isinstance(result, Mapping):
         for key, value in result.items():
             yield from figures(value, f"{name}.{key}" if name else str(key))
     elif result is not None:
-        yield name, result
+        yield name, json.dumps(result, ensure_ascii=False) if isinstance(result, list | bool) else result
 
 
 def sheet(profiles: Sequence[Mapping[str, Any]]) -> str:
     """CSV with a row for each figure of each profile; one without figures has a row without any."""
     out = io.StringIO()
-    table = csv.DictWriter(out, _HEADS, extrasaction="ignore", lineterminator="\n")
+    table = csv.DictWriter(out, _HEADS, lineterminator="\n")
     table.writeheader()
     for profile in profiles:
         for figure, value in [*figures(profile["result"])] or [("", "")]:
-            table.writerow({**profile, "figure": harmless(figure), "value": harmless(value)})
+            row = {**profile, "figure": figure, "value": value}
+            table.writerow({head: harmless(row[head]) for head in _HEADS})
     return out.getvalue()

@@ -120,12 +120,13 @@ class TestProfiling:
 
     def _found_is_listed(self, platform: str) -> None:
         with psycopg.connect(platform) as connection:
-            found = '{"requests": 7, "seconds_by_phase": {"llm": 2.5, "tool": 0.5}, "note": "=1+1"}'
+            found = '{"requests": 7, "seconds_by_phase": {"llm": 2.5, "tool": 0.5}, "note": "=1+1", "slow": ["sql", true]}'
             connection.execute("UPDATE analytics.profiling_sessions SET result = %s WHERE state = 'done'", (found,))
         sheet = list(csv.DictReader(run("profile", "list", "billing", "--format", "csv").output.splitlines()))
-        assert [row["state"] for row in sheet] == ["done"] * 4 + ["cancelled"] * 2
+        assert [row["state"] for row in sheet] == ["done"] * 5 + ["cancelled"] * 2
         assert {row["figure"]: row["value"] for row in sheet} == {
             "requests": "7", "seconds_by_phase.llm": "2.5", "seconds_by_phase.tool": "0.5", "note": "'=1+1", "": "",
+            "slow": '["sql", true]',
         }  # fmt: skip
         listed = json.loads(run("profile", "list", "--format", "json").output)
         assert [entry["result"] and entry["result"]["requests"] for entry in listed] == [7, None, None]
