@@ -56,9 +56,9 @@ class Table:
         """Whether an index over all rows begins with this column."""
         return any(index.leading == column and index.valid and not index.partial for index in self.indexes)
 
-    def has(self, index: str) -> bool:
-        """Whether there is a whole index of this name."""
-        return any(found.name == index and found.valid for found in self.indexes)
+    def has(self, index: str, column: str) -> bool:
+        """Whether there is a whole index of this name that begins with this column."""
+        return any(found.name == index and found.leading == column and found.valid for found in self.indexes)
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def _of_part(part: Part, mapping: Mapping, tables: dict[Name, Table]) -> Iterato
     plain = [column for column in found if column is not None and table is not None and column in table.columns]
     if table is None or not table.is_table or len(plain) < len(found) or not table.columns[plain[0]].startswith(_TEXTS):
         return
-    index = index_name(table.name, part.name)
-    if not table.has(index):
+    index = index_name(table.name, f"{plain[0]}_{part.name}")
+    if not table.has(index, plain[1]):
         marking, begun, *also = map(sql.Identifier, plain)
         included = sql.SQL(" INCLUDE ({})").format(sql.SQL(", ").join(also)) if also else sql.SQL("")
         where = sql.SQL(part.where("{0}::text")).format(marking)

@@ -59,9 +59,9 @@ def test_what_is_asked_of_a_part_comes_from_an_index_over_it(installed: Connecti
     installed.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
     range_ = {"since": "2026-11-01", "until": "2026-11-30", "limit": 10, "offset": 0}
     for query, scan in (
-        (ERROR_KINDS, "Index Scan using observatory_agent_executions_failed"),
-        (LATEST_ERRORS, "Index Scan using observatory_agent_executions_failed"),
-        (MOST_ACTIVE, "Index Only Scan using observatory_messages_own"),
+        (ERROR_KINDS, "Index Scan using observatory_agent_executions_status_failed"),
+        (LATEST_ERRORS, "Index Scan using observatory_agent_executions_status_failed"),
+        (MOST_ACTIVE, "Index Only Scan using observatory_messages_role_own"),
     ):
         asked = f"EXPLAIN {query.statement(frozenset())}"
         found = "\n".join(line for (line,) in psycopg.ClientCursor(installed).execute(asked, range_))
@@ -71,8 +71,19 @@ def test_what_is_asked_of_a_part_comes_from_an_index_over_it(installed: Connecti
 def test_there_is_no_index_over_what_only_an_expression_tells(platform: Connection) -> None:
     """For the view asks for the expression, which the index does not know."""
     install(platform, settings_of(relations={"agent_executions": Mapped(columns={"status": "lower(status)"})}))
-    assert indexes(platform, "agent_executions").isdisjoint({"observatory_agent_executions_failed"})
-    assert "observatory_messages_own" in indexes(platform, "messages")
+    assert indexes(platform, "agent_executions").isdisjoint({"observatory_agent_executions_status_failed"})
+    assert "observatory_messages_role_own" in indexes(platform, "messages")
+
+
+def test_a_part_follows_the_mapping(installed: Connection) -> None:
+    """Another column tells it apart from now on, and another one is its time."""
+    installed.execute("ALTER TABLE app.agent_executions ADD COLUMN state text")
+    installed.execute("ALTER TABLE app.messages ADD COLUMN sent timestamptz")
+    mapped = {"agent_executions": Mapped(columns={"status": "state"}), "messages": Mapped(columns={"created_at": "sent"})}
+    install(installed, settings_of(relations=mapped))
+    assert "observatory_agent_executions_state_failed" in indexes(installed, "agent_executions")
+    asked = "SELECT pg_get_indexdef('app.observatory_messages_role_own'::regclass)"
+    assert "(sent) INCLUDE" in installed.execute(asked).fetchone()[0]
 
 
 def test_a_users_own_rows_come_by_index(installed: Connection) -> None:
@@ -95,7 +106,7 @@ def test_an_index_that_is_there_already_is_not_made_twice(platform: Connection) 
 
 
 def test_what_an_interrupted_build_left_is_made_anew(installed: Connection) -> None:
-    left = [f"app.{index_name(('app', 'messages'), of)}" for of in ("created_at", "own")]
+    left = [f"app.{index_name(('app', 'messages'), of)}" for of in ("created_at", "role_own")]
     installed.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY (%s::regclass[])", (left,))
     install(installed, settings_of())
     asked = "SELECT bool_and(indisvalid), count(*) FROM pg_index WHERE indexrelid = ANY (%s::regclass[])"
@@ -104,7 +115,7 @@ def test_what_an_interrupted_build_left_is_made_anew(installed: Connection) -> N
 
 def test_what_an_interrupted_build_left_is_removed_with_the_rest(installed: Connection) -> None:
     """It was not marked yet. An index of somebody else's that has such a name, and is whole, stays."""
-    left, whole = (index_name(("app", "messages"), of) for of in ("own", "created_at"))
+    left, whole = (index_name(("app", "messages"), of) for of in ("role_own", "created_at"))
     installed.execute(sql.SQL("COMMENT ON INDEX app.{} IS NULL").format(sql.Identifier(left)))
     installed.execute(sql.SQL("COMMENT ON INDEX app.{} IS NULL").format(sql.Identifier(whole)))
     installed.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (f"app.{left}",))
