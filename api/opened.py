@@ -46,13 +46,13 @@ class Opened:
         """Reads what is new, and says whether there is more; what was renamed meanwhile is read first. Raises Unreadable."""
         try:
             if self._log is None:
-                self._log = self.file.open("rb")
+                self._log = self._open()
             renamed = self._renamed(self._log)  # asked first: nothing is written to it afterwards
             more = self._take(self._log)
             if renamed and not more:
                 self._log.close()
                 self._log, self._within = None, False  # so that a new one that is not there yet is looked for again
-                self._log = self.file.open("rb")
+                self._log = self._open()
                 more = self._take(self._log)
         except OSError as problem:
             raise Unreadable(f"{self.file}: {problem.strerror}") from None
@@ -73,6 +73,11 @@ class Opened:
         lines = [f"# HELP {TAB_VIEWERS.name} {TAB_VIEWERS.help}", f"# TYPE {TAB_VIEWERS.name} gauge"]
         lines += [f'{TAB_VIEWERS.name}{{tab="{tab}",window="{window}"}} {n}' for tab, window, n in self.viewers(now)]
         return "\n".join(lines) + "\n"
+
+    def _open(self) -> BinaryIO:
+        if self.file.exists() and not self.file.is_file():
+            raise Unreadable(f"{self.file}: is no file")  # a pipe would be waited for
+        return self.file.open("rb")
 
     def _take(self, log: BinaryIO) -> bool:
         end = log.tell() + MOST_BYTES

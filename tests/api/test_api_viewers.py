@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -127,6 +128,12 @@ def test_lines_that_somebody_made_up_count_nobody_and_hold_nothing_up(tmp_path: 
     opened = Opened(log, TWO)
     assert not opened.read(now)
     assert [count for _, _, count in opened.viewers(now)] == [1, 1, 0, 0]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "grafana.log")
+    with pytest.raises(NotSaid, match="is no file"):
+        Viewers("http://127.0.0.1:1", TOKEN, opened=Opened(pipe, TWO)).read()
 
 
 def test_a_page_is_asked_for_while_the_log_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
