@@ -14,7 +14,7 @@ _HOW = "A point comes with each commit of the counting process, within a second 
 
 
 def rows() -> tuple[Row, ...]:
-    return (row("live", "At this moment", line(6, conversations(), executions(), errors())),)
+    return (row("live", "At this moment", line(7, conversations(), executions(), errors())),)
 
 
 def conversations() -> Panel:
