@@ -23,7 +23,7 @@ from contract.signals.agents import (
     PHASE_LATENCY,
 )
 from contract.signals.model import Quantile
-from contract.status import FAILED, WORDS
+from contract.status import sql_may_have_failed
 from contract.values import duration_seconds
 
 AGENT = ("environment", "agent")
@@ -39,11 +39,10 @@ _ENOUGH_FAILURES = (Guard(AGENT_FAILURES, "5m", "minimum_failures"),)
 _ENOUGH_TO_WAKE = (Guard(AGENT_QUERIES, "1m", "minimum_queries_page"),)
 _FAILURES_TO_WAKE = (Guard(AGENT_FAILURES, "1m", "minimum_failures_page"),)
 
-_FAILED_WORDS = ", ".join(f"'{word}'" for word, status in WORDS.items() if status in FAILED)
 _FAILURES_SQL = f"""\
 SELECT environment, agent_name, version, error_type, count(*) AS failed, min(start_time) AS first, max(start_time) AS last
 FROM analytics.agent_executions
-WHERE start_time >= :'since' AND lower(status) IN ({_FAILED_WORDS})
+WHERE start_time >= :'since' AND duration_ms IS NOT NULL AND {sql_may_have_failed("lower(status)")}
 GROUP BY environment, agent_name, version, error_type
 ORDER BY failed DESC
 LIMIT 20;"""  # noqa: S608 — words of the contract, for a person to run

@@ -12,6 +12,9 @@ WORDS: dict[str, str] = {
     "cancelled": CANCELLED, "canceled": CANCELLED, "aborted": CANCELLED,
 }  # fmt: skip
 
+RUNNING = ("in_progress", "running", "pending", "queued", "started", "processing")
+"""What platforms say, in small or large letters, of what has not ended."""
+
 FAILED = (ERROR, TIMEOUT)
 """What counts as failed. A query that its user cancelled is neither a success nor a failure of the platform."""
 
@@ -47,6 +50,9 @@ def sql_may_have_failed(column: str) -> str:
 
 
 def sql_failed(column: str) -> str:
-    """SQL condition that a status column says one of the words for a failure. `column` as for `sql_normalise`."""
-    failed = ", ".join(map(repr, FAILED))
-    return f"({sql_may_have_failed(column)} AND {sql_normalise(column)} IN ({failed}))"
+    """SQL condition that a status column says of what has ended that it failed. `column` as for `sql_normalise`."""
+    failed, running = (", ".join(map(repr, words)) for words in (FAILED, RUNNING))
+    return (
+        f"({sql_may_have_failed(column)} AND (lower({column}) IN ({running})) IS NOT TRUE"
+        f" AND {sql_normalise(column)} IN ({failed}))"
+    )

@@ -10,8 +10,9 @@ from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
 from contract.signals.conversations import SUCCESS_RATIO
 from contract.signals.model import Signal, like
-from contract.status import ERROR, FAILED, TIMEOUT, WORDS
+from contract.status import ERROR, TIMEOUT, WORDS
 from dashboards.lib import colours
+from dashboards.lib.executions import HAS_FAILED
 from dashboards.lib.field import Word, lines, named, narrowing_link, words
 from dashboards.lib.filters import chosen
 from dashboards.lib.graphs import TimeSeries
@@ -147,12 +148,11 @@ def _page(name: str, title: str, description: str, signal: Signal, unit: str, li
     )
 
 
-_FAILED_WORDS = ", ".join(f"'{word}'" for word, status in WORDS.items() if status in FAILED)
 FAILURES = f"""
 SELECT e.start_time AS "time", e.agent_name AS agent, e.version, e.environment, e.status, e.error_type,
        e.duration_ms / 1000 AS seconds, e.retry_count AS retries, e.trace_id
 FROM analytics.agent_executions e
-WHERE $__timeFilter(e.start_time) AND lower(e.status) IN ({_FAILED_WORDS})
+WHERE $__timeFilter(e.start_time) AND {HAS_FAILED}
   AND {chosen("e.environment", "environment")} AND {chosen("e.agent_name", "agent")}
 ORDER BY e.start_time DESC
 LIMIT 100

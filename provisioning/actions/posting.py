@@ -12,7 +12,7 @@ from tenacity.wait import wait_exponential_jitter
 from provisioning.unreached import reason
 
 _ATTEMPTS, _CONNECT_SECONDS, _ANSWER_SECONDS = 3, 3.0, 5.0
-_PAUSE = wait_exponential_jitter(initial=0.2, max=2.0)
+_PAUSE = wait_exponential_jitter(multiplier=0.2, max=2.0)
 _BUSY = frozenset({429, 500, 502, 503, 504})
 
 

@@ -18,7 +18,7 @@ from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, CAPACITY_U
 from contract.signals.conversations import CONVERSATIONS_STARTED
 from contract.signals.model import Match, Rate, equal, like
 from contract.signals.stores import REDIS_HIT_RATIO
-from contract.status import FAILED, STATUSES, normalise, sql_failed, sql_normalise
+from contract.status import FAILED, RUNNING, STATUSES, normalise, sql_failed, sql_normalise
 from recording_rules import registry
 
 
@@ -133,6 +133,9 @@ def test_status_words_agree_in_python_and_sql(database: str) -> None:
         rows = connection.execute(asked, (words,)).fetchall()
     assert rows == [(word, normalise(word), normalise(word) in FAILED) for word in words]
     assert {normalise(word) for word in words} == set(STATUSES)
+    with psycopg.connect(database) as connection:
+        running = connection.execute(f"SELECT {sql_failed('word')} FROM unnest(%s::text[]) AS word", (["Queued", *RUNNING],))
+        assert {failed for (failed,) in running} == {False}
 
 
 def test_relations_are_tables_that_postgresql_takes(database: str) -> None:

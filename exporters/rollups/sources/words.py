@@ -10,9 +10,6 @@ from exporters.rollups.model import Field, Join, plausible
 UNKNOWN = "unknown"
 """The label value of what a row does not say."""
 
-RUNNING = "('in_progress', 'running', 'pending', 'queued', 'started', 'processing')"
-"""Status words of what has begun and not ended."""
-
 _LONGEST = 100
 _MOST = 10**15
 _DAYS = 3650

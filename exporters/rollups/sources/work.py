@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contract import buckets
 from contract.labels import ERROR_TYPES
-from contract.status import FAILED, STATUSES, SUCCESS, TIMEOUT, sql_normalise
+from contract.status import FAILED, RUNNING, STATUSES, SUCCESS, TIMEOUT, sql_normalise
 from exporters.rollups.model import Fact, Join, Source, Stock, Yield
-from exporters.rollups.sources.words import RUNNING, end, microseconds, quoted, text, time, truth, whole, word
+from exporters.rollups.sources.words import end, microseconds, quoted, text, time, truth, whole, word
 
 # What has ended says so in the contract's own words nearly always, and need not be looked at in small letters.
-_RUNS = f"r.status NOT IN ({quoted(STATUSES)}) AND lower(r.status) IN {RUNNING}"
+_RUNS = f"r.status NOT IN ({quoted(STATUSES)}) AND lower(r.status) IN ({quoted(RUNNING)})"
 _END = end("r.end_time", "r.start_time", "r.duration_ms")
 _DURATION = microseconds("r.duration_ms", "r.start_time", "r.end_time")
 _SECONDS = 1e-6
