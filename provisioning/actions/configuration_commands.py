@@ -30,7 +30,7 @@ def configure() -> None:
     """
 
 
-@configure.command("set")
+@configure.command("set", context_settings={"ignore_unknown_options": True})  # -1 is a value
 @click.argument("agent")
 @click.argument("setting")
 @click.argument("value")

@@ -188,7 +188,7 @@ def _command(listed: Listed, name: str, item: Item) -> str:
     """The command that sets an entry to what it was."""
     words = ["observatory", listed.noun, listed.verb, name]
     for key, value in item.items():
-        if value == name:
+        if key == listed.key:
             continue
         option = f"--{key.replace('_', '-')}"
         values: Iterable[Any] = value if isinstance(value, list) else [value]

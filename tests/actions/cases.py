@@ -96,7 +96,7 @@ VALUES ('slow', 1, 'timeout', 'billing', 'production', 'time limit', 'Give up af
         '', '', '', 10, 5, 15, 's', 0.01, 'what was asked', now(), now())
 """
 TARGET = {"environment": "staging", "url": "http://127.0.0.1:1/ask/{agent}"}
-_LEVEL = ("slo", "set", "billing-in-time", *SLO, "--description", "Billing answers within five seconds.")
+_LEVEL = ("slo", "set", "latency", *SLO, "--description", "Billing answers within five seconds.")
 _TIME = (
     "budget", "performance", "quick", "--p95-seconds", "2", "--agents", "billing", "--team", "agents",
     "--reason", "People wait here.",
@@ -120,7 +120,7 @@ CASES = {
     "profile": _case(
         ("profile", "start", "billing", "--for", "1h"), "1h", "2h", "profile stop", PROFILED, [("billing", "cancelled")]
     ),
-    "configuration": _case(_LIMIT, "20", "25", "configure unset", ASKED, [("timeout_seconds", None)]),
+    "configuration": _case(_LIMIT, "20", "-1", "configure unset", ASKED, [("timeout_seconds", None)]),
     "cache": Case(_CACHE, _NO_CACHE, "cache reset", ASKED, [("cache.response", None)]),
     "no cache": Case(_NO_CACHE, _CACHE, "cache reset", ASKED, [("cache.response", None)]),
     "advice": Case(("advice", "apply", "slow"), _LIMIT, "configure unset", ASKED, [("timeout_seconds", None)]),
