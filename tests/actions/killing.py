@@ -24,6 +24,19 @@ _WAITING = f"SELECT pid FROM pg_stat_activity WHERE {_THEIRS} AND wait_event_typ
 _THERE = f"SELECT pid FROM pg_stat_activity WHERE {_THEIRS}"
 
 
+@contextlib.contextmanager
+def unrecorded(dsn: str) -> Iterator[None]:
+    """The database ends every change at its very end: as when the command is killed before its transaction was kept."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;"
+            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON analytics.audit_log DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        yield
+        connection.execute("DROP TRIGGER late ON analytics.audit_log; DROP FUNCTION refuse()")
+
+
 def killed(dsn: str, point: Point, target: str, *words: str) -> None:
     """Runs a command in a process of its own and kills it (SIGKILL) at a point; returns when its session is gone, too."""
     with psycopg.connect(dsn, autocommit=True) as connection, _held(connection, point, target) as release:

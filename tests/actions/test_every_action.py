@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import re
 import shlex
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from exporters.database.roles import Role
 from provisioning.actions import ACTIONS, audit
 from provisioning.interpolation import Span, sql_macros
 from tests.actions.cases import CASES, Case, Told, action_of, as_role, at_once, log, run
-from tests.actions.killing import POINTS, Point, killed
+from tests.actions.killing import POINTS, Point, killed, unrecorded
 from tests.alert_rules.delivery import Delivery
 
 pytestmark = pytest.mark.integration
@@ -35,19 +33,6 @@ def site(site: str, unmuted: Delivery) -> str:
     known = yaml.safe_load(place.read_text())
     place.write_text(yaml.safe_dump(known | {"sources": {"alertmanager": {"url": unmuted.url}}}))
     return site
-
-
-@contextlib.contextmanager
-def unrecorded(dsn: str) -> Iterator[None]:
-    """The database ends every change at its very end: as when the command is killed before its transaction was kept."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;"
-            "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON analytics.audit_log DEFERRABLE INITIALLY DEFERRED "
-            "FOR EACH ROW EXECUTE FUNCTION refuse()"
-        )
-        yield
-        connection.execute("DROP TRIGGER late ON analytics.audit_log; DROP FUNCTION refuse()")
 
 
 def commands() -> set[str]:

@@ -12,6 +12,7 @@ import yaml
 from exporters.database.roles import Role
 from provisioning.actions import audit
 from tests.actions.cases import as_role, log, run, silences
+from tests.actions.killing import unrecorded
 from tests.alert_rules.delivery import Delivery
 
 pytestmark = pytest.mark.integration
@@ -37,7 +38,12 @@ def test_muted_and_told_again(site: str, alertmanager: Delivery) -> None:
     assert (silence["createdBy"], silence["comment"]) == ("ada", "known")
     assert {(m["name"], m["value"]) for m in silence["matchers"]} == {("alertname", NAME), ("agent", "billing")}
     assert "nothing to do" in run(*MUTE).output and len(silences(alertmanager.url)) == 1
-    longer = run(*(word if word != "2h" else "3h" for word in MUTE))
+    instead = tuple(word if word != "2h" else "3h" for word in MUTE)
+    with unrecorded(site):
+        assert run(*instead).exit_code != 0
+    [left] = silences(alertmanager.url)
+    assert (left["endsAt"], left["createdBy"], left["comment"]) == (silence["endsAt"], "ada", "known"), "it is put back"
+    longer = run(*instead)
     assert longer.exit_code == 0 and len(silences(alertmanager.url)) == 1, longer.output
     unmuted = run(*shlex.split(done.output.strip().splitlines()[-1])[1:], "--yes")
     assert unmuted.exit_code == 0 and not silences(alertmanager.url), unmuted.output
