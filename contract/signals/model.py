@@ -252,7 +252,8 @@ class Level(Signal):
     def expression(self, by: tuple[str, ...] = (), window: str = "", where: Matches = (), resolve: Resolve = raw_leaf) -> str:  # noqa: ARG002
         (leaf,) = self.leaves
         inner = selector(leaf.series, leaf.matches + where) + leaf.past
-        if metric(self.metric_name).source not in (Source.PLATFORM, Source.FOREIGN):
+        # Each replica of the exporter says it all; the greatest of all is that of one.
+        if self.operator != "max" and metric(self.metric_name).source not in (Source.PLATFORM, Source.FOREIGN):
             inner = f"max without (instance) ({inner})"
         return aggregate(self.operator, by, inner)
 
