@@ -5,9 +5,11 @@ import type { PictureBoot } from '../boot';
 import { initRegistries } from '../model/fieldOverrides';
 import { load, told } from './load';
 
+// Once, however many dashboards are read.
+const ready = initializeI18n({ language: 'en-US', ns: [] }).then(initRegistries);
+
 export async function read(boot: PictureBoot) {
-  await initializeI18n({ language: 'en-US', ns: [] });
-  initRegistries();
+  await ready;
   const theme = createTheme({ colors: { mode: boot.theme } });
   return told(await load(boot, theme), boot, theme);
 }
