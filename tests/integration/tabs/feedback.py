@@ -195,7 +195,8 @@ def negative(moment: Moment) -> None:
     for agent, rows_ in sure.items():
         share, name = mean(row.thumbs < 0 for row in rows_), f"{agent} · production"
         # Those eight are shown that had the greatest share within six hours, each of them over an hour.
-        assert shown[name] == pytest.approx(share, abs=0.02) if name in shown else len(rated) > 8, name
+        told = f"{name}: {shown} is shown {[(moment.at - row.at.timestamp(), row.thumbs) for row in rows_]} later"
+        assert shown[name] == pytest.approx(share, abs=0.02) if name in shown else len(rated) > 8, told
     silent = {name for name in shown if name.removesuffix(" · production") not in found}
     edge = grouped((row for row in given(moment, 3900) if row.thumbs), lambda row: row.agent)
     assert all(name.removesuffix(" · production") in edge for name in silent)
