@@ -59,7 +59,7 @@ def _measured(
     run: Run, server: Workshop, folder: Path, groups: list[dict[str, Any]], readings: Readings, settings: Settings
 ) -> Iterator[Measure]:
     now = time.time()
-    load = Load(run.scale.agents, now)
+    load = Load(run.scale.agents, now, lean=run.scale.lean)
     load.write(server, {read.name for reads in readings.of.values() for read in reads})
     run.say(f"{load.series:,} series, {load.samples:,} samples")
     past = _past(server, readings, now)

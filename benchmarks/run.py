@@ -24,7 +24,8 @@ _TUNED = {
 class Scale:
     """How much is measured. `rows` are agent executions, `small` the tenth that growth is measured from.
 
-    `scenarios`: whether promtool proves those of all alerts."""
+    `scenarios`: whether promtool proves those of all alerts. `lean`: whether rules are evaluated over agents of one
+    environment and version only."""
 
     rows: int = 10_000_000
     arrivals: int = 1_000
@@ -45,6 +46,7 @@ class Scale:
     scraped_hours: int = 24
     recorded_days: int = 35
     scenarios: bool = True
+    lean: bool = False
 
     @property
     def small(self) -> int:
@@ -57,7 +59,7 @@ class Scale:
 TINY = Scale(
     rows=5_000, arrivals=100, cycles=2, repeat=1, series=(1_000,), scrapes=8, seconds=2.0, longest=1.0, writers=4, kills=3,
     runs=1, minutes=0.02, agents=3, evaluated_every=2.0, world=0.02, people=100, scraped_hours=1, recorded_days=1,
-    scenarios=False,
+    scenarios=False, lean=True,
 )  # fmt: skip
 
 

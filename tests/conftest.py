@@ -33,6 +33,24 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+_MEMORY = Path("/dev/shm")
+_MEMORY_NEEDED = 6 * 1024**3
+"""Free bytes: some of what is there is not filled by us, and several workers have servers each."""
+
+
+def pytest_configure() -> None:
+    """What is written while testing is kept in memory where there is room, also by all programs that are started: to make and
+    remove the files of servers on a disk costs more than many a test does with them.
+
+    Whoever names a place is obeyed, as workers are by this. Copies of programs have to run there.
+    """
+    os.environ.setdefault("GOGC", "400")  # programs in Go that live for seconds need not collect their garbage often
+    if "TMPDIR" in os.environ or not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
 _OUR_LOGGERS = ("observatory.api", "observatory.exporter", "asyncio", "uvicorn.error")
 
 
@@ -107,21 +125,13 @@ def name_of(dsn: str) -> str:
     return str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])
 
 
-_MEMORY = Path("/dev/shm")
-_MEMORY_NEEDED = 4 * 1024**3
-"""Free bytes: some of what is there is not filled by us, and several workers have a server each."""
-
-
 @contextmanager
 def thrown_away(prefix: str) -> Iterator[Path]:
-    """A folder for a server's data that is gone afterwards: in memory where there is room, for to make and remove the files of
-    a database on a disk costs more than most tests do in it.
+    """A folder for a server's data that is gone afterwards.
 
     Not below pytest's own folder: every pytest that starts closes it to others, and under root the server is another user.
     """
-    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
-    place = _MEMORY if roomy else None
-    with tempfile.TemporaryDirectory(prefix=f"observatory-{prefix}-", dir=place, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"observatory-{prefix}-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
@@ -205,8 +215,7 @@ def _installed(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactor
     create_tables(dsn)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("site"))
-        patch.setenv("OBSERVATORY_POSTGRES_ADMIN_DSN", dsn)
-        _install()
+        install(dsn)
     return name_of(dsn)
 
 
@@ -275,19 +284,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: min(rank.get(place, len(rank)) for place in (item.path, *item.path.parents)))
 
 
-def _install() -> None:
-    result = CliRunner().invoke(main, ["db", "install"])
+def install(dsn: str) -> None:
+    """Puts schema `analytics` beside the platform's tables, as `observatory db install` does."""
+    result = CliRunner(env={"OBSERVATORY_POSTGRES_ADMIN_DSN": dsn}).invoke(main, ["db", "install"])
     assert result.exit_code == 0, result.output
 
 
 @pytest.fixture
-def install_schema(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts schema `analytics` beside the platform's tables, as `observatory db install` does."""
-
-    def install(dsn: str) -> None:
-        monkeypatch.setenv("OBSERVATORY_POSTGRES_ADMIN_DSN", dsn)
-        _install()
-
+def install_schema() -> Callable[[str], None]:
+    """`install`, by the configuration of the working folder."""
     return install
 
 

@@ -122,17 +122,22 @@ def sources(tmp_path: Path, prometheus: str) -> str:
     return str(file)
 
 
+def doctor(config: str, *words: str, **environment: str) -> Result:
+    """Sources are looked at before what is asked of them, so that one tab is enough."""
+    return observatory("doctor", "--config", config, "--tab", "overview", *words, **environment)
+
+
 def test_doctor_says_what_cannot_be_reached_and_ends_with_3(tmp_path: Path) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    done = process("doctor", "--config", sources(tmp_path, nowhere), OBSERVATORY_POSTGRES_DSN="postgresql://x@127.0.0.1:1/x")
-    assert done.returncode == 3
+    done = doctor(sources(tmp_path, nowhere), OBSERVATORY_POSTGRES_DSN="postgresql://x@127.0.0.1:1/x")
+    assert done.exit_code == 3
     assert "Prometheus cannot be reached" in done.stdout and "Connection refused" in done.stdout
 
 
 def test_doctor_with_a_wrong_password_and_another_server(scraped: Scraped, guarded: str, tmp_path: Path) -> None:
     dsn = f"{guarded} password=topsecret"
-    done = process("doctor", "--config", sources(tmp_path, scraped.url), "--format", "json", OBSERVATORY_POSTGRES_DSN=dsn)
-    assert done.returncode == 3 and "topsecret" not in done.stdout + done.stderr
+    done = doctor(sources(tmp_path, scraped.url), "--format", "json", OBSERVATORY_POSTGRES_DSN=dsn)
+    assert done.exit_code == 3 and "topsecret" not in done.output
     told = {source["name"]: source for source in json.loads(done.stdout)["sources"]}
     assert told["Prometheus"]["reachable"] is True
     assert told["PostgreSQL"]["message"] == 'PostgreSQL: password authentication failed for user "guarded"'
@@ -142,8 +147,8 @@ def test_doctor_with_a_wrong_password_and_another_server(scraped: Scraped, guard
 @pytest.mark.parametrize(("dsn", "said"), [("=", "cannot be read"), ("postgresql://h:port/x", "PostgreSQL")])
 def test_doctor_with_a_connection_string_that_is_none(tmp_path: Path, dsn: str, said: str) -> None:
     nowhere = sources(tmp_path, f"http://127.0.0.1:{free_port()}")
-    done = process("doctor", "--config", nowhere, OBSERVATORY_POSTGRES_DSN=dsn)
-    assert done.returncode in (2, 3) and said in done.stdout + done.stderr
+    done = doctor(nowhere, OBSERVATORY_POSTGRES_DSN=dsn)
+    assert done.exit_code in (2, 3) and said in done.output
 
 
 def test_doctor_takes_the_configuration_of_the_running_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +158,7 @@ def test_doctor_takes_the_configuration_of_the_running_stack(tmp_path: Path, mon
     monkeypatch.setattr(cli, "ROOT", tmp_path)
     monkeypatch.setattr(cli, "RUNNING_CONFIG", running)
     monkeypatch.delenv("OBSERVATORY_CONFIG", raising=False)
-    done = observatory("doctor", OBSERVATORY_POSTGRES_DSN="postgresql://x@127.0.0.1:1/x")
+    done = observatory("doctor", "--tab", "overview", OBSERVATORY_POSTGRES_DSN="postgresql://x@127.0.0.1:1/x")
     assert done.output.startswith("configuration: var/observatory.yaml (of the running local stack)")
     assert done.exit_code == 3
 
@@ -162,8 +167,8 @@ def test_doctor_takes_the_configuration_of_the_running_stack(tmp_path: Path, mon
 def test_a_secret_file_that_is_missing(tmp_path: Path, key: str) -> None:
     file = tmp_path / "site.yaml"
     file.write_text(f"sources: {{postgres: {{{key}: secrets/lost}}}}\n")
-    done = process("doctor", "--config", str(file))
-    assert done.returncode == 2
+    done = observatory("doctor", "--config", str(file))
+    assert done.exit_code == 2
     assert str(tmp_path / "secrets" / "lost") in done.stderr and f"sources.postgres.{key}" in done.stderr
 
 
