@@ -294,7 +294,7 @@ def prepare(
         with _writing_below(var):
             made = bring_up_to_now(var, dsn, settings, wanted, time.time(), with_standin, Progress(click.echo))
         if not made:
-            click.echo("no history: promtool or prometheus is missing; run `make tools`")
+            click.echo("no history: prometheus is missing; run `make tools`")
             sys.exit(HISTORY_FAILED)
     except HistoryError as error:
         click.echo(f"no history: {error}", err=True)

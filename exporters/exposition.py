@@ -46,24 +46,37 @@ def _escape(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _series(name: str, labels: Iterable[tuple[str, str]]) -> str:
-    """What stands before the value of a series."""
-    inner = ",".join([f'{label}="{_escape(value)}"' for label, value in sorted(labels)])
+Labels = tuple[tuple[str, str], ...]
+
+
+def line_start(name: str, labels: Iterable[tuple[str, str]]) -> str:
+    """What stands before the value of a series, its labels in the order in which they are given."""
+    inner = ",".join([f'{label}="{_escape(value)}"' for label, value in labels])
     return f"{name}{{{inner}}} " if inner else f"{name} "
 
 
-def printed(item: Figure) -> tuple[str, ...]:
-    """What stands before each of a figure's values: of a distribution, its buckets, its count and its sum."""
-    name, labels = item.metric.name, list(zip(item.metric.labels, item.labels, strict=True))
+def _series(name: str, labels: Iterable[tuple[str, str]]) -> str:
+    """What stands before the value of a series."""
+    return line_start(name, sorted(labels))
+
+
+def named(item: Figure) -> tuple[tuple[str, Labels], ...]:
+    """Name and sorted labels of each of a figure's series: of a distribution, its buckets, its count and its sum."""
+    name, labels = item.metric.name, sorted(zip(item.metric.labels, item.labels, strict=True))
     if not item.metric.buckets:
-        return (_series(name, labels),)
+        return ((name, tuple(labels)),)
     bounds = [*map(number, map(float, item.metric.buckets)), "+Inf"]
-    buckets = [_series(f"{name}_bucket", [*labels, ("le", bound)]) for bound in bounds]
-    return (*buckets, _series(f"{name}_count", labels), _series(f"{name}_sum", labels))
+    buckets = [(f"{name}_bucket", tuple(sorted([*labels, ("le", bound)]))) for bound in bounds]
+    return (*buckets, (f"{name}_count", tuple(labels)), (f"{name}_sum", tuple(labels)))
+
+
+def printed(item: Figure) -> tuple[str, ...]:
+    """What stands before each of a figure's values, in the order of `named`."""
+    return tuple([line_start(name, labels) for name, labels in named(item)])
 
 
 def values(item: Figure) -> list[str]:
-    """A figure's values as they are printed, one for each of `printed`."""
+    """A figure's values as they are printed, one for each of `named`."""
     if isinstance(item, Sample):
         return [number(item.value)]
     counts = list(accumulate(item.buckets))

@@ -1,25 +1,48 @@
-"""Blocks of a Prometheus data folder, made by promtool."""
+"""A Prometheus of our own over a data folder; what is written to it becomes a block.
+
+All of the past stays in its memory until then, so samples may come in any order of series, and rules see at once what was
+written. Text for `promtool tsdb create-blocks-from` would be read twice, line by line, and take four times as long; and rules
+would only see it after a new start.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import socket
 import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
-BLOCK_NAME_LENGTH = 26
-WORKERS = 2
+import requests
+
+from provisioning.findings import Unreachable
+from provisioning.rules.server import Workshop, linked
+
+START_SECONDS = 60.0
+_SNAPSHOT_SECONDS = 120
+_BLOCK_NAME_LENGTH = 26
+_ALL = "60d"
+"""Longer than twice any past: a server keeps in memory what is shorter, and takes samples that are half as late."""
+_LENGTHS = tuple(f"--storage.tsdb.{end}-block-duration={_ALL}" for end in ("min", "max"))
+_OUT_OF_ORDER = "from-out-of-order"
+"""What Prometheus notes in blocks whose time does not keep it from taking older samples."""
 
 
 class HistoryError(Exception):
-    """History could not be written; the text says which tool failed and what it said."""
+    """History could not be written; the text says what failed."""
 
 
 def blocks_of(folder: Path) -> list[Path]:
     """The block folders within a data folder, oldest first by creation."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if len(p.name) == BLOCK_NAME_LENGTH and (p / "meta.json").is_file())
+    return sorted(p for p in folder.iterdir() if len(p.name) == _BLOCK_NAME_LENGTH and (p / "meta.json").is_file())
 
 
 def short_lived() -> dict[str, str]:
@@ -27,51 +50,118 @@ def short_lived() -> dict[str, str]:
     return {**os.environ, "GOGC": "400"}
 
 
-class Programs:
-    """Runs a few programs at a time; the next waits for a free place. The first that fails ends everything.
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
-    Use as a context: leaving it waits for the rest, leaving it by an error stops them.
+
+@contextmanager
+def serving(prometheus: Path, data: Path, *options: str) -> Iterator[str]:
+    """A Prometheus of its own over a data folder, scraping nothing; yields its address. It is gone when the context ends.
+
+    Raises HistoryError when it does not become ready.
     """
-
-    def __init__(self, places: int = WORKERS) -> None:
-        self._places = places
-        self._running: list[tuple[list[str], subprocess.Popen[str], Path | None]] = []
-
-    def __enter__(self) -> Programs:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
+        config, log = Path(folder, "prometheus.yml"), Path(folder, "log")
+        config.write_text("{}\n", encoding="utf-8")
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        with log.open("w") as said:
+            process = subprocess.Popen(
+                [
+                    str(prometheus), f"--config.file={config}", f"--storage.tsdb.path={data}",
+                    f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=10y", "--web.enable-admin-api",
+                    *options,
+                ],
+                stdout=said, stderr=subprocess.STDOUT, env=short_lived()
+            )  # fmt: skip
         try:
-            while kind is None and self._running:
-                self._wait()
+            _wait_until_ready(process, url, log)
+            yield url
         finally:
-            for _, process, _ in self._running:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
                 process.kill()
-                process.communicate()
-
-    def run(self, command: list[str], consumed: Path | None = None) -> None:
-        """Start a program. `consumed` is deleted when it has ended. Raises HistoryError when an earlier one failed."""
-        while len(self._running) >= self._places:
-            self._wait()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=short_lived())
-        self._running.append((command, process, consumed))
-
-    def _wait(self) -> None:
-        command, process, consumed = self._running[0]
-        said, _ = process.communicate()
-        self._running.pop(0)
-        if process.returncode:
-            last = said.strip().splitlines()[-1:] or ["nothing"]
-            raise HistoryError(f"{' '.join(command[:4])} ended with {process.returncode} and said: {last[0]}")
-        if consumed:
-            consumed.unlink()
+                process.wait()
 
 
-def import_file(programs: Programs, promtool: Path, file: Path, data: Path, span_seconds: int) -> None:
-    """Turn one OpenMetrics file into blocks in `data`, in the background, and delete it.
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if requests.get(f"{url}/-/ready", timeout=5).status_code == 200:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.05)
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+    raise HistoryError(f"the Prometheus that writes history did not become ready; it last said: {last[0]}")
 
-    A block covers `span_seconds` at most: two hours times a power of three. promtool reads the file again for each one that it
-    touches.
+
+@contextmanager
+def writing(prometheus: Path, data: Path, part: Path, since: float) -> Iterator[Workshop]:
+    """A server to write samples later than `since` to (seconds since the epoch), which sees the blocks of the folder `data`.
+
+    When the context ends well, what was written is a block in `data`, which until then is as it was, or not there at all; in
+    the folder `part` is what is made meanwhile. Raises HistoryError.
     """
-    create = [str(promtool), "tsdb", "create-blocks-from", "openmetrics", str(file), str(data), "--quiet"]
-    programs.run([*create, f"--max-block-duration={span_seconds}s"], file)
+    copy = part / "data"
+    part.mkdir()
+    if data.is_dir():
+        shutil.copytree(data, copy, copy_function=linked)
+    known = {block.name for block in blocks_of(copy)}
+    for block in blocks_of(copy):
+        _let_older_in(block / "meta.json", since)
+    try:
+        with serving(prometheus, copy, "--web.enable-remote-write-receiver", *_LENGTHS) as url:
+            yield Workshop(url)
+            made = _snapshot(url, copy)
+    except Unreachable as error:
+        raise HistoryError(str(error).removeprefix("error: ")) from None
+    data.mkdir(exist_ok=True)
+    for block in blocks_of(made):
+        # Beside what was written, the server may have merged old blocks that overlap.
+        if block.name not in known and _meta(block / "meta.json")["compaction"]["level"] == 1:
+            block.rename(data / block.name)
+
+
+def _let_older_in(meta: Path, since: float) -> None:
+    """Where a Prometheus has lived on after `since`, its newest block would keep ours from being written."""
+    content = _meta(meta)
+    if content["maxTime"] > since * 1000:
+        content["compaction"]["hints"] = [_OUT_OF_ORDER]
+        meta.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _meta(meta: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(meta.read_text(encoding="utf-8"))
+    return content
+
+
+def _snapshot(url: str, data: Path) -> Path:
+    """Lets a server write what it holds in memory as a block; the folder that holds it, and links to those that were there."""
+    answer = requests.post(f"{url}/api/v1/admin/tsdb/snapshot", timeout=_SNAPSHOT_SECONDS)
+    if answer.status_code != 200:
+        raise HistoryError(f"Prometheus could not write its memory as a block: HTTP {answer.status_code}")
+    return data / "snapshots" / str(answer.json()["data"]["name"])
+
+
+def flush(prometheus: Path, data: Path) -> None:
+    """Write what a stopped Prometheus still holds in its write-ahead log as a block.
+
+    Prometheus drops logged samples that are older than its newest block; so before newer blocks are added, the log must
+    have become a block itself.
+    """
+    if not (data / "wal").is_dir():
+        return
+    with serving(prometheus, data) as url:
+        snapshot = _snapshot(url, data)
+    have = {block.name for block in blocks_of(data)}
+    for block in blocks_of(snapshot):
+        if block.name not in have:
+            block.rename(data / block.name)
+    for left in ("snapshots", "wal", "chunks_head"):
+        shutil.rmtree(data / left, ignore_errors=True)

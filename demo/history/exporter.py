@@ -10,7 +10,7 @@ from itertools import chain
 
 from contract.settings import Settings
 from demo.history import business, model_calls
-from demo.history.openmetrics import COARSE_SECONDS, Column, Table
+from demo.history.samples import COARSE_SECONDS, Column, Table
 from demo.history.steps import Key, column
 from demo.platform.registry import Number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
-from demo.history.openmetrics import FINE_SPAN_SECONDS
+from demo.history.samples import FINE_SPAN_SECONDS
 
 DAYS = 7
 

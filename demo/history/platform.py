@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from demo.history.openmetrics import Column, Table
+from demo.history.samples import Column, Table
 from demo.platform.expected import BUSINESS_ENVIRONMENT, QUERY_HANDLER
 from demo.platform.metrics import PlatformMetrics
 from demo.platform.registry import Number, Registry, Series

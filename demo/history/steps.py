@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from contract.catalogue import metric
-from demo.history.openmetrics import Column
+from demo.history.samples import Column
 from demo.platform.registry import Number
 
 Key = tuple[str, tuple[str, ...]]

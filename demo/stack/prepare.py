@@ -21,8 +21,8 @@ from demo.database.load import load
 from demo.history import active
 from demo.history.blocks import HistoryError
 from demo.history.fill import Instances, fill
-from demo.history.openmetrics import FINE_SPAN_SECONDS
 from demo.history.past import DAYS, Past
+from demo.history.samples import FINE_SPAN_SECONDS
 from demo.langfuse.store import Store
 from demo.stack import counting, ledger
 from demo.stack.failure import StackError
@@ -111,7 +111,7 @@ def prepare(
 ) -> bool:
     """Brings the database, the stand-in's storage and Prometheus' data folder up to `now` (seconds since the epoch).
 
-    False when there is no promtool to write history with. Raises StackError, HistoryError, psycopg.Error.
+    False when there is no Prometheus to write history with. Raises StackError, HistoryError, psycopg.Error.
     """
     spec = _existing(var, dsn, wanted, now, with_standin)
     if spec is None:
@@ -121,13 +121,12 @@ def prepare(
     _count(var, dsn, settings, until, with_standin, progress)
     if not wanted.history:
         return True
-    prometheus, promtool = tools.find("prometheus"), tools.find("promtool")
-    if prometheus is None or promtool is None:
+    prometheus = tools.find("prometheus")
+    if prometheus is None:
         return False
     instances = Instances(settings.scrape.platform[0].address, settings.scrape.exporter[0])
-    programs, world = _Tools(prometheus, promtool), World(spec)
     past = Past(wanted.history, wanted.fine, wanted.whole, wanted.only)
-    fill(var, dsn, world, settings, programs, instances, until, progress, past)
+    fill(var, dsn, World(spec), settings, prometheus, instances, until, progress, past)
     return True
 
 
@@ -150,12 +149,6 @@ def _count(var: Path, dsn: str, settings: Settings, until: float, with_standin: 
         counting.finish(dsn, settings, mapping, active.before(dsn, until), minutes)
     except (DatabaseDown, StatementRefused, SourceDown, QueryFailed) as error:
         raise StackError(f"what is there could not be counted: {error}") from None
-
-
-@dataclass(frozen=True)
-class _Tools:
-    prometheus: Path
-    promtool: Path
 
 
 def _existing(var: Path, dsn: str, wanted: Wanted, now: float, with_standin: bool) -> WorldSpec | None:

@@ -27,7 +27,7 @@ from exporters.database.roles import Role
 from provisioning import build, tools
 from provisioning.findings import InputError
 
-_TOOLS: tuple[tools.ToolName, ...] = ("prometheus", "promtool", "alertmanager")
+_TOOLS: tuple[tools.ToolName, ...] = ("prometheus", "alertmanager")
 _READY_SECONDS = 240.0
 _INSTALL_SECONDS, _INSTALL_END_SECONDS = 300.0, 3.0
 

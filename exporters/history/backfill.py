@@ -1,4 +1,4 @@
-"""`observatory exporter backfill`: the days before the exporter began, as files for Prometheus."""
+"""The days before the exporter began: as files for Prometheus (`observatory exporter backfill`), or however they are taken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exporters.business.figures import FIGURES as WINDOW_FIGURES
 from exporters.business.figures import PAST_DUE, samples
 from exporters.business.schema import schema_problem
 from exporters.database.sessions import Connection, connect, limits
-from exporters.history.blocks import BLOCK_SECONDS, Blocks
+from exporters.history.blocks import BLOCK_SECONDS, Blocks, Files
 from exporters.history.counters import Counters
 from exporters.history.counts import (
     HOUR,
@@ -41,7 +41,6 @@ COARSE_STEP = 150
 """Seconds between samples where only hours are known: two in every five minutes, so that a rate over these is never missing."""
 
 _STATEMENT_SECONDS = 600.0
-_JOB = "exporter"
 
 
 class NoHistory(Exception):
@@ -54,19 +53,29 @@ class Written:
     points: int
 
 
-def backfill(
-    settings: Settings,
-    dsn: str,
-    days: float,
-    out: Path,
-    now: float,
-    since: float = 0.0,
-    without: Collection[str] = (),
-) -> Written:
+def target(settings: Settings) -> dict[str, str]:
+    """The labels that a scrape of the first exporter adds."""
+    return {"job": "exporter", "instance": settings.scrape.exporter[0]}
+
+
+def backfill(settings: Settings, dsn: str, days: float, out: Path, now: float) -> Written:
     """Writes the files of the `days` days before `now` (seconds since the epoch) into `out`, which must exist.
 
+    Raises what `tell` raises.
+    """
+    files = Files(out, target(settings))
+    tell(settings, dsn, days, files, now)
+    return Written(tuple(files.files), files.points)
+
+
+def tell(
+    settings: Settings, dsn: str, days: float, blocks: Blocks, now: float, since: float = 0.0, without: Collection[str] = ()
+) -> None:
+    """Gives the `days` days before `now` (seconds since the epoch) to `blocks`, which are closed afterwards.
+
     Moments up to `since`, and the metrics of the names `without`, are left out.
-    Everything is read in one transaction that sees one moment. Raises DatabaseDown, NoHistory, and psycopg.Error.
+    Everything is read in one transaction that sees one moment. Raises DatabaseDown, NoHistory, psycopg.Error, and what `blocks`
+    raise.
     """
     connection = connect(dsn)
     try:
@@ -75,14 +84,14 @@ def backfill(
             connection.execute(limits(_STATEMENT_SECONDS, read_only=True))
             if problem := schema_problem(connection, may_be_standby=True):
                 raise NoHistory(problem)
-            return _write(connection, settings, days, out, int(now), since, frozenset(without))
+            _tell(connection, settings, days, blocks, int(now), since, frozenset(without))
     finally:
         connection.close()
 
 
-def _write(
-    connection: Connection, settings: Settings, days: float, out: Path, now: int, since: float, without: frozenset[str]
-) -> Written:
+def _tell(
+    connection: Connection, settings: Settings, days: float, blocks: Blocks, now: int, since: float, without: frozenset[str]
+) -> None:
     end = now - now % MINUTE
     begin = max(end - int(days * 86400), end - int(duration_seconds(settings.database.retention.hour)) + LONGEST_WINDOW)
     begin -= begin % HOUR
@@ -91,7 +100,6 @@ def _write(
     cells = less(cells, happened(connection, MINUTE, fine, end + MINUTE))
     cells = less(cells, happened(connection, HOUR, begin, fine))
     hours = Hours(connection, begin - LONGEST_WINDOW, end)
-    blocks = Blocks(out, {"job": _JOB, "instance": settings.scrape.exporter[0]})
     expected = Expected((), settings.environments)
     counters, windows = Counters(cells, expected, without), _Windows(hours, expected, without)
     for at, changes in chain(((begin, {}),), _coarse(connection, begin, fine), _fine(connection, fine, end)):
@@ -102,7 +110,6 @@ def _write(
             changed, gone = windows.changed()
             blocks.add(at, chain(counters.changed(), changed), gone)
     blocks.close()
-    return Written(tuple(blocks.files), blocks.points)
 
 
 class _Windows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import add
 
 from provisioning.rules.built import Labels
 
@@ -40,6 +41,30 @@ def time_series(name: str, labels: Labels, samples: bytes) -> bytes:
 def encoded(samples: Iterable[tuple[float, float]]) -> bytes:
     """Samples as (seconds since the epoch, value)."""
     return b"".join([_sample(at, value) for at, value in samples])
+
+
+class Moments:
+    """Samples of many series at the same moments (seconds since the epoch): what stands around the values is made once."""
+
+    def __init__(self, times: Sequence[float]) -> None:
+        begins, ends = zip(*map(_moment, times), strict=True) if times else ((), ())
+        self._begins = begins
+        self._between = [*map(add, ends[:-1], begins[1:]), *ends[-1:]]
+        """What stands behind each value, up to the next one."""
+
+    def encoded(self, values: Sequence[float]) -> bytes:
+        """A series' samples. The last value belongs to the last moment, the one before to the moment before, and so on."""
+        if not values:
+            return b""
+        first = len(self._begins) - len(values)
+        around = [self._begins[first], *self._between[first:]]
+        if values.count(values[0]) == len(values):
+            return struct.pack("<d", values[0]).join(around)
+        packed = struct.pack(f"<{len(values)}d", *values)
+        parts = [b""] * (2 * len(values) + 1)
+        parts[0::2] = around
+        parts[1::2] = [packed[place : place + 8] for place in range(0, len(packed), 8)]
+        return b"".join(parts)
 
 
 def _sample(at: float, value: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import time
@@ -16,20 +17,19 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from psycopg import sql
 
 from contract.catalogue import series_catalogue
 from contract.settings import Budget, Settings
 from demo.database.live import LiveDatabase
 from demo.database.load import load
-from demo.history import active, blocks, model_calls, openmetrics, recorded
-from demo.history.blocks import HistoryError, Programs
+from demo.history import active, blocks, model_calls, recorded, samples
+from demo.history.blocks import HistoryError
 from demo.history.exporter import ExporterHistory
 from demo.history.fill import LEFT_OUT, Filled, Instances, fill
-from demo.history.openmetrics import Column, Table
 from demo.history.past import Past
 from demo.history.platform import EVERYWHERE, LAST_SECONDS, MOST_SERIES, PRODUCTION
+from demo.history.samples import Column, Table
 from demo.history.steps import Steps
 from demo.langfuse.rows import USD
 from demo.langfuse.server import running
@@ -108,7 +108,7 @@ def _fill(place: Place, tools: PrometheusTools, until: float, steps: list[tuple[
         if steps is not None:
             steps.append((step, share))
 
-    return fill(place.var, place.dsn, World(SPEC), SETTINGS, tools, INSTANCES, until, progress, Past(DAYS))
+    return fill(place.var, place.dsn, World(SPEC), SETTINGS, tools.prometheus, INSTANCES, until, progress, Past(DAYS))
 
 
 def _ask(url: str, expression: str, at: float) -> list[dict[str, Any]]:
@@ -118,24 +118,26 @@ def _ask(url: str, expression: str, at: float) -> list[dict[str, Any]]:
     return found
 
 
-# Text
+# Samples
 
 
 def test_samples_are_fine_in_the_last_day_and_coarse_before() -> None:
     now = 1_795_219_200.0
-    times = openmetrics.sample_times(now - 2 * 86400, now, now)
+    times = samples.sample_times(now - 2 * 86400, now, now)
     assert times[0] == now - 2 * 86400 + 60
     assert times[-1] == now
     gaps = {(later - earlier, later > now - 86400) for earlier, later in pairwise(times)}
     assert gaps == {(60, False), (15, True)}
-    assert openmetrics.sample_times(now - 20, now, now) == [now - 15, now]
-    blocks_ = list(openmetrics.by_block(times))
+    assert samples.sample_times(now - 20, now, now) == [now - 15, now]
+    blocks_ = list(samples.by_block(times))
     assert [at for block in blocks_ for at in block] == times
     assert all(len({at // 7200 for at in block}) == 1 for block in blocks_)
     assert len(blocks_) == 25
 
 
-def test_files_are_openmetrics(tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_samples_are_there_when_they_were_written(tmp_path: Path, prometheus_tools: PrometheusTools) -> None:
+    """Also beside a block of a Prometheus that lived on."""
     labels = (("agent", 'so"called\\'), ("job", "platform"))
     table = Table(
         [100, 115, 130],
@@ -147,25 +149,48 @@ def test_files_are_openmetrics(tmp_path: Path) -> None:
             Column("agent_retries_total", labels, []),
         ],
     )
-    path = tmp_path / "file.om"
-    assert openmetrics.write(path, [table, Table([60], [Column("platform_users", (), [9])])]) == 10
-    read = {
-        (sample.name, sample.labels.get("agent"), float(sample.timestamp)): sample.value
-        for family in text_string_to_metric_families(path.read_text())
-        for sample in family.samples
+    data, part = tmp_path / "data", tmp_path / "part"
+    with blocks.writing(prometheus_tools.prometheus, data, part, 0.0) as workshop:
+        assert samples.write(workshop, [Table([60, 500], [Column("platform_users", (), [9, 9]), Column("up", (), [1])])]) == 3
+    shutil.rmtree(part)
+    with blocks.writing(prometheus_tools.prometheus, data, part, 99.0) as workshop:
+        assert samples.write(workshop, [table]) == 9
+        assert _written(workshop.url)["platform_users", None, 60] == 9
+    with blocks.serving(prometheus_tools.prometheus, data) as url:
+        assert _written(url) == {
+            ("agent_queries_total", 'so"called\\', 100): 1,
+            ("agent_queries_total", 'so"called\\', 115): 2,
+            ("agent_queries_total", 'so"called\\', 130): 2,
+            ("agent_sessions_active", None, 100): 0,
+            ("agent_sessions_active", None, 115): 0,
+            ("agent_sessions_active", None, 130): 0,
+            ("agent_errors_total", 'so"called\\', 115): 7,
+            ("agent_errors_total", 'so"called\\', 130): 7.25,
+            ("langfuse_window_calls", 'so"called\\', 115): 3,
+            ("platform_users", None, 60): 9,
+            ("platform_users", None, 500): 9,
+            ("up", None, 500): 1,
+        }
+
+
+def _written(url: str) -> dict[tuple[str, str | None, float], float]:
+    """Every sample of the first ten minutes, by name, agent and time."""
+    return {
+        (series["metric"]["__name__"], series["metric"].get("agent"), at): float(value)
+        for series in _ask(url, '{__name__=~".+"}[10m]', 600)
+        for at, value in series["values"]
     }
-    assert read == {
-        ("agent_queries_total", 'so"called\\', 100): 1,
-        ("agent_queries_total", 'so"called\\', 115): 2,
-        ("agent_queries_total", 'so"called\\', 130): 2,
-        ("agent_sessions_active", None, 100): 0,
-        ("agent_sessions_active", None, 115): 0,
-        ("agent_sessions_active", None, 130): 0,
-        ("agent_errors_total", 'so"called\\', 115): 7,
-        ("agent_errors_total", 'so"called\\', 130): 7.25,
-        ("langfuse_window_calls", 'so"called\\', 115): 3,
-        ("platform_users", None, 60): 9,
-    }
+
+
+@pytest.mark.integration
+def test_nothing_is_left_of_what_was_not_written_to_its_end(tmp_path: Path, prometheus_tools: PrometheusTools) -> None:
+    with (
+        pytest.raises(HistoryError, match="out of order"),
+        blocks.writing(prometheus_tools.prometheus, tmp_path / "data", tmp_path / "part", 0.0) as workshop,
+    ):
+        for at in (60, 45):
+            samples.write(workshop, [Table([at], [Column("up", (), [1])])])
+    assert not (tmp_path / "data").exists()
 
 
 def test_steps_count_from_their_moment() -> None:
@@ -176,21 +201,6 @@ def test_steps_count_from_their_moment() -> None:
         ("platform_users", ("admin",)): [0, 0, 0],
         ("platform_users", ("member",)): [0, 2, 2],
     }
-
-
-def test_a_program_that_fails_is_named_with_its_last_words(prometheus_tools: PrometheusTools, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.om"
-    broken.write_text("this is not a metric\n")
-    with (
-        pytest.raises(HistoryError, match=r"tsdb create-blocks-from openmetrics ended with 1 and said: .*ParseFloat"),
-        Programs() as programs,
-    ):
-        blocks.import_file(programs, prometheus_tools.promtool, broken, tmp_path / "data", openmetrics.BLOCK_SECONDS)
-    with pytest.raises(KeyboardInterrupt), Programs() as programs:
-        programs.run(["sleep", "60"])
-        (sleeping,) = (process for _, process, _ in programs._running)
-        raise KeyboardInterrupt
-    assert sleeping.poll() is not None
 
 
 # What is written
@@ -204,7 +214,7 @@ def test_the_past_is_there_and_equals_what_was_counted(loaded: Place, first: Fil
     assert remembered is not None
     live = PlatformMetrics.restore(World(SPEC), remembered)
     assert live.at == ANCHOR
-    with recorded.serving(prometheus_tools.prometheus, loaded.data) as url:
+    with blocks.serving(prometheus_tools.prometheus, loaded.data) as url:
         found = {
             (item["metric"]["environment"], item["metric"]["__name__"], _labels(item["metric"])): float(item["value"][1])
             for item in _ask(url, '{job="platform", instance="127.0.0.1:9470"}', ANCHOR)
@@ -235,7 +245,7 @@ def _labels(metric: dict[str, str]) -> tuple[tuple[str, str], ...]:
 def test_recorded_series_have_a_past_on_every_level(loaded: Place, first: Filled, prometheus_tools: PrometheusTools) -> None:
     assert first.samples
     assert len(recorded.levels(SETTINGS)) >= 2
-    with recorded.serving(prometheus_tools.prometheus, loaded.data) as url:
+    with blocks.serving(prometheus_tools.prometheus, loaded.data) as url:
         rules = [rule for level in recorded.levels(SETTINGS) for rule in level]
         for (name, given), group in groupby(sorted(rules, key=_own), key=_own):
             # Several rules may record series of one name, each for labels of its own.
@@ -315,7 +325,7 @@ def test_the_past_ends_with_what_the_exporter_says(loaded: Place, first: Filled,
     """At a full hour, when windows that are told by the hour are those of the moment: every series that is written."""
     assert first.samples
     wanted = _collected(loaded, ANCHOR)
-    with recorded.serving(prometheus_tools.prometheus, loaded.data) as url:
+    with blocks.serving(prometheus_tools.prometheus, loaded.data) as url:
         points = [(_key(item["metric"]), *item["values"][-1]) for item in _ask(url, '{job="exporter"}[30s]', ANCHOR)]
     shown = {key: float(value) for key, at, value in points if at == ANCHOR}
     shown = {key: value for key, value in shown.items() if key[0] != "up"}
@@ -421,7 +431,7 @@ def test_later_only_what_is_missing_is_written(loaded: Place, first: Filled, pro
     assert (filled.since, filled.until) == (ANCHOR, ANCHOR + GAP)
     assert [share for _, share in steps] == sorted(share for _, share in steps)
     assert steps[-1][1] == pytest.approx(1.0)
-    with recorded.serving(prometheus_tools.prometheus, loaded.data) as url:
+    with blocks.serving(prometheus_tools.prometheus, loaded.data) as url:
         assert _ask(url, f'last_over_time(prometheus_build_info{{job="itself"}}[{int(GAP)}s])', scraped + 60)
         assert _fallen(url, ANCHOR + GAP) == []
         window = int(GAP + 600)

@@ -22,7 +22,7 @@ from contract.metrics import MetricType
 from contract.settings import Settings
 from exporters.business.figures import FIGURES, PAST_DUE
 from exporters.history.backfill import Written, backfill
-from exporters.history.blocks import BLOCK_SECONDS, Blocks
+from exporters.history.blocks import BLOCK_SECONDS, Files
 from exporters.history.counts import spread
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SUMS
 from exporters.snapshot import sample
@@ -179,7 +179,7 @@ def test_promtool_makes_blocks_of_the_files(
 
 def test_points_of_a_series_stand_together_and_a_file_holds_one_block(tmp_path: Path) -> None:
     """What is not told anew stays as it was, also into the next block; what is gone is gone."""
-    blocks = Blocks(tmp_path, {"job": "exporter", "instance": "there:1"})
+    blocks = Files(tmp_path, {"job": "exporter", "instance": "there:1"})
     chunks = [sample("platform_document_chunks", value=at) for at in (7140, 7200, 7260)]
     users, others = (sample("platform_users", role, value=math.pi) for role in ('a"b', "c"))
     blocks.add(7140, [chunks[0], users, others])

@@ -1,18 +1,13 @@
-"""Samples as OpenMetrics text, one file for every block of two hours.
-
-promtool reads a file again for every block that it touches, so a file never touches two. The points of a series stand together,
-and no metadata is written: blocks do not keep any.
-"""
+"""Samples of many series at the same times, and at which times there are any."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from operator import add
-from pathlib import Path
 from typing import NamedTuple
 
-from demo.platform.exposition import label_text
 from demo.platform.registry import LabelPairs, Number
+from provisioning.rules import wire
+from provisioning.rules.server import Workshop
 
 BLOCK_SECONDS = 7200
 FINE_SECONDS, COARSE_SECONDS = 15, 60
@@ -56,28 +51,34 @@ def by_block(times: Sequence[int]) -> Iterator[list[int]]:
         yield block
 
 
-def write(path: Path, tables: Iterable[Table]) -> int:
-    """Write one file and return the number of its samples. A series may stand in one of the tables only."""
+_SAMPLES_AT_ONCE = 200_000
+
+
+def write(workshop: Workshop, tables: Iterable[Table]) -> int:
+    """Write tables to a server and return the number of their samples. Raises Unreachable when it has gone."""
     samples = 0
-    with path.open("w", encoding="utf-8") as file:
-        for times, columns in tables:
-            tails = [f" {at}\n" for at in times]
-            for name, labels, values in columns:
-                ends = tails[len(tails) - len(values) :]
-                if None in values:
-                    kept = [(value, end) for value, end in zip(values, ends, strict=True) if value is not None]
-                    values, ends = [value for value, _ in kept], [end for _, end in kept]
-                file.write(_lines(f"{name}{label_text(labels)} ", values, ends))
-                samples += len(values)
-        file.write("# EOF\n")
-    return samples
+    batch, waiting = [], 0
+    for series, count in _encoded(tables):
+        batch.append(series)
+        waiting += count
+        if waiting >= _SAMPLES_AT_ONCE:
+            workshop.send(wire.body(batch))
+            samples, batch, waiting = samples + waiting, [], 0
+    if batch:
+        workshop.send(wire.body(batch))
+    return samples + waiting
 
 
-def _lines(prefix: str, values: Sequence[Number], ends: list[str]) -> str:
-    """One line for each value. Millions are written, so nothing is done for a line that can be done once."""
-    if not values:
-        return ""
-    if values.count(values[0]) == len(values):
-        prefix += repr(values[0])
-        return prefix + prefix.join(ends)
-    return prefix + prefix.join(map(add, map(repr, values), ends))
+def _encoded(tables: Iterable[Table]) -> Iterator[tuple[bytes, int]]:
+    """Every series that has samples, and how many."""
+    for times, columns in tables:
+        moments = wire.Moments(times)
+        for name, labels, values in columns:
+            kept = [value for value in values if value is not None]
+            if len(kept) == len(values):
+                samples = moments.encoded(kept)
+            else:
+                begun = times[len(times) - len(values) :]
+                samples = wire.encoded((at, value) for at, value in zip(begun, values, strict=True) if value is not None)
+            if kept:
+                yield wire.time_series(name, labels, samples), len(kept)
