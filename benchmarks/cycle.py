@@ -38,7 +38,10 @@ class _Size:
 
 
 def measure(run: Run) -> Iterator[Measure]:
-    """Database time is how long the process waits for PostgreSQL's answers: of all statements of a cycle, commits included."""
+    """Database time is how long the process waits for PostgreSQL's answers: of all statements of a cycle, commits included.
+
+    Raw questions, query-exporter and ours all meet tables that are analysed and vacuumed, in memory, behind a checkpoint.
+    """
     small, large = (_measured(run, rows) for rows in (run.scale.small, run.scale.rows))
     yield from _figures(run, large)
     ratio = statistics.median(large.raw) / statistics.median(large.busy)
@@ -67,7 +70,8 @@ def _measured(run: Run, rows: int) -> _Size:
     size = _Size(rows)
     name, _ = data.template(run.dsn(), rows, run.say)
     with data.copy_of(run.dsn(), name) as dsn:
-        with psycopg.connect(dsn) as connection:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            data.settle(connection)
             data.warm(connection)
         run.say(f"{rows:,} rows: raw")
         size.raw, _ = raw.cycles(dsn, run.scale.repeat)
@@ -77,6 +81,8 @@ def _measured(run: Run, rows: int) -> _Size:
         ours.install(dsn)
         with ours.counting(dsn) as counting:
             counting.backfill()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            data.settle(connection)
         _ours(run, dsn, size)
     return size
 
@@ -94,7 +100,7 @@ def _peer(run: Run, dsn: str) -> list[float]:
 def _ours(run: Run, dsn: str, size: _Size) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection, ours.counting(dsn) as counting:
         collectors = ours.collectors(dsn, ("rollups", "postgres"))
-        percentiles = Percentiles(connection)
+        percentiles = Percentiles(connection, ours.latest(collectors))
         for cycle in range(_WARM + run.scale.cycles):
             raw.arrive(connection, run.scale.arrivals, cycle, datetime.now(UTC))
             taken, wall, wal = _cycle(connection, collectors, percentiles)

@@ -17,11 +17,13 @@ from psycopg import sql
 from benchmarks.program import Program, ProgramError, started
 from benchmarks.run import free_port
 from contract.settings import Settings
+from exporters.business.rollups import RollupsCollector
 from exporters.collectors import collectors as exporters_collectors
 from exporters.credentials import Credentials
 from exporters.database.mapping import STAMP, Mapping
 from exporters.database.sessions import Connection, Session
 from exporters.rollups import advance, backfill, fold, forms
+from exporters.rollups.fresh import Latest
 from exporters.rollups.statement import Form
 from exporters.scheduler import Collector
 
@@ -69,6 +71,11 @@ def collectors(dsn: str, names: Sequence[str]) -> list[Collector]:
     if missing := set(names) - made.keys():
         raise ProgramError(f"the exporter has no collector called {', '.join(sorted(missing))}")
     return [made[name] for name in names]
+
+
+def latest(made: Sequence[Collector]) -> Latest | None:
+    """What the one of these collectors that counts has read last."""
+    return next((collector.latest for collector in made if isinstance(collector, RollupsCollector)), None)
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Percentiles of durations from the roll-ups, each as the bucket in which it lies.
 
-A dashboard asks Prometheus for them, which keeps the histograms; here the database is asked, so that all 25 answers cost it
-something. What is folded is read again only when the windows move on or something was folded, as the exporter does it.
+A dashboard asks Prometheus for them, which keeps the histograms; here they are worked out as the exporter does it with other
+windows: what is folded is read again only when the windows move on or something was folded, and what is not folded is not asked
+for where the collector that counts has just read it.
 """
 
 # ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours
@@ -20,7 +21,7 @@ import psycopg
 from benchmarks.questions import QUESTIONS, Question
 from benchmarks.raw import Answer
 from contract.buckets import AGENT
-from exporters.rollups.fresh import Fresh
+from exporters.rollups.fresh import Fresh, Latest
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SEPARATOR
 from exporters.rollups.sources import FACTS
 from exporters.windows import Window, window
@@ -38,10 +39,10 @@ _TIERS = {"minute": "analytics.rollup_minute", "hour": "analytics.rollup_hour", 
 
 
 class Percentiles:
-    """The answers to `PERCENTILES` over one connection in autocommit mode."""
+    """The answers to `PERCENTILES` over one connection in autocommit mode. `latest` is what was read already, if anything."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
+    def __init__(self, connection: psycopg.Connection[Any], latest: Latest | None = None) -> None:
+        self._connection, self._latest = connection, latest
         self._fresh = Fresh([_FACT], _BUCKETS)
         self._as_of: object = None
         self._folded: _Counts = {}
@@ -49,14 +50,18 @@ class Percentiles:
     def read(self, now: datetime) -> dict[str, Answer]:
         """By the question's name: the buckets of each agent's percentiles in the question's window as of `now`."""
         windows = [window(_length(question), now) for question in PERCENTILES]
+        counted = self._latest.at(now.timestamp()) if self._latest else None
         while True:
-            well = self._fresh.add(self._connection.execute(self._fresh.question()).fetchall())
+            if counted is not None:
+                well, counted = self._fresh.take(counted), None
+            else:
+                well = self._fresh.add(self._connection.execute(self._fresh.question()).fetchall())
             if well and self._as_of == (self._fresh.moment.folds, windows):
                 break
             # A fold between the two statements is found by the next round, which asks again.
             self._folded = {asked.name: self._read_folded(asked) for asked in windows}
             self._as_of = (self._fresh.moment.folds, windows)
-        counted: _Counts = {
+        found: _Counts = {
             name: defaultdict(_nothing, {agent: list(counts) for agent, counts in agents.items()})
             for name, agents in self._folded.items()
         }
@@ -64,8 +69,8 @@ class Percentiles:
             agent, outcome = (labels.split(SEPARATOR)[place] for place in _PLACES)
             for asked in windows:
                 if outcome and asked.start <= at < asked.end:
-                    counted[asked.name][agent] = list(map(add, counted[asked.name][agent], counts))
-        return {question.name: _answer(counted[_length(question)]) for question in PERCENTILES}
+                    found[asked.name][agent] = list(map(add, found[asked.name][agent], counts))
+        return {question.name: _answer(found[_length(question)]) for question in PERCENTILES}
 
     def _read_folded(self, asked: Window) -> dict[str, list[int]]:
         parts = " UNION ALL ".join(

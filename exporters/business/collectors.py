@@ -42,9 +42,9 @@ def business_collectors(
         figures = ReadOnlyCollector(settings, mapping, reading.seat())
         figures.more = connections
         return figures, tables
-    figures = FiguresCollector(settings, mapping, reading.seat())
-    figures.more = connections
     rollups = RollupsCollector(settings, mapping, writing.seat(), user_key)
+    figures = FiguresCollector(settings, mapping, reading.seat(), rollups.latest)
+    figures.more = connections
     audit = AuditCollector(settings, mapping, writing.seat())
     if mapping.is_absent("deployments"):
         return rollups, figures, tables, audit

@@ -20,6 +20,7 @@ from exporters.database.mapping import Mapping
 from exporters.database.sessions import Rows
 from exporters.database.sharing import Seat
 from exporters.journal import Answer, QueryFailed
+from exporters.rollups.fresh import Latest, NotFolded
 from exporters.rollups.sources.service import TICKETS
 from exporters.rollups.sources.talk import MESSAGES
 from exporters.snapshot import sample
@@ -35,6 +36,7 @@ _FIGURES = {figure.metric.removeprefix("platform_"): figure for figure in FIGURE
 _TIERS: dict[Tier, str] = {"minute": "minutes", "hour": "hours", "day": "days"}
 
 _ACTIVE, _ACTIVE_BEFORE, _OLDEST = "users_active", "users_active_before", "tickets_oldest_open"
+_COUNTS = "counts"
 
 YIELDS: dict[str, tuple[str, ...]] = {
     **{name: (figure.metric,) for name, figure in _FIGURES.items()},
@@ -81,9 +83,13 @@ def active_before(within: Sequence[Window]) -> sql.Composed:
 
 
 class FiguresCollector(DatabaseCollector):
-    """Its cost depends on how many agents and environments there are, not on how much happened."""
+    """Its cost depends on how many agents and environments there are, not on how much happened.
 
-    def __init__(self, settings: Settings, mapping: Mapping, seat: Seat) -> None:
+    What the collector that counts has read, which is `latest`, is not asked for.
+    """
+
+    def __init__(self, settings: Settings, mapping: Mapping, seat: Seat, latest: Latest) -> None:
+        self._latest = latest
         self._figures = {
             name: figure
             for name, figure in _FIGURES.items()
@@ -92,7 +98,7 @@ class FiguresCollector(DatabaseCollector):
         facts = frozenset(fact for figure in self._figures.values() for fact in figure.facts)
         self._happened = Happened([*sorted(facts - {PAST_DUE}), _SEEN])
         self._has_tickets, self._has_messages = (not mapping.is_absent(name) for name in ("tickets", "messages"))
-        asked = ["counts", *[_OLDEST] * self._has_tickets, *[_ACTIVE, _ACTIVE_BEFORE] * self._has_messages]
+        asked = [_COUNTS, *[_OLDEST] * self._has_tickets, *[_ACTIVE, _ACTIVE_BEFORE] * self._has_messages]
         queries = [AGENTS, VERSIONS, "load_tests", "rollup_open_rows", *self._figures, *asked]
         super().__init__("postgres", settings.exporter.intervals.business, settings, seat, queries, mapping)
         self.seldom = frozenset({AGENTS, VERSIONS, "load_tests", "rollup_open_rows", _ACTIVE_BEFORE, _OLDEST})
@@ -113,22 +119,26 @@ class FiguresCollector(DatabaseCollector):
             self._names.ask(self, now)
             self.ask("rollup_open_rows", now, self._open_rows)
             self.ask("load_tests", now, self._load_tests)
-        self.ask_together(now, self._questions())
+        counted = self._latest.at(now)
+        if counted is not None:
+            self.ask(_COUNTS, now, partial(self._count, counted))
+        if questions := self._questions(counts=counted is None):
+            self.ask_together(now, questions)
         if self._has_messages:
             self.ask(_ACTIVE, now, self._users_active)
         for name, figure in self._figures.items():
             self.ask(name, now, partial(self._figure, figure), late=True)
 
-    def _questions(self) -> dict[str, Question]:
-        asked = {"counts": Question(self._happened.question(), self._count)}
+    def _questions(self, counts: bool) -> dict[str, Question]:
+        asked = {_COUNTS: Question(self._happened.question(), self._count)} if counts else {}
         if self._has_tickets and self._now.timestamp() >= self._looked_at_tickets + _SELDOM_SECONDS:
             asked[_OLDEST] = Question(open_tickets.question(open_ticket_rows(), self._windows, self._now), self._open_tickets)
         if self._has_messages and self._windows != self._compared:
             asked[_ACTIVE_BEFORE] = Question(active_before(self._windows), self._users_active_before)
         return asked
 
-    def _count(self, rows: Rows) -> Answer:
-        found = self._happened.counts(rows, self._windows, self.seat.answers)
+    def _count(self, fresh: Rows | NotFolded) -> Answer:
+        found = self._happened.counts(fresh, self._windows, self.seat.answers)
         self._tallies |= found
         return Answer((), sum(map(len, found.values())))
 

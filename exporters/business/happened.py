@@ -14,7 +14,7 @@ from psycopg import sql
 
 from exporters.database.sessions import Rows
 from exporters.journal import QueryFailed
-from exporters.rollups.fresh import Fresh
+from exporters.rollups.fresh import Fresh, NotFolded
 from exporters.rollups.model import SEPARATOR
 from exporters.windows import Span, Tier, Window
 
@@ -101,13 +101,15 @@ class Happened:
         """Asks what was counted since the last reading; the rows are for `counts`."""
         return self._fresh.question()
 
-    def counts(self, fresh: Rows, windows: tuple[Window, ...], ask: Callable[[list[sql.Composed]], list[Rows]]) -> Tallies:
+    def counts(
+        self, fresh: Rows | NotFolded, windows: tuple[Window, ...], ask: Callable[[list[sql.Composed]], list[Rows]]
+    ) -> Tallies:
         """What was counted up to now. `ask` gives the rows of several statements, each of which sees what is committed then.
 
         Raises QueryFailed when it cannot be told.
         """
         for _ in range(_MOST_TRIES):
-            if not self._fresh.add(fresh):
+            if not (self._fresh.take(fresh) if isinstance(fresh, NotFolded) else self._fresh.add(fresh)):
                 self._folded = None
             elif self._folded is not None and (self._folded.folds, self._folded.windows) == (self._fresh.moment.folds, windows):
                 return self._with(self._folded)

@@ -25,6 +25,7 @@ from exporters.journal import Answer, QueryFailed, SourceDown
 from exporters.rollups import origin, planned
 from exporters.rollups.advance import Step, advance, news
 from exporters.rollups.forms import form
+from exporters.rollups.fresh import Latest
 from exporters.rollups.read import Totals
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import STATES, State
@@ -58,7 +59,7 @@ class _Round:
 
 
 class RollupsCollector(DatabaseCollector):
-    """`user_key` gives the key that turns users into pseudonyms, or None where there is none."""
+    """`user_key` gives the key that turns users into pseudonyms, or None where there is none. `latest` is what it read last."""
 
     def __init__(self, settings: Settings, mapping: Mapping, seat: Seat, user_key: Callable[[], str | None]) -> None:
         self._sources = [name for name, source in SOURCES.items() if not mapping.is_absent(source.relation)]
@@ -70,6 +71,7 @@ class RollupsCollector(DatabaseCollector):
         self._upkeep = Upkeep(settings, mapping, seat, self.interval, user_key)
         self._names = Names(mapping, settings.environments)
         self._newest, self._totals = Newest(self.max_age), Totals()
+        self.latest = Latest(2 * self.interval)
         self._forms: dict[str, Form] = {}
         self._limits: dict[str, float] = {}
         self._looked_at: dict[str, float] = {}
@@ -78,6 +80,10 @@ class RollupsCollector(DatabaseCollector):
         self._unchecked: dict[str, str] = {}
         self._failed: set[str] = set()
         self._checked = self._named = float("-inf")
+
+    def collect(self, now: float) -> None:
+        self.latest.withdraw()
+        super().collect(now)
 
     def ask_all(self, now: float) -> None:
         if now >= self._checked + _CHECK_SECONDS:
@@ -131,10 +137,9 @@ class RollupsCollector(DatabaseCollector):
         """One step of all sources that can take it together; None when one of them fails, so each is tried by itself."""
         self._unchecked, begun = {}, time.perf_counter()
         try:
-            check = origin.question(self._forms, self._states.values())
-            steps = planned.question(one for one in self._forms.values() if one.planned)
+            steps = planned.question(one for one in self._forms.values() if one.planned) or _NOTHING
             # Totals are read behind the commit: who writes in a transaction finds the same rows new once more in the next.
-            _, counts, *found = self.seat.answers([check or _NOTHING, steps or _NOTHING], [self._totals.question(), STATES])
+            counts, *found = self.seat.answers([steps], [self._totals.question(), STATES])
             seconds = time.perf_counter() - begun
             self._note_states(found[1])
             taken = {source: Step(source, *done) for source, done in planned.taken(counts).items()}
@@ -149,10 +154,13 @@ class RollupsCollector(DatabaseCollector):
             return None
 
     def _news(self, left: dict[str, Form]) -> Collection[str]:
+        """Those that have something to count, and those that are not what they were, which are halted first."""
         if not left:
             return ()
         with self.seat.transaction() as connection:
-            return frozenset(news(connection, left))
+            halted = origin.check(connection, left)
+            self._halted |= halted
+            return halted.keys() | news(connection, left)
 
     def _note_states(self, rows: Rows) -> None:
         self._states = {state.source: state for state in (State(*row) for row in rows)}
@@ -211,6 +219,7 @@ class RollupsCollector(DatabaseCollector):
             with self.seat.transaction() as connection:
                 cells = self._totals.read(connection)
         found = self._newest.of(tuple(counted.figures(cells, self._names.expected)), now)
+        self.latest.publish(self._totals.not_folded, now)
         return Answer(found, len(cells), in_order=True)
 
     def _read_states(self, rows: Rows) -> Answer:

@@ -20,7 +20,8 @@ To read what was counted:
   creation) active in a week.
 - `users_active_history(window_name, at, n)`: users active in windows that ended at past moments.
 - `read.Totals().read(connection)` gives all facts, stocks and amends as plain rows, and reads again only what was counted
-  since; `fresh.Fresh(facts)` does so for what is not folded; `read.window` sums a tier; `state.states` tells how far each
+  since; `fresh.Fresh(facts)` does so for what is not folded, or takes from `fresh.Latest` what another collector of the process
+  has just read; `read.window` sums a tier; `state.states` tells how far each
   source is. `Fact.yields` says which metrics these are, and `exporters.business.counted` makes them: a counter, which never
   falls, is the cells of its facts and the amends of its labels (`Fact.projections`, `sources.AMENDS`).
 
@@ -28,7 +29,8 @@ To count (each inside a transaction under limits, UTC, as `exporters.database.se
 
 - `forms.forms(connection, mapping)` once a process and after errors; `advance.register(connection, form, mode)` at every
   installation and upgrade, after the column, the index (partial, `WHERE observatory_xid IS NOT NULL`) and
-  `triggers.trigger_statements(mapping, source)`: it makes the function that `planned.py` describes;
+  `triggers.trigger_statements(mapping, source)`: it makes the function that `planned.py` describes; then
+  `advance.tell_news(connection, forms)`, which makes the one that says which sources have something new;
 - `advance.advance_all(connection, forms)` counts, in one statement, what is new in all sources that have a function; of the
   rest `advance.news(connection, forms)` says which have something new, and `advance.advance(connection, form)` counts one;
 - `fold.fold(connection, …)` once a minute moves `analytics.fresh` into the tiers, `active_users.note(connection, now)` notes

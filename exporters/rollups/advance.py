@@ -39,7 +39,7 @@ class Step:
 def register(connection: Connection, form: Form, mode: Mode) -> None:
     """Begins to count a source, or only renews its function when it is counted already.
 
-    Call it, as the owner of schema `analytics`, once everything that `mode` needs is installed.
+    Call it, as the owner of schema `analytics`, once everything that `mode` needs is installed. `tell_news` comes last.
 
     Rows that are there already are left to the backfill, where the mode tells them from new ones.
     """
@@ -64,6 +64,13 @@ def register(connection: Connection, form: Form, mode: Mode) -> None:
             "old": backfilled,
         },
     )
+
+
+def tell_news(connection: Connection, forms: Mapping[str, Form]) -> None:
+    """Makes, or renews, the function that tells which of the sources that are captured by snapshots have something new."""
+    stamped = [forms[state.source] for state in states(connection) if state.mode == "snapshot" and state.source in forms]
+    if stamped:
+        connection.execute(planned.news_function(stamped).encode())
 
 
 def news(connection: Connection, forms: Mapping[str, Form]) -> list[str]:
@@ -93,8 +100,8 @@ def advance(connection: Connection, form: Form) -> Step | None:
 
     None when somebody else is advancing this source, or when it is not registered.
     """
-    if form.planned and (found := advance_all(connection, {form.source.name: form})):
-        return found[form.source.name]
+    if form.planned and (counts := planned.step(connection, form)):
+        return Step(form.source.name, *counts)
     state = lock(connection, form.source.name)
     if state is None:
         return None

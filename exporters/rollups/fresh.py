@@ -5,12 +5,14 @@ What is new in `analytics.fresh` is found as new rows of a source are: by the sn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from psycopg import sql
+
+from exporters.rollups.model import FIGURES
 
 _BEFORE_ALL = "3:3:"
 """A snapshot before every transaction of ours: all that stands in `analytics.fresh` is newer."""
@@ -35,9 +37,50 @@ class Moment:
         """
         return _SINCE.format(self.place, self.snapshot, self.folds, None if facts is None else list(facts))
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """Greater at a later moment of the same place: transactions begin, and those that were running end."""
+        _, begun, running = self.snapshot.split(":")
+        return int(begun), -len(running.split(",")) if running else 0
+
     def leads_to(self, later: Moment) -> bool:
         """Whether what was known at this moment is true at a later one as well, but for what was counted since."""
         return (self.place, self.folds) == (later.place, later.folds)
+
+
+Cell = tuple[str, str, datetime]
+"""Fact, labels as one text, and minute."""
+
+
+@dataclass(frozen=True)
+class NotFolded:
+    """All that was not folded at a moment: `model.FIGURES` of each cell. What has no minute is left out."""
+
+    moment: Moment
+    counts: Mapping[Cell, tuple[int, ...]]
+
+
+class Latest:
+    """What a collector has just read, so that the others of its process need not ask for the same.
+
+    It is withdrawn before it is read anew: where that fails, or has not been done for `max_age` seconds, everybody asks.
+    """
+
+    def __init__(self, max_age: float) -> None:
+        self._max_age = max_age
+        self._found: tuple[float, NotFolded] | None = None
+
+    def withdraw(self) -> None:
+        self._found = None
+
+    def publish(self, found: NotFolded, now: float) -> None:
+        """`now` is when it was read, in seconds since the epoch."""
+        self._found = now, found
+
+    def at(self, now: float) -> NotFolded | None:
+        """What was read, unless it is too old at `now`."""
+        found = self._found
+        return found[1] if found and now - found[0] <= self._max_age else None
 
 
 class Fresh:
@@ -48,7 +91,8 @@ class Fresh:
 
     def __init__(self, facts: Sequence[str], further: Sequence[str] = ()) -> None:
         self._facts, self._columns = list(facts), ("n", *further)
-        self.counts: dict[tuple[str, str, datetime], tuple[int, ...]] = {}
+        self._places = [FIGURES.index(column) for column in self._columns]
+        self.counts: dict[Cell, tuple[int, ...]] = {}
         self.moment = Moment()
 
     def question(self) -> sql.Composed:
@@ -56,6 +100,19 @@ class Fresh:
         return sql.SQL("SELECT fact, labels, at, {} FROM {} WHERE at IS NOT NULL OR stamp IS NULL").format(
             sql.SQL(", ").join(map(sql.Identifier, self._columns)), self.moment.since(self._facts)
         )
+
+    def take(self, found: NotFolded) -> bool:
+        """Takes over what somebody else has read, if it is not older than what is known; says what `add` says."""
+        known = self.moment
+        if known.place == found.moment.place and found.moment.order < known.order:
+            return True
+        self.moment = found.moment
+        self.counts = {
+            cell: tuple([figures[place] for place in self._places])
+            for cell, figures in found.counts.items()
+            if cell[0] in self._facts
+        }
+        return known.leads_to(found.moment)
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> bool:
         """Adds an answer; whether `counts` are what is not folded at its moment.

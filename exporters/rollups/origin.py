@@ -17,7 +17,8 @@ from exporters.rollups.statement import Form
 def check(connection: Connection, forms: Mapping[str, Form]) -> dict[str, str]:
     """Halts the sources that are not what they were; gives these with what is wrong.
 
-    Call it in front of every round of steps, over the same connection: a server may be exchanged between two of them.
+    Call it in front of every step, over the same connection, for a server may be exchanged between two of them; but not in
+    front of `advance_all`, which leaves such sources out.
     """
     asked = question(forms, states(connection))
     return dict(connection.execute(asked).fetchall()) if asked else {}

@@ -3,8 +3,8 @@
 Planning takes longer than counting a thousand rows. Prepared statements would not live behind a pooler; functions do. The
 function holds the very statement, with parameters in place of literals. A planner that does not know the parameters would
 guess that a third of the table is new, so it is told that little is; a step that has much to do is left to the statement
-with literals. Nobody waits for the disk: should the server crash at once, the step is lost with all that it did, and the next
-one counts the same rows.
+with literals. Which sources have something new is told by one function for all of them. Nobody waits for the disk: should the
+server crash at once, the step is lost with all that it did, and the next one counts the same rows.
 """
 
 # ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours, or was quoted by psycopg
@@ -31,18 +31,34 @@ _LATER = (
     " AND (r.{stamp} >= pg_snapshot_xmax({snapshot}))::integer = 1"
 )
 _RUNNING = "r.{stamp} = ANY ({running})"
+_WATERMARK = (
+    "(s.watermark #>> '{}')::pg_snapshot AS snapshot,"
+    " ARRAY(SELECT pg_snapshot_xip((s.watermark #>> '{}')::pg_snapshot)) AS xip"
+)
+_RETRACTED = "SELECT FROM analytics.retractions AS q WHERE q.source = {source}"
 
 
 def function(form: Form) -> str:
     """The statement that makes, or renews, the function of a source."""
-    return f"CREATE OR REPLACE FUNCTION {_name(form)}() RETURNS bigint[] LANGUAGE plpgsql AS {quoted(_body(form))}"
+    body = quoted(_body(form))
+    return f"CREATE OR REPLACE FUNCTION {_name(form)}(known_news boolean) RETURNS bigint[] LANGUAGE plpgsql AS {body}"
+
+
+def news_function(forms: Iterable[Form]) -> str:
+    """The statement that makes, or renews, the function that tells of all sources with a function whether they have news."""
+    return (
+        "CREATE OR REPLACE FUNCTION analytics.news() RETURNS TABLE (source text, any_news boolean) LANGUAGE plpgsql"
+        f" AS {quoted(_news(forms))}"
+    )
 
 
 def is_installed(connection: Connection, form: Form) -> bool:
-    """Whether the function is there and is the one that this version would make for this mapping."""
+    """Whether the function is there and is the one that this version would make for this mapping, and its news are told."""
     row = connection.execute(
-        "SELECT prosrc = %s FROM pg_proc WHERE pronamespace = to_regnamespace('analytics') AND proname = %s",
-        (_body(form), f"count_{form.source.name}"),
+        "SELECT bool_or(proname = %(name)s AND prosrc = %(body)s)"
+        " AND bool_or(proname = 'news' AND strpos(prosrc, %(news)s) > 0)"
+        " FROM pg_proc WHERE pronamespace = to_regnamespace('analytics') AND proname IN (%(name)s, 'news')",
+        {"name": f"count_{form.source.name}", "body": _body(form), "news": _news_of(form)},
     ).fetchone()
     return bool(row and row[0])
 
@@ -50,17 +66,26 @@ def is_installed(connection: Connection, form: Form) -> bool:
 def steps(connection: Connection, forms: Iterable[Form]) -> dict[str, Counts]:
     """Takes a step of each source by its function, all in one statement: rows looked at, corrected, gone, by source.
 
-    A source is missing, with nothing done, when there is much to do, or somebody else is at it. Where nothing is new nothing
-    is written.
+    A source is missing, with nothing done, when there is much to do, somebody else is at it, or its table is another than was
+    counted. Where nothing is new nothing is written.
     """
     asked = question(forms)
     return taken(connection.execute(asked.encode()).fetchall()) if asked else {}
 
 
+def step(connection: Connection, form: Form) -> Counts | None:
+    """Takes a step of one source, whatever tables of others are like; None where `steps` leaves it out."""
+    row = connection.execute(f"SELECT {_name(form)}(false)".encode()).fetchone()
+    return taken([(form.source.name, row[0])]).get(form.source.name) if row else None
+
+
 def question(forms: Iterable[Form]) -> str:
     """The statement of `steps`, whose rows are for `taken`. "" when there is no source."""
-    asked = ", ".join(f"({quoted(form.source.name)}, {_name(form)}())" for form in forms)
-    return asked and f"VALUES {asked}"
+    counts = " ".join(f"WHEN {quoted(form.source.name)} THEN {_name(form)}(true)" for form in forms)
+    return counts and (
+        f"SELECT source, CASE any_news WHEN true THEN CASE source {counts} END WHEN false THEN '{{0,0,0}}' END"
+        " FROM analytics.news()"
+    )
 
 
 def taken(rows: Rows) -> dict[str, Counts]:
@@ -77,8 +102,34 @@ def _newer(snapshot: str, running: str) -> tuple[str, str]:
     return _LATER.format(stamp=STAMP, snapshot=snapshot), _RUNNING.format(stamp=STAMP, running=running)
 
 
+def _any_newer(form: Form) -> str:
+    """Whether there are rows that were not visible in the watermark of `was`."""
+    conditions = _newer("was.snapshot", "was.xip")
+    return " OR ".join(f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in conditions)
+
+
+def _news_of(form: Form) -> str:
+    another = f"was.driving <> to_regclass({quoted(form.driving)})::oid"
+    return f"WHEN {quoted(form.source.name)} THEN CASE WHEN {another} THEN NULL ELSE was.gone OR {_any_newer(form)} END\n"
+
+
+def _news(forms: Iterable[Form]) -> str:
+    """NULL where the watermark says nothing about the table that is there: what is wrong is said by `origin`."""
+    return (
+        "#variable_conflict use_column\n"
+        "BEGIN RETURN QUERY SELECT was.source,\n"
+        "CASE WHEN was.system_identifier <> (SELECT c.system_identifier::text FROM pg_control_system() AS c)"
+        " OR pg_snapshot_xmax(was.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) THEN NULL ELSE CASE was.source\n"
+        f"{''.join(map(_news_of, forms))}"
+        f"END END FROM (SELECT s.source, s.driving, s.system_identifier, {_WATERMARK},"
+        f" EXISTS ({_RETRACTED.format(source='s.source')}) AS gone FROM analytics.sources AS s"
+        " WHERE s.mode = 'snapshot' AND NOT s.halted OFFSET 0) AS was ORDER BY 1;\nEND"
+    )
+
+
 def _body(form: Form) -> str:
-    """Few statements, for each takes its time to begin: one tells whether there is news, one locks, one tells how much it is.
+    """Few statements, for each takes its time to begin: one tells whether there is news unless that is known, one locks, one
+    tells how much it is.
 
     The step itself is planned up to three times: where nothing was running when the last one looked and nothing was counted
     before; where nothing was counted before; and for everything.
@@ -86,17 +137,13 @@ def _body(form: Form) -> str:
     rows = _newer("old_snapshot", "running")
     touched = newer_than(form, "old_snapshot", rows, ("old_time", "old_key"))
     name = quoted(form.source.name)
-    retracted = f"SELECT FROM analytics.retractions AS q WHERE q.source = {name}"
+    retracted = _RETRACTED.format(source=name)
     all_new = f"NOT (EXISTS ({retracted}) OR EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {name}))"
     only_new = replace(touched, all_new=all_new, retracted=None, further=(), truncated=None)
     state = (
-        "SELECT (s.watermark #>> '{}')::pg_snapshot AS snapshot,"
-        " ARRAY(SELECT pg_snapshot_xip((s.watermark #>> '{}')::pg_snapshot)) AS xip,"
-        " coalesce(s.backfill_time, '-infinity') AS since, coalesce(s.backfill_key, '') AS key FROM analytics.sources AS s"
-        f" WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"
+        f"SELECT {_WATERMARK}, coalesce(s.backfill_time, '-infinity') AS since, coalesce(s.backfill_key, '') AS key"
+        f" FROM analytics.sources AS s WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"
     )
-    found = (f"SELECT FROM {form.stamped} AS r WHERE {condition}" for condition in _newer("was.snapshot", "was.xip"))
-    news = " OR ".join(f"EXISTS ({rows})" for rows in (*found, retracted))
     much = " OR ".join(
         f"(SELECT count(*) FROM ({one} LIMIT {_MOST_ROWS + 1}) AS found) > {_MOST_ROWS}"
         for one in (f"SELECT FROM {form.stamped} AS r WHERE {rows[0]}", retracted)
@@ -106,9 +153,11 @@ def _body(form: Form) -> str:
         "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; any_news boolean;"
         " too_much boolean; nothing_old boolean; said text; done record; counted boolean := false;\n"
         "BEGIN\n"
-        f"SELECT {news} INTO any_news FROM ({state} OFFSET 0) AS was;\n"
+        "IF NOT known_news THEN\n"
+        f"SELECT EXISTS ({retracted}) OR {_any_newer(form)} INTO any_news FROM ({state} OFFSET 0) AS was;\n"
         "IF NOT FOUND THEN RETURN NULL; END IF;\n"
         "IF NOT any_news THEN RETURN '{0,0,0}'; END IF;\n"
+        "END IF;\n"
         f"{state} FOR UPDATE SKIP LOCKED INTO old_snapshot, running, old_time, old_key;\n"
         "IF NOT FOUND THEN RETURN NULL; END IF;\n"
         f"SELECT {much}, {all_new} INTO too_much, nothing_old;\n"

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from psycopg import sql
 
-from exporters.rollups.fresh import EVERYTHING, Moment
+from exporters.rollups import fresh
 from exporters.rollups.model import COUNTED, FIGURES, SEPARATOR
 from exporters.rollups.sources import AMENDS, FACTS
 from exporters.rollups.state import Connection
@@ -25,13 +25,15 @@ Tier = Literal["minutes", "hours", "days"]
 _Key = tuple[str, tuple[str, ...]]
 _SUMS = ", ".join(f"analytics.total({column})" for column in FIGURES)
 
-_ADDED = ("fact", "labels", *FIGURES, "stamp")
+_ADDED = ("fact", "labels", "at", *FIGURES, "stamp")
 _ALL = (
-    f"SELECT fact, array_to_string(labels, E'\\x1f') AS labels, {', '.join(FIGURES)}, NULL::xid8 AS stamp"
+    "SELECT fact, array_to_string(labels, E'\\x1f') AS labels, NULL::timestamptz AS at,"
+    f" {', '.join(FIGURES)}, NULL::xid8 AS stamp"
     " FROM (SELECT * FROM analytics.totals ORDER BY series) AS totals"
-    f" UNION ALL SELECT * FROM (SELECT {', '.join(_ADDED)} FROM {EVERYTHING.as_string()}"
+    f" UNION ALL SELECT * FROM (SELECT {', '.join(_ADDED)} FROM {fresh.EVERYTHING.as_string()}"
     ' ORDER BY stamp NULLS LAST, fact COLLATE "C", labels COLLATE "C") AS fresh'
 )
+_NO_FIGURES = (0,) * len(FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,14 @@ class Totals:
     """All counters and stocks since counting began. What was read is kept; only what was counted since is read again."""
 
     def __init__(self) -> None:
-        self._moment = Moment()
+        self._moment = fresh.Moment()
         self._cells: dict[_Key, Cell] = {}
+        self._fresh: dict[fresh.Cell, tuple[int, ...]] = {}
+
+    @property
+    def not_folded(self) -> fresh.NotFolded:
+        """What the last reading found not folded."""
+        return fresh.NotFolded(self._moment, dict(self._fresh))
 
     def question(self) -> sql.Composed:
         """Asks for what was counted since the last reading; the rows are for `added`."""
@@ -77,24 +85,27 @@ class Totals:
         if cells is not None:
             return cells
         *counted, last = connection.cursor(binary=True).execute(_ALL.encode()).fetchall()
-        self._cells, self._moment = {}, _moment(last)
+        self._cells, self._fresh, self._moment = {}, {}, _moment(last)
         return self._with(counted)
 
     def _with(self, counted: Iterable[tuple[Any, ...]]) -> list[Cell]:
         keys: dict[tuple[str, str], _Key] = {}
-        for fact, labels, *figures, _ in counted:
+        for fact, labels, at, *figures, _ in counted:
             key = keys.get((fact, labels))
             if key is None:
                 # The same few names stand in thousands of cells.
                 key = keys[fact, labels] = intern(fact), tuple(map(intern, labels.split(SEPARATOR))) if labels else ()
             known = self._cells.get(key) or _nothing(*key)
             self._cells[key] = _more(known, figures)
+            if at is not None:
+                before = self._fresh.get((fact, labels, at), _NO_FIGURES)
+                self._fresh[fact, labels, at] = tuple([a + (b or 0) for a, b in zip(before, figures, strict=True)])
         return list(self._cells.values())
 
 
-def _moment(last: Sequence[Any]) -> Moment:
-    place, snapshot, folds, *_ = last
-    return Moment(place, snapshot, folds)
+def _moment(last: Sequence[Any]) -> fresh.Moment:
+    place, snapshot, _, folds, *_ = last
+    return fresh.Moment(place, snapshot, folds)
 
 
 def _when(row: Sequence[Any]) -> tuple[int, str, str, str]:

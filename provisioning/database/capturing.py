@@ -15,7 +15,7 @@ from exporters.database.installation import Captures
 from exporters.database.mapping import Mapping
 from exporters.database.plan import Statement
 from exporters.rollups import planned
-from exporters.rollups.advance import register
+from exporters.rollups.advance import register, tell_news
 from exporters.rollups.capture.choice import SCAN_ROWS, CaptureImpossible, Choice, Mode, choose, table_facts
 from exporters.rollups.forms import forms
 from exporters.rollups.model import Source
@@ -152,6 +152,8 @@ def begin(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequen
                 connection.execute("SET LOCAL timezone = 'UTC'")
                 register(connection, known[name], mode)
             begun.append((name, mode))
+    if begun:
+        tell_news(connection, known)
     return begun
 
 
@@ -164,4 +166,6 @@ def renew(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequen
     stale = [one.source.name for one in decided if one.choice.mode == "snapshot" and not known[one.source.name].planned]
     for name in stale:
         connection.execute(planned.function(known[name]).encode())
+    if stale:
+        tell_news(connection, known)
     return stale

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from psycopg import sql
 
 from contract.catalogue import metric
+from exporters.database.sessions import Rows
 from tests.business import plain
 from tests.business.figures import Figures, of
 from tests.business.installed import Exporter, install
@@ -36,6 +39,27 @@ def found(lived: str) -> Figures:
 
 def test_all_succeed(found: Figures) -> None:
     assert {labels for labels, value in of(found, "exporter_query_success").items() if not value} == set()
+
+
+def test_what_was_just_counted_is_not_asked_for_again(lived: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter, asked = Exporter.of(lived), []
+    figures = next(collector for collector in exporter.collectors if collector.name == "postgres")
+    session = exporter.reading.session
+    answers = session.answers
+
+    def asking(*transactions: Sequence[sql.Composable | str]) -> list[Rows]:
+        asked.extend(one if isinstance(one, str) else one.as_string() for statements in transactions for one in statements)
+        return answers(*transactions)
+
+    monkeypatch.setattr(session, "answers", asking)
+    at = NOW.timestamp()
+    assert exporter.collect(at) == {}
+    asked.clear()
+    assert exporter.collect(at) == {}
+    assert not any("counted_since" in statement for statement in asked)
+    figures.collect(at + 3600)
+    assert any("counted_since" in statement for statement in asked), "what was read is too old"
+    exporter.close()
 
 
 WINDOWED = plain.WINDOWED | {"platform_feedback_response_ratio": plain.FEEDBACK_RESPONSE_FIRST}

@@ -70,9 +70,10 @@ def test_triggers_that_do_not_run_are_said_and_mended(installed: Connection, obs
 def test_functions_of_another_version_are_made_anew(installed: Connection, observatory: Observatory) -> None:
     mapping = Mapping.of(settings_of())
     installed.execute(
-        "CREATE OR REPLACE FUNCTION analytics.count_tickets() RETURNS bigint[] LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        "CREATE OR REPLACE FUNCTION analytics.count_tickets(known_news boolean) RETURNS bigint[] LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NULL; END'"
     )
-    installed.execute("DROP FUNCTION analytics.count_users()")
+    installed.execute("DROP FUNCTION analytics.count_users(boolean)")
     before = {state.source: state.watermark for state in states(installed)}
     assert {name for name, one in forms(installed, mapping).items() if not one.planned} == {"tickets", "users"}
 
@@ -84,6 +85,10 @@ def test_functions_of_another_version_are_made_anew(installed: Connection, obser
     ]
     assert all(one.planned for one in forms(installed, mapping).values())
     assert {state.source: state.watermark for state in states(installed)} == before
+    installed.execute("DROP FUNCTION analytics.news()")
+    assert not any(one.planned for one in forms(installed, mapping).values())
+    assert observatory("upgrade").exit_code == 0
+    assert all(one.planned for one in forms(installed, mapping).values())
     assert "renew" not in observatory("install").output
 
 

@@ -157,7 +157,7 @@ class _Exporter:
         self._advance = SharedSession(Session(lambda: counting, 20.0, read_only=False), 5.0)
         self._read = SharedSession(Session(lambda: reading, 20.0), 5.0)
         self._rollups = RollupsCollector(settings, mapping, self._advance.seat(), lambda: KEY)
-        self._figures = FiguresCollector(settings, mapping, self._read.seat())
+        self._figures = FiguresCollector(settings, mapping, self._read.seat(), self._rollups.latest)
 
     def collect(self, now: float) -> Figures:
         self._rollups.collect(now)

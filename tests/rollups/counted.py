@@ -52,8 +52,11 @@ class Counted:
             self.connection.execute(f"CREATE INDEX ON {table} (observatory_xid) WHERE observatory_xid IS NOT NULL")
             for statement in trigger_statements(self.mapping, source):
                 self.connection.execute(statement)
-            advance.register(self.connection, form(self.connection, self.mapping, source), "snapshot")
-            found = form(self.connection, self.mapping, source)
+            self.forms[name] = form(self.connection, self.mapping, source)
+            advance.register(self.connection, self.forms[name], "snapshot")
+        advance.tell_news(self.connection, self.forms)
+        for name in SOURCE_NAMES:
+            found = form(self.connection, self.mapping, SOURCES[name])
             assert found.planned
             self.forms[name] = replace(found, planned=self.planned)
 

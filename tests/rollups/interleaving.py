@@ -102,6 +102,7 @@ class Stage:
         self.forms = {name: form(self.admin, _mapping(), SOURCES[name]) for name in MEANINGS}
         for each in self.forms.values():
             advance.register(self.admin, each, "snapshot")
+        advance.tell_news(self.admin, self.forms)
         self.planned = {name: form(self.admin, _mapping(), SOURCES[name]) for name in MEANINGS}
         assert all(each.planned for each in self.planned.values())
 

@@ -9,6 +9,7 @@ import pytest
 
 from contract.data_plane import Retention
 from exporters.rollups import retention
+from exporters.rollups.fresh import Fresh, Moment
 from exporters.rollups.model import FIGURES
 from exporters.rollups.read import Cell, Totals, totals, window
 from tests.rollups.counted import NOON, Counted
@@ -100,6 +101,49 @@ def test_totals_miss_nothing_that_is_counted_late(counted: Counted) -> None:
     assert facts == {"users_created", "stock:users", "executions_started", "executions_ended"}
 
 
+def _ask(counted: Counted, fresh: Fresh) -> None:
+    while not fresh.add(counted.connection.execute(fresh.question()).fetchall()):
+        pass
+
+
+def test_what_was_read_for_totals_is_all_that_is_not_folded(counted: Counted) -> None:
+    kept, asking, taking = Totals(), Fresh(["executions_ended"], ["s1"]), Fresh(["executions_ended"], ["s1"])
+    well = []
+    for step in range(5):
+        _some(counted, step)
+        counted.advance()
+        if step in (2, 3):
+            counted.fold()
+        kept.read(counted.connection)
+        _ask(counted, asking)
+        well.append(taking.take(kept.not_folded))
+        assert taking.counts == asking.counts
+        assert bool(taking.counts) == (step not in (2, 3))
+    assert well == [False, True, False, False, True], "false where something was folded before"
+
+
+def test_what_another_read_earlier_is_left(counted: Counted) -> None:
+    kept, fresh = Totals(), Fresh(["executions_ended"])
+    kept.read(counted.connection)
+    _some(counted)
+    counted.advance()
+    _ask(counted, fresh)
+    found, moment = dict(fresh.counts), fresh.moment
+    assert fresh.take(kept.not_folded)
+    assert (fresh.counts, fresh.moment) == (found, moment)
+    _some(counted, 1)
+    counted.advance()
+    kept.read(counted.connection)
+    assert fresh.take(kept.not_folded)
+    assert sum(n for (n,) in fresh.counts.values()) == 2 * sum(n for (n,) in found.values())
+
+
+def test_of_two_moments_the_later_one_knows_more_transactions() -> None:
+    snapshots = ["3:3:", "700:700:", "700:703:700,701", "701:703:701", "703:703:", "703:704:"]
+    orders = [Moment(snapshot=snapshot).order for snapshot in snapshots]
+    assert orders == sorted(set(orders))
+
+
 def test_cells_hold_sums_and_histograms_as_declared(counted: Counted) -> None:
     _some(counted)
     counted.advance()
@@ -143,8 +187,8 @@ def test_old_buckets_go_in_small_steps(counted: Counted) -> None:
 def test_what_was_counted_first_comes_first_whatever_order_rows_are_sent_in() -> None:
     totals = Totals()
     nothing = [None] * (len(FIGURES) - 1)
-    moment = ("", "3:3:", -1, *nothing, None)
-    first, later = (("tickets_created", agent, 1, *nothing, stamp) for agent, stamp in (("b", "999"), ("a", "1000")))
+    moment = ("", "3:3:", None, -1, *nothing, None)
+    first, later = (("tickets_created", agent, None, 1, *nothing, stamp) for agent, stamp in (("b", "999"), ("a", "1000")))
     cells = totals.added([later, first, moment])
     assert cells is not None
     assert [cell.labels for cell in cells] == [("b",), ("a",)]

@@ -27,6 +27,7 @@ from exporters.database.sessions import Session, StatementRefused
 from exporters.database.sharing import SharedSession
 from exporters.journal import SourceDown
 from exporters.rollups import advance
+from exporters.rollups.fresh import Latest
 from exporters.rollups.read import Totals, totals
 from provisioning.cli import main
 from provisioning.database.admin import VARIABLE
@@ -235,7 +236,7 @@ def test_a_standby_is_read_as_the_primary_is(primary: Cluster, following: Cluste
         with _connect(dsn) as connection, connection.transaction():
             cells = totals(connection)
         shared = SharedSession(Session(lambda dsn=dsn: dsn, 20.0), 5.0)
-        collector = FiguresCollector(Settings(), counted.mapping, shared.seat())
+        collector = FiguresCollector(Settings(), counted.mapping, shared.seat(), Latest(0.0))
         collector.collect(now)
         found = figures(collector.snapshot, now)
         assert {labels for labels, value in of(found, "exporter_query_success").items() if not value} == set()
