@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contract.settings import Settings
 from dashboards.lib.field import at_least, named, tab_link
+from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import RowBars
 from dashboards.lib.spending import DAYS, quantiles
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 
@@ -25,7 +25,7 @@ def calls() -> Panel:
 SELECT tool, sum(calls)::float8 AS calls FROM analytics.tool_daily WHERE {_where()}
 GROUP BY tool HAVING sum(calls) > 0 ORDER BY 2 DESC, 1 LIMIT {MOST}
 """.strip()
-    return RowBars(
+    return BarGauge(
         name="tool_calls",
         title=f"Tool calls ({MOST} most called)",
         description=(
@@ -39,7 +39,7 @@ GROUP BY tool HAVING sum(calls) > 0 ORDER BY 2 DESC, 1 LIMIT {MOST}
         minimum=0,
         no_value=NO_CALLS,
         links=MORE,
-        x="tool",
+        every_row=True,
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dashboards.lib.field import named
+from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import RowBars
 from dashboards.lib.spending import DAYS, FIRST_DAY, TO
 from dashboards.lib.tables import NARROW, Table, columns
 
@@ -57,7 +57,7 @@ GROUP BY tool
 ORDER BY calls DESC, tool
 LIMIT 12
 """.strip()
-    return RowBars(
+    return BarGauge(
         name="tools",
         title="Tools that lead to model calls",
         description=(
@@ -70,5 +70,5 @@ LIMIT 12
         decimals=0,
         minimum=0,
         no_value="no tool calls in range",
-        x="tool",
+        every_row=True,
     )

@@ -9,11 +9,11 @@ from contract.status import SUCCESS, sql_normalise
 from dashboards.executions.live import NO_TRAFFIC
 from dashboards.lib.executions import TIME_BUCKET, percentile
 from dashboards.lib.field import at_least, named
+from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import RowBars
 from dashboards.lib.tables import COLOURED_TEXT, Table, columns
 
 _STATUS = sql_normalise("u.status")
@@ -34,7 +34,7 @@ def called(*columns_: str, where: str = "true") -> str:
 
 
 def frequency() -> Panel:
-    return RowBars(
+    return BarGauge(
         name="tool_calls",
         title=f"Calls by tool ({_MOST} most called)",
         description=(
@@ -55,7 +55,7 @@ SELECT x.tool, count(*)::float8 AS calls FROM x GROUP BY 1 ORDER BY 2 DESC, 1 LI
         decimals=0,
         minimum=0,
         no_value=NO_TRAFFIC,
-        x="tool",
+        every_row=True,
     )
 
 
@@ -156,13 +156,13 @@ def interface_cost(settings: Settings) -> Panel:
     names = sql.SQL(", ").join(sql.Literal(price.name) for price in prices).as_string()
     amounts = ", ".join(repr(price.usd_per_call) for price in prices)
     known = ", ".join(f"{price.name} {price.usd_per_call:g} USD" for price in prices) or "none are configured"
-    return RowBars(
+    return BarGauge(
         name="interface_cost",
         title="What external calls cost",
         description=(
             f"Calls of the range x the price of one call, as `interface_prices` of `observatory.yaml` has it ({known}); an "
-            "interface without a price is not there. One leads: cache its answers, or ask for a list instead of single things. "
-            f"{_FILTERS}"
+            f"interface without a price is not there; the {_MOST} dearest. One leads: cache its answers, or ask for a list "
+            f"instead of single things. {_FILTERS}"
         ),
         targets=(
             SqlQuery(
@@ -174,7 +174,7 @@ SELECT x.api, (count(*) * p.usd)::float8 AS cost
 FROM x JOIN unnest(ARRAY[{names}]::text[], ARRAY[{amounts}]::float8[]) AS p (api, usd) ON p.api = x.api
 GROUP BY x.api, p.usd
 ORDER BY 2 DESC, 1
-LIMIT 100
+LIMIT {_MOST}
 """.strip()
             ),
         ),
@@ -182,7 +182,7 @@ LIMIT 100
         decimals=2,
         minimum=0,
         no_value="no priced call in range",
-        x="api",
+        every_row=True,
     )
 
 

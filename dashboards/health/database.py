@@ -13,8 +13,6 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask, greatest
-from dashboards.lib.shares import RowBars
-from dashboards.lib.tables import columns
 
 MOST = 10
 _TABLE = ("table",)
@@ -92,52 +90,46 @@ def operations() -> Panel:
 
 
 def sizes() -> Panel:
-    return RowBars(
+    return BarGauge(
         name="table_sizes",
         title=f"Largest tables ({MOST})",
         description="Size of the largest tables with their indexes, of the platform and of schema analytics.",
-        targets=(PromQuery(expr=f"sort_desc(topk({MOST}, {ask(TABLE_SIZE, _TABLE, '')}))", format="table", instant=True),),
+        targets=(PromQuery(expr=f"sort_desc(topk({MOST}, {ask(TABLE_SIZE, _TABLE, '')}))", legend="{{table}}", instant=True),),
         unit="bytes",
         decimals=1,
         minimum=0,
-        transformations=columns({"table": "table", "Value": "size"}),
         no_value=_KNOWN,
-        x="table",
     )
 
 
 def growth() -> Panel:
     size = ask(TABLE_SIZE, _TABLE, "")
     per_day = f"topk({MOST}, deriv(({size})[1d:1m]) * 86400)"
-    return RowBars(
+    return BarGauge(
         name="table_growth",
         title=f"Fastest growing tables ({MOST}), per day",
         description=(
             "How many bytes a day the fastest growing tables gain, by the line through their last day. Schema analytics should "
             "grow with days, not with rows; a table of the platform that nobody cleans up fills the disk."
         ),
-        targets=(PromQuery(expr=f"sort_desc({per_day})", format="table", instant=True),),
+        targets=(PromQuery(expr=f"sort_desc({per_day})", legend="{{table}}", instant=True),),
         unit="bytes",
         decimals=1,
         minimum=0,
-        transformations=columns({"table": "table", "Value": "a day"}),
         no_value="nothing grows",
-        x="table",
     )
 
 
 def rows_of_tables() -> Panel:
-    return RowBars(
+    return BarGauge(
         name="table_rows",
         title=f"Tables with most rows ({MOST})",
         description="Rows of the longest tables, as PostgreSQL's statistics estimate them; exact after the next vacuum.",
-        targets=(PromQuery(expr=f"sort_desc(topk({MOST}, {ask(TABLE_ROWS, _TABLE, '')}))", format="table", instant=True),),
+        targets=(PromQuery(expr=f"sort_desc(topk({MOST}, {ask(TABLE_ROWS, _TABLE, '')}))", legend="{{table}}", instant=True),),
         unit="locale",
         decimals=0,
         minimum=0,
-        transformations=columns({"table": "table", "Value": "rows"}),
         no_value=_KNOWN,
-        x="table",
     )
 
 

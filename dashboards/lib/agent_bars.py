@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from attrs import define
 
-from dashboards.lib.field import Json
-from dashboards.lib.shares import RowBars
+from dashboards.lib import colours
+from dashboards.lib.field import Json, fixed
+from dashboards.lib.shares import BarChart
 
 AGENT = "agent"
 """The column with their names."""
@@ -14,18 +17,23 @@ WHOLE = 1.05
 
 
 @define(slots=False, kw_only=True)
-class AgentBars(RowBars):
+class AgentBars(BarChart):
     """One bar per row, in the order of the rows. The query gives `agent` and the figure; `x` is what is written beside a bar.
 
     The axis runs to `soft_maximum` unless a value lies beyond, so that the limit stays in sight.
     """
 
     x: str | None = AGENT
-    with_scale: bool = True
+    direction: Literal["auto", "horizontal", "vertical"] = "horizontal"
+    values_shown: Literal["auto", "always", "never"] = "always"
+    with_legend: bool = False
     soft_maximum: float | None = None
 
+    def default_colour(self) -> Json:
+        return fixed(colours.NEUTRAL)
+
     def options(self) -> Json:
-        return {**super().options(), "colorByField": AGENT}
+        return {**super().options(), "colorByField": AGENT, "text": {"valueSize": 12}}
 
     def custom(self) -> Json:
         return {**super().custom(), "thresholdsStyle": {"mode": "dashed"}, "axisSoftMax": self.soft_maximum}

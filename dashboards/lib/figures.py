@@ -88,7 +88,11 @@ class Gauge(Panel):
 
 @define(slots=False, kw_only=True)
 class BarGauge(Panel):
-    """One bar per series or row, longest possible at `maximum`."""
+    """One bar per series or row, longest possible at `maximum`; up to 25 rows.
+
+    Grafana keeps room for the name with most letters, set in 12 pixels: one with fewer but wider letters fits where names are
+    a little smaller than that.
+    """
 
     kind: ClassVar[str] = "bargauge"
     calculation: Calculation = "lastNotNull"
@@ -103,10 +107,10 @@ class BarGauge(Panel):
             "valueMode": "text",
             "showUnfilled": True,
             "sizing": "manual",
-            "minVizHeight": 16,
+            "minVizHeight": 12,
             "minVizWidth": 8,
             "maxVizHeight": 30,
             "reduceOptions": reduced(self.calculation, self.every_row),
-            "text": {"valueSize": 14},
+            "text": {"titleSize": 11, "valueSize": 14},
             "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
         }

@@ -6,8 +6,7 @@ from typing import ClassVar, Literal
 
 from attrs import define
 
-from dashboards.lib import colours
-from dashboards.lib.field import Json, Override, fixed
+from dashboards.lib.field import Json, Override
 from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend, reduced
 
 
@@ -43,6 +42,7 @@ class BarChart(Panel):
     """Bars per row; `x` names the field with the words below them (the first text field without it).
 
     Lying bars that show their values want no scale: below they would stand once more, and units that change would run together.
+    Grafana keeps no room for the value behind the longest of them; a `BarGauge` does.
     """
 
     kind: ClassVar[str] = "barchart"
@@ -79,19 +79,3 @@ class BarChart(Panel):
     def all_overrides(self) -> tuple[Override, ...]:
         # By type: the words beside the bars are an axis, too.
         return self.overrides if self.with_scale else (_NO_SCALE, *self.overrides)
-
-
-@define(slots=False, kw_only=True)
-class RowBars(BarChart):
-    """One lying bar per row, its words whole on the left and its value behind it."""
-
-    direction: Literal["auto", "horizontal", "vertical"] = "horizontal"
-    values_shown: Literal["auto", "always", "never"] = "always"
-    with_legend: bool = False
-    with_scale: bool = False
-
-    def default_colour(self) -> Json:
-        return fixed(colours.NEUTRAL)
-
-    def options(self) -> Json:
-        return {**super().options(), "text": {"valueSize": 12}}

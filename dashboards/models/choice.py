@@ -5,11 +5,11 @@ from __future__ import annotations
 from contract.grades import LEAST_CALLS, LEAST_SCORES
 from contract.settings import Settings
 from dashboards.lib.field import named
+from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.model_choice import ENOUGH, RULE, tasks
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import RowBars
 from dashboards.lib.spending import PER_MONTH, PRICES, UNPRICED, quality, quantiles
 from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.models.headline import where
@@ -98,7 +98,7 @@ SELECT model, cost FROM (
 ) bars
 ORDER BY cost, model
 """.strip()
-    return RowBars(
+    return BarGauge(
         name="repriced",
         title="The range's work, priced on each model",
         description=(
@@ -108,7 +108,7 @@ ORDER BY cost, model
         ),
         targets=(SqlQuery(sql=sql),),
         width=10,
-        x="model",
+        every_row=True,
         unit="currencyUSD",
         decimals=0,
         minimum=0,

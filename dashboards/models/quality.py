@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dashboards.lib.field import named
+from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import RowBars
 from dashboards.lib.spending import FIRST_DAY, JUDGED, TO, quality
 from dashboards.lib.tables import NARROW, Table, columns
 
@@ -24,7 +24,7 @@ SELECT model, quality AS "mean score" FROM ({quality("model", _filters())}) judg
 ORDER BY quality DESC, model
 LIMIT 20
 """.strip()
-    return RowBars(
+    return BarGauge(
         name="quality_by_model",
         title="Mean score by model",
         description=(
@@ -32,7 +32,7 @@ LIMIT 20
             "several models). Differences of a few hundredths mean nothing with fewer than some hundred scores."
         ),
         targets=(SqlQuery(sql=sql),),
-        x="model",
+        every_row=True,
         unit="percentunit",
         decimals=1,
         minimum=0,

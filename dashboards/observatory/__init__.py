@@ -51,7 +51,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             collapsed=True,
         ),
         row("detail", "Queries and roll-ups in detail", line(9, reading.jobs()), line(9, rollups.state()), collapsed=True),
-        row("storage", "Sizes and slow statements", line(9, rollups.tables(), rollups.slow_statements()), collapsed=True),
+        row("storage", "Sizes and slow statements", line(11, rollups.tables(), rollups.slow_statements()), collapsed=True),
     )
 
 

@@ -10,7 +10,6 @@ from dashboards.lib.figures import BarGauge
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, ask, series
-from dashboards.lib.shares import RowBars
 from dashboards.lib.tables import COLOURED_TEXT, MERGED, Table, columns
 from dashboards.observatory.signals import BACKFILLED, OPEN_ROWS, ROWS_COUNTED, SLOW_STATEMENT, TABLE_SIZE
 
@@ -73,16 +72,14 @@ def state() -> Panel:
 
 
 def tables() -> Panel:
-    return RowBars(
+    return BarGauge(
         name="table_sizes",
         title="Largest tables",
         description="Size of the fifteen largest tables with their indexes. Schema analytics grows with days, not with rows.",
-        targets=(PromQuery(expr=f"sort_desc(topk(15, {ask(TABLE_SIZE, ('table',))}))", format="table", instant=True),),
+        targets=(PromQuery(expr=f"sort_desc(topk(15, {ask(TABLE_SIZE, ('table',))}))", legend="{{table}}", instant=True),),
         unit="bytes",
         minimum=0,
-        transformations=columns({"table": "table", "Value": "size"}),
         no_value="no sizes known yet",
-        x="table",
     )
 
 

@@ -8,10 +8,11 @@ from contract.signals.model import equal
 from contract.signals.support import TICKETS, TICKETS_OPEN, TICKETS_UNASSIGNED
 from dashboards.lib import colours
 from dashboards.lib.field import painted
+from dashboards.lib.figures import BarGauge
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
-from dashboards.lib.shares import BarChart, PieChart, RowBars
+from dashboards.lib.shares import BarChart, PieChart
 from dashboards.tickets.flow import OF_STATUSES
 from dashboards.tickets.rows import NOT_COUNTED, OF_PRIORITY, OPEN, PRIORITY
 
@@ -110,7 +111,7 @@ LIMIT 12
 
 
 def by_category() -> Panel:
-    return RowBars(
+    return BarGauge(
         name="by_category",
         title="What are tickets about?",
         description=(
@@ -122,5 +123,5 @@ def by_category() -> Panel:
         decimals=0,
         minimum=0,
         no_value="no ticket opened in range",
-        x="Category",
+        every_row=True,
     )

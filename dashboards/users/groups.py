@@ -6,9 +6,9 @@ from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from dashboards.lib import colours
 from dashboards.lib.field import Override, fixed, named
+from dashboards.lib.figures import BarGauge
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.shares import RowBars
 from dashboards.lib.tables import BAR_CELL, Table
 from dashboards.lib.variables import SwitchVariable, Variable
 from dashboards.users.retention import END
@@ -56,7 +56,7 @@ LIMIT 5
 
 
 def segments() -> Panel:
-    return RowBars(
+    return BarGauge(
         name="segments",
         title="Power users, regulars, at risk, dormant",
         description=(
@@ -67,7 +67,7 @@ def segments() -> Panel:
         unit="locale",
         decimals=0,
         no_value="no user known",
-        x="Segment",
+        every_row=True,
     )
 
 
