@@ -87,7 +87,7 @@ LIMIT 100
             named("Agent", custom_width=95, links=[AGENT_LINK]),
             named("Tool", custom_width=120),
             named("Kind of error", custom_width=126),
-            named("Failed", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL, custom_width=100),
+            named("Failed", unit="locale", decimals=0, min=0, fieldMinMax=True, custom_cellOptions=BAR_CELL, custom_width=100),
             moment("Last"),
             shortened("A request", links=[link.to_json_data() for link in trace_links(settings, "${__value.raw}", FILTERS)]),
         ),

@@ -109,7 +109,7 @@ def table(settings: Settings) -> Panel:
         sorted_by="Requests",
         paged=True,
         overrides=(
-            named("Requests", unit="reqps", decimals=2, custom_cellOptions=BAR_CELL, custom_width=190, min=0),
+            named("Requests", unit="reqps", decimals=2, custom_cellOptions=BAR_CELL, custom_width=190, min=0, fieldMinMax=True),
             named("Failed", unit="percentunit", decimals=1, thresholds=graded, custom_width=90,
                   custom_cellOptions=COLOURED_TEXT),
             named("Refused", unit="percentunit", decimals=1, custom_width=95),

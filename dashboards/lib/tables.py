@@ -102,3 +102,4 @@ def ago(name: str) -> Override:
 COLOURED_TEXT: Json = {"type": "color-text"}
 COLOURED_CELL: Json = {"type": "color-background", "mode": "basic"}
 BAR_CELL: Json = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+"""Needs a `max`, or `fieldMinMax=True`: without either the longest bar is the greatest number of all columns."""

@@ -92,7 +92,7 @@ GROUP BY t.agent_name ORDER BY 2 DESC, 1 LIMIT {MOST_AGENTS}
         no_value="no agent worked for you in range",
         sorted_by="Runs",
         overrides=(
-            named("Runs", unit="locale", decimals=0, min=0, custom_cellOptions=BAR_CELL, custom_width=220),
+            named("Runs", unit="locale", decimals=0, min=0, fieldMinMax=True, custom_cellOptions=BAR_CELL, custom_width=220),
             named("Failed", unit="percentunit", decimals=1, custom_width=110),
             named("Mean time", unit="s", custom_width=110),
             named("Last used", unit="dateTimeFromNow", custom_width=140),

@@ -26,7 +26,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             line(11, inside.waterfall(), inside.beside_the_usual()),
             line(10, inside.flames()),
         ),
-        row("models", "Which models were called?", line(6, around.model_calls())),
+        row("models", "Which models were called?", line(8, around.model_calls())),
         row("others", "Which other requests were slow or failed?", line(10, around.others(settings))),
         row("steps", "All steps", line(11, inside.steps()), collapsed=True),
     )

@@ -40,7 +40,7 @@ ORDER BY c.started_at, c.observation_id LIMIT 100
         overrides=(
             NARROW,
             named("Began", unit="time: HH:mm:ss.SSS", custom_width=104),
-            named("Model", custom_width=165),
+            named("Model", custom_width=178),
             named("Prompt", custom_minWidth=80, custom_wrapText=True),
             named("Type", custom_width=84),
             *(named(name, unit="s", custom_width=70) for name in ("Took", "First token")),

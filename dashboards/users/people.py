@@ -56,6 +56,7 @@ def most_active() -> Panel:
                 custom_cellOptions=BAR_CELL,
                 color=fixed(colours.NEUTRAL),
                 min=0,
+                fieldMinMax=True,
                 custom_width=130,
             ),
             named("Each", unit="none", decimals=1, custom_width=70),

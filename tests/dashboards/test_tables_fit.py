@@ -1,4 +1,4 @@
-"""On a page of 1000 pixels no table has to be scrolled sideways, whatever is in it."""
+"""On a page of 1000 pixels no table has to be scrolled sideways, whatever is in it; and bars in cells have a scale."""
 
 from __future__ import annotations
 
@@ -55,6 +55,19 @@ def test_no_table_is_wider_than_its_panel_on_a_narrow_page(tab: Tab) -> None:
         panel["title"]: f"{wide(panel):.0f} of {room(panel):.0f} px" for panel in _tables(tab) if wide(panel) > room(panel) + 1
     }
     assert not found, f"give columns of {tab.key} less: {found}"
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.key)
+def test_bars_in_cells_are_as_long_as_their_own_column_says(tab: Tab) -> None:
+    """Without an end of its own, the longest of a column would be the greatest number of the whole table."""
+    assert not {
+        f"{panel['title']}: {override['matcher']['options']}"
+        for panel in _tables(tab)
+        for override in panel["fieldConfig"]["overrides"]
+        for properties in [{each["id"]: each["value"] for each in override["properties"]}]
+        if properties.get("custom.cellOptions", {}).get("type") == "gauge"
+        if not properties.get("fieldMinMax") and "max" not in properties
+    }
 
 
 def test_a_column_that_needs_more_than_its_share_is_counted() -> None:
