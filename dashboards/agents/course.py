@@ -149,6 +149,7 @@ FROM (SELECT avg(input) AS mi, percentile_cont(0.95) WITHIN GROUP (ORDER BY inpu
         x="Tokens",
         direction="vertical",
         values_shown="always",
+        value_size=10,
         always_last="24h",
         overrides=painted({"mean": colours.SKY, "p95": colours.BLUE}),
     )

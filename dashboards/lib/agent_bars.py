@@ -26,6 +26,7 @@ class AgentBars(BarChart):
     x: str | None = AGENT
     direction: Literal["auto", "horizontal", "vertical"] = "horizontal"
     values_shown: Literal["auto", "always", "never"] = "always"
+    value_size: int | None = 12
     with_legend: bool = False
     soft_maximum: float | None = None
 
@@ -33,7 +34,7 @@ class AgentBars(BarChart):
         return fixed(colours.NEUTRAL)
 
     def options(self) -> Json:
-        return {**super().options(), "colorByField": AGENT, "text": {"valueSize": 12}}
+        return {**super().options(), "colorByField": AGENT}
 
     def custom(self) -> Json:
         return {**super().custom(), "thresholdsStyle": {"mode": "dashed"}, "axisSoftMax": self.soft_maximum}

@@ -94,6 +94,7 @@ def intent_latency() -> Panel:
         x="intent",
         direction="horizontal",
         values_shown="always",
+        value_size=10,
         with_scale=False,
         overrides=painted({"p50": colours.LOW, "p95": colours.MIDDLE}),
     )
