@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from statistics import NormalDist
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 from contract.forecasts import CERTAINTY, METHODS
 
@@ -21,7 +19,7 @@ Days = NDArray[np.float64]
 Method = Callable[[Days, int], Days]
 
 WEEK = 7
-_SIDES = float(norm.ppf((1 + CERTAINTY) / 2))
+_SIDES = NormalDist().inv_cdf((1 + CERTAINTY) / 2)
 _MOST_STEPS = 200
 
 
@@ -45,6 +43,10 @@ def weekday(known: Days, days: int) -> Days:
 def ets(known: Days, days: int) -> Days:
     """ETS(A, Ad, A) with a season of a week (Hyndman et al.: Forecasting with Exponential Smoothing, 2008), on log(1 + value):
     weeks and errors grow with the level."""
+    # Loaded by the first fit: it takes longer than all else of a program that only knows of this method.
+    import pandas as pd
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of convergence: a bad fit is found out by its trials
         fitted = ETSModel(

@@ -1,11 +1,12 @@
-"""Tests behind advice, held against the library that works on all values, and against what others published."""
+"""Tests behind advice, held against the library that works on all values, and against what others published.
+
+The library is loaded by the tests that ask it: every worker reads this file, and one runs it.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from exporters.outlook.comparison import Candidate, Sample, Span, above, counted, holm, rarer, remaining, together
 
@@ -15,6 +16,8 @@ def drawn(n: int, mean: float, seed: int) -> np.ndarray:
 
 
 def test_means_are_compared_as_the_library_does_with_all_values() -> None:
+    from scipy import stats
+
     first, second = drawn(40, 10.0, 1), drawn(90, 9.2, 2)
     p, span = above(Sample.of(list(first)), Sample.of(list(second)))
     test = stats.ttest_ind(first, second, equal_var=False, alternative="greater")
@@ -53,6 +56,8 @@ def test_three_in_a_thousand_cannot_be_excluded_by_a_thousand() -> None:
 
 
 def test_p_values_are_corrected_as_the_library_does() -> None:
+    from statsmodels.stats.multitest import multipletests
+
     chances = [*np.random.default_rng(4).uniform(0, 0.2, 30), 1e-9, 1e-9, 1.0]
     assert holm(chances) == pytest.approx(list(multipletests(chances, method="holm")[1]))
 
