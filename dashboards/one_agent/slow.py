@@ -126,10 +126,10 @@ def advice(settings: Settings) -> Panel:
             named("Took", unit="s", custom_width=72),
             named("Likely cause", custom_width=145),
             named("Waited most for", custom_width=145),
-            named("What to try", custom_width=300, custom_wrapText=True),
+            named("What to try", custom_minWidth=300, custom_wrapText=True),
             RUNBOOK,
-            shortened("Command"),
-            shortened("Request", links=list(trace_links(settings, "${__value.raw}"))),
+            shortened("Command", custom_width=90),
+            shortened("Request", custom_width=100, links=list(trace_links(settings, "${__value.raw}"))),
         ),
         paged=True,
     )
