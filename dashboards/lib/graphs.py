@@ -6,8 +6,10 @@ from typing import ClassVar, Literal
 
 from attrs import define
 
+from dashboards.lib.durations import SECONDS, counted_in, limits_in, queries_in
 from dashboards.lib.field import Drawn, Json
 from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend
+from dashboards.lib.queries import PromQuery
 
 _UNIT, _FRAME = 38, 56
 """Pixels of a grid unit with its gap, and those of a panel's height that are not the graph's: gap, title, padding."""
@@ -21,7 +23,8 @@ class Graph(Panel):
     """Lines, bars or points on two axes.
 
     `drawn` says how the thresholds appear; the axis runs from `soft_minimum` to `soft_maximum` unless a value lies beyond, so
-    that a threshold stays in sight; a gap longer than `bridged` milliseconds stays a gap.
+    that a threshold stays in sight; a gap longer than `bridged` milliseconds stays a gap. What Prometheus gives in
+    seconds and has a limit of minutes, hours or days is drawn in these.
     """
 
     style: Literal["line", "bars", "points"] = "line"
@@ -35,6 +38,14 @@ class Graph(Panel):
     bridged: int | bool = False
     calculations: tuple[Calculation, ...] = ()
     legend_placement: Literal["bottom", "right"] = "bottom"
+
+    def __attrs_post_init__(self) -> None:
+        unit = counted_in(max((value for value, _ in self.limits.steps), default=0))
+        asked = [query for query in self.targets if isinstance(query, PromQuery)]
+        if self.unit != "s" or unit == "s" or len(asked) < len(self.targets):
+            return
+        self.unit, self.targets, self.limits = unit, queries_in(unit, asked), limits_in(unit, self.limits)
+        self.soft_maximum = self.soft_maximum and self.soft_maximum / SECONDS[unit]
 
     def default_colour(self) -> Json:
         return PALETTE_IN_ORDER

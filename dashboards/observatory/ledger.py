@@ -23,6 +23,7 @@ def lag(settings: Settings) -> Panel:
         unit="s",
         limits=lines((limit, colours.DEGRADED)),
         drawn="dashed",
+        soft_maximum=limit * 1.2,
         no_value="no ledger: windows mode",
         calculations=("lastNotNull", "max"),
     )

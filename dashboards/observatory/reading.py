@@ -43,6 +43,7 @@ def ages(settings: Settings) -> Panel:
         unit="s",
         limits=lines((limit, colours.DEGRADED)),
         drawn="dashed",
+        soft_maximum=limit * 1.2,
         no_value="the exporter was never scraped",
         calculations=("lastNotNull", "max"),
     )

@@ -28,6 +28,7 @@ def behind(settings: Settings) -> Panel:
         unit="s",
         limits=lines((limit, colours.DEGRADED)),
         drawn="dashed",
+        soft_maximum=limit * 1.2,
         no_value="no roll-ups: the exporter only reads",
         calculations=("lastNotNull", "max"),
     )

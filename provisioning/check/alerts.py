@@ -11,6 +11,7 @@ from alert_rules.model import Alert
 from contract.keys import panel_id
 from contract.metrics import Source
 from contract.settings import Settings
+from dashboards.lib.durations import SECONDS
 from provisioning.boards import Board
 from provisioning.findings import Finding, closest, error
 from provisioning.interpolation import names
@@ -27,7 +28,7 @@ def alert_findings(
         if board is None or panel is None:
             yield error(place, f"its panel {alert.panel_key} does not exist", closest(alert.panel_key, keys()))
             continue
-        limit, drawn = alert.limit(settings), _drawn(panel)
+        limit, drawn = alert.limit(settings), _drawn(panel, alert.signal.unit)
         if not any(isclose(limit, step, rel_tol=1e-9) for step in drawn):
             shown = ", ".join(f"{step:g}" for step in drawn) or "none"
             yield error(place, f"threshold {limit:g} is not drawn in panel {alert.panel_key}", f"drawn there: {shown}")
@@ -45,10 +46,12 @@ def _followed(board: Board, panel: dict[str, Any]) -> set[str]:
     return {name for query in board.panel_queries(panel) for name in names(query.text)}
 
 
-def _drawn(panel: dict[str, Any]) -> list[float]:
-    """Threshold values of a panel, of its fields and of their overrides."""
+def _drawn(panel: dict[str, Any], unit: str) -> list[float]:
+    """Threshold values of a panel, of its fields and of their overrides; those of durations in the alert's unit."""
     config = panel.get("fieldConfig", {})
     blocks = [config.get("defaults", {}).get("thresholds", {})]
     for override in config.get("overrides", []):
         blocks += [prop["value"] for prop in override.get("properties", []) if prop.get("id") == "thresholds"]
-    return [float(step["value"]) for block in blocks for step in block.get("steps", []) if step.get("value") is not None]
+    scale = SECONDS.get(config.get("defaults", {}).get("unit"), 1) / SECONDS[unit] if unit in SECONDS else 1
+    values = (step.get("value") for block in blocks for step in block.get("steps", []))
+    return [scale * float(value) for value in values if value is not None]

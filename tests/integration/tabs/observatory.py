@@ -45,7 +45,7 @@ def _silence(moment: Moment) -> float:
 def rollup_age(moment: Moment) -> None:
     shown, silence = moment.panel("observatory/rollup_age"), _silence(moment)
     assert len(shown) == 8 and set(shown) <= _sources(moment)
-    assert all(0 <= age < silence for age in shown.values())
+    assert all(0 <= 60 * minutes < silence for minutes in shown.values())
 
 
 def rows_counted(moment: Moment) -> None:
