@@ -166,3 +166,17 @@ _ALL = (
     _open("workflow_type", "kind of workflow", 20),
 )
 LABELS: dict[str, Label] = {label.name: label for label in _ALL}
+
+_WORDS = {"cost_usd": "cost"}
+
+
+def _in_words(value: str) -> str:
+    return _WORDS.get(value, value.replace("_", " "))
+
+
+UNSPOKEN: dict[str, dict[str, str]] = {
+    label.name: {value: _in_words(value) for value in label.values if "_" in value}
+    for label in _ALL
+    if any("_" in value for value in label.values)
+}
+"""Values of closed lists that only programs write, by their label, each with the words that people read in their place."""

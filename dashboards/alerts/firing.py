@@ -81,7 +81,7 @@ def now(settings: Settings) -> Panel:
             named("Severity", custom_width=90, custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
             named("Since", unit="dateTimeFromNow"),
             named("What", custom_wrapText=True),
-            named("About", custom_width=160, custom_wrapText=True),
+            named("About", custom_width=160, custom_wrapText=True, mappings=known.ABOUT),
             *known.overrides(settings),
         ),
         paged=True,

@@ -12,6 +12,7 @@ from contract.keys import dashboard_uid, panel_id
 from contract.settings import Settings
 from dashboards.lib import colours
 from dashboards.lib.field import Json, Link, Override, Word, named, words
+from dashboards.lib.spoken import WITHIN, within
 
 SEVERITY_COLOURS = {
     Severity.CRITICAL: colours.DOWN,
@@ -20,6 +21,8 @@ SEVERITY_COLOURS = {
 }
 WORST_FIRST = {f"{rank}": severity for rank, severity in enumerate(SEVERITY_COLOURS, start=1)}
 """Severities as figures that sort."""
+ABOUT: list[Json] = [within(r"\S+;", ""), *WITHIN]
+"""Mappings for a column of what alerts are about: of a group of rules its name, without the file; words for what is none."""
 COPIES = ("what", "tab", "panel")
 """Columns that repeat the alert's name."""
 

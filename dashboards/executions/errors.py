@@ -11,6 +11,7 @@ from dashboards.lib.figures import BarGauge
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.requests import trace_links
+from dashboards.lib.spoken import CELLS
 from dashboards.lib.tables import BAR_CELL, Table, columns, moment, shortened
 
 KIND = "coalesce(e.error_type, 'other')"
@@ -22,7 +23,7 @@ def by_kind() -> Panel:
         name="errors_by_kind",
         title="Kinds of errors",
         description=(
-            "Failed executions of the range by what went wrong. `llm` and `rate_limit` are the model provider, `tool` a tool, "
+            "Failed executions of the range by what went wrong. `llm` and `rate limit` are the model provider, `tool` a tool, "
             f"`timeout` something slow, `validation` and `auth` the caller. {ALL_FILTERS}"
         ),
         targets=(
@@ -41,6 +42,7 @@ SELECT x.kind, count(*)::float8 AS failed FROM x GROUP BY 1 ORDER BY 2 DESC, 1 L
         minimum=0,
         no_value=NONE_FAILED,
         every_row=True,
+        overrides=(named("kind", mappings=CELLS),),
     )
 
 

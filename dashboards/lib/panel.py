@@ -10,6 +10,7 @@ from grafanalib import core
 from dashboards.lib.colours import GREY
 from dashboards.lib.field import PLAIN, Json, Link, Override, Thresholds, Word, special
 from dashboards.lib.queries import Query
+from dashboards.lib.spoken import renamings
 
 PALETTE: Json = {"mode": "palette-classic-by-name"}
 """The same name has the same colour in every panel."""
@@ -89,6 +90,10 @@ class Panel(core.Panel):
         """The panel's overrides, after those that its type always has."""
         return self.overrides
 
+    def all_transformations(self) -> tuple[Json, ...]:
+        """The panel's transformations, and those that its type always has."""
+        return (*self.transformations, *renamings(self.targets))
+
     def to_json_data(self) -> Any:
         """The panel as grafanalib writes it; `finish` makes it today's Grafana JSON."""
         fields = {} if self.dataless else self.field_defaults()
@@ -97,6 +102,7 @@ class Panel(core.Panel):
                 "type": self.kind,
                 "options": self.options(),
                 "fieldConfig": {"defaults": fields, "overrides": list(self.all_overrides())},
+                "transformations": list(self.all_transformations()),
                 "repeat": self.repeat_by,
                 "repeatDirection": "h" if self.repeat_by else None,
                 "maxDataPoints": None,

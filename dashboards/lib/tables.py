@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from attrs import define
 
 from dashboards.lib.field import Json, Override, named
 from dashboards.lib.panel import Panel
+from dashboards.lib.spoken import CELLS, holds
 
 EMPTY_CELL = Override("byRegexp", "/.*/", (("noValue", "–"),))
 """What a table shows when it has no row is not what a cell shows when it has no value."""
@@ -56,7 +57,15 @@ class Table(Panel):
         named_here = [override.options for override in self.overrides]
         words = {name: least for name, least in _WORDS.items() if name not in named_here}
         least = (Override("byName", name, (("custom.minWidth", width),)) for name, width in words.items())
-        return (EMPTY_CELL, UNFILTERED, *self.overrides, *least)
+        spoken = (named(heading, mappings=CELLS) for heading in self._unspoken())
+        return (EMPTY_CELL, UNFILTERED, *spoken, *self.overrides, *least)
+
+    def _unspoken(self) -> Iterator[str]:
+        """Headings of columns with values that only programs write."""
+        for step in self.transformations:
+            if step["id"] == "organize":
+                shown = step["options"]["renameByName"]
+                yield from (shown.get(name, name) for name in step["options"]["indexByName"] if holds(name))
 
     def custom(self) -> Json:
         return {"align": "auto", "minWidth": _LEAST, "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}

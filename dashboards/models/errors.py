@@ -38,7 +38,7 @@ def kinds() -> Panel:
         name="error_kinds",
         title="Failed calls by kind of error",
         description=(
-            "Failed model calls per second, over five minutes, by kind. rate_limit: too many at once; timeout: a slow "
+            "Failed model calls per second, over five minutes, by kind. `rate limit`: too many at once; timeout: a slow "
             "provider, or answers that are too long; validation: the prompt or the context is not what the model takes; "
             "auth: a key."
         ),

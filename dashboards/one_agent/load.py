@@ -49,7 +49,7 @@ def errors_by_type() -> Panel:
         title="Which errors does it have?",
         description=(
             "Errors per second over five minutes, by kind. Timeouts and llm: look at its model; tool: at its tools; "
-            "validation: at the newest clients; rate_limit: ask the provider for more; internal: read its log."
+            "validation: at the newest clients; rate limit: ask the provider for more; internal: read its log."
         ),
         targets=(PromQuery(expr=f"{of_agent(AGENT_ERRORS, ('error_type',))} > 0", legend="{{error_type}}"),),
         unit="ops",

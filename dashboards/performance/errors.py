@@ -40,7 +40,7 @@ def by_kind(settings: Settings) -> Panel:
         title=f"Errors per query by kind (alert above {limits.error_ratio:.0%})",
         description=(
             "Errors of each kind / queries, over one hour, one upon the other. The lines are where the alerts on failed "
-            "queries begin. One kind leads: `llm` and `rate_limit` are the model provider, `tool` a tool, `timeout` "
+            "queries begin. One kind leads: `llm` and `rate limit` are the model provider, `tool` a tool, `timeout` "
             "something slow, `validation` and `auth` the caller. Deployments are marked. A click asks who failed then."
         ),
         targets=(

@@ -8,6 +8,7 @@ from dashboards.lib.field import Word, named, words
 from dashboards.lib.filters import chosen, chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
+from dashboards.lib.spoken import CELLS
 from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns
 from dashboards.lib.traces import FlameGraph
 from dashboards.performance.errors import KIND_SQL
@@ -51,6 +52,7 @@ def areas() -> Panel:
         width=12,
         unit="short",
         no_value="no failed execution in range",
+        overrides=(named("label", mappings=CELLS),),
     )
 
 

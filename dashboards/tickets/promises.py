@@ -14,8 +14,6 @@ from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
 from dashboards.lib.tables import COLOURED_TEXT, MERGED, NARROW, Table, columns
 from dashboards.tickets.rows import NOT_COUNTED, OF_PRIORITY, OPEN, PRIORITY, PROMISES
 
-_KINDS = {"first_response": "first response", "resolution": "resolution"}
-
 
 def attainment(settings: Settings) -> Panel:
     target = settings.thresholds.sla_attainment
@@ -34,7 +32,6 @@ def attainment(settings: Settings) -> Panel:
         maximum=1,
         no_value=NOT_COUNTED,
         limits=at_least(target),
-        overrides=tuple(named(kind, displayName=words) for kind, words in _KINDS.items()),
     )
 
 
@@ -91,11 +88,7 @@ def late(settings: Settings) -> Panel:
         sorted_by="Overdue",
         overrides=(
             NARROW,
-            named(
-                "Promise",
-                custom_width=115,
-                mappings=[{"type": "value", "options": {k: {"text": v, "index": 0} for k, v in _KINDS.items()}}],
-            ),
+            named("Promise", custom_width=115),
             *(
                 named(
                     column,

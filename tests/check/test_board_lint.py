@@ -81,6 +81,15 @@ def _unit(name: str) -> Edit:
     return lambda board: _graph(board)["fieldConfig"]["defaults"].update(unit=name)
 
 
+def _legend(text: str) -> Edit:
+    return lambda board: _target(board).update(legendFormat=text)
+
+
+def _renamed(pattern: str, words: str) -> Edit:
+    step = {"id": "renameByRegex", "options": {"regex": pattern, "renamePattern": words}}
+    return lambda board: _graph(board).update(transformations=[step])
+
+
 PANEL, QUERY = "dashboard X, panel Running", "dashboard X, panel Running, query A"
 WRONG: list[tuple[str, str, str, Edit]] = [
     ("dashboards/schema", "dashboard X", "schemaVersion 36 is migrated", lambda board: board.update(schemaVersion=36)),
@@ -97,6 +106,14 @@ WRONG: list[tuple[str, str, str, Edit]] = [
     ("dashboards/unit", PANEL, "its numbers have no unit", lambda board: _graph(board)["fieldConfig"]["defaults"].clear()),
     ("dashboards/unit", PANEL, "no unit percentunits", lambda board: _graph(board)["fieldConfig"]["overrides"].append(
         {"matcher": {}, "properties": [{"id": "unit", "value": "percentunits"}]})),
+    ("dashboards/raw-name", PANEL, "shows the name p95_before", _legend("p95_before {{agent}}")),
+    ("dashboards/raw-name", PANEL, "shows the name rate_limit", _legend("{{error_type}} · {{agent}}")),
+    ("dashboards/raw-name", PANEL, "shows the name first_response", lambda board: (
+        _legend("{{kind}}")(board), _renamed(r"\bexternal_api\b", "external interface")(board))),
+    ("dashboards/raw-name", PANEL, "shows the name cost_usd", lambda board: _graph(board).update(transformations=[
+        {"id": "organize", "options": {"indexByName": {"agent": 0, "cost_usd": 1}, "renameByName": {"agent": "Agent"}}}])),
+    ("dashboards/raw-name", PANEL, "shows the name error_type", lambda board: _graph(board)["fieldConfig"]["overrides"].append(
+        {"matcher": {}, "properties": [{"id": "displayName", "value": "error_type"}]})),
     ("dashboards/no-query", PANEL, "it has no query", lambda board: _graph(board).update(
         targets=[], repeat="environment")),
     ("dashboards/fixed-source", QUERY, "always mimir",
@@ -122,6 +139,9 @@ WRONG: list[tuple[str, str, str, Edit]] = [
 RIGHT: list[Edit] = [
     lambda board: _target(board).update(interval="$__interval"),
     _unit("suffix: tokens"),
+    _legend("{{table}} · {{tool}}"),
+    lambda board: (_legend("{{measure}} of {{agent}}")(board), _renamed(r"\bcost_usd\b", "cost")(board)),
+    lambda board: (_legend("{{measure}}")(board), _target(board).update(format="table")),
     lambda board: (_asks('max(max_over_time(agent_queries_in_progress{environment=~"$environment"}[12h]))')(board),
                    _target(board).update(instant=True)),
     lambda board: board["panels"].append({

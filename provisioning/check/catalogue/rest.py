@@ -78,6 +78,13 @@ DASHBOARDS = (
         "dashboard-linter panel-units-rule",
     ),
     Check(
+        "dashboards/raw-name",
+        "a legend or a heading such as `p95_before`, and a legend by a label of which the contract lists values such as "
+        "`first_response`; what others named, tables and tools, may be called as they like",
+        "readers guess",
+        "words that people say; panels of the vocabulary put them in the place of such values",
+    ),
+    Check(
         "dashboards/no-query",
         "a panel of a type that draws data, without a query",
         "it is empty for good",

@@ -1,0 +1,43 @@
+"""Words in the place of values that only programs write: of the contract's closed lists, such as `first_response`.
+
+What other people named (tables, routes, tools, models) is shown as they named it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from contract.labels import UNSPOKEN
+from dashboards.lib.field import Json, Word, words
+from dashboards.lib.queries import PromQuery, Query
+
+_LABEL = re.compile(r"{{(\w+)}}")
+_ALL = {value: text for label in sorted(UNSPOKEN) for value, text in UNSPOKEN[label].items()}
+
+CELLS: list[Json] = words({value: Word(text) for value, text in _ALL.items()})
+"""Mappings for a column that holds such values."""
+
+
+def within(pattern: str, text: str) -> Json:
+    """A mapping that puts `text` in the place of what a pattern finds in a cell."""
+    return {"type": "regex", "options": {"pattern": pattern, "result": {"text": text, "index": 0}}}
+
+
+WITHIN: list[Json] = [within(rf"\b{value}\b", text) for value, text in _ALL.items()]
+"""Mappings for a column whose texts have such a value among others."""
+
+
+def holds(column: str) -> bool:
+    """Whether a column that is called so holds such values."""
+    return column in UNSPOKEN
+
+
+def renamings(targets: Iterable[Query]) -> tuple[Json, ...]:
+    """Transformations of the names of series, where the legends of their queries have such values."""
+    labels = {label for query in targets if isinstance(query, PromQuery) for label in _LABEL.findall(query.legend)}
+    unspoken = {value: text for label in sorted(labels & UNSPOKEN.keys()) for value, text in UNSPOKEN[label].items()}
+    return tuple(
+        {"id": "renameByRegex", "options": {"regex": rf"\b{value}\b", "renamePattern": text}}
+        for value, text in unspoken.items()
+    )
