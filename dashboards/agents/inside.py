@@ -143,7 +143,6 @@ def decisions() -> Panel:
         ),
         targets=(PromQuery(expr=f"60 * {ask(GUARDRAIL_DECISIONS, ('decision',), '5m')}", legend="{{decision}}"),),
         unit="none",
-        decimals=1,
         minimum=0,
         no_value=NOT_USED,
         style="bars",

@@ -31,7 +31,6 @@ def queries() -> Panel:
         ),
         targets=(PromQuery(expr=f"60 * {ask(AGENT_QUERIES, ('status',), '5m')}", legend="{{status}}"),),
         unit="none",
-        decimals=1,
         minimum=0,
         no_value=NO_TRAFFIC,
         style="bars",
@@ -114,7 +113,6 @@ def retries(settings: Settings) -> Panel:
             "failures and cost time and money: see what is tried again, a model or a tool."
         ),
         unit="none",
-        decimals=2,
         no_value=NO_TRAFFIC,
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",

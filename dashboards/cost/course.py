@@ -33,7 +33,6 @@ ORDER BY 1
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="short",
-        decimals=1,
         minimum=0,
         no_value=NO_CALLS,
         style="bars",

@@ -131,7 +131,6 @@ ORDER BY 1
         width=12,
         x="days",
         unit="short",
-        decimals=1,
         minimum=0,
         no_value=NO_CALLS,
         overrides=(

@@ -52,7 +52,6 @@ LIMIT 20000
         ),
         targets=(SqlQuery(sql=asked, format="time_series"),),
         unit="none",
-        decimals=3,
         no_value=NOTHING,
         soft_minimum=0.5,
         soft_maximum=1,

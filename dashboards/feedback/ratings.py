@@ -69,7 +69,6 @@ LIMIT 1200
         ),
         targets=(SqlQuery(sql=asked, format="time_series"),),
         unit="none",
-        decimals=2,
         no_value=NOBODY,
         soft_minimum=1,
         soft_maximum=5,

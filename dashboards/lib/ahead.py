@@ -32,7 +32,7 @@ BAND: tuple[Override, ...] = (
 )  # fmt: skip
 
 
-def ahead(key: str, name: str, title: str, description: str, decimals: int = 1, width: int | None = None) -> Panel:
+def ahead(key: str, name: str, title: str, description: str, decimals: int | None = None, width: int | None = None) -> Panel:
     """A subject's last weeks and the days to come."""
     subject = SUBJECTS[key]
     past = subject.sql.format(since=f"{_TODAY} - interval '{BACK_DAYS} days'", until=_TODAY)

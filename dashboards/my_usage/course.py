@@ -49,7 +49,6 @@ def tokens() -> Panel:
         description="Tokens that models read and wrote for you each day (UTC). A high day: look which agents you used on it.",
         targets=(SqlQuery(sql=_by_day("sum(t.total_tokens)", "Tokens", "my_llm_calls", "started_at"), format="time_series"),),
         unit="short",
-        decimals=1,
         minimum=0,
         no_value="no model call in range",
         style="bars",

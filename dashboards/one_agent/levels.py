@@ -45,7 +45,7 @@ def service_levels() -> Panel:
         no_value="no service level is about it",
         transformations=(MERGED, *columns({"slo": "Service level", "environment": "Environment", "team": "Team"} | values)),
         overrides=(
-            named("Service level", custom_minWidth=130),
+            named("Service level", custom_minWidth=130, custom_wrapText=True),
             *(named(name, unit="percentunit", decimals=2, custom_width=85) for name in ("Objective", "Reached")),
             named("Budget left", unit="percentunit", min=0, max=1, thresholds=at_least(LEAST_LEFT).to_json_data(),
                   custom_cellOptions=BAR_CELL),

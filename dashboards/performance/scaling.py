@@ -110,7 +110,7 @@ LIMIT 200
         paged=True,
         overrides=(
             NARROW,
-            named("Agent", custom_minWidth=72, links=[one_agent("${__value.raw}")]),
+            named("Agent", custom_minWidth=72, custom_wrapText=True, links=[one_agent("${__value.raw}")]),
             *(named(name, unit="s", decimals=2, custom_width=62) for name in ("p95", "busiest")),
             *(named(name, unit="suffix:×", decimals=2, custom_width=54) for name in ("Load", "Time")),
             named("Time", thresholds=at_most(SLOWER, MUCH_SLOWER).to_json_data(), custom_cellOptions=COLOURED_TEXT),

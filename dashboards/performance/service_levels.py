@@ -55,7 +55,6 @@ def burning(settings: Settings) -> Panel:
         ),
         targets=(PromQuery(expr=union("window", parts), legend="over {{window}}", step="2m"),),
         unit="none",
-        decimals=1,
         minimum=0,
         no_value=NOT_MEASURED,
         limits=lines(*((factor, colours.DOWN if factor >= 6 else colours.DEGRADED) for factor in factors.values())),
@@ -116,6 +115,7 @@ def budgets(settings: Settings) -> Panel:
         transformations=(MERGED, *columns(headings)),
         overrides=(
             named("Agent", custom_width=110, links=[one_agent("${__value.raw}")]),
+            named("Service level", custom_minWidth=120, custom_wrapText=True),
             named("Environment", custom_width=125),
             named("Objective", unit="percentunit", decimals=1, custom_width=105),
             named("Reached", unit="percentunit", decimals=2, custom_width=105),

@@ -128,7 +128,7 @@ _WIDTH = "greatest(3600, 3600 * ceil(($__unixEpochTo() - $__unixEpochFrom()) / 4
 _BUCKET = f"date_bin(make_interval(secs => {_WIDTH}), l.hour, 'epoch'::timestamptz)"
 
 
-def _history(name: str, title: str, description: str, figure: str, unit: str, decimals: int) -> Panel:
+def _history(name: str, title: str, description: str, figure: str, unit: str, decimals: int | None = None) -> Panel:
     chosen = chosen_all(environment="l.environment", agent="l.agent", version="l.version")
     return TimeSeries(
         name=name,
@@ -160,4 +160,4 @@ def errors() -> Panel:
 
 def throughput() -> Panel:
     text = "Executions per hour by agent and version: when one took over from the other, and how fast."
-    return _history("version_executions", "Executions per hour by version", text, f"sum(l.n) * 3600.0 / {_WIDTH}", "none", 1)
+    return _history("version_executions", "Executions per hour by version", text, f"sum(l.n) * 3600.0 / {_WIDTH}", "none")

@@ -47,7 +47,7 @@ def _status() -> Panel:
         greatest_first=False,
         overrides=(
             NARROW,
-            named("Service level", custom_width=150),
+            named("Service level", custom_width=150, custom_wrapText=True),
             named("Of", custom_width=116),
             named("Environment", custom_width=100),
             named("Team", custom_width=72),

@@ -64,7 +64,6 @@ def creation_rate() -> Panel:
         ),
         targets=(PromQuery(expr=f"3600 * ({reported} or {stored})", legend="{{priority}}", step="1h"),),
         unit="short",
-        decimals=1,
         minimum=0,
         no_value="not counted in range",
         style="bars",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -149,6 +150,15 @@ def test_legends_end_between_rows() -> None:
         tab(row("r", "R", line(8, graph))).dashboard(Settings())
 
 
+def test_an_axis_has_the_decimals_that_its_steps_need() -> None:
+    """With one, Grafana writes 0.3, 0.5 and 0.8 beside steps of 0.25."""
+    graph = TimeSeries(name="g", title="T", targets=(UP,), unit="short", **WORDS)
+    for right in (graph, evolve(graph, decimals=0), evolve(graph, unit="currencyUSD", decimals=2)):
+        assert built(right)["type"] == "timeseries"
+    with pytest.raises(DashboardError, match="sample/g: its axis would round its own steps"):
+        built(evolve(graph, decimals=1))
+
+
 def test_every_fault_is_named_at_once() -> None:
     bad = Stat(name="bad", title="", description="", targets=())
     same = Stat(name="same", title="T", targets=(UP,), unit="s", **WORDS)
@@ -240,3 +250,37 @@ def test_a_table_of_several_queries_shows_the_first_though_the_others_are_silent
     assert kept["options"]["include"]["names"] == ["agent", "Value #A", "Value #B", "Value"]
     assert arranged["options"]["renameByName"] == {"agent": "Agent", "Value #A": "Now", "Value #B": "Then", "Value": "Now"}
     assert "Value" not in columns({"agent": "Agent", "cost": "Cost"})[1]["options"]["renameByName"]
+
+
+@pytest.mark.parametrize(("limit", "unit", "shown"), [(90, "s", 90), (900, "m", 15), (7200, "h", 2), (604800, "d", 7)])
+def test_a_duration_is_drawn_in_the_unit_of_its_limit(limit: float, unit: str, shown: float) -> None:
+    """Or the axis would have steps of 3.33 minutes."""
+    graph = TimeSeries(
+        name="age", title="Age", targets=(UP,), unit="s", limits=lines((limit, "red")), soft_maximum=1.2 * limit, **WORDS
+    )
+    drawn = built(graph)
+    defaults = drawn["fieldConfig"]["defaults"]
+    assert (defaults["unit"], defaults["thresholds"]["steps"][1]["value"]) == (unit, shown)
+    assert defaults["custom"]["axisSoftMax"] == pytest.approx(1.2 * shown)
+    assert drawn["targets"][0]["expr"] == ("up" if unit == "s" else f"(up) / {limit / shown:.0f}")
+
+
+def test_seconds_of_a_database_stay_seconds() -> None:
+    graph = TimeSeries(name="age", title="Age", targets=(UP, SPANS), unit="s", limits=lines((900, "red")), **WORDS)
+    assert (graph.unit, graph.limits.steps[0][0], graph.targets) == ("s", 900, (UP, SPANS))
+
+
+def test_words_stand_in_the_place_of_values_that_only_programs_write() -> None:
+    asked = PromQuery(expr="up", legend="{{kind}} · {{table}}")
+    graph = TimeSeries(name="overdue", title="Overdue", targets=(asked,), unit="short", **WORDS)
+    name = "first_response · tool_calls"
+    for step in built(graph)["transformations"]:
+        assert step["id"] == "renameByRegex"
+        name = re.sub(step["options"]["regex"], step["options"]["renamePattern"], name)
+    assert name == "first response · tool_calls"
+    shown = columns({"kind": "Kind", "table": "Of"})
+    table = Table(name="kinds", title="Kinds", targets=(SPANS,), transformations=shown, **WORDS)
+    mapped = [override for override in table.all_overrides() if dict(override.properties).keys() == {"mappings"}]
+    assert [override.options for override in mapped] == ["Kind"]
+    [mapping] = dict(mapped[0].properties)["mappings"]
+    assert mapping["options"]["rate_limit"]["text"] == "rate limit"
