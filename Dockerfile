@@ -7,7 +7,7 @@ WORKDIR /opt/observatory
 COPY requirements/runtime.lock requirements/
 RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/runtime.lock
 
-# promtool and a Prometheus to fill the history of the demonstration, unpacked from Debian's packages.
+# promtool to check with, and a Prometheus to fill the history of the demonstration, unpacked from Debian's packages.
 COPY scripts/say.sh scripts/tools.sh scripts/
 RUN apt-get update && scripts/tools.sh && rm -rf /var/lib/apt/lists/* var
 
