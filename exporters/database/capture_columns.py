@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from exporters.database.catalogue import Table
-from exporters.database.indexes import index_name, marked
+from exporters.database.indexes import building, index_name
 from exporters.database.mapping import STAMP
 from exporters.database.plan import Statement, Step
 
@@ -47,16 +47,7 @@ def capture_steps(
     index = index_name(table.name, STAMP)
     found = next((known for known in table.indexes if known.name == index), None)
     if found is None or not found.valid:
-        concurrently = sql.SQL("CONCURRENTLY " if table.kind == "r" else "")
-        statements: list[Statement] = []
-        if found is not None:  # what an interrupted build left behind
-            statements.append(sql.SQL("DROP INDEX {}{}").format(concurrently, sql.Identifier(table.name[0], index)))
-        statements.append(
-            sql.SQL("CREATE INDEX {}IF NOT EXISTS {} ON {} ({}) WHERE {} IS NOT NULL").format(
-                concurrently, sql.Identifier(index), name, column, column
-            )
-        )
-        statements.append(marked(table.name[0], index))
+        over = sql.SQL("({0}) WHERE {0} IS NOT NULL").format(column)
         # Without statistics the planner takes a third of the table for new and reads all of it, until autovacuum comes by.
-        statements.append(sql.SQL("ANALYZE {} ({})").format(name, column))
-        yield Step(f"index of the capture on {table.name[0]}.{table.name[1]}", tuple(statements), alone=True)
+        statements = (*building(table, index, over), sql.SQL("ANALYZE {} ({})").format(name, column))
+        yield Step(f"index of the capture on {table.name[0]}.{table.name[1]}", statements, alone=True)

@@ -25,6 +25,10 @@ class Index:
     valid: bool
 
 
+DRAFT = "observatory_draft_"
+"""Names of our indexes begin so while they are built: such a one is no index yet."""
+
+
 @dataclass(frozen=True)
 class Table:
     """One table, or something like it (`kind` as in pg_class: r table, p partitioned, v view, m materialized, f foreign).
@@ -107,7 +111,7 @@ def tables(connection: psycopg.Connection[Any], names: Iterable[Name]) -> dict[N
             mine,
             secured,
             columns,
-            tuple(Index(*index) for index in indexes),
+            tuple(Index(*index) for index in indexes if not index[0].startswith(DRAFT)),
             frozenset(policies),
             mark,
             grantable,

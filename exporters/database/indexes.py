@@ -10,7 +10,7 @@ from psycopg import sql
 
 from contract.relations import RELATIONS
 from contract.status import sql_may_have_failed
-from exporters.database.catalogue import Name, Table
+from exporters.database.catalogue import DRAFT, Name, Table
 from exporters.database.mapping import Mapping
 from exporters.database.plan import Step
 
@@ -64,19 +64,41 @@ def index_name(table: Name, column: str) -> str:
     name = f"{PREFIX}{table[1]}_{column}"
     if len(name.encode()) <= 63:
         return name
-    return f"{PREFIX}{hashlib.sha256(f'{table}.{column}'.encode()).hexdigest()[:24]}"
+    return PREFIX + _digest(table, column)
 
 
-def marked(schema: str, index: str) -> sql.Composed:
-    """The statement that says of an index that it is ours, so that only ours is ever removed."""
-    return sql.SQL("COMMENT ON INDEX {} IS {}").format(sql.Identifier(schema, index), sql.Literal(MARK))
+def _digest(table: Name, what: str) -> str:
+    return hashlib.sha256(f"{table}.{what}".encode()).hexdigest()[:24]
+
+
+def building(table: Table, index: str, over: sql.Composable) -> Iterator[sql.Composed]:
+    """The statements that build an index over columns, without locking writers out where that can be.
+
+    It gets its name and our mark at once, when it is built: only what is marked, or has the name of a draft, is ever removed.
+    What an interrupted build left behind goes first. Whoever builds the same index at once may be done before.
+    """
+    schema, concurrently = table.name[0], sql.SQL("CONCURRENTLY " if table.kind == "r" else "")
+    draft_name = DRAFT + _digest(table.name, index)
+    name, draft = sql.Identifier(schema, index), sql.Identifier(schema, draft_name)
+    if any(found.name == index for found in table.indexes):
+        yield sql.SQL("DROP INDEX {}{}").format(concurrently, name)
+    yield sql.SQL("DROP INDEX {}IF EXISTS {}").format(concurrently, draft)
+    yield sql.SQL("CREATE INDEX {}{} ON {} {}").format(
+        concurrently, sql.Identifier(draft_name), sql.Identifier(*table.name), over
+    )
+    finished = sql.SQL(
+        "BEGIN COMMENT ON INDEX {draft} IS {mark}; ALTER INDEX {draft} RENAME TO {index};"
+        " EXCEPTION WHEN undefined_table THEN NULL; WHEN duplicate_table THEN DROP INDEX {draft}; END"
+    ).format(draft=draft, mark=sql.Literal(MARK), index=sql.Identifier(index))
+    yield sql.SQL("DO {}").format(sql.Literal(finished.as_string(None)))
 
 
 def wanted(mapping: Mapping) -> Iterator[tuple[Name, str]]:
     """Table and column of every index that is wished for, once each."""
     seen = set()
     for name, relation in RELATIONS.items():
-        for column in (relation.time, *FILTERED.get(name, ())):
+        keys = relation.key if len(relation.key) == 1 else ()  # a final row that changed is found by it, and so is a page's
+        for column in (*keys, relation.time, *FILTERED.get(name, ())):
             table, plain = mapping.driving(name), mapping.column(name, column) if column else None
             if table is not None and plain is not None and (table, plain) not in seen:
                 seen.add((table, plain))
@@ -84,10 +106,7 @@ def wanted(mapping: Mapping) -> Iterator[tuple[Name, str]]:
 
 
 def index_steps(mapping: Mapping, tables: dict[Name, Table]) -> Iterator[tuple[Table, Step]]:
-    """A step for each wished index that no index of the table serves already, with the table that it is for.
-
-    A build that was interrupted leaves an index behind that is not valid: it is removed first.
-    """
+    """A step for each wished index that no index of the table serves already, with the table that it is for."""
     for name, column in wanted(mapping):
         table = tables.get(name)
         if table is not None and table.is_table and column in table.columns and not table.leads(column):
@@ -114,15 +133,5 @@ def _of_part(part: Part, mapping: Mapping, tables: dict[Name, Table]) -> Iterato
 
 
 def _step(table: Table, index: str, words: str, over: sql.Composable) -> Step:
-    """Builds an index over columns, and says that it is ours."""
-    (schema, name), concurrently = table.name, sql.SQL("CONCURRENTLY " if table.kind == "r" else "")
-    statements: list[sql.Composed] = []
-    if any(found.name == index for found in table.indexes):
-        statements.append(sql.SQL("DROP INDEX {}").format(concurrently) + sql.Identifier(schema, index))
-    statements.append(
-        sql.SQL("CREATE INDEX {}IF NOT EXISTS {} ON {} {}").format(
-            concurrently, sql.Identifier(index), sql.Identifier(schema, name), over
-        )
-    )
-    statements.append(marked(schema, index))
-    return Step(f"index on {schema}.{name} {words}", tuple(statements), alone=True)
+    schema, name = table.name
+    return Step(f"index on {schema}.{name} {words}", tuple(building(table, index, over)), alone=True)

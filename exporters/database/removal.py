@@ -10,6 +10,7 @@ from psycopg import sql
 
 from exporters.database import migrations
 from exporters.database.capture_columns import MARK as COLUMN_MARK
+from exporters.database.catalogue import DRAFT
 from exporters.database.indexes import MARK as INDEX_MARK
 from exporters.database.indexes import PREFIX
 from exporters.database.mapping import STAMP
@@ -35,10 +36,11 @@ _INDEXES = """
 SELECT n.nspname, c.relname, t.relname, c.relkind = 'I'
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_class t ON t.oid = i.indrelid
-WHERE (obj_description(c.oid, 'pg_class') = %s OR NOT i.indisvalid AND starts_with(c.relname, %s)) AND n.nspname <> 'analytics'
+WHERE (obj_description(c.oid, 'pg_class') = %s OR starts_with(c.relname, %s) OR NOT i.indisvalid AND starts_with(c.relname, %s))
+      AND n.nspname <> 'analytics'
 ORDER BY 1, 2
 """
-# An index is marked once it is built: what was begun, and serves nobody, is told by its name.
+# An index is marked once it is built: what was begun is told by its name, and what earlier versions began serves nobody.
 _POLICIES = """
 SELECT n.nspname, c.relname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE p.polname = %s ORDER BY 1, 2
@@ -95,7 +97,7 @@ def _on_tables(connection: psycopg.Connection[Any]) -> Iterator[Step]:
     for schema, table in connection.execute(_POLICIES, (POLICY,)):
         statement = sql.SQL("DROP POLICY {} ON {}").format(sql.Identifier(POLICY), sql.Identifier(schema, table))
         tables.setdefault((schema, table), []).append(statement)
-    for schema, index, table, partitioned in connection.execute(_INDEXES, (INDEX_MARK, PREFIX)):
+    for schema, index, table, partitioned in connection.execute(_INDEXES, (INDEX_MARK, DRAFT, PREFIX)):
         concurrently = sql.SQL("" if partitioned else "CONCURRENTLY ")
         drop = sql.SQL("DROP INDEX {}{}").format(concurrently, sql.Identifier(schema, index))
         yield Step(f"index {schema}.{index} of {table}", (drop,), alone=True)

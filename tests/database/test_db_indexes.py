@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 from database_steps import Connection, install, settings_of
 from psycopg import sql
 
 from api.catalogue.people import MOST_ACTIVE
 from api.catalogue.single import ERROR_KINDS, LATEST_ERRORS
 from contract.data_plane import Mapped
-from exporters.database.indexes import index_name
+from exporters.database.catalogue import tables
+from exporters.database.indexes import MARK, building, index_name
 from exporters.database.removal import removal_steps
 
 QUESTIONS = {
@@ -38,6 +40,13 @@ def plan(connection: Connection, query: str) -> str:
 
 def indexes(connection: Connection, table: str) -> set[str]:
     return {name for (name,) in connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = %s", (table,))}
+
+
+def built_again(connection: Connection, column: str) -> list[sql.Composed]:
+    """What builds our index over a column of the messages, of which the first statement removes the one that is there."""
+    table = ("app", "messages")
+    over = sql.SQL("({})").format(sql.Identifier(column))
+    return list(building(tables(connection, [table])[table], index_name(table, column), over))
 
 
 def test_the_usual_questions_use_an_index(installed: Connection) -> None:
@@ -114,15 +123,38 @@ def test_what_an_interrupted_build_left_is_made_anew(installed: Connection) -> N
 
 
 def test_what_an_interrupted_build_left_is_removed_with_the_rest(installed: Connection) -> None:
-    """It was not marked yet. An index of somebody else's that has such a name, and is whole, stays."""
+    """It was not marked yet: whole, or of an earlier version and not valid. What has such a name, is whole and theirs stays."""
     left, whole = (index_name(("app", "messages"), of) for of in ("role_own", "created_at"))
     installed.execute(sql.SQL("COMMENT ON INDEX app.{} IS NULL").format(sql.Identifier(left)))
     installed.execute(sql.SQL("COMMENT ON INDEX app.{} IS NULL").format(sql.Identifier(whole)))
     installed.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (f"app.{left}",))
+    *before, _ = built_again(installed, "conversation_id")
+    for statement in before:
+        installed.execute(statement)
     for step in removal_steps(installed):
         for statement in step.statements:
             installed.execute(statement)
     assert {name for name in indexes(installed, "messages") if name.startswith("observatory_")} == {whole}
+
+
+@pytest.mark.parametrize("ends", range(4))
+def test_wherever_a_build_is_interrupted_the_next_one_ends_it(installed: Connection, ends: int) -> None:
+    index = index_name(("app", "messages"), "conversation_id")
+    was = indexes(installed, "messages")
+    for statement in built_again(installed, "conversation_id")[: ends + 1]:
+        installed.execute(statement)
+    install(installed, settings_of())
+    assert indexes(installed, "messages") == was
+    marked = installed.execute("SELECT obj_description(%s::regclass)", (f"app.{index}",)).fetchone()
+    assert marked == (MARK,)
+
+
+def test_who_builds_what_another_has_just_built_leaves_it(installed: Connection) -> None:
+    was = indexes(installed, "messages")
+    _, *rest = built_again(installed, "conversation_id")
+    for statement in rest:
+        installed.execute(statement)
+    assert indexes(installed, "messages") == was
 
 
 def test_long_names_fit() -> None:

@@ -80,7 +80,7 @@ def split(script: str) -> list[str]:
     for line in script.splitlines():
         current.append(line)
         if line in ("COMMIT;",) or (
-            ("CONCURRENTLY" in line or line.startswith(("COMMENT ON INDEX", "ANALYZE"))) and "BEGIN;" not in current
+            ("CONCURRENTLY" in line or line.startswith(("DO ", "ANALYZE"))) and "BEGIN;" not in current
         ):
             parts.append("\n".join(current))
             current = []
