@@ -13,6 +13,7 @@ from exporters.rollups.planned import is_installed
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import Form
+from exporters.rollups.triggers import is_keyed
 
 
 def forms(connection: Connection, mapping: Mapping) -> dict[str, Form]:
@@ -37,6 +38,7 @@ def form(connection: Connection, mapping: Mapping, source: Source) -> Form:
         stamped=mapping.stamped(source.relation).as_string(None) if driving else table,
         joins=sql.SQL(" ").join(joins).as_string(None),
         own_types=_types(connection, mapping.table(source.relation), source.own_columns),
+        keyed=is_keyed(mapping, source),
     )
     return replace(found, planned=is_installed(connection, found))
 

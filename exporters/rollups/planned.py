@@ -139,7 +139,7 @@ def _body(form: Form) -> str:
     name = quoted(form.source.name)
     retracted = _RETRACTED.format(source=name)
     all_new = f"NOT (EXISTS ({retracted}) OR EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {name}))"
-    only_new = replace(touched, all_new=all_new, retracted=None, further=(), truncated=None)
+    only_new = replace(touched, rows=rows, all_new=all_new, retracted=None, further=(), truncated=None)
     state = (
         f"SELECT {_WATERMARK}, coalesce(s.backfill_time, '-infinity') AS since, coalesce(s.backfill_key, '') AS key"
         f" FROM analytics.sources AS s WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"

@@ -48,7 +48,7 @@ class State:
 
 _COLUMNS: LiteralString = (
     "source, mode, driving, system_identifier, watermark, backfill_time::text, backfill_key, backfill_rows, backfill_total,"
-    " counted, corrections, drift, audited_at, advanced_at, problem, rebuild_needed, halted"
+    " counted, corrected, drift, audited_at, advanced_at, problem, rebuild_needed, halted"
 )
 STATES: LiteralString = f"SELECT {_COLUMNS} FROM analytics.sources ORDER BY source"  # noqa: S608
 """Asks for the states of all sources that are counted, by name; `State(*row)` is one."""
@@ -57,6 +57,11 @@ STATES: LiteralString = f"SELECT {_COLUMNS} FROM analytics.sources ORDER BY sour
 def states(connection: Connection) -> list[State]:
     """All sources that are counted, by name."""
     return [State(*row) for row in connection.execute(STATES)]
+
+
+def modes(connection: Connection) -> dict[str, Mode]:
+    """How each source that is counted is captured, by name; of a schema of an earlier version as well."""
+    return dict(connection.execute("SELECT source, mode FROM analytics.sources").fetchall())
 
 
 def lock(connection: Connection, source: str) -> State | None:

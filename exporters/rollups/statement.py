@@ -66,7 +66,8 @@ class Touched:
 class Form:
     """A source at one platform: its tables as SQL, and the types of its own columns there. `driving` is "" for queries.
 
-    `planned`: the function of `exporters.rollups.planned` is installed, and is the one that this version makes.
+    `planned`: the function of `exporters.rollups.planned` is installed, and is the one that this version makes. `keyed`: rows
+    are found by their key.
     """
 
     source: Source
@@ -76,6 +77,7 @@ class Form:
     joins: str
     own_types: dict[str, str]
     planned: bool = False
+    keyed: bool = True
 
     @property
     def image(self) -> str:
@@ -133,7 +135,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         f"WITH {','.join(parts)}\n"
         "UPDATE analytics.sources AS state SET advanced_at = clock_timestamp(), "
         f"watermark = {touched.watermark}, counted = counted + tally.looked + tally.gone, "
-        f"corrections = corrections + tally.corrected{also}\n"
+        f"corrected = state.corrected + tally.corrected{also}\n"
         f"FROM tally WHERE state.source = {quoted(source.name)}{taken} RETURNING tally.looked, tally.corrected, tally.gone"
     )
 

@@ -1,14 +1,15 @@
-"""What is installed on a table that is captured by snapshots, besides the column and its index: four triggers.
+"""What is installed on a table that is captured by snapshots, besides the column and its index: three triggers.
 
 They cost writers as little as they can: an update that touches no column that is counted changes nothing, an update of a row
-that is still open gives it a new stamp, and only an update of a final row, or a deletion, writes a line of its own.
+that is still open gives it a new stamp, and only an update of a final row, or a deletion, writes a line of its own. A final
+row keeps its stamp, for that is in an index, and PostgreSQL writes a row in place (HOT) only where no index changes: the line
+says which row it is, and the next step finds it by its key.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -20,8 +21,12 @@ from exporters.rollups.state import Connection
 PREFIX = "observatory_"
 """Names of our triggers and trigger functions begin so."""
 
-MOMENTS = ("stamp", "update", "delete", "truncate")
+MOMENTS = ("update", "delete", "truncate")
 """What each of the triggers of a source is for, and how its name ends."""
+_FORMER = "stamp"
+"""How another trigger's name ended in installations of an earlier version."""
+_FORMER_FUNCTIONS = ("stamp", "stamp_due", "update_due")
+"""What its functions, and those of others, were called."""
 
 OFF = (
     "its triggers are switched off, gone, or were switched off for a while (DISABLE TRIGGER), so changes were not seen:"
@@ -60,47 +65,47 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         raise ValueError(f"{source.relation} has no driving table")
     table = sql.Identifier(*driving)
     direct = all(mapping.is_direct(source.relation, column) for column in source.own_columns)
-    rows = ("OLD", "NEW") if direct else ("was", "becomes")
-    changed = _changed(mapping, source, ("was", "becomes"))
-    old_key, new_key = (mapping.expression(source.relation, source.key, row) for row in rows)
-    # A new stamp says that the row was changed, for less than comparing it again. A version of this very transaction keeps its
-    # stamp, and was never seen by anybody who counts; only its key may be one that they know.
-    old_stamp, new_stamp = (sql.SQL(row + ".{}").format(sql.Identifier(STAMP)) for row in rows)
-    retracted = sql.SQL("{} IS DISTINCT FROM {} AND NOT coalesce(({}), false) OR {} IS DISTINCT FROM {}").format(
-        old_stamp, new_stamp, _over(mapping, source, source.open, rows[0]), old_key, new_key
-    )
-    moments = (
-        _Moment("stamp", "BEFORE UPDATE", _stamp(), changed, inside=True, returns="NEW", otherwise=_stamp()),
-        _Moment("update", "AFTER UPDATE", _retract(source), retracted, inside=not direct, otherwise=_note_truncation(source)),
-        _Moment("delete", "AFTER DELETE", _retract(source), otherwise=_note_truncation(source)),
-        _Moment("truncate", "AFTER TRUNCATE", _note_truncation(source), scope="STATEMENT"),
-    )
-    image = sql.SQL("jsonb_build_object({})").format(_image(mapping, source, "was"))
-    key = sql.SQL("{}::text").format(mapping.expression(source.relation, source.key, "was"))
+    one, both = sql.SQL("was {}").format(table), sql.SQL("was {0}, becomes {0}").format(table)
+    values = {
+        "key": (one, "text", sql.SQL("{}::text").format(mapping.expression(source.relation, source.key, "was"))),
+        "image": (one, "jsonb", sql.SQL("jsonb_build_object({})").format(_image(mapping, source, "was"))),
+        "ended": (one, "boolean", sql.SQL("NOT coalesce({}, false)").format(_over(mapping, source, source.open, "was"))),
+        "changed": (both, "boolean", _differs(mapping, source, source.own_columns)),
+        "moved": (both, "boolean", _moved(mapping, source)),
+    }
+    emptied = _note_truncation(source)
+    events = {
+        "update": ("BEFORE UPDATE", "ROW", _body(_update(source), "NEW", None if direct else emptied + _stamp())),
+        "delete": ("AFTER DELETE", "ROW", _body(_retract(source), "NULL", None if direct else emptied)),
+        "truncate": ("AFTER TRUNCATE", "STATEMENT", _body(emptied, "NULL")),
+    }
     statements = [
-        *_row_function(source, "key", sql.SQL("was {}").format(table), "text", key, direct),
-        *_row_function(source, "image", sql.SQL("was {}").format(table), "jsonb", image, direct),
+        sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(_trigger(source, moment), table) for moment in (*MOMENTS, _FORMER)
     ]
-    for moment in moments:
-        function = _named(source, moment.name)
-        trigger = sql.Identifier(f"{PREFIX}{source.name}_{moment.name}")
-        statements.append(sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, table))
-        if moment.condition and moment.inside:
-            both = sql.SQL("was {}, becomes {}").format(table, table)
-            statements += _row_function(source, f"{moment.name}_due", both, "boolean", moment.condition, direct)
+    for name in _FORMER_FUNCTIONS:
+        statements.append(sql.SQL("DROP FUNCTION IF EXISTS {}").format(_named(source, name)))
+    for name, (parameters, type_, value) in values.items():
+        statements += _row_function(source, name, parameters, type_, value, direct)
+    for moment in MOMENTS:
+        event, scope, body = events[moment]
         statements.append(
             sql.SQL(
                 "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                 " SET search_path = pg_catalog, pg_temp AS {}"
-            ).format(function, _text(moment.body(source, direct)))
+            ).format(_named(source, moment), _text(body))
         )
         statements.append(
-            sql.SQL("CREATE TRIGGER {} {} ON {} {} EXECUTE FUNCTION {}()").format(
-                trigger, sql.SQL(moment.event), table, moment.rows, function
+            sql.SQL(f"CREATE TRIGGER {{}} {event} ON {{}} FOR EACH {scope} EXECUTE FUNCTION {{}}()").format(
+                _trigger(source, moment), table, _named(source, moment)
             )
         )
-        statements.append(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(table, trigger))
+        statements.append(sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(table, _trigger(source, moment)))
     return statements
+
+
+def is_keyed(mapping: Mapping, source: Source) -> bool:
+    """Whether rows are found again by their key: it is a column, not an expression that no index has."""
+    return mapping.column(source.relation, source.key) is not None
 
 
 def switched_off(connection: Connection, mapping: Mapping, sources: Iterable[Source]) -> list[str]:
@@ -118,37 +123,17 @@ def asks_for_rebuild(source: str) -> sql.Composed:
     ).format(sql.Literal(OFF), sql.Literal(source))
 
 
-@dataclass(frozen=True)
-class _Moment:
-    """One trigger: what it does, under which condition, and what instead where an expression of the mapping fails.
+def _body(action: sql.Composable, returns: str, otherwise: sql.Composable | None = None) -> sql.Composable:
+    """The body of a trigger's function; with `otherwise`, what it does instead where an expression of the mapping fails."""
+    if otherwise is not None:
+        action = sql.SQL(
+            "BEGIN {} EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN {} END;"
+        ).format(action, otherwise)
+    return sql.SQL("BEGIN {} RETURN {}; END").format(action, sql.SQL(returns))
 
-    The condition stands in the trigger where a row that does not meet it is to cost next to nothing, and `inside` the function
-    where it is long, for a trigger's is read from its text by every statement, or has sub-selects, which a trigger's may not.
-    """
 
-    name: str
-    event: str
-    action: sql.Composable
-    condition: sql.Composable | None = None
-    inside: bool = False
-    scope: str = "ROW"
-    returns: str = "NULL"
-    otherwise: sql.Composable | None = None
-
-    @property
-    def rows(self) -> sql.Composable:
-        scope = sql.SQL(f"FOR EACH {self.scope}")
-        return scope if self.condition is None or self.inside else sql.SQL("{} WHEN ({})").format(scope, self.condition)
-
-    def body(self, source: Source, direct: bool) -> sql.Composable:
-        action = self.action
-        if self.condition and self.inside:
-            action = sql.SQL("IF {}(OLD, NEW) THEN {} END IF;").format(_named(source, f"{self.name}_due"), action)
-        if self.otherwise and not direct:
-            action = sql.SQL(
-                "BEGIN {} EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN {} END;"
-            ).format(action, self.otherwise)
-        return sql.SQL("BEGIN {} RETURN {}; END").format(action, sql.SQL(self.returns))
+def _trigger(source: Source, moment: str) -> sql.Identifier:
+    return sql.Identifier(f"{PREFIX}{source.name}_{moment}")
 
 
 def _named(source: Source, what: str) -> sql.Identifier:
@@ -180,18 +165,21 @@ def _over(mapping: Mapping, source: Source, condition: str, row: str) -> sql.Com
     return sql.SQL("").join(parts)
 
 
-def _changed(mapping: Mapping, source: Source, rows: tuple[str, str]) -> sql.Composable:
+def _differs(mapping: Mapping, source: Source, columns: Iterable[str]) -> sql.Composable:
     compared = [
-        sql.SQL("ROW({})").format(
-            sql.SQL(", ").join(mapping.expression(source.relation, name, row) for name in source.own_columns)
-        )
-        for row in rows
+        sql.SQL("ROW({})").format(sql.SQL(", ").join(mapping.expression(source.relation, name, row) for name in columns))
+        for row in ("was", "becomes")
     ]
     return sql.SQL(" IS DISTINCT FROM ").join(compared)
 
 
-def _stamp() -> sql.Composable:
-    return sql.SQL("NEW.{} := pg_current_xact_id();").format(sql.Identifier(STAMP))
+def _moved(mapping: Mapping, source: Source) -> sql.Composable:
+    """Whether a row is to be found by its stamp, whatever it was: by its key it is another one, or the backfill, which goes by
+    the time, may not know whether it was there; or no index finds it by its key.
+    """
+    if not is_keyed(mapping, source):
+        return sql.SQL("true")
+    return _differs(mapping, source, (source.key, source.contract.time or source.key))
 
 
 def _image(mapping: Mapping, source: Source, row: str) -> sql.Composable:
@@ -201,11 +189,30 @@ def _image(mapping: Mapping, source: Source, row: str) -> sql.Composable:
     )
 
 
+def _update(source: Source) -> sql.Composable:
+    """What becomes of an update. A version of this very transaction was never counted; only its key may be one that was.
+
+    A row to which the platform's own statement gives a stamp (it writes all columns of a row) is like one that we give it to.
+    """
+    stamp = sql.Identifier(STAMP)
+    ended, changed, moved = (_named(source, name) for name in ("ended", "changed", "moved"))
+    return sql.SQL(
+        "IF {changed}(OLD, NEW) OR OLD.{stamp} IS DISTINCT FROM NEW.{stamp} THEN"
+        " IF {moved}(OLD, NEW) OR {ended}(OLD) AND OLD.{stamp} IS DISTINCT FROM pg_current_xact_id() THEN {line} END IF;"
+        " IF {moved}(OLD, NEW) OR NOT {ended}(OLD) THEN {anew} END IF;"
+        " END IF;"
+    ).format(changed=changed, moved=moved, ended=ended, stamp=stamp, line=_retract(source), anew=_stamp())
+
+
+def _stamp() -> sql.Composed:
+    return sql.SQL("NEW.{} := pg_current_xact_id();").format(sql.Identifier(STAMP))
+
+
 def _retract(source: Source) -> sql.Composable:
     return sql.SQL(
         "INSERT INTO analytics.retractions (source, key, old_stamp, image) VALUES ({}, {}(OLD), OLD.{}, {}(OLD));"
     ).format(sql.Literal(source.name), _named(source, "key"), sql.Identifier(STAMP), _named(source, "image"))
 
 
-def _note_truncation(source: Source) -> sql.Composable:
+def _note_truncation(source: Source) -> sql.Composed:
     return sql.SQL("INSERT INTO analytics.retractions (source, key) VALUES ({}, '');").format(sql.Literal(source.name))

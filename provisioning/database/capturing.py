@@ -20,7 +20,7 @@ from exporters.rollups.capture.choice import SCAN_ROWS, CaptureImpossible, Choic
 from exporters.rollups.forms import forms
 from exporters.rollups.model import Source
 from exporters.rollups.sources import SOURCES
-from exporters.rollups.state import states
+from exporters.rollups.state import modes, states
 from exporters.rollups.triggers import asks_for_rebuild, switched_off, trigger_statements
 
 
@@ -37,7 +37,7 @@ def decisions(
 ) -> tuple[list[Decision], tuple[str, ...]]:
     """One for every source that the platform has, and a sentence for each of which the configuration wants what cannot be. A
     source that is counted already keeps its way."""
-    counted = {state.source: state.mode for state in states(connection)} if _is_counting(connection) else {}
+    counted = modes(connection) if _is_counting(connection) else {}
     found, impossible = [], []
     for source in SOURCES.values():
         if mapping.is_absent(source.relation):
@@ -92,7 +92,7 @@ def captures(
         for decision in decided
         if decision.choice.mode == "snapshot"
     }
-    counted = {state.source for state in states(connection)} if _is_counting(connection) else set()
+    counted = modes(connection) if _is_counting(connection) else {}
     stamped = (decision.source for decision in decided if decision.choice.mode == "snapshot")
     repairs: dict[str, Sequence[Statement]] = {
         SOURCES[name].relation: [asks_for_rebuild(name)] if name in counted else []

@@ -207,7 +207,7 @@ def test_states_of_the_rollups(installed_database: str, exporters: list[Exporter
     exporter.collect(at)
     found = exporter.served(at)
     with psycopg.connect(installed_database) as connection:
-        rows = connection.execute("SELECT source, mode, counted, corrections FROM analytics.sources").fetchall()
+        rows = connection.execute("SELECT source, mode, counted, corrected FROM analytics.sources").fetchall()
         shadows = connection.execute("SELECT source, count(*) FROM analytics.shadows GROUP BY 1").fetchall()
     names = {source for source, *_ in rows}
     assert of(found, "platform_rollup_mode") == {(source, mode): 1.0 for source, mode, *_ in rows}

@@ -130,9 +130,9 @@ def test_another_way_of_capture_is_noted_with_what_to_do(platform: Connection, o
 def test_a_table_whose_ended_rows_change_often_is_noted_with_what_it_costs(
     installed: Connection, observatory: Observatory
 ) -> None:
-    installed.execute("UPDATE analytics.sources SET counted = 12000, corrections = 1100")
+    installed.execute("UPDATE analytics.sources SET counted = 12000, corrected = 1100")
     assert "rows that had ended" not in observatory("status").output
-    installed.execute("UPDATE analytics.sources SET corrections = 3000 WHERE source = 'messages'")
+    installed.execute("UPDATE analytics.sources SET corrected = 3000 WHERE source = 'messages'")
     told = observatory("status").output
     assert "note: messages: 3,000 of 12,000 rows counted were changes of rows that had ended." in told
     assert "database.relations.messages.capture: scan" in told and "note: tickets" not in told

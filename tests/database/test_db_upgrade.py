@@ -54,6 +54,24 @@ def read_everything(connection: Connection) -> None:
         connection.execute("RESET ROLE")
 
 
+def test_an_exporter_of_an_earlier_version_finds_nothing_to_count_or_read_after_an_upgrade(
+    installed: Connection, observatory: Observatory
+) -> None:
+    """It would not know what the lines of triggers say, or what is kept so that counters do not fall."""
+    states = "SELECT source, watermark, counted, corrections FROM analytics.sources"
+    installed.execute(
+        "ALTER TABLE analytics.sources RENAME COLUMN corrected TO corrections;"
+        "ALTER TABLE analytics.retractions DROP COLUMN line; DELETE FROM analytics.migrations WHERE number = 62"
+    )
+    before = installed.execute(states).fetchall()
+    assert before
+    upgraded = observatory("upgrade")
+    assert upgraded.exit_code == 0, upgraded.output
+    assert "done: migration 0062_lines.sql" in upgraded.output and "begin to count" not in upgraded.output
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        installed.execute(states)
+
+
 class Stopped(Exception):
     """Whoever installs is gone."""
 

@@ -99,7 +99,7 @@ def end_execution(stories: Stories, writer: Writer, pick: int, value: int) -> No
 
 
 def correct_execution(stories: Stories, writer: Writer, pick: int, value: int) -> None:
-    """Writes to an execution what it already holds, moves it to another agent or version, or opens it again."""
+    """Writes to an execution what it already holds, moves it to another agent, version or time, or opens it again."""
     key = stories.pick(writer, "agent_executions", pick)
     if key is None:
         return
@@ -108,6 +108,7 @@ def correct_execution(stories: Stories, writer: Writer, pick: int, value: int) -
         {"agent_name": AGENTS[value % 2], "agent_id": value % 2},
         {"version": str(pick % 3)},
         {"status": "in_progress", "end_time": None, "duration_ms": None},
+        {"start_time": stories.clock(writer)},
     )
     writer.update("agent_executions", key, **changes[value % len(changes)])
 

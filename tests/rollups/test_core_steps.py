@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from exporters.rollups.advance import Step
 from tests.rollups import ledger
 from tests.rollups.counted import NOON, Counted
 
@@ -167,9 +168,41 @@ def test_changed_twice_in_one_transaction_is_taken_back_once(counted: Counted) -
     with counted.connect() as writer, writer.transaction():
         for status in ("failure", "timeout"):
             writer.execute("UPDATE app.agent_executions SET status = %s", (status,))
-    assert counted.one("SELECT count(*) FROM analytics.retractions") == 1
+    assert counted.one("SELECT count(*) FROM analytics.retractions") == 2  # of which the first says what was counted
     counted.advance()
     assert counted.tier("minutes", ENDED) == {TIMEOUT: 1}
+
+
+def test_a_final_row_that_changes_is_written_in_place_and_counted_as_it_is_last(counted: Counted) -> None:
+    """Each change is a transaction of its own, so the first line is of what was counted; the stamp, in an index, stays."""
+    key = counted.execution()
+    counted.advance()
+    stamp = counted.one("SELECT observatory_xid FROM app.agent_executions")
+    for status in ("failure", "success", "timeout"):
+        counted.run("UPDATE app.agent_executions SET status = %s WHERE execution_id = %s", status, key)
+    assert counted.one("SELECT observatory_xid FROM app.agent_executions") == stamp
+    assert counted.advance()["executions"] == Step("executions", 1, 1, 0)
+    assert counted.counters(ENDED) == counted.tier("minutes", ENDED) == {TIMEOUT: 1}
+    counted.run("UPDATE app.agent_executions SET status = 'failure'")
+    counted.run("DELETE FROM app.agent_executions")
+    assert counted.advance()["executions"] == Step("executions", 0, 0, 1)
+    assert counted.counters(ENDED) == {TIMEOUT: 1}
+    assert counted.advance() == {}
+
+
+def test_a_change_that_commits_late_is_counted_once(counted: Counted) -> None:
+    """Its transaction is older than that of the change before it, and its line is not seen by the step between them."""
+    counted.execution()
+    counted.advance()
+    with counted.connect() as late:
+        with late.transaction():
+            late.execute("SELECT pg_current_xact_id()")
+            counted.run("UPDATE app.agent_executions SET status = 'failure'")
+            late.execute("UPDATE app.agent_executions SET status = 'timeout'")
+            counted.advance()
+            assert counted.tier("minutes", ENDED) == {ERROR: 1}
+        counted.advance()
+    assert counted.counters(ENDED) == counted.tier("minutes", ENDED) == {TIMEOUT: 1}
 
 
 def test_ended_and_given_another_key_in_one_transaction(counted: Counted) -> None:
@@ -208,7 +241,7 @@ def test_an_outcome_that_is_judged_later_leaves_one_conversation(counted: Counte
     missed, achieved = ({("alpha", "production", goal): {"n": 1}} for goal in ("missed", "achieved"))
     assert shown == [missed, missed, missed | achieved, missed | achieved]
     assert counted.metric("platform_conversations_started_total") == {("alpha", "production"): {"n": 1}}
-    assert counted.one("SELECT corrections FROM analytics.sources WHERE source = 'conversations'") == 3
+    assert counted.one("SELECT corrected FROM analytics.sources WHERE source = 'conversations'") == 3
 
 
 def test_each_metric_of_a_ticket_counts_it_once_for_what_it_shows(counted: Counted) -> None:

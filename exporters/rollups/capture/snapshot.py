@@ -2,7 +2,7 @@
 
 Rows that are visible now and were not then carry a transaction that had not begun then (from the old snapshot's xmax on) or
 was running (its xip). Nothing is lost behind late commits, and nothing waits for them. Rows from before the column have none;
-the backfill counts them.
+the backfill counts them. A final row that changes keeps what it carries; a line with its key, and with what it was, says so.
 """
 
 # ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours, or was quoted by psycopg
@@ -35,30 +35,51 @@ class SnapshotCapture:
 
 
 def newer_than(form: Form, snapshot: str, rows: tuple[str, ...], cursor: tuple[str, str] | None) -> Touched:
-    """What was not visible in a snapshot, or gone since; `rows` are the conditions on the stamp.
+    """What was not visible in a snapshot, or has changed or gone since; `rows` are the conditions on the stamp.
 
     `cursor` (time and key) tells which rows without a stamp were counted: those from it on, or all when it is None.
     """
     name = quoted(form.source.name)
     columns = ", ".join(f"o.{column}" for column in form.own_types)
+    moment = f"(q.image ->> {quoted(form.source.contract.time)})::timestamptz"
+    lines = f"FROM analytics.retractions AS q WHERE q.source = {name}"
+    return Touched(
+        rows=(*rows, *_changed(form, snapshot, cursor, lines)),
+        keys=f"SELECT q.key {lines}",
+        watermark="to_jsonb(pg_current_snapshot()::text)",
+        truncated=f"EXISTS (SELECT {lines} AND q.image IS NULL)",
+        stamped=True,
+        retracted=(  # a row that was changed again kept its stamp: as it was counted, it is in the first line
+            f"SELECT DISTINCT ON (q.key) q.key, {columns}"
+            f" FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"
+            f" WHERE q.source = {name} AND q.image IS NOT NULL"
+            f" AND {_was_counted('q.old_stamp', moment, 'q.key', snapshot, cursor)} ORDER BY q.key, q.line"
+        ),
+        further=(f"retired AS (DELETE {lines})",),
+    )
+
+
+def _changed(form: Form, snapshot: str, cursor: tuple[str, str] | None, lines: str) -> tuple[str, ...]:
+    """Conditions on `r`: it was counted, and there are lines about it. Nothing is looked for where there are none."""
+    if not form.keyed:
+        return ()
+    key = form.source.key
+    # Keys are kept with a collation that the column's index need not have: without one of their own they take the column's.
+    keys = f'SELECT (q.key COLLATE "default")::{form.own_types[key]} {lines} AND q.image IS NOT NULL'
+    counted = _was_counted(f"r.{STAMP}", f"r.{form.source.contract.time}", f'r.{key}::text COLLATE "C"', snapshot, cursor)
+    return (f"EXISTS (SELECT {lines}) AND r.{key} = ANY (ARRAY({keys})) AND {counted}",)
+
+
+def _was_counted(stamp: str, moment: str, key: str, snapshot: str, cursor: tuple[str, str] | None) -> str:
+    """The condition that a version of a row was visible in a snapshot, and if it is from before the column, was counted.
+
+    What is dated at infinity stands nowhere in the order of time, and is counted last.
+    """
     counted = "true"
     if cursor is not None:
-        moment = f"(q.image ->> {quoted(form.source.contract.time)})::timestamptz"
         at = f"({cursor[0]}::timestamptz, {cursor[1]})"
-        counted = f"({at} = ('-infinity', '') OR ({moment}, q.key) >= {at})"  # the former: all, also those without a time
-    return Touched(
-        rows=rows,
-        keys=f"SELECT q.key FROM analytics.retractions AS q WHERE q.source = {name}",
-        watermark="to_jsonb(pg_current_snapshot()::text)",
-        truncated=f"EXISTS (SELECT FROM analytics.retractions AS q WHERE q.source = {name} AND q.image IS NULL)",
-        stamped=True,
-        retracted=(
-            f"SELECT q.key, {columns} FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"
-            f" WHERE q.source = {name} AND q.image IS NOT NULL"
-            f" AND (pg_visible_in_snapshot(q.old_stamp, {snapshot}::pg_snapshot) OR q.old_stamp IS NULL AND {counted})"
-        ),
-        further=(f"retired AS (DELETE FROM analytics.retractions AS q WHERE q.source = {name})",),
-    )
+        counted = f"({at} = ('-infinity', '') OR {moment} < 'infinity' AND ({moment}, {key}) >= {at})"  # the former: all
+    return f"(pg_visible_in_snapshot({stamp}, {snapshot}::pg_snapshot) OR {stamp} IS NULL AND {counted})"
 
 
 def _newer(snapshot: str) -> tuple[str, ...]:
