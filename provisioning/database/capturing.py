@@ -166,6 +166,5 @@ def renew(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequen
     stale = [one.source.name for one in decided if one.choice.mode == "snapshot" and not known[one.source.name].planned]
     for name in stale:
         connection.execute(planned.function(known[name]).encode())
-    if stale:
-        tell_news(connection, known)
+    tell_news(connection, known)  # of no table that is no longer mapped
     return stale

@@ -92,6 +92,15 @@ def test_functions_of_another_version_are_made_anew(installed: Connection, obser
     assert "renew" not in observatory("install").output
 
 
+def test_a_table_that_is_gone_is_not_asked_for_news(installed: Connection, observatory: Observatory) -> None:
+    installed.execute("DROP TABLE app.handoffs CASCADE")
+    Path("observatory.yaml").write_text("database: {relations: {handoffs: {absent: true}}}")
+    assert observatory("install").exit_code == 0
+    told = dict(installed.execute("SELECT source, any_news FROM analytics.news()").fetchall())
+    assert told["handoffs"] is None
+    assert told["tickets"] is not None
+
+
 def test_triggers_of_a_partition_are_looked_at_too(database: str, platform: Connection, observatory: Observatory) -> None:
     platform.execute(
         "CREATE TABLE app.parted (LIKE app.messages) PARTITION BY RANGE (id);"
