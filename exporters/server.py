@@ -159,8 +159,9 @@ class Server:
         try:
             transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=self.tls, **deadlines)
             transport.set_write_buffer_limits(high=1)  # so that `drain` waits for the client, not for a buffer of ours
-            await self._talk(connection, reader, asyncio.StreamWriter(transport, protocol, reader, loop))
-            transport.close()
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+            await self._talk(connection, reader, writer)
+            writer.close()
         except (OSError, TimeoutError):  # a failed handshake, a client that is gone, or a deadline
             self.refused += not connection.idle
         except asyncio.CancelledError:
@@ -224,12 +225,16 @@ class Server:
 
 
 async def _send(http: h11.Connection, writer: asyncio.StreamWriter, response: Response, with_body: bool) -> None:
+    """Slice by slice, as views of the page: it is not copied for each client."""
     headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body))), *response.headers]
-    ready = http.send(h11.Response(status_code=response.status, headers=headers, reason=response.status.phrase)) or b""
+    head = http.send(h11.Response(status_code=response.status, headers=headers, reason=response.status.phrase)) or b""
     body = response.body if with_body else b""
-    for begin in range(0, len(body), _SLICE):
-        writer.write(ready + (http.send(h11.Data(data=body[begin : begin + _SLICE])) or b""))
-        await writer.drain()
-        ready = b""
-    writer.write(ready + (http.send(h11.EndOfMessage()) or b""))
+    if body:
+        http.send_with_data_passthrough(h11.Data(data=body))
+    http.send(h11.EndOfMessage())
+    view = memoryview(body)
+    writer.write(b"".join((head, view[:_SLICE])))
     await writer.drain()
+    for begin in range(_SLICE, len(view), _SLICE):
+        writer.write(view[begin : begin + _SLICE])
+        await writer.drain()
