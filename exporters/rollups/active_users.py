@@ -15,7 +15,7 @@ BY_MINUTE = {"24h": timedelta(hours=24)}
 BY_HOUR = {"7d": timedelta(days=7), "30d": timedelta(days=30)}
 """Windows that are noted every minute, and every full hour."""
 
-_KEPT = timedelta(days=62)
+_KEPT, _LATELY = timedelta(days=62), timedelta(minutes=10)
 
 _NOTE = """
 INSERT INTO analytics.users_active_history (window_name, at, n)
@@ -23,7 +23,8 @@ SELECT %(window)s, %(at)s, coalesce(sum(n), 0) FROM (
     SELECT analytics.total(n) AS n FROM analytics.{tier} WHERE fact = %(fact)s AND bucket >= %(since)s AND bucket < %(at)s
     UNION ALL
     SELECT count(*) FROM analytics.user_seen
-    WHERE last_at >= %(at)s AND earlier_at >= %(since)s AND earlier_at < %(at)s
+    WHERE user_id = ANY (ARRAY(SELECT unnest(users) FROM analytics.seen_lately WHERE at >= %(at)s))
+    AND last_at >= %(at)s AND earlier_at >= %(since)s AND earlier_at < %(at)s
 ) AS counted
 ON CONFLICT DO NOTHING
 """
@@ -43,3 +44,4 @@ def note(connection: Connection, now: datetime) -> None:
         parameters = {"window": name, "at": minute, "since": minute - length, "fact": MESSAGES.last_seen.fact}
         connection.execute(_NOTE.format(tier=tier).encode(), parameters)
     connection.execute("DELETE FROM analytics.users_active_history WHERE at < %s", (minute - _KEPT,))
+    connection.execute("DELETE FROM analytics.seen_lately WHERE at < %s", (minute - _LATELY,))

@@ -70,7 +70,10 @@ def step(connection: Connection, aged: Aged, before: datetime, rows: int = STEP_
     if aged == "user_seen" and lock(connection, MESSAGES.name) is None:
         return 0
     name, time = _TABLES[aged]
-    old = f"SELECT ctid FROM analytics.{name} WHERE {time} < %(before)s LIMIT %(rows)s"
+    old = f"SELECT ctid FROM analytics.{name} WHERE {time} < %(before)s"
+    if aged == "user_seen":  # there is no index on the time itself
+        old += " AND month <= date_trunc('month', %(before)s AT TIME ZONE 'UTC')::date"
+    old += " LIMIT %(rows)s"
     if name.startswith("rollup_"):  # series by series, along the primary key: no index on the time alone is needed
         old = (
             "SELECT found.ctid FROM analytics.totals AS t"

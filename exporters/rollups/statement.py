@@ -115,7 +115,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         f"images AS NOT MATERIALIZED ({_images(form, touched)})",
         *touched.further,
         *_firsts(source),
-        *_last_seen(source),
+        *_last_seen(source, many=placing is not None),
         f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, touched.since)})",
         *_written(placing, _amends(source) if touched.all_new is None else "", any(fact.bounds for fact in source.facts)),
         *_remembered(form, touched),
@@ -311,7 +311,8 @@ def _firsts(source: Source) -> Iterator[str]:
             )
 
 
-def _last_seen(source: Source) -> Iterator[str]:
+def _last_seen(source: Source, many: bool) -> Iterator[str]:
+    """When users were last seen. Who was seen in this step is noted as well, but for `many`, which are of long ago."""
     if (seen := source.last_seen) is None:
         return
     minute = "date_bin('1 minute', {}, 'epoch')".format
@@ -321,18 +322,31 @@ def _last_seen(source: Source) -> Iterator[str]:
         f" GROUP BY 1, {minute(seen.at)}) AS minutes GROUP BY 1)"
     )
     yield (
-        "met AS MATERIALIZED (SELECT user_id, seen.at, seen.earlier_at, known.last_at, known.earlier_at AS known_earlier_at"
-        " FROM seen LEFT JOIN analytics.user_seen AS known USING (user_id))"
+        "met AS MATERIALIZED (SELECT user_id, seen.at, seen.earlier_at, known.last_at, known.earlier_at AS known_earlier_at,"
+        " known.ctid AS place FROM seen LEFT JOIN analytics.user_seen AS known USING (user_id))"
     )
     before = ", ".join(f"CASE WHEN {minute(at)} < {minute('greatest(at, last_at)')} THEN {at} END" for at in ("at", "last_at"))
-    # What is known already is left out before the insertion, which would lock and log the row to find that out.
+    # What is known already is left out before the update, which would lock and log the row to find that out.
     yield (
-        "noted AS (INSERT INTO analytics.user_seen (user_id, last_at, earlier_at)"
-        " SELECT user_id, now_last_at, now_earlier_at FROM (SELECT *, greatest(at, last_at) AS now_last_at,"
+        "told AS MATERIALIZED (SELECT user_id, place, now_last_at, now_earlier_at FROM"
+        " (SELECT *, greatest(at, last_at) AS now_last_at,"
         f" greatest(earlier_at, known_earlier_at, {before}) AS now_earlier_at FROM met) AS found"
-        " WHERE (now_last_at, now_earlier_at) IS DISTINCT FROM (last_at, known_earlier_at) ORDER BY user_id"
-        " ON CONFLICT (user_id) DO UPDATE SET last_at = excluded.last_at, earlier_at = excluded.earlier_at)"
+        " WHERE (now_last_at, now_earlier_at) IS DISTINCT FROM (last_at, known_earlier_at))"
     )
+    # Nobody else writes to users while this source is locked, so that they stand where they were found.
+    yield (
+        "again AS (UPDATE analytics.user_seen AS known SET last_at = now_last_at, earlier_at = now_earlier_at"
+        " FROM told WHERE known.ctid = place)"
+    )
+    yield (
+        "begun AS (INSERT INTO analytics.user_seen (user_id, last_at, earlier_at)"
+        " SELECT user_id, now_last_at, now_earlier_at FROM told WHERE place IS NULL)"
+    )
+    if not many:
+        yield (
+            "noted AS (INSERT INTO analytics.seen_lately (at, users)"
+            " SELECT max(now_last_at), array_agg(user_id) FROM told HAVING count(*) > 0)"
+        )
 
 
 def _remembered(form: Form, touched: Touched) -> Iterator[str]:

@@ -94,6 +94,13 @@ def test_what_waited_for_a_fold_is_the_same_once_cells_hold_their_histograms(adm
     assert [admin.execute(question).fetchall() for question in asked] == before
 
 
+def test_who_was_seen_just_now_is_noted_after_an_upgrade_too(admin: Connection) -> None:
+    migrated(admin, [file for file in migrations.available() if file.number < 60])
+    admin.execute("INSERT INTO analytics.user_seen (user_id, last_at) VALUES ('a', now()), ('b', now() - interval '40 days')")
+    migrated(admin)
+    assert admin.execute("SELECT users FROM analytics.seen_lately").fetchall() == [(["a"],)]
+
+
 def test_a_schema_of_a_newer_version_is_refused(admin: Connection) -> None:
     migrated(admin, files=[FIRST, more(99, "SELECT 1")])
     with pytest.raises(MigrationRefused, match="installed by a newer version"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from random import Random
 
 import pytest
 
 from contract.data_plane import Retention
-from exporters.rollups import retention
+from exporters.rollups import advance, retention
 from exporters.rollups.active_users import note
 from exporters.rollups.state import lock
 from tests.rollups.counted import NOON, Counted
@@ -77,6 +78,32 @@ def test_a_noted_moment_holds_who_was_active_before_it(counted: Counted) -> None
     noted = dict(counted.connection.execute("SELECT window_name, n FROM analytics.users_active_history"))
     expected = {"24h": 1440, "7d": 7 * 1440, "30d": 30 * 1440}
     assert noted == {name: _asked(counted, MINUTE - timedelta(minutes=length), MINUTE) for name, length in expected.items()}
+
+
+def test_whoever_is_seen_again_and_again_counts_once_at_any_moment(counted: Counted) -> None:
+    random, key = Random(0), 0
+    minute = counted.one("SELECT date_trunc('minute', now())")
+    ages = (-50, -20, 10, 30, 61, 300, 3700, 90_000, 700_000, 3_000_000)
+    for _ in range(20):
+        for _ in range(random.randrange(1, 5)):
+            key += 1
+            _write(counted, key, random.randrange(4), minute - timedelta(seconds=random.choice(ages)))
+        counted.advance()
+        if random.random() < 0.3:
+            counted.fold()
+        for tier, length in (("minutes", 60), ("minutes", 1440), ("hours", 7 * 1440), ("hours", 30 * 1440)):
+            since = (minute if tier == "minutes" else minute.replace(minute=0)) - timedelta(minutes=length)
+            assert _active(counted, tier, since) == _asked(counted, since, minute + timedelta(minutes=1)), (tier, length)
+        counted.run("DELETE FROM analytics.users_active_history")
+        with counted.transaction() as connection:
+            note(connection, minute + timedelta(seconds=55))
+        noted = counted.one("SELECT n FROM analytics.users_active_history WHERE window_name = '24h'")
+        assert noted == _asked(counted, minute - timedelta(hours=24), minute)
+    _write(counted, key + 1, 0, minute + timedelta(seconds=55))
+    with counted.transaction() as connection:
+        advance.advance(connection, counted.forms["messages"])
+        # In place, where no index has to know of it.
+        assert counted.one("SELECT pg_stat_get_xact_tuples_hot_updated('analytics.user_seen'::regclass)") > 0
 
 
 def test_a_user_counts_once_a_week(counted: Counted) -> None:
