@@ -44,6 +44,9 @@ _SPACE = """
     """
 
 
+_LINES = "SELECT pg_total_relation_size('analytics.retractions')::float8, count(*)::float8 FROM analytics.retractions"
+
+
 @dataclass(frozen=True)
 class _Work:
     what: str
@@ -56,7 +59,7 @@ _WORK = (
     _Work("insert a row", _INSERT, "app.agent_executions", Bar(10.0)),
     _Work("insert a row, then end it", _LIFE, "app.agent_executions", Bar(30.0)),
     _Work("change an open row (ticket)", _OPEN, "app.tickets", Bar(30.0)),
-    _Work("change a final row (message)", _FINAL, "app.messages", None),
+    _Work("change a final row (message)", _FINAL, "app.messages", Bar(30.0)),
 )
 
 
@@ -108,5 +111,9 @@ def _compare(run: Run, work: _Work, plain: _Side, captured: _Side) -> Iterator[M
     yield median(f"{work.what}: slower by", slower, "%", bar=work.bar)
     yield Measure(f"{work.what}: transactions a second", speeds[1], "", peer=speeds[0], against=against)
     yield Measure(f"{work.what}: table and indexes grow by", left[1], "B each", peer=left[0], against=against)
+    with psycopg.connect(captured.dsn) as connection:
+        size, lines = connection.execute(_LINES).fetchone() or (0.0, 0.0)
+    if lines and work.script is _FINAL:
+        yield Measure(f"{work.what}: a line of ours, until the next step", size / lines, "B")
     if work.script is not _INSERT:
         yield Measure(f"{work.what}: updates in place (HOT)", 100 * space[1][1], "%", peer=100 * space[0][1], against=against)
