@@ -73,11 +73,12 @@ def _silent(desk: Desk, alert: Alert, firing: Firing) -> Iterator[str]:
     labels = dict(firing.labels)
     for check in alert.checks:
         rows = desk.rows(check, firing.pending - alert.window_seconds, firing.since)
-        if not _may_be_empty(check) and not any(_is_about(row, labels) for row in rows):
+        if not _may_be_empty(check) and not any(is_about(row, labels) for row in rows):
             yield f"{alert.name} fires for {labels}, of which nothing shows in: {check.question}"
 
 
-def _is_about(row: Row, labels: Mapping[str, str]) -> bool:
+def is_about(row: Row, labels: Mapping[str, str]) -> bool:
+    """Whether a row is of the same thing, as far as it says what it is of."""
     return all(row[name] == value for name, value in labels.items() if name in row)
 
 

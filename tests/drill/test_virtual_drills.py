@@ -1,10 +1,14 @@
-"""Every incident brings about exactly the alerts of the table, and they reach their people. No incident brings about none."""
+"""Every incident brings about exactly the alerts of the table, whose panels show it, and they reach their people.
+
+No incident brings about none.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +18,14 @@ import yaml
 from alert_rules import catalogue, routes
 from contract.settings import Settings
 from demo.drill import lives, rulebook, virtual
-from demo.drill.expected import EXPECTED, NOTHING, SURE, expected
+from demo.drill.expected import ALWAYS, EXPECTED, NOTHING, SURE, expected
 from demo.drill.lives import Life
 from demo.drill.rulebook import Groups
 from demo.history.blocks import short_lived
 from demo.platform.incidents import KINDS
 from provisioning.rules.server import over
 from tests.conftest import PostgresServer, name_of
-from tests.drill import first_checks
+from tests.drill import alert_panels, first_checks
 
 KINDS_AND_NONE = (NOTHING, *KINDS)
 Copy = Callable[[str | None], str]
@@ -62,11 +66,15 @@ def test_an_incident_brings_about_exactly_its_alerts(
         assert found.refused == {}
         assert sorted(virtual.fired(found)) == sorted(expected(kind))
         assert first_checks.complaints(life, history, found.firings) == []
+        assert alert_panels.unseen(life, history, found.firings) == []
+        told = [firing for firing in found.firings if firing.alert not in ALWAYS]
+        earlier = [replace(firing, pending=lives.ANCHOR, until=lives.ANCHOR + lives.BEGINS) for firing in told]
+        assert not told or alert_panels.unseen(life, history, earlier), "panels show it before it began"
         for name, document in virtual.promtool_files(history, groups, kind):
             (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")  # which is YAML, and far quicker
-    told = sorted(tmp_path.glob("test-*.yml"))
-    assert len(told) > 1
-    command = [prometheus_tools.promtool, "test", "rules", *told]
+    files = sorted(tmp_path.glob("test-*.yml"))
+    assert len(files) > 1
+    command = [prometheus_tools.promtool, "test", "rules", *files]
     done = subprocess.run(command, capture_output=True, text=True, env=short_lived())
     assert done.returncode == 0, done.stdout + done.stderr
 
