@@ -23,7 +23,7 @@ from xdist.scheduler import LoadFileScheduling
 from contract.relations import APP_SCHEMA, RELATIONS, SQL_TYPES
 from contract.settings import Settings
 from exporters.database.migrations import migrate
-from provisioning import build
+from provisioning import build, check
 from provisioning.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +63,18 @@ def _where_events_are_written() -> Iterator[None]:
     for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _in_one_process() -> Iterator[None]:
+    """Work that a command does in a copy of its process is done by the worker itself. The others keep the cores busy; to copy
+    so large a process costs as much as some of the work, and what was parsed there is forgotten. Commands that are started as
+    programs copy themselves, and tests/provisioning/test_beside.py says what becomes of it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (build, check):
+            patch.setattr(module, "beside", lambda work: work)
+        yield
 
 
 @dataclass(frozen=True)
@@ -275,6 +287,7 @@ def pytest_collection() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     gc.enable()
+    gc.set_threshold(20_000)  # new objects; next to none are in cycles
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

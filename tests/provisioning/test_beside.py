@@ -1,4 +1,4 @@
-"""Work in a second process gives what it would have given here."""
+"""Work in a copy of the process: what it gives arrives, whatever becomes of the copy."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import signal
 
 import pytest
 
+from contract.settings import Settings
+from provisioning import build, check
 from provisioning.beside import beside
 from provisioning.findings import ConfigError, error
 
 
-def test_the_result_comes_from_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    wait = beside(lambda: (os.getpid(), ["a"]))
-    process, result = wait()
-    assert process != os.getpid() and result == ["a"]
 
 
-def test_what_it_raises_is_raised_here_with_its_findings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    wrong = error("dashboard", "nothing is drawn")
+def test_the_copy_works_and_its_result_arrives() -> None:
+    parts: list[str] = []
+    wait = beside(lambda: (os.getpid(), parts.append("lost")))
+    pid, _ = wait()
+    assert pid != os.getpid() and not parts
+    with pytest.raises(ProcessLookupError):  # it has ended, and was waited for
+        os.kill(pid, 0)
 
-    def fail() -> None:
-        raise ConfigError([wrong])
+
+def test_its_error_is_raised_whole() -> None:
+    def wrong() -> None:
+        raise ConfigError([error("dashboard", "a panel has no title", "give it one")])
 
     with pytest.raises(ConfigError) as raised:
-        beside(fail)()
-    assert raised.value.findings == (wrong,)
+        beside(wrong)()
+    assert raised.value.findings == (error("dashboard", "a panel has no title", "give it one"),)
 
 
-def test_on_one_core_the_work_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert beside(os.getpid)() == os.getpid()
-
-
-def test_work_whose_process_is_killed_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+def test_the_work_of_a_copy_that_is_killed_is_done_here() -> None:
     here = os.getpid()
 
     def work() -> int:
@@ -45,3 +45,22 @@ def test_work_whose_process_is_killed_is_done_here(monkeypatch: pytest.MonkeyPat
         return os.getpid()
 
     assert beside(work)() == here
+
+
+def test_on_one_core_the_work_is_done_when_its_result_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    done: list[int] = []
+    wait = beside(lambda: done.append(os.getpid()))
+    assert not done
+    wait()
+    assert done == [os.getpid()]
+
+
+def test_a_build_and_its_check_are_the_same_in_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings()
+    built = build.artefacts(settings)
+    found = list(check.built_findings(built, settings))
+    monkeypatch.setattr(build, "beside", beside)
+    monkeypatch.setattr(check, "beside", beside)
+    assert build.artefacts(settings) == built
+    assert list(check.built_findings(built, settings)) == found
