@@ -19,9 +19,14 @@ CELLS: list[Json] = words({value: Word(text) for value, text in _ALL.items()})
 """Mappings for a column that holds such values."""
 
 
+def _anywhere(pattern: str) -> str:
+    """Grafana takes a pattern without strokes for one of the whole text."""
+    return f"/{pattern}/"
+
+
 def within(pattern: str, text: str) -> Json:
     """A mapping that puts `text` in the place of what a pattern finds in a cell."""
-    return {"type": "regex", "options": {"pattern": pattern, "result": {"text": text, "index": 0}}}
+    return {"type": "regex", "options": {"pattern": _anywhere(pattern), "result": {"text": text, "index": 0}}}
 
 
 WITHIN: list[Json] = [within(rf"\b{value}\b", text) for value, text in _ALL.items()]
@@ -38,6 +43,6 @@ def renamings(targets: Iterable[Query]) -> tuple[Json, ...]:
     labels = {label for query in targets if isinstance(query, PromQuery) for label in _LABEL.findall(query.legend)}
     unspoken = {value: text for label in sorted(labels & UNSPOKEN.keys()) for value, text in UNSPOKEN[label].items()}
     return tuple(
-        {"id": "renameByRegex", "options": {"regex": rf"\b{value}\b", "renamePattern": text}}
+        {"id": "renameByRegex", "options": {"regex": _anywhere(rf"\b{value}\b"), "renamePattern": text}}
         for value, text in unspoken.items()
     )

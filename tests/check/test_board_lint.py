@@ -110,6 +110,8 @@ WRONG: list[tuple[str, str, str, Edit]] = [
     ("dashboards/raw-name", PANEL, "shows the name rate_limit", _legend("{{error_type}} · {{agent}}")),
     ("dashboards/raw-name", PANEL, "shows the name first_response", lambda board: (
         _legend("{{kind}}")(board), _renamed(r"\bexternal_api\b", "external interface")(board))),
+    ("dashboards/raw-name", PANEL, "shows the name cost_usd", lambda board: (  # Grafana takes it for one of the whole name
+        _legend("{{measure}} of {{agent}}")(board), _renamed(r"\bcost_usd\b", "cost")(board))),
     ("dashboards/raw-name", PANEL, "shows the name cost_usd", lambda board: _graph(board).update(transformations=[
         {"id": "organize", "options": {"indexByName": {"agent": 0, "cost_usd": 1}, "renameByName": {"agent": "Agent"}}}])),
     ("dashboards/raw-name", PANEL, "shows the name error_type", lambda board: _graph(board)["fieldConfig"]["overrides"].append(
@@ -140,7 +142,7 @@ RIGHT: list[Edit] = [
     lambda board: _target(board).update(interval="$__interval"),
     _unit("suffix: tokens"),
     _legend("{{table}} · {{tool}}"),
-    lambda board: (_legend("{{measure}} of {{agent}}")(board), _renamed(r"\bcost_usd\b", "cost")(board)),
+    lambda board: (_legend("{{measure}} of {{agent}}")(board), _renamed(r"/\bcost_usd\b/", "cost")(board)),
     lambda board: (_legend("{{measure}}")(board), _target(board).update(format="table")),
     lambda board: (_asks('max(max_over_time(agent_queries_in_progress{environment=~"$environment"}[12h]))')(board),
                    _target(board).update(instant=True)),

@@ -28,16 +28,23 @@ def _of_series(panel: Json) -> Iterator[str]:
     for target in panel.get("targets", []):
         legend = str(target.get("legendFormat", ""))
         if target.get("format") != "table" and legend != "__auto":
-            values = [value for label in _LABEL.findall(legend) for value in UNSPOKEN.get(label, {})]
-            for text in (_LABEL.sub("", legend), *values):
+            labels = _LABEL.findall(legend)
+            texts = (_with(legend, label, value) for label in labels for value in UNSPOKEN.get(label, {}))
+            for text in (_with(legend), *texts):
                 yield from _UNSPOKEN.findall(_renamed(panel, text))
+
+
+def _with(legend: str, label: str = "", value: str = "") -> str:
+    """A legend with a value of one of its labels, and something for the others."""
+    return _LABEL.sub(lambda found: value if found[1] == label else "x", legend)
 
 
 def _renamed(panel: Json, name: str) -> str:
     for step in panel.get("transformations", []):
         if step["id"] == "renameByRegex":
-            options = step["options"]
-            name = re.sub(options["regex"].strip("/"), options["renamePattern"].replace("$", "\\"), name)
+            options, pattern = step["options"], step["options"]["regex"]
+            inner = pattern[1:].rpartition("/")[0] if pattern.startswith("/") else f"^(?:{pattern})$"
+            name = re.sub(inner, options["renamePattern"].replace("$", "\\"), name)
     return name
 
 
