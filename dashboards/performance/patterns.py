@@ -8,7 +8,6 @@ from dashboards.lib.field import Word, named, words
 from dashboards.lib.filters import chosen, chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.spoken import CELLS
 from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns
 from dashboards.lib.traces import FlameGraph
 from dashboards.performance.errors import KIND_SQL
@@ -23,7 +22,7 @@ WITH x AS (
 SELECT areas.label, areas.level, areas.value, areas.self FROM (
   SELECT 'failed executions' AS label, 0 AS level, sum(n) AS value, 0::float8 AS self, '' AS a, '' AS b, '' AS c
   FROM leaves HAVING sum(n) > 0
-  UNION ALL SELECT kind, 1, sum(n), 0, kind, '', '' FROM leaves GROUP BY kind
+  UNION ALL SELECT replace(kind, '_', ' '), 1, sum(n), 0, kind, '', '' FROM leaves GROUP BY kind
   UNION ALL SELECT agent, 2, sum(n), 0, kind, agent, '' FROM leaves GROUP BY kind, agent
   UNION ALL SELECT severity, 3, n, n, kind, agent, severity FROM leaves
 ) areas
@@ -52,7 +51,6 @@ def areas() -> Panel:
         width=12,
         unit="short",
         no_value="no failed execution in range",
-        overrides=(named("label", mappings=CELLS),),
     )
 
 

@@ -213,7 +213,7 @@ def error_map(moment: Moment) -> None:
     counted: Counter[tuple[str, ...]] = Counter()
     for row in day(moment):
         if row.failed:
-            path = ("failed executions", row.kind, row.agent, severities.get(row.trace) or "not traced")
+            path = ("failed executions", row.kind.replace("_", " "), row.agent, severities.get(row.trace) or "not traced")
             counted.update(path[: depth + 1] for depth in range(4))
     shown: dict[tuple[str, ...], float] = {}
     path: tuple[str, ...] = ()
