@@ -48,7 +48,7 @@ def _status() -> Panel:
         overrides=(
             NARROW,
             named("Service level", custom_width=150, custom_wrapText=True),
-            named("Of", custom_width=116),
+            named("Of", custom_width=116, custom_wrapText=True),
             named("Environment", custom_width=100),
             named("Team", custom_width=72),
             *(named(name, unit="percentunit", decimals=2, custom_width=82) for name in ("Objective", "Reached")),
