@@ -116,9 +116,14 @@ def _before(form: Form, state: State) -> str:
 
 
 def _bound(form: Form, state: State, rows: int) -> str:
-    """Selects time and key of the oldest row of the next chunk; no row when fewer are left."""
+    """Selects time and key of the oldest row of the next chunk; no row when fewer are left.
+
+    The time is found by its index alone, and only rows that tie with it are sorted by their keys: to sort all takes longer.
+    """
     moment = f"r.{form.source.contract.time}"
+    old = f"FROM {form.stamped} AS r WHERE r.{STAMP} IS NULL AND {_before(form, state)}"
     return (
-        f"SELECT {moment}::text, {_key(form)} FROM {form.stamped} AS r"
-        f" WHERE r.{STAMP} IS NULL AND {_before(form, state)} ORDER BY {moment} DESC, 2 DESC OFFSET {rows - 1} LIMIT 1"
+        f"WITH last AS MATERIALIZED (SELECT {moment} AS moment {old} ORDER BY 1 DESC OFFSET {rows - 1} LIMIT 1)"
+        f" SELECT {moment}::text, {_key(form)} {old} AND {moment} = (SELECT moment FROM last) ORDER BY 2 DESC"
+        f" OFFSET {rows - 1} - (SELECT count(*) {old} AND {moment} > (SELECT moment FROM last)) LIMIT 1"
     )
