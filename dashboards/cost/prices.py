@@ -110,5 +110,4 @@ def reconciled() -> Panel:
         limits=at_least(EXACT),
         shown="value_and_name",
         value_size=24,
-        overrides=(named("cost_usd", displayName="cost"),),
     )

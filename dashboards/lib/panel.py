@@ -10,7 +10,7 @@ from grafanalib import core
 from dashboards.lib.colours import GREY
 from dashboards.lib.field import PLAIN, Json, Link, Override, Thresholds, Word, special
 from dashboards.lib.queries import Query
-from dashboards.lib.spoken import renamings
+from dashboards.lib.spoken import renamed, renamings
 
 PALETTE: Json = {"mode": "palette-classic-by-name"}
 """The same name has the same colour in every panel."""
@@ -101,7 +101,7 @@ class Panel(core.Panel):
             {
                 "type": self.kind,
                 "options": self.options(),
-                "fieldConfig": {"defaults": fields, "overrides": list(self.all_overrides())},
+                "fieldConfig": {"defaults": fields, "overrides": renamed(self.all_overrides(), self.targets)},
                 "transformations": list(self.all_transformations()),
                 "repeat": self.repeat_by,
                 "repeatDirection": "h" if self.repeat_by else None,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from contract.labels import UNSPOKEN
-from dashboards.lib.field import Json, Word, words
+from dashboards.lib.field import Json, Override, Word, words
 from dashboards.lib.queries import PromQuery, Query
 
 _LABEL = re.compile(r"{{(\w+)}}")
@@ -38,11 +39,30 @@ def holds(column: str) -> bool:
     return column in UNSPOKEN
 
 
+def _unspoken(targets: Iterable[Query]) -> dict[str, str]:
+    """Such values that the legends of queries may have."""
+    labels = {label for query in targets if isinstance(query, PromQuery) for label in _LABEL.findall(query.legend)}
+    return {value: text for label in sorted(labels & UNSPOKEN.keys()) for value, text in UNSPOKEN[label].items()}
+
+
 def renamings(targets: Iterable[Query]) -> tuple[Json, ...]:
     """Transformations of the names of series, where the legends of their queries have such values."""
-    labels = {label for query in targets if isinstance(query, PromQuery) for label in _LABEL.findall(query.legend)}
-    unspoken = {value: text for label in sorted(labels & UNSPOKEN.keys()) for value, text in UNSPOKEN[label].items()}
     return tuple(
         {"id": "renameByRegex", "options": {"regex": _anywhere(rf"\b{value}\b"), "renamePattern": text}}
-        for value, text in unspoken.items()
+        for value, text in _unspoken(targets).items()
     )
+
+
+def renamed(overrides: Iterable[Override], targets: Iterable[Query]) -> list[Override]:
+    """Overrides that find series by the names that `renamings` give them: Grafana transforms first."""
+    unspoken = _unspoken(targets)
+
+    def spoken(name: str) -> str:
+        for value, text in unspoken.items():
+            name = re.sub(rf"\b{value}\b", text, name)
+        return name
+
+    return [
+        replace(override, options=spoken(override.options)) if override.matcher == "byName" else override
+        for override in overrides
+    ]
