@@ -88,13 +88,15 @@ class Gauge(Panel):
 
 @define(slots=False, kw_only=True)
 class BarGauge(Panel):
-    """One bar per series or row, longest possible at `maximum`; up to 25 rows.
+    """One bar per series or row, from `minimum` on, longest possible at `maximum`; up to 25 rows.
 
+    Their lengths are compared, so they begin at zero: at the least of all, where Grafana begins else, that one has no length.
     Grafana keeps room for the name with most letters, set in 12 pixels: one with fewer but wider letters fits where names are
     a little smaller than that.
     """
 
     kind: ClassVar[str] = "bargauge"
+    minimum: float | None = 0
     calculation: Calculation = "lastNotNull"
     every_row: bool = False
     direction: Literal["horizontal", "vertical"] = "horizontal"

@@ -159,6 +159,11 @@ def test_an_axis_has_the_decimals_that_its_steps_need() -> None:
         built(evolve(graph, decimals=1))
 
 
+def test_bars_begin_at_zero() -> None:
+    """Or Grafana begins at the least of them, which has no length then."""
+    assert built(BarGauge(name="b", title="T", targets=(UP,), unit="short", **WORDS))["fieldConfig"]["defaults"]["min"] == 0
+
+
 def test_every_fault_is_named_at_once() -> None:
     bad = Stat(name="bad", title="", description="", targets=())
     same = Stat(name="same", title="T", targets=(UP,), unit="s", **WORDS)
@@ -272,12 +277,14 @@ def test_seconds_of_a_database_stay_seconds() -> None:
 
 def test_words_stand_in_the_place_of_values_that_only_programs_write() -> None:
     asked = PromQuery(expr="up", legend="{{kind}} · {{table}}")
-    graph = TimeSeries(name="overdue", title="Overdue", targets=(asked,), unit="short", **WORDS)
+    late = named("first_response · tool_calls", decimals=1)
+    graph = TimeSeries(name="overdue", title="Overdue", targets=(asked,), unit="short", overrides=(late,), **WORDS)
     name = "first_response · tool_calls"
     for step in built(graph)["transformations"]:
         assert step["id"] == "renameByRegex"
         name = re.sub(step["options"]["regex"].strip("/"), step["options"]["renamePattern"], name)
     assert name == "first response · tool_calls"
+    assert built(graph)["fieldConfig"]["overrides"][-1]["matcher"]["options"] == name
     shown = columns({"kind": "Kind", "table": "Of"})
     table = Table(name="kinds", title="Kinds", targets=(SPANS,), transformations=shown, **WORDS)
     mapped = [override for override in table.all_overrides() if dict(override.properties).keys() == {"mappings"}]
