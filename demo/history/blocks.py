@@ -60,7 +60,7 @@ def _free_port() -> int:
 def serving(prometheus: Path, data: Path, *options: str) -> Iterator[str]:
     """A Prometheus of its own over a data folder, scraping nothing; yields its address. It is gone when the context ends.
 
-    Raises HistoryError when it does not become ready.
+    Raises HistoryError when it does not become ready, or is gone before.
     """
     with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
         config, log = Path(folder, "prometheus.yml"), Path(folder, "log")
@@ -79,6 +79,8 @@ def serving(prometheus: Path, data: Path, *options: str) -> Iterator[str]:
         try:
             _wait_until_ready(process, url, log)
             yield url
+        except requests.RequestException as problem:
+            raise HistoryError(f"the Prometheus that writes history does not answer: {type(problem).__name__}") from None
         finally:
             process.terminate()
             try:

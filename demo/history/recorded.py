@@ -63,7 +63,8 @@ def record(
     """Write the recorded series of (since, until] to a server that has all they are made of; gives the number of samples.
 
     The newest past is that of the last `fine` seconds. `progress` is told the share done, 0 to 1. `keeps` is asked with the
-    name of each series whether it is wanted. Raises HistoryError, and Unreachable when the server has gone.
+    name of each series whether it is wanted. Raises HistoryError, and Unreachable or requests.RequestException when the server
+    has gone.
     """
     todo = [kept for rules in levels(settings) if (kept := [rule for rule in rules if keeps(rule.name)])]
     spans = list(_spans(int(since), int(until)))

@@ -193,6 +193,18 @@ def test_nothing_is_left_of_what_was_not_written_to_its_end(tmp_path: Path, prom
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.integration
+def test_a_server_that_goes_away_is_told_in_words(tmp_path: Path, prometheus_tools: PrometheusTools) -> None:
+    """As an error of the system it would end all that is prepared; without a past, a stack can still start."""
+    with (
+        pytest.raises(HistoryError, match="does not answer"),
+        blocks.serving(prometheus_tools.prometheus, tmp_path, "--web.enable-lifecycle") as url,
+    ):
+        requests.post(f"{url}/-/quit", timeout=5)
+        for _ in range(100_000):
+            requests.get(f"{url}/-/ready", timeout=5)
+
+
 def test_steps_count_from_their_moment() -> None:
     steps = Steps()
     steps.expect("platform_users", [("admin",)])
