@@ -312,7 +312,7 @@ def _firsts(source: Source) -> Iterator[str]:
 
 
 def _last_seen(source: Source, many: bool) -> Iterator[str]:
-    """When users were last seen. Who was seen in this step is noted as well, but for `many`, which are of long ago."""
+    """When users were last seen. Who was seen in this step is noted as well; of `many`, who wrote lately."""
     if (seen := source.last_seen) is None:
         return
     minute = "date_bin('1 minute', {}, 'epoch')".format
@@ -342,11 +342,11 @@ def _last_seen(source: Source, many: bool) -> Iterator[str]:
         "begun AS (INSERT INTO analytics.user_seen (user_id, last_at, earlier_at)"
         " SELECT user_id, now_last_at, now_earlier_at FROM told WHERE place IS NULL)"
     )
-    if not many:
-        yield (
-            "noted AS (INSERT INTO analytics.seen_lately (at, users)"
-            " SELECT max(now_last_at), array_agg(user_id) FROM told HAVING count(*) > 0)"
-        )
+    lately = " WHERE now_last_at >= now() - interval '10 minutes'" if many else ""
+    yield (
+        "noted AS (INSERT INTO analytics.seen_lately (at, users)"
+        f" SELECT max(now_last_at), array_agg(user_id) FROM told{lately} HAVING count(*) > 0)"
+    )
 
 
 def _remembered(form: Form, touched: Touched) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from contract.data_plane import Retention
 from exporters.rollups import advance, retention
 from exporters.rollups.active_users import note
+from exporters.rollups.backfill import Chunk
 from exporters.rollups.state import lock
 from tests.rollups.counted import NOON, Counted
 
@@ -78,6 +79,17 @@ def test_a_noted_moment_holds_who_was_active_before_it(counted: Counted) -> None
     noted = dict(counted.connection.execute("SELECT window_name, n FROM analytics.users_active_history"))
     expected = {"24h": 1440, "7d": 7 * 1440, "30d": 30 * 1440}
     assert noted == {name: _asked(counted, MINUTE - timedelta(minutes=length), MINUTE) for name, length in expected.items()}
+
+
+def test_whoever_is_seen_while_old_messages_are_counted_was_active_before(counted: Counted) -> None:
+    minute = counted.one("SELECT date_trunc('minute', now())")
+    _write(counted, 1, 1, minute - timedelta(minutes=20))
+    counted.advance()
+    _write(counted, 2, 1, minute + timedelta(seconds=1))
+    assert counted.backfill("messages", 100) == Chunk("messages", 1, done=True)
+    with counted.transaction() as connection:
+        note(connection, minute + timedelta(seconds=30))
+    assert counted.one("SELECT n FROM analytics.users_active_history WHERE window_name = '24h'") == 1
 
 
 def test_whoever_is_seen_again_and_again_counts_once_at_any_moment(counted: Counted) -> None:
