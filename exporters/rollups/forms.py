@@ -48,6 +48,7 @@ def _types(connection: Connection, table: sql.Composable, columns: tuple[str, ..
     cursor = connection.execute(sql.SQL("SELECT {} FROM {} AS r LIMIT 0").format(listed, table))
     codes: list[Any] = [column.type_code for column in cursor.description or ()]
     names = connection.execute(
-        "SELECT format_type(code, NULL) FROM unnest(%s::oid[]) WITH ORDINALITY AS t (code, n) ORDER BY n", (codes,)
+        # With -1 a type of any length: `character` alone means one letter.
+        "SELECT format_type(code, -1) FROM unnest(%s::oid[]) WITH ORDINALITY AS t (code, n) ORDER BY n", (codes,)
     )
     return dict(zip(columns, (name for (name,) in names), strict=True))

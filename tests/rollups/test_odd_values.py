@@ -41,6 +41,17 @@ def test_a_duration_that_is_none_is_taken_from_begin_and_end(counted: Counted, n
     assert figures == (2, 2_000_000)
 
 
+def test_a_key_of_a_fixed_length_is_read_whole(counted: Counted) -> None:
+    counted.run("ALTER TABLE app.agent_executions ALTER COLUMN execution_id TYPE char(40)")
+    counted.install()
+    counted.execution()
+    counted.advance()
+    counted.run("UPDATE app.agent_executions SET tokens_used = 20")
+    assert counted.advance()["executions"].corrected == 1
+    counted.run("DELETE FROM app.agent_executions")
+    assert counted.advance()["executions"].gone == 1
+
+
 def test_durations_of_centuries_do_not_overflow_the_sum(counted: Counted) -> None:
     counted.install()
     for _ in range(3):
