@@ -119,7 +119,7 @@ class FiguresCollector(DatabaseCollector):
             self._names.ask(self, now)
             self.ask("rollup_open_rows", now, self._open_rows)
             self.ask("load_tests", now, self._load_tests)
-        counted = self._latest.at(now)
+        counted = self._latest.at(now, self._happened.place)
         if counted is not None:
             self.ask(_COUNTS, now, partial(self._count, counted))
         if questions := self._questions(counts=counted is None):

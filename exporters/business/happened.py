@@ -97,6 +97,11 @@ class Happened:
         self._folded: _Folded | None = None
         self._fresh = Fresh(facts)
 
+    @property
+    def place(self) -> str:
+        """Where was read last; "" at first."""
+        return self._fresh.moment.place
+
     def question(self) -> sql.Composed:
         """Asks what was counted since the last reading; the rows are for `counts`."""
         return self._fresh.question()

@@ -77,10 +77,11 @@ class Latest:
         """`now` is when it was read, in seconds since the epoch."""
         self._found = now, found
 
-    def at(self, now: float) -> NotFolded | None:
-        """What was read, unless it is too old at `now`."""
-        found = self._found
-        return found[1] if found and now - found[0] <= self._max_age else None
+    def at(self, now: float, place: str) -> NotFolded | None:
+        """What was read at a place, unless it is too old at `now`. A standby, which others may read, is another place."""
+        if (found := self._found) is None or now - found[0] > self._max_age:
+            return None
+        return found[1] if found[1].moment.place == place else None
 
 
 class Fresh:

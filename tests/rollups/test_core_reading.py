@@ -9,7 +9,7 @@ import pytest
 
 from contract.data_plane import Retention
 from exporters.rollups import retention
-from exporters.rollups.fresh import Fresh, Moment
+from exporters.rollups.fresh import Fresh, Latest, Moment, NotFolded
 from exporters.rollups.model import FIGURES
 from exporters.rollups.read import Cell, Totals, totals, window
 from tests.rollups.counted import NOON, Counted
@@ -136,6 +136,16 @@ def test_what_another_read_earlier_is_left(counted: Counted) -> None:
     kept.read(counted.connection)
     assert fresh.take(kept.not_folded)
     assert sum(n for (n,) in fresh.counts.values()) == 2 * sum(n for (n,) in found.values())
+
+
+def test_what_another_read_is_of_its_place_and_its_time() -> None:
+    found, latest = NotFolded(Moment("primary"), {}), Latest(20.0)
+    assert latest.at(100.0, "primary") is None
+    latest.publish(found, 100.0)
+    assert latest.at(120.0, "primary") is found
+    assert latest.at(120.0, "standby") is latest.at(120.1, "primary") is None
+    latest.withdraw()
+    assert latest.at(100.0, "primary") is None
 
 
 def test_of_two_moments_the_later_one_knows_more_transactions() -> None:
