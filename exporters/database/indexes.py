@@ -62,7 +62,7 @@ _TEXTS = ("text", "character varying")
 def index_name(table: Name, column: str) -> str:
     """The name of our index, within PostgreSQL's 63 bytes."""
     name = f"{PREFIX}{table[1]}_{column}"
-    if len(name.encode()) <= 63:
+    if len(name.encode()) <= 63 and not name.startswith(DRAFT):
         return name
     return PREFIX + _digest(table, column)
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from api.catalogue.people import MOST_ACTIVE
 from api.catalogue.single import ERROR_KINDS, LATEST_ERRORS
 from contract.data_plane import Mapped
-from exporters.database.catalogue import tables
+from exporters.database.catalogue import DRAFT, tables
 from exporters.database.indexes import MARK, building, index_name
 from exporters.database.removal import removal_steps
 
@@ -161,3 +161,4 @@ def test_long_names_fit() -> None:
     name = index_name(("app", "a" * 60), "created_at")
     assert len(name) <= 63 and name.startswith("observatory_")
     assert name != index_name(("app", "a" * 60), "updated_at")
+    assert not index_name(("app", "draft_messages"), "created_at").startswith(DRAFT), "which is no index yet"
