@@ -81,10 +81,11 @@ def step(connection: Connection, form: Form) -> Counts | None:
 
 def question(forms: Iterable[Form]) -> str:
     """The statement of `steps`, whose rows are for `taken`. "" when there is no source."""
-    counts = " ".join(f"WHEN {quoted(form.source.name)} THEN {_name(form)}(true)" for form in forms)
+    functions = {quoted(form.source.name): _name(form) for form in forms}
+    counts, names = " ".join(f"WHEN {name} THEN {function}(true)" for name, function in functions.items()), ", ".join(functions)
     return counts and (
         f"SELECT source, CASE any_news WHEN true THEN CASE source {counts} END WHEN false THEN '{{0,0,0}}' END"
-        " FROM analytics.news()"
+        f" FROM analytics.news() WHERE source IN ({names})"
     )
 
 

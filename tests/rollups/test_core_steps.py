@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from exporters.rollups.advance import Step
+from contract.data_plane import Mapped
+from exporters.database.mapping import Mapping
+from exporters.rollups.advance import Step, advance_all
+from exporters.rollups.forms import form
+from exporters.rollups.sources import SOURCES
 from tests.rollups import ledger
 from tests.rollups.counted import NOON, Counted
 
@@ -33,6 +38,16 @@ def test_nothing_new_means_no_step(counted: Counted) -> None:
     counted.execution()
     assert counted.advance().keys() == {"executions"}
     assert counted.advance() == {}
+
+
+def test_a_step_is_told_of_no_other_table_than_is_asked_for(counted: Counted) -> None:
+    """The configuration names another table, and is not installed yet: nothing new in the old one says nothing about it."""
+    counted.run("CREATE TABLE app.moved (LIKE app.agent_executions INCLUDING ALL)")
+    elsewhere = Mapping({**counted.mapping.relations, "agent_executions": Mapped(table="app.moved")})
+    moved = form(counted.connection, elsewhere, SOURCES["executions"])
+    asked = {name: replace(one, planned=True) for name, one in counted.forms.items()} | {"executions": moved}
+    with counted.transaction() as connection:
+        assert advance_all(connection, asked).keys() == asked.keys() - {"executions"}
 
 
 def test_inserted_and_updated_in_one_interval_counts_once_as_it_is(counted: Counted) -> None:
