@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from contract.analytics import ADVANCED
 from exporters.database.sessions import Rows
-from exporters.rollups.capture.snapshot import STAMP, newer_than
+from exporters.rollups.capture.snapshot import few_newer, newer_than
 from exporters.rollups.state import Connection
 from exporters.rollups.statement import Form, quoted, render
 
@@ -25,12 +25,6 @@ Counts = tuple[int, int, int]
 
 _MOST_ROWS = 10_000
 
-# A range of unknown bounds is taken for 0.5 % of the rows, and a computed number that equals another for 0.5 % of these.
-_LATER = (
-    "r.{stamp} >= pg_snapshot_xmax({snapshot}) AND r.{stamp} < '18446744073709551615'"
-    " AND (r.{stamp} >= pg_snapshot_xmax({snapshot}))::integer = 1"
-)
-_RUNNING = "r.{stamp} = ANY ({running})"
 _WATERMARK = (
     "(s.watermark #>> '{}')::pg_snapshot AS snapshot,"
     " ARRAY(SELECT pg_snapshot_xip((s.watermark #>> '{}')::pg_snapshot)) AS xip"
@@ -100,7 +94,7 @@ def _name(form: Form) -> str:
 
 def _newer(snapshot: str, running: str) -> tuple[str, str]:
     """Conditions on rows that were not visible in a snapshot, in which these transactions were running."""
-    return _LATER.format(stamp=STAMP, snapshot=snapshot), _RUNNING.format(stamp=STAMP, running=running)
+    return few_newer(f"pg_snapshot_xmin({snapshot})", f"pg_snapshot_xmax({snapshot})", running)
 
 
 def _any_newer(form: Form) -> str:
@@ -123,7 +117,8 @@ def _news(forms: Iterable[Form]) -> str:
         " OR pg_snapshot_xmax(was.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) THEN NULL ELSE CASE was.source\n"
         f"{''.join(map(_news_of, forms))}"
         f"END END FROM (SELECT s.source, s.driving, s.system_identifier, {_WATERMARK},"
-        f" EXISTS ({_RETRACTED.format(source='s.source')}) AS gone FROM analytics.sources AS s"
+        # Lines are few, or taken away soon, and have no index, which writers would have to keep: they are read once for all.
+        " s.source IN (SELECT q.source FROM analytics.retractions AS q) AS gone FROM analytics.sources AS s"
         " WHERE s.mode = 'snapshot' AND NOT s.halted OFFSET 0) AS was ORDER BY 1;\nEND"
     )
 

@@ -140,3 +140,30 @@ def test_a_key_that_only_an_expression_tells_is_found_by_the_stamp(counted: Coun
     counted.advance()
     assert counted.one("SELECT observatory_xid FROM app.feedback") != stamp
     assert [n for labels, n in counted.counters("feedback_ratings").items() if labels[1] == "2"] == [1]
+
+
+@pytest.mark.parametrize("analyzed", [True, False], ids=["with statistics", "without statistics"])
+def test_nothing_is_read_from_end_to_end_where_one_transaction_wrote_all_rows(counted: Counted, analyzed: bool) -> None:
+    """After a load a planner believes that any stamp is that of every row, and that the first one it reads will do."""
+    counted.install()
+    for relation in _DRIVING.values():
+        _fill(counted, relation, 1, ROWS)
+    while counted.advance():
+        pass
+    for relation in _DRIVING.values():
+        forgotten = f"DELETE FROM pg_statistic WHERE starelid = 'app.{relation}'::regclass"
+        counted.run(f"ANALYZE app.{relation}" if analyzed else forgotten)
+    xid = int(counted.one("SELECT pg_current_xact_id()::text"))  # was running when the last step looked, and wrote nothing
+    counted.run("UPDATE analytics.sources SET watermark = to_jsonb(%s::text)", f"{xid}:{xid + 1}:{xid}")
+    with counted.transaction() as connection:
+        before = _sequential(connection)
+        assert advance.news(connection, counted.forms) == []
+        assert all(step.looked == 0 for step in advance.advance_all(connection, counted.forms).values())
+        assert _sequential(connection) == before
+    for name, relation in _DRIVING.items() if counted.planned or analyzed else ():
+        _fill(counted, relation, ROWS + 1, ROWS + 1)
+        with counted.transaction() as connection:
+            before = _sequential(connection)
+            step = advance.advance(connection, counted.forms[name])
+            assert step is not None and step.looked == 1, name
+            assert _sequential(connection) == before, relation

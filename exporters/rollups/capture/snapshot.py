@@ -24,7 +24,10 @@ class SnapshotCapture:
         return _BEFORE_ALL
 
     def news(self, form: Form, state: State) -> str:
-        found = [f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in _newer(str(state.watermark))]
+        xmin, xmax, running = str(state.watermark).split(":")
+        later, among = few_newer(f"'{xmin}'::xid8", f"'{xmax}'::xid8", f"'{{{running}}}'::xid8[]")
+        conditions = (later, among) if running else (later,)
+        found = [f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in conditions]
         found.append(f"EXISTS (SELECT FROM analytics.retractions WHERE source = {quoted(form.source.name)})")
         return " OR ".join(found)
 
@@ -80,6 +83,20 @@ def _was_counted(stamp: str, moment: str, key: str, snapshot: str, cursor: tuple
         at = f"({cursor[0]}::timestamptz, {cursor[1]})"
         counted = f"({at} = ('-infinity', '') OR {moment} < 'infinity' AND ({moment}, {key}) >= {at})"  # the former: all
     return f"(pg_visible_in_snapshot({stamp}, {snapshot}::pg_snapshot) OR {stamp} IS NULL AND {counted})"
+
+
+def few_newer(xmin: str, xmax: str, running: str) -> tuple[str, str]:
+    """Conditions on `r`: it is of a transaction that had not begun in a snapshot, or of one that was running.
+
+    The planner is told that few rows are, so that it goes by the stamps' index. After a load, when most rows are of one
+    transaction, or without statistics it takes any stamp for that of many rows, and would read a table from its beginning to
+    find one. A range of unknown bounds is taken for 0.5 % of the rows, and a computed number that equals another for 0.5 % of
+    these. Who was running stands between the snapshot's bounds.
+    """
+    stamp = f"r.{STAMP}"
+    later = f"{stamp} >= {xmax} AND {stamp} < '18446744073709551615' AND ({stamp} >= {xmax})::integer = 1"
+    among = f"{stamp} = ANY ({running}) AND {stamp} >= {xmin} AND {stamp} < {xmax} AND ({stamp} >= {xmin})::integer = 1"
+    return later, among
 
 
 def _newer(snapshot: str) -> tuple[str, ...]:
