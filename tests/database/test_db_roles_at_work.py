@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import Result
 from database_steps import Connection, InstalledWith, install, plan_of, settings_of
@@ -87,6 +88,66 @@ def test_writers_need_no_right_in_our_schema(installed: Connection, database: st
         assert row == (2,)
     finally:
         installed.execute("DROP OWNED BY plain_writer; DROP ROLE plain_writer")
+
+
+_TRAP = "RETURNS {} LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''theirs was used''; END'"
+_THEIRS = [
+    *(
+        f"CREATE FUNCTION theirs.{name}({type_}, {type_}) {_TRAP.format('boolean')};"
+        f"CREATE OPERATOR theirs.{operator} (LEFTARG = {type_}, RIGHTARG = {type_}, FUNCTION = theirs.{name})"
+        for name, operator in (("same", "="), ("other", "<>"))
+        for type_ in ("xid8", "text", "bigint", "integer", "smallint", "boolean", "float8", "timestamptz", "jsonb", "text[]")
+    ),
+    f"CREATE FUNCTION theirs.pg_current_xact_id() {_TRAP.format('xid8')}",
+    f"CREATE FUNCTION theirs.jsonb_build_object(VARIADIC text[]) {_TRAP.format('jsonb')}",
+    "CREATE TABLE theirs.retractions (source text)",
+    "CREATE TEMPORARY TABLE retractions (source text)",
+    "CREATE TEMPORARY TABLE messages (id bigint)",
+]
+"""What a writer may put before all that the triggers use: operators, functions, tables of the same names and types."""
+
+
+def test_a_trigger_uses_nothing_of_the_writers_own(installed: Connection, database: str) -> None:
+    """It runs with its owner's rights, so whatever it looked up where the writer says would run with them."""
+    installed.execute("DROP ROLE IF EXISTS plain_writer; CREATE ROLE plain_writer LOGIN")
+    try:
+        installed.execute(
+            "CREATE SCHEMA theirs AUTHORIZATION plain_writer; GRANT USAGE ON SCHEMA app TO plain_writer;"
+            "GRANT ALL ON app.tickets, app.messages TO plain_writer"
+        )
+        with connect(make_conninfo(database, user="plain_writer")) as writer:
+            for statement in _THEIRS:
+                writer.execute(statement.encode())
+            writer.execute("SET search_path = pg_temp, theirs, pg_catalog")
+            for trap in ("SELECT pg_current_xact_id()", "SELECT 'a'::text IS DISTINCT FROM 'b'::text"):
+                with pytest.raises(psycopg.errors.RaiseException, match="theirs was used"):
+                    writer.execute(trap.encode())
+            for statement in (
+                "UPDATE app.messages SET tokens = 8",  # final rows: a line each
+                "UPDATE app.tickets SET priority = 'urgent'",  # open ones: a new stamp
+                "UPDATE app.messages SET observatory_xid = '5'",
+                "DELETE FROM app.messages",
+            ):
+                assert writer.execute(statement.encode()).rowcount > 0
+        lines = installed.execute("SELECT source, count(*) FROM analytics.retractions GROUP BY 1 ORDER BY 1").fetchall()
+        assert lines == [("messages", 9), ("tickets", 1)]
+        fixed = installed.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'analytics'::regnamespace AND prosecdef AND proconfig IS NULL"
+        )
+        assert {"messages_update", "tickets_update"} <= {name for (name,) in fixed}
+    finally:
+        installed.execute("DROP OWNED BY plain_writer CASCADE; DROP ROLE plain_writer")
+
+
+def test_a_trigger_keeps_its_search_path_where_a_type_is_not_the_servers(platform: Connection) -> None:
+    """Its operators and casts may be functions that look names up when they run."""
+    platform.execute("CREATE DOMAIN app.number AS bigint; ALTER TABLE app.feedback ALTER COLUMN id TYPE app.number")
+    install(platform, settings_of())
+    kept = platform.execute(
+        "SELECT array_agg(proname::text ORDER BY 1) FROM pg_proc WHERE proconfig IS NOT NULL"
+        " AND proname IN ('feedback_update', 'messages_update', 'tickets_update')"
+    ).fetchone()
+    assert kept == (["feedback_update"],)
 
 
 def test_tables_of_another_owner_are_left_to_that_owner(installed: Connection, database: str) -> None:
