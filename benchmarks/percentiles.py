@@ -50,7 +50,7 @@ class Percentiles:
     def read(self, now: datetime) -> dict[str, Answer]:
         """By the question's name: the buckets of each agent's percentiles in the question's window as of `now`."""
         windows = [window(_length(question), now) for question in PERCENTILES]
-        counted = self._latest.at(now.timestamp()) if self._latest else None
+        counted = self._latest.at(now.timestamp(), self._fresh.moment.place) if self._latest else None
         while True:
             if counted is not None:
                 well, counted = self._fresh.take(counted), None
