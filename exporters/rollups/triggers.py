@@ -231,9 +231,9 @@ def _update(source: Source) -> sql.Composable:
     return sql.SQL(
         "IF {changed}(OLD, NEW)"
         " OR (OLD.{stamp} OPERATOR(pg_catalog.=) NEW.{stamp} OR OLD.{stamp} IS NULL AND NEW.{stamp} IS NULL) IS NOT TRUE THEN"
-        " IF {moved}(OLD, NEW) OR {ended}(OLD)"
-        " AND (OLD.{stamp} OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()) IS NOT TRUE THEN {line} END IF;"
-        " IF {moved}(OLD, NEW) OR NOT {ended}(OLD) THEN {anew} END IF;"
+        " IF {moved}(OLD, NEW) THEN {line} {anew}"
+        " ELSIF NOT {ended}(OLD) THEN {anew}"
+        " ELSIF (OLD.{stamp} OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()) IS NOT TRUE THEN {line} END IF;"
         " END IF;"
     ).format(changed=changed, moved=moved, ended=ended, stamp=stamp, line=_retract(source), anew=_stamp())
 
