@@ -133,7 +133,7 @@ def dear_changes(connection: psycopg.Connection[Any], mapping: Mapping) -> list[
             continue
         said.append(
             f"{state.source}: {state.corrections:,} of {state.counted:,} rows counted were changes of rows that had ended. Each"
-            " makes the platform's own statement take about half as long again, for it writes a line of ours;"
+            " makes the platform's own statement take about two fifths longer, for it writes a line of ours;"
             f" `database.relations.{source.relation}.capture: scan` costs writers nothing, and reads the whole"
             f" table in each round: fit for up to {SCAN_ROWS:,} rows"
         )
