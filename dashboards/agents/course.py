@@ -32,7 +32,7 @@ ORDER BY day
 
 
 def _graph(
-    name: str, title: str, description: str, query: SqlQuery, unit: str, decimals: int, limits: Thresholds, **more: object
+    name: str, title: str, description: str, query: SqlQuery, unit: str, limits: Thresholds, **more: object
 ) -> Panel:
     return TimeSeries(
         name=name,
@@ -40,7 +40,6 @@ def _graph(
         description=f"{description} By day (UTC); the newest one is not full yet.",
         targets=(query,),
         unit=unit,
-        decimals=decimals,
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=limits,
@@ -60,7 +59,6 @@ def success(settings: Settings) -> Panel:
         "and handoffs rise: agents lost something, see the reasons below; both fall: people leave.",
         _daily(f'{SUCCESS} AS success, {handed} AS "handed over"', "ended"),
         "percentunit",
-        1,
         lines((target, colours.DOWN)),
         maximum=1,
         overrides=painted({"success": colours.BLUE, "handed over": colours.AMBER}),
@@ -84,7 +82,6 @@ ORDER BY day
         "need.",
         SqlQuery(sql=sql, format="time_series"),
         "s",
-        2,
         lines((limits.target_response_seconds, colours.GREY), (limits.response_seconds, colours.DOWN)),
         overrides=painted(_PERCENTILES),
     )
@@ -99,7 +96,6 @@ def cost(settings: Settings) -> Panel:
         "compare with its tokens below.",
         _daily(f"{COST} AS conversation", "conversation_cost_usd"),
         "currencyUSD",
-        4,
         lines((target, colours.DOWN)),
         overrides=painted({"conversation": colours.BLUE}),
     )
@@ -112,7 +108,6 @@ def tokens() -> Panel:
         "Tokens of model calls / conversations that began. They rise and the calls do not: prompts or histories grow.",
         _daily("sum(tokens)::float8 / nullif(sum(conversations), 0) AS mean", "tokens"),
         "locale",
-        0,
         PLAIN,
         overrides=painted({"mean": colours.BLUE}),
     )

@@ -46,7 +46,6 @@ def capacity(settings: Settings) -> Panel:
             "refused: give the agent room, or limit who asks most."
         ),
         unit="percentunit",
-        decimals=1,
         no_value="no limit is configured",
         limits=lines((limits.capacity_ratio, colours.DEGRADED), (limits.capacity_ratio_critical, colours.DOWN)),
         drawn="dashed",
@@ -64,7 +63,6 @@ def refused(settings: Settings) -> Panel:
         ),
         targets=(series(LLM_RATE_LIMITED_RATIO, (_MODEL,), window="5m"),),
         unit="percentunit",
-        decimals=1,
         minimum=0,
         no_value="no traffic in range",
         limits=lines((limit, colours.DOWN)),
@@ -122,7 +120,6 @@ def guardrails(settings: Settings) -> Panel:
         ),
         targets=(series(GUARDRAIL_BLOCK_RATIO, ("guardrail",), window="5m"),),
         unit="percentunit",
-        decimals=1,
         minimum=0,
         no_value=NOT_USED,
         limits=lines((limit, colours.DOWN)),

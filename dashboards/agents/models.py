@@ -95,7 +95,6 @@ def cost() -> Panel:
         ),
         targets=(_by_model("cost_usd"),),
         unit="currencyUSD",
-        decimals=2,
         minimum=0,
         no_value=NO_CALLS,
         style="bars",

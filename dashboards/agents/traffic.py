@@ -93,7 +93,6 @@ def errors(settings: Settings) -> Panel:
             "the model that they share."
         ),
         unit="percentunit",
-        decimals=1,
         no_value=NO_TRAFFIC,
         limits=lines((limits.error_ratio, colours.DEGRADED), (limits.error_ratio_critical, colours.DOWN)),
         drawn="dashed",

@@ -91,14 +91,13 @@ ORDER BY day
         width=12,
         x="day",
         unit="currencyUSD",
-        decimals=0,
         minimum=0,
         no_value=NO_CALLS,
         limits=lines(*([(limit, colours.DOWN)] if limit else [])),
         drawn="dashed" if limit else "off",
         soft_maximum=limit,
         overrides=(
-            named("day", unit="none", decimals=0, min=1, custom_axisLabel="day of the month"),
+            named("day", unit="none", min=1, custom_axisLabel="day of the month"),
             named("spent", color=fixed(colours.BLUE), custom_lineWidth=3),
             named("expected", color=fixed(colours.BLUE), custom_lineStyle={"fill": "dash", "dash": [8, 6]}),
             *_BAND,
@@ -134,7 +133,7 @@ ORDER BY 1
         minimum=0,
         no_value=NO_CALLS,
         overrides=(
-            named("days", unit="none", decimals=0, min=-HISTORY_DAYS, custom_axisLabel="days from today"),
+            named("days", unit="none", min=-HISTORY_DAYS, custom_axisLabel="days from today"),
             named("calls", color=fixed(colours.BLUE)),
             named("expected", color=fixed(colours.BLUE), custom_lineStyle={"fill": "dash", "dash": [8, 6]}),
             *_BAND,
@@ -165,7 +164,6 @@ ORDER BY 1
         targets=(SqlQuery(sql=sql, format="time_series"),),
         width=12,
         unit="currencyUSD",
-        decimals=2,
         minimum=0,
         no_value="no whole day in range",
         calculations=("lastNotNull", "mean", "max"),
@@ -213,6 +211,5 @@ def spend() -> Panel:
         "Spend by day, and in the next 30 days",
         "Cost of each whole day, of all environments and models, and what days to come are expected to cost. The month's end "
         "above ('Spend of this month') goes by medians of weekdays alone, for which few days are enough.",
-        decimals=2,
         width=14,
     )

@@ -55,7 +55,7 @@ ORDER BY 1
         no_value=NO_TRAFFIC,
         limits=lines((settings.thresholds.response_seconds, colours.DOWN)),
         drawn="dashed",
-        overrides=(named("tokens", displayName="tokens of an execution, up to", unit="locale", decimals=0), *_LOOK),
+        overrides=(named("tokens", displayName="tokens of an execution, up to", unit="locale"), *_LOOK),
     )
 
 

@@ -13,6 +13,7 @@ from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
 from dashboards.lib.queries import PromQuery, ask, greatest
+from dashboards.lib.spoken import WITHOUT_SCHEMA
 
 MOST = 10
 _TABLE = ("table",)
@@ -93,8 +94,9 @@ def sizes() -> Panel:
     return BarGauge(
         name="table_sizes",
         title=f"Largest tables ({MOST})",
-        description="Size of the largest tables with their indexes, of the platform and of schema analytics.",
+        description="Size of the largest tables with indexes, of the platform and, without its name, of schema analytics.",
         targets=(PromQuery(expr=f"sort_desc(topk({MOST}, {ask(TABLE_SIZE, _TABLE, '')}))", legend="{{table}}", instant=True),),
+        transformations=(WITHOUT_SCHEMA,),
         unit="bytes",
         decimals=1,
         minimum=0,
@@ -113,6 +115,7 @@ def growth() -> Panel:
             "grow with days, not with rows; a table of the platform that nobody cleans up fills the disk."
         ),
         targets=(PromQuery(expr=f"sort_desc({per_day})", legend="{{table}}", instant=True),),
+        transformations=(WITHOUT_SCHEMA,),
         unit="bytes",
         decimals=1,
         minimum=0,
@@ -126,6 +129,7 @@ def rows_of_tables() -> Panel:
         title=f"Tables with most rows ({MOST})",
         description="Rows of the longest tables, as PostgreSQL's statistics estimate them; exact after the next vacuum.",
         targets=(PromQuery(expr=f"sort_desc(topk({MOST}, {ask(TABLE_ROWS, _TABLE, '')}))", legend="{{table}}", instant=True),),
+        transformations=(WITHOUT_SCHEMA,),
         unit="locale",
         decimals=0,
         minimum=0,

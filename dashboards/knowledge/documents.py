@@ -80,7 +80,6 @@ def upload_success(settings: Settings) -> Panel:
         ),
         targets=(series(UPLOAD_SUCCESS_RATIO, ("environment",), window=DAY),),
         unit="percentunit",
-        decimals=1,
         maximum=1,
         no_value=NO_UPLOADS,
         limits=lines((target, colours.DEGRADED)),

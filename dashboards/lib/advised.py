@@ -42,12 +42,12 @@ LIMIT 50
         paged=True,
         overrides=(
             NARROW,
-            named("What to do", custom_minWidth=112, custom_wrapText=True),
-            *(named(column, custom_width=width) for column, width in {"Agent": 88, "Environment": 100}.items()),
-            named("By", custom_width=112, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
-            *(named(column, unit=unit, custom_width=80, **_digits(unit)) for column in (gain, "At least", "At most")),
-            *(named(column, custom_minWidth=108, custom_wrapText=True) for column in ("Because", "Not considered")),
-            shortened("Command", custom_width=88),
+            named("What to do", custom_minWidth=136, custom_wrapText=True),
+            *(named(column, custom_width=width) for column, width in {"Agent": 76, "Environment": 98}.items()),
+            named("By", custom_width=88, custom_wrapText=True, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
+            *(named(column, unit=unit, custom_width=70, **_digits(unit)) for column in (gain, "At least", "At most")),
+            *(named(column, custom_minWidth=136, custom_wrapText=True) for column in ("Because", "Not considered")),
+            shortened("Command", custom_width=84),
         ),
     )
 

@@ -32,7 +32,7 @@ BAND: tuple[Override, ...] = (
 )  # fmt: skip
 
 
-def ahead(key: str, name: str, title: str, description: str, decimals: int | None = None, width: int | None = None) -> Panel:
+def ahead(key: str, name: str, title: str, description: str, width: int | None = None) -> Panel:
     """A subject's last weeks and the days to come."""
     subject = SUBJECTS[key]
     past = subject.sql.format(since=f"{_TODAY} - interval '{BACK_DAYS} days'", until=_TODAY)
@@ -59,11 +59,10 @@ ORDER BY 1
         width=width,
         x="days",
         unit=subject.unit,
-        decimals=decimals,
         minimum=0,
         no_value="no whole day is known",
         overrides=(
-            named("days", unit="none", decimals=0, min=-BACK_DAYS, custom_axisLabel="days from today (UTC)"),
+            named("days", unit="none", min=-BACK_DAYS, custom_axisLabel="days from today (UTC)"),
             named("known", color=fixed(colours.BLUE)),
             named("expected", color=fixed(colours.BLUE), custom_lineStyle=_DASHED),
             *BAND,

@@ -16,6 +16,7 @@ _UNIT, _FRAME = 38, 56
 _LEGEND_SHARE, _LEGEND_ROW = 0.35, 24
 """How much of the height Grafana gives a legend below a graph at most, and pixels of a row; it scrolls what has no room."""
 _SCARCELY_SEEN = 0.3
+_COUNTED = {"none", "short", "locale"}
 
 
 @define(slots=False, kw_only=True)
@@ -78,6 +79,16 @@ class Graph(Panel):
         rows = _LEGEND_SHARE * (height * _UNIT - _FRAME) / _LEGEND_ROW
         return _SCARCELY_SEEN < rows % 1 < 1 - _SCARCELY_SEEN
 
+    def rounds_an_axis(self) -> bool:
+        """Whether an axis has fewer decimals than its steps may need: 2.5 % would stand as 3 %, $0.0025 as $0.00.
+
+        With 0, Grafana leaves away what is no whole number: right for what is counted, and of shares nearly everything.
+        """
+        given = [given for override in self.overrides for given in override.properties]
+        units = {self.unit, *(unit for key, unit in given if key == "unit")}
+        whole = self.decimals is None or (self.decimals == 0 and units <= _COUNTED)
+        return not whole or any(decimals for key, decimals in given if key == "decimals")
+
     def _line_width(self) -> int:
         """Of stacked areas nothing: the lines of those that are zero would lie upon the others."""
         return 1 if self.style == "bars" else 0 if self.stacked else 2
@@ -99,3 +110,8 @@ class Trend(Graph):
 
     def options(self) -> Json:
         return {**super().options(), "xField": self.x}
+
+    def rounds_an_axis(self) -> bool:
+        # Of the axis below Grafana leaves nothing away: day 2.5 would stand as 3.
+        below = (key for override in self.overrides if override.options == self.x for key, _ in override.properties)
+        return "decimals" in below or super().rounds_an_axis()

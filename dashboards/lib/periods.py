@@ -71,7 +71,6 @@ def against_before(of: str, asked: Asked, settings: Settings) -> Row:
             course(
                 "errors_before", "Error ratio, now and before",
                 "Above the dashed line since one moment: look at what was deployed then.", AGENT_ERROR_RATIO, "percentunit",
-                decimals=2,
             ),
         ),
         collapsed=True,

@@ -41,7 +41,8 @@ _NO_SCALE = Override("byType", "number", (("custom.axisPlacement", "hidden"),))
 class BarChart(Panel):
     """Bars per row; `x` names the field with the words below them (the first text field without it).
 
-    Lying bars that show their values want no scale: below they would stand once more, and units that change would run together.
+    Lying bars whose values stand beside them want no scale: below they would stand once more, units that change would run
+    together, and the last label is cut where the scale ends on it.
     Grafana keeps no room for the value behind the longest of them; a `BarGauge` does. Without `value_size`, in pixels, it makes
     all values so small that each fits beside its bar and is no higher than two thirds of it.
     """

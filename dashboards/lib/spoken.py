@@ -34,6 +34,10 @@ WITHIN: list[Json] = [within(rf"\b{value}\b", text) for value, text in _ALL.item
 """Mappings for a column whose texts have such a value among others."""
 
 
+WITHOUT_SCHEMA: Json = {"id": "renameByRegex", "options": {"regex": r"/^analytics\./", "renamePattern": ""}}
+"""Names of tables without our schema, with which they are longer than what a bar gauge keeps for names."""
+
+
 def holds(column: str) -> bool:
     """Whether a column that is called so holds such values."""
     return column in UNSPOKEN

@@ -220,7 +220,7 @@ def _faults(panel: Panel, height: int) -> Iterator[str]:
         yield "no query"
     if not panel.unitless and not panel.unit:
         yield "no unit; write a Grafana unit id such as short, s, percentunit or currencyUSD"
-    if isinstance(panel, Graph) and panel.unit in ("none", "short") and panel.decimals:
+    if isinstance(panel, Graph) and panel.rounds_an_axis():
         yield "its axis would round its own steps; leave the decimals away, or take 0 for what is counted"
     if isinstance(panel, Graph) and panel.cuts_its_legend(height):
         yield f"its legend ends within a row when it has many and a height of {height}; take {height - 1} or {height + 1}"

@@ -193,7 +193,6 @@ ORDER BY 1, 2
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="currencyUSD",
-        decimals=2,
         minimum=0,
         no_value=NO_CALLS,
         calculations=("lastNotNull", "mean", "max"),

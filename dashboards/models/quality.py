@@ -59,7 +59,6 @@ ORDER BY 1, 2
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="percentunit",
-        decimals=1,
         maximum=1,
         no_value=NO_SCORES,
         soft_minimum=0.5,

@@ -64,7 +64,6 @@ def cost() -> Panel:
         description="Money for the model calls made for you each day (UTC). Calls without a price cost nothing here.",
         targets=(SqlQuery(sql=asked, format="time_series"),),
         unit="currencyUSD",
-        decimals=2,
         minimum=0,
         no_value="no model call in range",
         style="bars",

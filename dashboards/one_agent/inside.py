@@ -107,6 +107,7 @@ def waterfall() -> Panel:
         direction="horizontal",
         stacking="normal",
         values_shown="never",
+        with_scale=False,
         overrides=(OFFSET, *phase_overrides()),
         data_links=(narrowing_link("Its slowest calls, below", "one-agent", "dependency", "${__data.fields.what}", FILTERS),),
     )

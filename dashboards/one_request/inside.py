@@ -119,6 +119,7 @@ ORDER BY s.started_at, s.duration_ms DESC, s.span_id LIMIT 30
         direction="horizontal",
         stacking="normal",
         values_shown="never",
+        with_scale=False,
         overrides=(OFFSET, *phase_overrides()),
     )
 
@@ -155,7 +156,8 @@ ORDER BY known.place
         no_value=NOT_KEPT,
         x="part",
         direction="horizontal",
-        values_shown="never",
+        values_shown="always",
+        with_scale=False,
         overrides=(named("this request", color=fixed(colours.BLUE)), named("usual", color=fixed(colours.GREY))),
     )
 

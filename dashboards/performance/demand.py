@@ -29,7 +29,6 @@ def latency() -> Panel:
         "95th percentile by day, and in the next 30",
         "Time of 95 % of each day's queries, of all agents and environments, and what is expected when it goes on as it did: "
         "a release is not known here.",
-        decimals=2,
     )
 
 

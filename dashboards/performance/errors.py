@@ -47,7 +47,6 @@ def by_kind(settings: Settings) -> Panel:
             PromQuery(expr=f"{errors} / on () group_left () ({queries} > 0)", legend="{{error_type}}", step="1m"),
         ),
         unit="percentunit",
-        decimals=2,
         minimum=0,
         stacked=True,
         fill=75,

@@ -116,6 +116,9 @@ def intent_errors(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         x="intent",
         direction="horizontal",
+        values_shown="always",
+        value_size=10,
+        with_scale=False,
         with_legend=False,
         overrides=(named("errors", displayName="error share", color=fixed(colours.RED)),),
     )

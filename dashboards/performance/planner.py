@@ -77,7 +77,7 @@ def plan(settings: Settings) -> Panel:
         soft_minimum=0.001,
         no_value="no whole day in the roll-ups",
         overrides=(
-            named("day", unit="none", decimals=0, custom_axisLabel="days from the end of the range"),
+            named("day", unit="none", custom_axisLabel="days from the end of the range"),
             named("busiest", displayName="busiest hour", color=fixed(colours.BLUE), custom_fillOpacity=20),
             named("trend", color=fixed(colours.GREY), custom_lineStyle=_DASHED),
             named("expected", color=fixed(colours.PURPLE), custom_lineStyle=_DASHED, custom_lineWidth=2),

@@ -66,7 +66,7 @@ ORDER BY 1
         limits=lines((limit, colours.DOWN)),
         drawn="dashed",
         overrides=(
-            named("load", unit="none", decimals=3, custom_axisLabel="executions begun per second"),
+            named("load", unit="none", custom_axisLabel="executions begun per second"),
             *painted({"p50": colours.LOW, "p95": colours.MIDDLE}),
         ),
     )

@@ -54,7 +54,6 @@ def utilisation(settings: Settings) -> Panel:
             ),
         ),
         unit="percentunit",
-        decimals=2,
         minimum=0,
         soft_maximum=1,
         no_value="no limit configured",

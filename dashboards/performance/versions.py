@@ -128,7 +128,7 @@ _WIDTH = "greatest(3600, 3600 * ceil(($__unixEpochTo() - $__unixEpochFrom()) / 4
 _BUCKET = f"date_bin(make_interval(secs => {_WIDTH}), l.hour, 'epoch'::timestamptz)"
 
 
-def _history(name: str, title: str, description: str, figure: str, unit: str, decimals: int | None = None) -> Panel:
+def _history(name: str, title: str, description: str, figure: str, unit: str) -> Panel:
     chosen = chosen_all(environment="l.environment", agent="l.agent", version="l.version")
     return TimeSeries(
         name=name,
@@ -139,7 +139,6 @@ def _history(name: str, title: str, description: str, figure: str, unit: str, de
         ),
         targets=(SqlQuery(sql=HISTORY.format(chosen=chosen, most=MOST, bucket=_BUCKET, figure=figure), format="time_series"),),
         unit=unit,
-        decimals=decimals,
         minimum=0,
         no_value=NO_TRAFFIC,
         bridged=6 * 3600 * 1000,
@@ -149,13 +148,13 @@ def _history(name: str, title: str, description: str, figure: str, unit: str, de
 
 def latency() -> Panel:
     text = "95th percentile of executions by agent and version. One line leaves the others at a mark: that version is slower."
-    return _history("version_latency", "p95 by version", text, MERGED_P95, "s", 2)
+    return _history("version_latency", "p95 by version", text, MERGED_P95, "s")
 
 
 def errors() -> Panel:
     text = f"{DEFINITIONS['error_ratio'].formula}, of executions, by agent and version."
     share = "sum(l.failed)::float8 / nullif(sum(l.n), 0)::float8"
-    return _history("version_errors", "Error share by version", text, share, "percentunit", 1)
+    return _history("version_errors", "Error share by version", text, share, "percentunit")
 
 
 def throughput() -> Panel:

@@ -37,7 +37,6 @@ ORDER BY d.day
         ),
         targets=(SqlQuery(sql=sql, format="time_series"),),
         unit="percentunit",
-        decimals=1,
         minimum=0,
         maximum=1,
         no_value="no conversation ended in range",

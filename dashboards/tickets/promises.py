@@ -58,7 +58,6 @@ def attainment_by_day(settings: Settings) -> Panel:
         ),
         targets=(SqlQuery(sql=_DAILY, format="time_series"),),
         unit="percentunit",
-        decimals=1,
         maximum=1,
         no_value="none due in range",
         limits=lines((target, colours.DOWN)),

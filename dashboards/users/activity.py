@@ -48,7 +48,6 @@ def stickiness() -> Panel:
         ),
         targets=(PromQuery(expr=sticking(), legend="Stickiness", step="6h"),),
         unit="percentunit",
-        decimals=1,
         minimum=0,
         soft_maximum=0.5,
         no_value=NOT_COUNTED,

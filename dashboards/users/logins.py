@@ -49,7 +49,6 @@ def success(settings: Settings) -> Panel:
         ),
         targets=(series(LOGIN_SUCCESS_RATIO, ("environment",), window=HOUR, step="15m"),),
         unit="percentunit",
-        decimals=1,
         maximum=1,
         soft_minimum=limit - 0.1,
         no_value=NOBODY,

@@ -136,7 +136,6 @@ LIMIT 100
         ),
         targets=(SqlQuery(sql=asked, format="time_series"),),
         unit="currencyUSD",
-        decimals=2,
         minimum=0,
         no_value="no model call of a known user in a week",
         always_last=LATELY,

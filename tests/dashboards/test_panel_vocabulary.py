@@ -36,7 +36,7 @@ WORDS: Json = {"description": "A sample."}
 
 SAMPLES: tuple[Panel, ...] = (
     TimeSeries(
-        name="timeseries", title="T", bridged=60000, targets=(UP, SPANS), unit="s", decimals=1, minimum=0, limits=at_most(1, 2),
+        name="timeseries", title="T", bridged=60000, targets=(UP, SPANS), unit="s", minimum=0, limits=at_most(1, 2),
         drawn="line+area",
         calculations=("mean",), links=(Link("Docs", "https://example.com"),), data_links=(tab_link("Overview", "overview"),),
         overrides=(named("up", unit="short", custom_lineWidth=3),), always_last="24h", **WORDS,
@@ -151,12 +151,21 @@ def test_legends_end_between_rows() -> None:
 
 
 def test_an_axis_has_the_decimals_that_its_steps_need() -> None:
-    """With one, Grafana writes 0.3, 0.5 and 0.8 beside steps of 0.25."""
+    """With one, Grafana writes 0.3, 0.5 and 0.8 beside steps of 0.25; with none it has no steps between 0 % and 100 %."""
     graph = TimeSeries(name="g", title="T", targets=(UP,), unit="short", **WORDS)
-    for right in (graph, evolve(graph, decimals=0), evolve(graph, unit="currencyUSD", decimals=2)):
-        assert built(right)["type"] == "timeseries"
-    with pytest.raises(DashboardError, match="sample/g: its axis would round its own steps"):
-        built(evolve(graph, decimals=1))
+    trend = Trend(name="g", title="T", targets=(SPANS,), unit="currencyUSD", x="day", **WORDS)
+    days = (named("day", unit="none", min=1),)
+    for right in (graph, evolve(graph, decimals=0), evolve(graph, unit="percentunit"), evolve(trend, overrides=days)):
+        assert built(right)["type"] in ("timeseries", "trend")
+    for wrong in (
+        evolve(graph, decimals=1),
+        evolve(graph, unit="percentunit", decimals=0),
+        evolve(graph, unit="currencyUSD", decimals=2),
+        evolve(graph, overrides=(named("cost", decimals=2),)),
+        evolve(trend, overrides=(named("day", decimals=0),)),
+    ):
+        with pytest.raises(DashboardError, match="sample/g: its axis would round its own steps"):
+            built(wrong)
 
 
 def test_bars_begin_at_zero() -> None:
@@ -277,7 +286,7 @@ def test_seconds_of_a_database_stay_seconds() -> None:
 
 def test_words_stand_in_the_place_of_values_that_only_programs_write() -> None:
     asked = PromQuery(expr="up", legend="{{kind}} · {{table}}")
-    late = named("first_response · tool_calls", decimals=1)
+    late = named("first_response · tool_calls", max=1)
     graph = TimeSeries(name="overdue", title="Overdue", targets=(asked,), unit="short", overrides=(late,), **WORDS)
     name = "first_response · tool_calls"
     for step in built(graph)["transformations"]:
