@@ -15,8 +15,9 @@ from tests.integration.commands import act, shown, wish
 from tests.integration.conftest import LivingStack, eventually
 from tests.integration.loaded import PLACE, UNDER_LOAD
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("incident", "begun")]
-"""What others look at later is begun before all else."""
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("begun", "incident")]
+"""What others look at later is begun before all else: the incident last, for a Prometheus that reads its rules again knows no
+Alertmanager for some seconds, and says what fired then a minute later."""
 PROFILES = profiled("Which agents are profiled?")
 
 
