@@ -10,10 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +19,8 @@ from typing import Any
 import requests
 
 from provisioning.findings import Unreachable
-from provisioning.rules.server import Workshop, linked
+from provisioning.rules.server import Workshop, linked, running
 
-START_SECONDS = 60.0
 _SNAPSHOT_SECONDS = 120
 _BLOCK_NAME_LENGTH = 26
 _ALL = "60d"
@@ -50,57 +46,23 @@ def short_lived() -> dict[str, str]:
     return {**os.environ, "GOGC": "400"}
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def serving(prometheus: Path, data: Path, *options: str) -> Iterator[str]:
     """A Prometheus of its own over a data folder, scraping nothing; yields its address. It is gone when the context ends.
 
-    Raises HistoryError when it does not become ready, or is gone before.
+    Raises HistoryError when it does not become ready, takes no samples, or is gone before.
     """
-    with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
-        config, log = Path(folder, "prometheus.yml"), Path(folder, "log")
-        config.write_text("{}\n", encoding="utf-8")
-        port = _free_port()
-        url = f"http://127.0.0.1:{port}"
-        with log.open("w") as said:
-            process = subprocess.Popen(
-                [
-                    str(prometheus), f"--config.file={config}", f"--storage.tsdb.path={data}",
-                    f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=10y", "--web.enable-admin-api",
-                    *options,
-                ],
-                stdout=said, stderr=subprocess.STDOUT, env=short_lived()
-            )  # fmt: skip
-        try:
-            _wait_until_ready(process, url, log)
+    kept = ("--storage.tsdb.retention.time=10y", "--web.enable-admin-api")
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="observatory-") as folder,
+            running(prometheus, Path(folder), data, *kept, *options, environment=short_lived()) as url,
+        ):
             yield url
-        except requests.RequestException as problem:
-            raise HistoryError(f"the Prometheus that writes history does not answer: {type(problem).__name__}") from None
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if requests.get(f"{url}/-/ready", timeout=5).status_code == 200:
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.05)
-    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-    raise HistoryError(f"the Prometheus that writes history did not become ready; it last said: {last[0]}")
+    except Unreachable as error:
+        raise HistoryError(str(error).removeprefix("error: ")) from None
+    except requests.RequestException as problem:
+        raise HistoryError(f"the Prometheus that writes history does not answer: {type(problem).__name__}") from None
 
 
 @contextmanager
@@ -117,12 +79,9 @@ def writing(prometheus: Path, data: Path, part: Path, since: float) -> Iterator[
     known = {block.name for block in blocks_of(copy)}
     for block in blocks_of(copy):
         _let_older_in(block / "meta.json", since)
-    try:
-        with serving(prometheus, copy, "--web.enable-remote-write-receiver", *_LENGTHS) as url:
-            yield Workshop(url)
-            made = _snapshot(url, copy)
-    except Unreachable as error:
-        raise HistoryError(str(error).removeprefix("error: ")) from None
+    with serving(prometheus, copy, "--web.enable-remote-write-receiver", *_LENGTHS) as url:
+        yield Workshop(url)
+        made = _snapshot(url, copy)
     data.mkdir(exist_ok=True)
     for block in blocks_of(made):
         # Beside what was written, the server may have merged old blocks that overlap.

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -124,15 +124,26 @@ def serving(folder: Path, data: Path, *options: str, block: str = BLOCK, cores: 
         raise InputError(f"error: {problem}") from None
     if binary is None:
         raise InputError(f"error: {tools.how_to_get('prometheus')}")
+    lengths = (f"--storage.tsdb.{end}-block-duration={block}" for end in ("min", "max"))
+    environment = {**os.environ, **({"GOMAXPROCS": str(cores)} if cores else {})}
+    kept = f"--storage.tsdb.retention.time={_RETENTION}"
+    with running(binary, folder, data, kept, *lengths, *options, environment=environment) as url:
+        yield url
+
+
+@contextmanager
+def running(binary: Path, folder: Path, data: Path, *options: str, environment: Mapping[str, str]) -> Iterator[str]:
+    """The address of a server over `data` that scrapes nothing; its configuration and what it says are in `folder`.
+
+    It is gone when the context ends. Raises Unreachable when it does not come up.
+    """
     config, log = folder / "prometheus.yml", folder / "log"
     config.write_text("{}\n", encoding="utf-8")
     port = free_port()
     command = [
         str(binary), f"--config.file={config}", f"--storage.tsdb.path={data}", f"--web.listen-address=127.0.0.1:{port}",
-        f"--storage.tsdb.retention.time={_RETENTION}", f"--storage.tsdb.min-block-duration={block}",
-        f"--storage.tsdb.max-block-duration={block}", *options,
+        *options,
     ]  # fmt: skip
-    environment = {**os.environ, **({"GOMAXPROCS": str(cores)} if cores else {})}
     with log.open("w") as said:
         process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=environment)
     try:
@@ -157,7 +168,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
             pass
         time.sleep(0.05)
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-    raise Unreachable(f"error: the Prometheus that is to replay rules did not become ready; it last said: {last[0]}")
+    raise Unreachable(f"error: our own Prometheus did not become ready; it last said: {last[0]}")
 
 
 def free_port() -> int:
