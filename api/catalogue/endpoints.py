@@ -93,8 +93,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         f"{_V1}/langfuse/cost-estimation",
-        "Cost by model and day",
-        (named.COST_MODELS, named.COST_DAYS, named.COST_MODEL_DAYS),
+        "Cost by model and day, and the prices behind it",
+        (named.COST_MODELS, named.COST_DAYS, named.COST_MODEL_DAYS, stock.PRICES),
     ),
     Endpoint(
         f"{_V1}/langfuse/model-performance",

@@ -1,8 +1,8 @@
-"""Named queries about tickets, documents, feedback and scores that read rows: how things stand, and exact times."""
+"""Named queries about tickets, documents, feedback, scores and prices that read rows: how things stand, and exact times."""
 
 from __future__ import annotations
 
-from api.catalogue.model import FROM_LEDGER, Query, count, number, seconds, share, text, time
+from api.catalogue.model import FROM_LEDGER, Query, count, number, seconds, share, text, time, usd
 from contract.definitions import BACKLOG_AGE_BOUNDS_DAYS, DEFINITIONS, TICKET_OPEN_STATUSES
 
 _OPEN = f"t.status IN ({', '.join(repr(status) for status in TICKET_OPEN_STATUSES)})"
@@ -218,5 +218,25 @@ WHERE s.at BETWEEN %(since)s AND %(until)s AND s.value IS NOT NULL AND {chosen} 
 """.strip(),
     "name, model",
     {"environment": "s.environment", "agent": "s.agent", "model": "s.model"},
+    FROM_LEDGER,
+)
+
+PRICES = Query(
+    "costs.prices",
+    "Prices of models that Langfuse listed on the days of the range, each with the time in which it was listed",
+    (
+        text("models", "Which models: a regular expression"),
+        text("kind", "Kind of tokens"),
+        usd("usd_per_million", "USD for a million of them"),
+        time("valid_from", "Listed since"),
+        time("valid_to", "Listed until; nothing while it is in force"),
+    ),
+    """
+SELECT p.model_pattern AS models, p.usage_type AS kind, p.usd_per_million::float8 AS usd_per_million, p.valid_from, p.valid_to
+FROM analytics.model_prices p
+WHERE p.valid_from <= %(until)s AND coalesce(p.valid_to, 'infinity') > date_trunc('day', %(since)s, 'UTC') AND {chosen}
+""".strip(),
+    "models, kind, valid_from",
+    {"kind": "p.usage_type"},
     FROM_LEDGER,
 )

@@ -54,9 +54,15 @@ VALUES ('active_users', 'weekday', true, 40, 3, 7, 0.8, 0.1, 0.95, 1.05, '2026-1
 INSERT INTO analytics.advice
 SELECT unit || place, place, kind, 'support', 'production', 'x', 'do it', 'it is so', '', '', '', 100.0 / place, 40, 160, unit,
        0.01, 'the rest', now(), now()
-FROM (VALUES ('currencyUSD', 'model'), ('s', 'slow_request')) u (unit, kind), generate_series(1, 3) place
+FROM (VALUES ('currencyUSD', 'model'), ('s', 'slow_request')) u (unit, kind), generate_series(1, 3) place;
+INSERT INTO analytics.model_prices VALUES
+  ('^(acme-large)$', 'input', 2.5, '2026-09-01T00:00Z', '2026-11-12T08:00Z'),
+  ('^(acme-large)$', 'input', 2, '2026-11-12T08:00Z', NULL),
+  ('^(acme-small)$', 'input', 0.5, '2026-09-01T00:00Z', '2026-11-02T08:00Z')
 """
-"""What is to come and what to do, as the exporter would have written it: ten days are too few for it to find anything."""
+"""What the exporter would have written: what is to come and what to do, for which ten days are too few, and listed prices, of
+which one was another one before, and one is listed no longer.
+"""
 
 
 @dataclass(frozen=True)

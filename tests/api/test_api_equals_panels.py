@@ -231,6 +231,10 @@ EQUAL: list[tuple[str, Callable[[Rows], Values], str, str, Callable[[Rows], Valu
     ("agents/model_calls", grouped("metric", "value"), f"{V1}/langfuse/token-usage", "tokens.models", by("model", "calls")),
     ("cost/volume", by("time", "cost"), f"{V1}/langfuse/cost-estimation", "costs.days", by("day", "cost_usd")),
     (
+        "cost/prices", pairs("kind", "valid_from", "price"),
+        f"{V1}/langfuse/cost-estimation", "costs.prices", pairs("kind", "valid_from", "usd_per_million"),
+    ),
+    (
         "models/latency_by_day", pairs("time", "metric", "value"),
         f"{V1}/langfuse/model-performance", "models.days", pairs("day", "model", "p95"),
     ),
