@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contract.signals.model import Level, Match
+from contract.signals.model import Level, Match, Quotient
 from contract.viewers import ACCOUNTS, TAB_VIEWERS, VIEWERS
+from dashboards.lib.field import of_query
 from dashboards.lib.figures import BarGauge, Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.layout import Row, line, row
@@ -13,6 +14,7 @@ from dashboards.lib.queries import series
 _VIEWERS = Level("viewers", "Viewers", VIEWERS.help, "short", VIEWERS.name, operator="max")
 _DAILY = Level("daily_viewers", "Within a day", VIEWERS.help, "short", VIEWERS.name, (Match("window", "=", "1d"),), "max")
 _ACCOUNTS = Level("viewer_accounts", "Accounts", ACCOUNTS.help, "short", ACCOUNTS.name, operator="max")
+_SHARE = Quotient("viewer_share", "Share", "accounts that were there within a day / accounts", "percentunit", _DAILY, _ACCOUNTS)
 _BY_TAB = Level(
     "tab_viewers", "Within a day", TAB_VIEWERS.help, "short", TAB_VIEWERS.name, (Match("window", "=", "1d"),), "max"
 )
@@ -30,9 +32,10 @@ def now() -> Panel:
     return Stat(
         name="viewers_now",
         title="Viewers within a day",
-        description=f"Accounts of Grafana that were there in the last 24 hours, and how many accounts there are. {_HOW}",
-        targets=(series(_DAILY, instant=True), series(_ACCOUNTS, instant=True)),
+        description=f"Share of Grafana's accounts that were there in the last 24 hours, how many, and of how many. {_HOW}",
+        targets=(series(_SHARE, instant=True), series(_DAILY, instant=True), series(_ACCOUNTS, instant=True)),
         unit="short",
+        overrides=(of_query("A", unit=_SHARE.unit, decimals=0),),
         width=8,
         no_value="Grafana did not say it yet",
     )

@@ -178,6 +178,7 @@ def test_the_tab_shows_them_where_they_are_counted() -> None:
     counted = Settings.model_validate({"api": {"viewers": True}})
     added = set(TAB.panel_keys(counted)) - set(TAB.panel_keys(Settings()))
     assert added == {f"observatory/{name}" for name in ("viewers_now", "viewers", "viewers_by_tab")}
-    read = read_series(query.text for panel in TAB.panels(counted) for query in panel.targets)
-    assert {metric.name for metric in viewers.METRICS} <= set(read)
+    asked = [query.text for panel in TAB.panels(counted) for query in panel.targets]
+    assert {metric.name for metric in viewers.METRICS} <= set(read_series(asked))
+    assert 'max(observatory_viewers{window="1d"}) / (max(observatory_viewer_accounts) > 0)' in asked, "the share of all"
     assert TAB.dashboard(counted)["uid"] == TAB.uid, "within the limits of a tab"
