@@ -84,11 +84,14 @@ def build(config: Path | None, out: str, form: str) -> None:
     observatory build --config site.yaml --out /srv/observatory
     """
     from provisioning import build as builder
+    from provisioning.files import refuse_no_folder
 
     short_lived()
     if not out:
         raise InputError("error: --out is empty; name a folder, for example --out build")
-    artefacts = builder.artefacts(_settings(config))
+    settings = _settings(config)
+    refuse_no_folder(Path(out))
+    artefacts = builder.artefacts(settings)
     builder.write(artefacts, Path(out))
     if form == "json":
         import json

@@ -19,7 +19,7 @@ MANIFEST = ".observatory-build.json"
 
 def write(artefacts: Mapping[str, bytes], out: Path) -> None:
     """Bring `out` to exactly these files of ours. Raises InputError, with nothing changed, when it cannot be written."""
-    _refuse_missing_parent(out)
+    refuse_no_folder(out)
     ours = _manifest(out)
     changed = {name: body for name, body in artefacts.items() if not _same(out / name, body)}
     created: list[Path] = []
@@ -58,7 +58,8 @@ def _replace_one(place: Path, body: bytes, created: list[Path]) -> None:
         _prepared(place, body, created).replace(place)
 
 
-def _refuse_missing_parent(out: Path) -> None:
+def refuse_no_folder(out: Path) -> None:
+    """Raises InputError where a folder can neither be nor be made."""
     parent = out.absolute().parent
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")
