@@ -104,9 +104,10 @@ class GrafanaTarget:
 
     def write(self, wanted: Wanted, live: Live | None) -> Live:
         written = self._kind(wanted.key.kind).write(wanted, live)
-        self._ledger.note(wanted.key, digest(written.document), digest(wanted.document))
-        if differs := differences(wanted.key.kind, wanted.document, written.document):
-            self._rewritten[wanted.key] = differs[0].place
+        theirs, ours = digest(written.document), digest(wanted.document)
+        self._ledger.note(wanted.key, theirs, ours)
+        if theirs != ours:
+            self._rewritten[wanted.key] = differences(wanted.key.kind, wanted.document, written.document)[0].place
         return written
 
     def remove(self, live: Live) -> None:
