@@ -12,7 +12,7 @@ from contract.settings import Settings
 from dashboards import slo
 from provisioning.interpolation import substitute
 from tests.integration.commands import act, take_back
-from tests.integration.conftest import LivingStack, eventually
+from tests.integration.conftest import PATIENCE, LivingStack, eventually
 from tests.integration.loaded import Loaded
 
 LEVEL, ALERT = "rehearsed-in-time", "RehearsedBusy"
@@ -54,7 +54,7 @@ class Begun:
         assert row is not None
         self.agent = str(row[0])
         self.loaded = Loaded(stack, folder, self.agent)
-        self.usually_found = eventually(lambda: stack.query(FOUND), 90, "the caches are asked")[0][1]
+        self.usually_found = eventually(lambda: stack.query(FOUND), PATIENCE, "the caches are asked")[0][1]
         act(stack, "cache", "off", self.agent, "--reason", "a rehearsal")
         self._usual = stack.config.read_bytes()
         self._site = folder / "observatory.yaml"

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ import yaml
 
 from demo.stack.processes import Identity
 from recording_rules.slo import PERIOD_BURN, REMAINING, burn, ratio
-from tests.integration.moment import Moment
+from tests.integration.moment import DAY, Moment
 
 if TYPE_CHECKING:
     from tests.integration.begun import Begun
@@ -34,12 +35,16 @@ T = TypeVar("T")
 OURS = ("LANGFUSE_", "SLACK_", "OBSERVATORY_POSTGRES", "OBSERVATORY_CONFIG")
 ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(OURS)}, "PYTHONPATH": str(ROOT), "GOGC": "400"}
 """The servers' heaps are small, and memory is there: they need not be looked through for garbage so often."""
-SMALL = ("--scale", "0.1", "--days", "70", "--history", "1", "--fine-hours", "2", "--busy")
+SEED = os.environ.get("LIVING_STACK_SEED", "1")
+"""Which world the stack begins with: another one shows whether a test says something of the product or of a world."""
+SMALL = ("--scale", "0.1", "--days", "70", "--history", "1", "--fine-hours", "2", "--busy", "--seed", SEED)
 CONFIG = {"exporter": {"intervals": dict.fromkeys(("rollups", "business", "tables", "audit", "langfuse", "cost"), "10s")}}
 PAGE, INCIDENT_SECONDS = "AgentErrorsPage", 40
 """What pages of the incident, and how long that lasts."""
 READ = ("rollups", "postgres", "tables", "langfuse", "cost")
 """Sources whose figures have a time."""
+PATIENCE = 480.0
+"""Seconds until a test gives up on what has no promised time: machines are slow. Promised times stand where they are kept."""
 _GRAVE = re.compile(r"level=(warn|error)|WARNING|ERROR|FATAL|PANIC|Traceback|terminated|starting PostgreSQL|was interrupted")
 SLOW_GROUPS, SOONER = ("slo_objectives*", "slo_slowest_windows", "slo_period_windows", "slo_slow_burns", "slo_budgets"), "20s"
 """What is evaluated every few minutes and looked at here: the same rules, only sooner."""
@@ -66,6 +71,7 @@ class LivingStack:
     var: Path
     table: str
     http: requests.Session = field(default_factory=requests.Session, repr=False)
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def parts(self) -> dict[str, dict[str, Any]]:
@@ -155,7 +161,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
                 assert process.poll() is None, output.read_text()
                 return "Ready after" in output.read_text()
 
-            eventually(ready, 300, "the stack is up")
+            eventually(ready, PATIENCE, "the stack is up")
             living = LivingStack(process, var, output.read_text())
             living.read_rules()
             yield living
@@ -169,9 +175,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
 @pytest.fixture(scope="session")
 def incident(stack: LivingStack) -> float:
     """Declares the incident; the time at which it began. On a stack that lives longer the platform may have been held still."""
-    eventually(lambda: stack.query('up{job="platform",environment="production"} == 1'), 40, "the platform is scraped")
+    eventually(lambda: stack.query('up{job="platform",environment="production"} == 1'), PATIENCE, "the platform is scraped")
     # It fires for two minutes after a stillness, and mutes what the platform says, so that nobody is told that all is well.
-    eventually(lambda: not stack.query('ALERTS{alertname="AllTargetsDown",alertstate="firing"}'), 180, "nothing is muted")
+    eventually(lambda: not stack.query('ALERTS{alertname="AllTargetsDown",alertstate="firing"}'), PATIENCE, "nothing is muted")
     begun = time.time()
     said = stack.observatory("demo", "incident", "errors", "--for", f"{INCIDENT_SECONDS}s", "--var", str(stack.var))
     assert said.returncode == 0, said.stderr
@@ -205,31 +211,51 @@ def _recorded(stack: LivingStack) -> bool:
 
 
 def _still(stack: LivingStack) -> Iterator[Moment]:
-    eventually(lambda: len(stack.query('up{job="platform"} == 1')) == 3, 40, "the platform is scraped")
-    eventually(lambda: _recorded(stack), 480, f"{', '.join(RARELY)} are recorded")
+    eventually(lambda: len(stack.query('up{job="platform"} == 1')) == 3, PATIENCE, "the platform is scraped")
+    eventually(lambda: _recorded(stack), PATIENCE, f"{', '.join(RARELY)} are recorded")
     stack.send("platform", signal.SIGSTOP)
     try:
+        _keep_house(stack, "SET autovacuum = off")
         held, ages = time.time(), dict[str, float]()
 
-        def read() -> bool:
-            for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)"):
+        def read() -> float | None:
+            """When all had been read since then, on one day (UTC): what is said of a day or a month is not asked on two."""
+            at = time.time()
+            for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)", at):
                 ages[labels["source"]] = value - held
-            return all(ages.get(source, 0) > 3 for source in READ)
+            since = max(held + 3, at // DAY * DAY)
+            return at if all(held + ages.get(source, 0) > since for source in READ) else None
 
-        eventually(read, 240, "figures of the still platform", seen=ages)
-        with closing(Moment(stack)) as moment:
+        at = eventually(read, PATIENCE, "figures of the still platform", seen=ages)
+        assert at is not None
+        with closing(Moment(stack, at)) as moment:
             yield moment
     finally:
         stack.send("platform", signal.SIGCONT)
+        _keep_house(stack, "RESET autovacuum")
+
+
+def _keep_house(stack: LivingStack, setting: str) -> None:
+    """Whether the database tidies up by itself, which changes how large tables are and how many rows they are taken to have."""
+    with stack.database as database:
+        database.execute(f"ALTER SYSTEM {setting}".encode())
+        database.execute("SELECT pg_reload_conf()")
+        asked = "SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+        if "off" in setting:
+            eventually(lambda: not database.execute(asked).fetchall(), PATIENCE, "the database has tidied up")
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """What the parts of the stack had to complain of stands beside a failure: the stack is gone before anybody can look."""
+    """Which past it was, and what the parts of the stack had to complain of, stand beside a failure: the stack is gone before
+    anybody can look.
+    """
     outcome: Any = yield
     report = outcome.get_result()
     stack = getattr(item, "funcargs", {}).get("stack")
     if report.failed and isinstance(stack, LivingStack):
+        past = f"LIVING_STACK_SEED={SEED}, ready on {stack.begun:%A, %Y-%m-%d at %H:%M:%S} UTC"
+        report.sections.append(("which past it was", past))
         said = "\n".join(_complaints(stack.var))
         report.sections.append(("what the stack complained of", said or "nothing"))
 

@@ -13,7 +13,7 @@ from contract.settings import Settings
 from dashboards.performance import load_tests
 from demo.stack.effective import ACTIONS_DSN
 from tests.integration.commands import act, shown, take_back, wish
-from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
+from tests.integration.conftest import COMMAND, ENVIRONMENT, PATIENCE, ROOT, LivingStack, eventually
 
 PLACE, SETTING, UNDER_LOAD = "staging", "timeout_seconds", "rehearsed-under-load"
 _LEVEL = {
@@ -44,7 +44,7 @@ class Loaded:
 
     def told(self) -> dict[str, Any]:
         """What the test found that was begun last."""
-        out, errors = self._running.communicate(timeout=120)
+        out, errors = self._running.communicate(timeout=PATIENCE)
         assert self._running.returncode in (0, 1), errors
         [found] = json.loads(out)
         return dict(found)
@@ -67,4 +67,4 @@ class Loaded:
         def applied() -> bool:
             return bool(wish(self._stack, self.agent, SETTING, PLACE)["state"] == "applied")
 
-        eventually(applied, 30, "the platform takes it over")
+        eventually(applied, PATIENCE, "the platform takes it over")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import math
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -36,9 +35,9 @@ DAY = 86400
 class Moment:
     """A still moment: what Prometheus says of it, and the rows that it is about."""
 
-    def __init__(self, stack: LivingStack) -> None:
+    def __init__(self, stack: LivingStack, at: float) -> None:
         self.stack = stack
-        self.at = time.time()
+        self.at = at
         self._database = stack.database
         """One connection for hundreds of questions: to open one costs more than most answers."""
         self.oldest = self._data_time("postgres")
@@ -134,6 +133,17 @@ class Moment:
         filled = substitute(text, lambda variable, _form: {**CHOICES, **choices}.get(variable))
         with self._database.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(sql_macros(filled, Span(self.at - seconds, self.at, 60)).encode()).fetchall()
+
+    @contextmanager
+    def one_view(self) -> Iterator[datetime]:
+        """Within it, all questions to PostgreSQL see the same rows and the same `now()`, which it gives.
+
+        Alerts are told while the platform stands still.
+        """
+        with self._database.transaction():
+            self._database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            [(now,)] = self._database.execute("SELECT now()").fetchall()
+            yield now
 
     def sql(self, text: str, seconds: float = DAY) -> list[tuple[Any, ...]]:
         """Rows of plain SQL. `:now` is the time of what the exporter counted last, `:from` and `:to` a panel's range."""

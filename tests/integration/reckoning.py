@@ -1,27 +1,74 @@
-"""What the independent side of the comparison reckons with: shares of rows, quantiles, days."""
+"""What the independent side of the comparison reckons with: shares of rows, quantiles, days.
+
+Of nothing there is no mean, no percentile and no ratio, as in PostgreSQL: just after midnight a day may hold none of them.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
 
 from tests.integration.moment import Moment
 
+EDGE = timedelta(minutes=1)
+"""As far from the ends of an hour that is counted from scrapes may a row lie that is counted or not."""
 
-def percentile(share: float, values: Iterable[float]) -> float:
+
+class Hour(NamedTuple):
+    """An hour as a rate over it knows it: what is after `begin` may be in it, from `first` to `last` it is, later it may be."""
+
+    begin: datetime
+    first: datetime
+    last: datetime
+
+    def holds(self, at: datetime) -> bool:
+        return self.first <= at <= self.last
+
+
+def told_hour(moment: Moment, *recorded: str) -> Hour:
+    """Of which hour the moment shows a rate: of names of series, each recorded of the one before, the last is shown.
+
+    On a slow machine rules are late: their samples say when they were recorded, and the exporter's until when it had counted.
+    """
+    at = moment.at
+    for name in reversed(recorded):
+        at = moment.stack.value(f"max(timestamp({name}))", at)
+    counted = moment.stack.value('max(exporter_source_data_timestamp_seconds{source="rollups"})', at)
+    since = datetime.fromtimestamp(at - 3600, UTC)
+    return Hour(since - EDGE, since + EDGE, datetime.fromtimestamp(counted, UTC) - EDGE)
+
+
+def percentile(share: float, values: Iterable[float]) -> float | None:
     """Between the two neighbours that the share falls between."""
     ordered = sorted(values)
+    if not ordered:
+        return None
     place = share * (len(ordered) - 1)
     low = math.floor(place)
     return ordered[low] + (ordered[min(low + 1, len(ordered) - 1)] - ordered[low]) * (place - low)
 
 
-def mean(values: Iterable[float]) -> float:
+def mean(values: Iterable[float]) -> float | None:
     found = list(values)
-    return math.fsum(found) / len(found)
+    return ratio(math.fsum(found), len(found))
+
+
+def ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def close(expected: Any) -> Any:
+    """What equals a figure to nine digits, or each of a list, a tuple, a dictionary. Nothing (None) equals itself alone."""
+    if isinstance(expected, dict):
+        return {key: close(value) for key, value in expected.items()}
+    if isinstance(expected, list | tuple):
+        return type(expected)(map(close, expected))
+    return None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def grouped(rows: Iterable[Any], key: Callable[[Any], Hashable]) -> dict[Any, list[Any]]:

@@ -12,7 +12,7 @@ from dashboards.observatory import changes
 from demo.stack.effective import ACTIONS_DSN
 from tests.integration.begun import CACHE, Begun
 from tests.integration.commands import act, shown, wish
-from tests.integration.conftest import LivingStack, eventually
+from tests.integration.conftest import PATIENCE, LivingStack, eventually
 from tests.integration.loaded import PLACE, UNDER_LOAD
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("begun", "incident")]
@@ -33,7 +33,7 @@ def test_the_platform_profiles_what_it_is_asked_to(stack: LivingStack, agent: st
     def state() -> str:
         return next(row["state"] for row in shown(stack, PROFILES) if row["agent"] == agent)
 
-    eventually(lambda: state() == "running", 30, "the platform takes it up")
+    eventually(lambda: state() == "running", PATIENCE, "the platform takes it up")
     [row] = [row for row in shown(stack, PROFILES) if row["agent"] == agent]
     assert row["command"] == f"observatory profile stop '{agent}' --environment 'production'"
     [changed] = [row for row in shown(stack, changes.record()) if row["action"] == "profile start"]
@@ -58,7 +58,7 @@ def test_profiling_ends_by_itself_and_says_what_took_the_time(stack: LivingStack
         found: dict[str, Any] | None = row[0] if row else None
         return found if found and found.get("requests") else None
 
-    found = eventually(result, 30, "it is over, and says what it found")
+    found = eventually(result, PATIENCE, "it is over, and says what it found")
     with stack.database as database:
         row = database.execute(
             "SELECT count(DISTINCT t.trace_id) FROM app.traces t JOIN app.agents a ON a.id = t.agent_id "
@@ -71,14 +71,15 @@ def test_profiling_ends_by_itself_and_says_what_took_the_time(stack: LivingStack
 
 
 def test_the_platform_takes_over_what_its_cache_is_set_to(stack: LivingStack, agent: str) -> None:
-    row = eventually(lambda: (row := wish(stack, agent, CACHE))["state"] == "applied" and row, 30, "the platform takes it over")
-    assert row and (row["actor"], row["reason"]) == ("ada", "a rehearsal") and "cache reset" in row["command"]
+    eventually(lambda: wish(stack, agent, CACHE)["state"] == "applied", PATIENCE, "the platform takes it over")
+    row = wish(stack, agent, CACHE)
+    assert (row["actor"], row["reason"]) == ("ada", "a rehearsal") and "cache reset" in row["command"]
 
 
 def test_what_the_platform_refuses_it_says(stack: LivingStack, agent: str) -> None:
     act(stack, "configure", "set", agent, "batch_size", "100000")
 
-    eventually(lambda: wish(stack, agent, "batch_size")["state"] == "refused", 30, "the platform has looked at it")
+    eventually(lambda: wish(stack, agent, "batch_size")["state"] == "refused", PATIENCE, "the platform has looked at it")
     row = wish(stack, agent, "batch_size")
     assert "from 1 to 256" in row["said"] and row["observed"] == "8"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.integration.conftest import PAGE, LivingStack, eventually
+from tests.integration.conftest import PAGE, PATIENCE, LivingStack, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -36,8 +36,8 @@ def _first_bad_scrape(stack: LivingStack, since: float) -> float:
 def test_it_pages_in_slack_and_mail_within_a_minute_of_the_first_bad_scrape(
     stack: LivingStack, incident: float, record_property: Any
 ) -> None:
-    slack = eventually(lambda: stack.message("slack", incident, PAGE), 110, "the page in Slack")
-    mail = eventually(lambda: stack.message("mail", incident, PAGE), 30, "the page by mail")
+    slack = eventually(lambda: stack.message("slack", incident, PAGE), PATIENCE, "the page in Slack")
+    mail = eventually(lambda: stack.message("mail", incident, PAGE), PATIENCE, "the page by mail")
     bad = _first_bad_scrape(stack, incident)
     delays = {kind: message["received_at"] - bad for kind, message in (("slack", slack), ("mail", mail))}
     record_property("seconds_from_first_bad_scrape", delays)
@@ -68,4 +68,4 @@ def test_its_links_lead_somewhere(stack: LivingStack, incident: float) -> None:
         except requests.ConnectionError:
             return False  # the preview is still being installed
 
-    eventually(opened, 120, "the dashboard's page")
+    eventually(opened, PATIENCE, "the dashboard's page")

@@ -11,7 +11,7 @@ import requests
 
 from tests.integration.begun import ALERT, CACHE, FOUND, LEVEL, LIMIT, Begun, levels
 from tests.integration.commands import act, wish
-from tests.integration.conftest import INCIDENT_SECONDS, PAGE, LivingStack, eventually
+from tests.integration.conftest import PAGE, PATIENCE, LivingStack, eventually
 from tests.integration.loaded import PLACE, UNDER_LOAD
 
 pytestmark = pytest.mark.integration
@@ -38,14 +38,14 @@ def test_a_browser_draws_every_panel(stack: LivingStack, tmp_path: Path) -> None
 def test_less_is_found_in_a_cache_that_is_off_until_it_is_reset(stack: LivingStack, begun: Begun) -> None:
     """Off, and most of what this agent looks up is not there; reset, and it is as before."""
     less = begun.usually_found - 0.1
-    eventually(lambda: any(value < less for _labels, value in stack.query(FOUND)), 240, "less is found")
+    eventually(lambda: any(value < less for _labels, value in stack.query(FOUND)), PATIENCE, "less is found")
     act(stack, *shlex.split(wish(stack, begun.agent, CACHE)["command"])[1:])
 
     def states() -> tuple[str, str]:
         row = wish(stack, begun.agent, CACHE)
         return row["state"], row["wanted"]
 
-    eventually(lambda: states() == ("applied", "the platform's own"), 30, "it is as before")
+    eventually(lambda: states() == ("applied", "the platform's own"), PATIENCE, "it is as before")
     assert wish(stack, begun.agent, CACHE)["command"] is None
 
 
@@ -53,14 +53,14 @@ def test_an_alert_tells_of_the_level_that_a_load_test_broke(stack: LivingStack, 
     """In Prometheus, and in Alertmanager. What broke it is taken back, and tested again meanwhile."""
     about = {"alertname": "LoadTestLevelBroken", "agent": begun.loaded.agent, "environment": PLACE}
     chosen = ",".join(f'{label}="{value}"' for label, value in about.items())
-    eventually(lambda: stack.query(f'ALERTS{{{chosen},alertstate="firing"}}'), 300, "the alert fires")
+    eventually(lambda: stack.query(f'ALERTS{{{chosen},alertstate="firing"}}'), PATIENCE, "the alert fires")
     asked = {"filter": [f'{label}="{value}"' for label, value in about.items()]}
 
     def arrived() -> list[dict[str, str]]:
         answer = requests.get(f"{stack.url('alertmanager')}/api/v2/alerts", params=asked, timeout=10)
         return [alert["annotations"] for alert in answer.json()]
 
-    [said] = eventually(arrived, 60, "Alertmanager has it")
+    [said] = eventually(arrived, PATIENCE, "Alertmanager has it")
     assert f"agent {begun.loaded.agent} in {PLACE} did not keep" in said["description"]
     begun.loaded.mend()
 
@@ -68,16 +68,16 @@ def test_an_alert_tells_of_the_level_that_a_load_test_broke(stack: LivingStack, 
 @pytest.mark.usefixtures("taken_back")
 def test_nothing_shows_what_was_taken_back(stack: LivingStack) -> None:
     """Of the level objective and what was reached; how fast it burnt stays as long as anything that was counted then."""
-    eventually(lambda: not stack.query(f'ALERTS{{alertname="{ALERT}"}}'), 120, "the alert is gone")
-    eventually(lambda: not stack.query(LIMIT), 90, "the budget is gone")
-    eventually(lambda: LEVEL not in levels(stack, 2), 400, "the row is gone")
+    eventually(lambda: not stack.query(f'ALERTS{{alertname="{ALERT}"}}'), PATIENCE, "the alert is gone")
+    eventually(lambda: not stack.query(LIMIT), PATIENCE, "the budget is gone")
+    eventually(lambda: LEVEL not in levels(stack, 2), PATIENCE, "the row is gone")
 
 
 def test_it_resolves_in_slack_and_mail(stack: LivingStack, incident: float) -> None:
     eventually(
-        lambda: stack.message("slack", incident, PAGE, "esolved"), INCIDENT_SECONDS + 240, "the resolved message in Slack"
+        lambda: stack.message("slack", incident, PAGE, "esolved"), PATIENCE, "the resolved message in Slack"
     )
-    eventually(lambda: stack.message("mail", incident, PAGE, "esolved"), 30, "the resolved mail")
+    eventually(lambda: stack.message("mail", incident, PAGE, "esolved"), PATIENCE, "the resolved mail")
 
 
 def test_the_alert_history_keeps_both(stack: LivingStack, incident: float) -> None:
@@ -90,7 +90,7 @@ def test_the_alert_history_keeps_both(stack: LivingStack, incident: float) -> No
         found = {status for (status,) in rows}
         return found if found == {"firing", "resolved"} else None
 
-    eventually(statuses, 60, "firing and resolved in the history")
+    eventually(statuses, PATIENCE, "firing and resolved in the history")
 
 
 def test_what_was_given_up_is_answered_again_without_the_limit(stack: LivingStack, begun: Begun) -> None:

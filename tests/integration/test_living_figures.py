@@ -21,7 +21,7 @@ from contract.labels import WINDOWS
 from contract.metrics import MetricType
 from tests.business import plain
 from tests.integration import tabs
-from tests.integration.conftest import LivingStack, eventually
+from tests.integration.conftest import PATIENCE, LivingStack, eventually
 from tests.integration.moment import Moment, cost_of, model_of
 
 pytestmark = pytest.mark.integration
@@ -137,7 +137,7 @@ class TestEveryFigure:
                 assert of(shown, name) == pytest.approx(expected), name
             return True
 
-        eventually(compared, 30, "figures of one moment")
+        eventually(compared, PATIENCE, "figures of one moment")
 
     def test_model_calls_equal_the_rows_of_langfuse(self, moment: Moment) -> None:
         with moment.stack.database as database:
@@ -167,7 +167,11 @@ class TestEveryFigure:
     def test_ledger_and_langfuse_agree_and_nothing_drifts(self, moment: Moment) -> None:
         shown = page(moment.stack)
         assert of(shown, "exporter_reconciliation_ratio") == {("calls",): 1, ("tokens",): 1, ("cost_usd",): pytest.approx(1)}
-        drift = eventually(lambda: of(page(moment.stack), "platform_rollup_drift_rows", without_zeros=False), 60, "an audit")
+
+        def audited() -> Series:
+            return of(page(moment.stack), "platform_rollup_drift_rows", without_zeros=False)
+
+        drift = eventually(audited, PATIENCE, "an audit")
         assert not any(drift.values())
         assert not of(shown, "platform_rollup_rebuild_needed")
 
@@ -192,7 +196,7 @@ class TestEveryFigure:
                 return None
             return shown if counters <= {name for name, *_ in shown} else None
 
-        after = eventually(back, 60, "the exporter is back with its counters")
+        after = eventually(back, PATIENCE, "the exporter is back with its counters")
         fallen = [key for key, value in before.items() if key[0] in counters and after.get(key, 0.0) < value]
         assert not fallen
         assert time.time() - after["exporter_source_data_timestamp_seconds", "rollups"] < 60

@@ -21,7 +21,7 @@ import pytest
 
 from dashboards.catalogue import TABS
 from demo.stack.processes import marked
-from tests.integration.conftest import COMMAND, ENVIRONMENT, ROOT, LivingStack, eventually
+from tests.integration.conftest import COMMAND, ENVIRONMENT, PATIENCE, ROOT, LivingStack, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +30,7 @@ def test_every_part_is_healthy(stack: LivingStack) -> None:
     def well() -> bool:
         return stack.observatory("demo", "status", "--var", str(stack.var)).returncode == 0
 
-    eventually(well, 60, "all parts are healthy, the preview too")
+    eventually(well, PATIENCE, "all parts are healthy, the preview too")
     for part in ("PostgreSQL", "Inbox", "Langfuse", "platform", "Exporter", "Alertmanager", "Prometheus"):
         assert part in stack.table, stack.table
 
@@ -53,7 +53,7 @@ def test_every_target_is_scraped(stack: LivingStack) -> None:
     def scraped() -> bool:
         return {labels["job"]: count for labels, count in stack.query("count by (job) (up == 1)")} == expected
 
-    eventually(scraped, 40, f"the targets {expected} are up")
+    eventually(scraped, PATIENCE, f"the targets {expected} are up")
 
 
 def test_doctor_finds_data_for_every_panel_within_90_seconds(stack: LivingStack) -> None:
@@ -104,7 +104,7 @@ def again(stack: LivingStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
         command = [*COMMAND, "up", "--var", str(stack.var), "--no-preview"]
         process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT)
     try:
-        eventually(lambda: "Ready after" in output.read_text() or process.poll() is not None, 60, "the later start")
+        eventually(lambda: "Ready after" in output.read_text() or process.poll() is not None, PATIENCE, "the later start")
         yield process, output.read_text()
     finally:
         process.kill()

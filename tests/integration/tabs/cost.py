@@ -12,15 +12,12 @@ import pytest
 
 from tests.integration.model_calls import Row, by, cost, ledger, midnight
 from tests.integration.moment import Moment
+from tests.integration.reckoning import close, ratio
 from tests.integration.tabs import Fault
 
 WEEK = 7 * 86400.0
 DAY = timedelta(days=1)
 BY_DAY = {"granularity": "'day'", "split": "'model'"}
-
-
-def close(expected: Any) -> Any:
-    return pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def table(moment: Moment, name: str, seconds: float = WEEK, **choices: str) -> list[dict[str, Any]]:
@@ -131,9 +128,9 @@ def unit_costs(moment: Moment) -> None:
     assert {row["time"] for row in shown} == days.keys()
     for row in shown:
         rows, talked = days[row["time"]], math.fsum(map(_talked, days[row["time"]]))
-        assert row["query"] == close(cost(rows) / queries[row["time"]])
-        assert row["conversation"] == close(talked / begun[row["time"]])
-        assert row["success"] == (close(talked / goals[row["time"]]) if goals[row["time"]] else None)
+        assert row["query"] == close(ratio(cost(rows), queries[row["time"]]))
+        assert row["conversation"] == close(ratio(talked, begun[row["time"]]))
+        assert row["success"] == close(ratio(talked, goals[row["time"]]))
 
 
 def volume(moment: Moment) -> None:
@@ -172,9 +169,9 @@ def agents(moment: Moment) -> None:
         rows = groups[agent]
         talked = math.fsum(map(_talked, rows))
         expected = {
-            "queries": queries[agent], "cost": cost(rows), "query": cost(rows) / queries[agent], "share": cost(rows) / total,
-            "conversation": talked / begun[agent], "success": talked / goals[agent],
-            "tokens": sum(call.total for call in rows) / queries[agent],
+            "queries": queries[agent], "cost": cost(rows), "share": cost(rows) / total,
+            "query": ratio(cost(rows), queries[agent]), "conversation": ratio(talked, begun[agent]),
+            "success": ratio(talked, goals[agent]), "tokens": ratio(sum(call.total for call in rows), queries[agent]),
         }  # fmt: skip
         assert {key: row[key] for key in expected} == close(expected), agent
 
@@ -236,7 +233,8 @@ def failed_cost(moment: Moment) -> None:
 def efficiency(moment: Moment) -> None:
     groups = by([row for row in ledger(moment).days(WEEK) if row.chat], lambda row: (row.day, row.model))
     shown = {(row["time"], row["metric"]): row["value"] for row in table(moment, "efficiency")}
-    assert shown == close({key: sum(r.output for r in rows) / sum(r.input for r in rows) for key, rows in groups.items()})
+    expected = {key: ratio(sum(r.output for r in rows), sum(r.input for r in rows)) for key, rows in groups.items()}
+    assert shown == close(expected)
 
 
 def queries_per_user(moment: Moment) -> None:

@@ -244,7 +244,7 @@ def session_queries(moment: Moment) -> None:
 def latest_sessions(moment: Moment) -> None:
     expected = moment.sql(
         "SELECT session_id::text, total_queries, failed_queries, total_tokens_used "
-        f"{SESSIONS} ORDER BY start_time DESC LIMIT 100"
+        f"{SESSIONS} ORDER BY start_time DESC, session_id LIMIT 100"
     )
     rows = moment.panel_table("executions/latest_sessions")
     assert [(row["session"], row["queries"], row["failed"], row["tokens"]) for row in rows] == expected

@@ -13,12 +13,10 @@ import pytest
 
 from tests.integration.model_calls import Judged, Row, ledger
 from tests.integration.moment import DAY, Moment
-from tests.integration.reckoning import grouped, mean, midnight, utc
+from tests.integration.reckoning import close, grouped, mean, midnight, told_hour, utc
 from tests.integration.tabs import Fault
 
 RANGE = 30 * DAY
-LATE = 150.0
-"""Seconds until a row is sure to be in what is recorded of what is recorded: read, scraped, and twice a minute."""
 MONTH_AGO = "date_trunc('hour', :now) - interval '30 days'"
 GOOD, BAD, MIXED = "#009E73", "#D55E00", "#E69F00"
 SAYS_NOTHING = re.findall(
@@ -59,10 +57,6 @@ def given(moment: Moment, seconds: float = RANGE) -> list[Given]:
             seconds=seconds,
         )
     ]
-
-
-def close(expected: Any) -> Any:
-    return None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def rows(moment: Moment, name: str, seconds: float = RANGE, **choices: str) -> list[dict[str, Any]]:
@@ -120,7 +114,10 @@ def thumbs_now(moment: Moment) -> None:
 
 
 def responses(moment: Moment) -> dict[datetime, tuple[int, int]]:
-    """Answers that got feedback on a day, and answers of agents on that day, of full days and today."""
+    """Answers that got feedback on a day, and answers of agents on that day, of full days and today.
+
+    Just after midnight there may be feedback on answers of the day before, and no answer yet.
+    """
     since = datetime.fromtimestamp(moment.at - RANGE, UTC)
     answers = Counter(
         midnight(at)
@@ -133,17 +130,19 @@ def responses(moment: Moment) -> dict[datetime, tuple[int, int]]:
     judged: dict[datetime, set[int]] = defaultdict(set)
     for row in given(moment):
         judged[midnight(row.at)].add(row.message)
-    return {day: (len(judged[day]), n) for day, n in answers.items() if day >= since}
+    return {day: (len(judged[day]), answers[day]) for day in answers.keys() | set(judged) if day >= since}
 
 
 def response_now(moment: Moment) -> None:
-    days = responses(moment).values()
+    """Of the days on which anything was written or executed, which the rate is drawn of."""
+    drawn = {utc(row["time"]) for row in rows(moment, "response_rate")}
+    days = [counts for day, counts in responses(moment).items() if day in drawn]
     expected = sum(judged for judged, _ in days) / sum(answers for _, answers in days)
     assert [row["Response rate"] for row in rows(moment, "response_now")] == [close(expected)]
 
 
 def response_rate(moment: Moment) -> None:
-    expected = {day: close(judged / answers) for day, (judged, answers) in responses(moment).items()}
+    expected = {day: close(judged / answers) for day, (judged, answers) in responses(moment).items() if answers}
     shown = {utc(row["time"]): row["Response rate"] for row in rows(moment, "response_rate")}
     assert {day: shown[day] for day in expected} == expected and len(expected) > 20
     assert not any(share for day, share in shown.items() if day not in expected)
@@ -185,21 +184,18 @@ def nps_groups(moment: Moment) -> None:
 
 
 def negative(moment: Moment) -> None:
-    """Of the hour before. Shares are recorded every minute of rates that are, and rates reach to the edges of their window."""
+    """Of an hour: of agents of whom no thumb lies at its ends, where it may be counted or not."""
     shown = moment.panel("feedback/negative")
-    found = grouped((row for row in given(moment, 3600) if row.thumbs), lambda row: row.agent)
-    sure = {
-        agent: rows_ for agent, rows_ in found.items() if all(LATE < moment.at - row.at.timestamp() < 3500 for row in rows_)
-    }
+    hour = told_hour(moment, "agent_sentiment:feedback:rate1h", "agent:feedback_negative:ratio_rate1h")
+    near = grouped((row for row in given(moment, DAY) if row.thumbs and row.at >= hour.begin), lambda row: row.agent)
+    sure = {agent: rows_ for agent, rows_ in near.items() if all(hour.holds(row.at) for row in rows_)}
     rated = {row.agent for row in given(moment, 7 * 3600) if row.thumbs}
     for agent, rows_ in sure.items():
         share, name = mean(row.thumbs < 0 for row in rows_), f"{agent} · production"
         # Those eight are shown that had the greatest share within six hours, each of them over an hour.
         told = f"{name}: {shown} is shown {[(moment.at - row.at.timestamp(), row.thumbs) for row in rows_]} later"
         assert shown[name] == pytest.approx(share, abs=0.02) if name in shown else len(rated) > 8, told
-    silent = {name for name in shown if name.removesuffix(" · production") not in found}
-    edge = grouped((row for row in given(moment, 3900) if row.thumbs), lambda row: row.agent)
-    assert all(name.removesuffix(" · production") in edge for name in silent)
+    assert {name.removesuffix(" · production") for name in shown} <= near.keys()
 
 
 def scores(moment: Moment) -> list[Judged]:

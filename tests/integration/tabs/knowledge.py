@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.integration.moment import DAY, Moment
-from tests.integration.reckoning import ends, grouped, keys, midnight, percentile, utc
+from tests.integration.reckoning import close, ends, grouped, keys, midnight, percentile, ratio, utc
 from tests.integration.tabs import Fault
 
 WEEK = 7 * DAY
@@ -159,8 +159,9 @@ def found(moment: Moment) -> None:
     for day, asked in expected.items():
         answered = [search for search in asked if search[1] > 0]
         opened, score = sum(search[3] for search in asked), math.fsum(search[2] for search in answered)
-        values = [len(asked), 1 - len(answered) / len(asked), opened / len(answered), score / len(answered)]
-        assert shown[day] == pytest.approx(values, rel=1e-9), day
+        nothing = 1 - len(answered) / len(asked)
+        values = [len(asked), nothing, ratio(opened, len(answered)), ratio(score, len(answered))]
+        assert shown[day] == close(values), day
 
 
 def results_spread(moment: Moment) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.model_calls import Judged, Row, by, cost, ledger, midnight, same_bucket
 from tests.integration.moment import Moment
+from tests.integration.reckoning import close
 from tests.integration.tabs import Fault
 
 WEEK = 7 * 86400.0
@@ -25,10 +26,6 @@ PRICES = {
     "gemini-2.5-flash": (0.3, 0.075, 2.5),
 }  # fmt: skip
 """USD for a million tokens of input, cached input and output, as Langfuse lists them."""
-
-
-def close(expected: Any) -> Any:
-    return pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def table(moment: Moment, name: str, seconds: float = WEEK) -> list[dict[str, Any]]:

@@ -32,13 +32,13 @@ Past = Callable[[Moment, datetime], Values]
 
 def made(moment: Moment) -> datetime:
     """When forecasts were made last; the first come some minutes after the exporter's start."""
-    until = time.monotonic() + 240
+    until = time.monotonic() + 480
     while time.monotonic() < until:
         [(at,)] = moment.sql("SELECT max(made_at) FROM analytics.outlook_runs")
         if at is not None:
             return at.astimezone(UTC)
         time.sleep(1)
-    raise AssertionError("no forecast was made in four minutes")
+    raise AssertionError("no forecast was made in eight minutes")
 
 
 def counted(subject: str) -> Past:

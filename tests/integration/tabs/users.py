@@ -19,6 +19,8 @@ from tests.integration.tabs import Fault
 from tests.integration.user_weeks import OWN, Cohorts, monday, segmented, weeks_of_users
 
 RANGE, WEEK = 30 * DAY, 7 * DAY
+STICKING, OLD = 6 * 3600, 300
+"""Seconds between looks at the active users of a day, and how old a sample may be that is taken for the present."""
 SEGMENTS = ("power", "regular", "new or back", "at risk", "dormant")
 
 
@@ -76,20 +78,23 @@ def active_lines(moment: Moment) -> None:
 
 
 def _sticking(moment: Moment, name: str) -> None:
-    """The days are looked at every six hours, for as long as Prometheus knows them; its samples are a few seconds old."""
+    """The days are looked at every six hours (of the clock), for as long as Prometheus knows them.
+
+    A sample may be five minutes old, and its day begins at a full minute: no fewer than were there after the one beginning and
+    before the other end, no more than in all that time.
+    """
     [shown] = moment.panel(f"users/{name}").values()
     day = 'max without (instance) (platform_users_active{window="24h"})'
     first = moment.stack.value(f"min_over_time(timestamp({day})[30d:6h])", moment.at)
-    moments = range(int(first), int(moment.at) + 1, 6 * 3600)
-    counted = dict(
-        moment.sql(
-            "SELECT t.at, count(DISTINCT m.user_id) FROM unnest(ARRAY["
-            + ", ".join(f"to_timestamp({at})" for at in moments)
-            + f"]) t(at) JOIN app.messages m ON m.created_at BETWEEN t.at - interval '24 hours' AND t.at AND m.{OWN} GROUP BY 1"
-        )
-    )
-    assert len(counted) >= 3
-    assert shown == pytest.approx(fmean(counted.values()) / active(moment, STARTS["30 d"]), rel=0.02)
+    looks = range(math.ceil(first / STICKING) * STICKING, int(moment.at) + 1, STICKING)
+    assert len(looks) >= 3
+
+    def seen(begin: int, end: int) -> float:
+        """Users of a look's day on the average, whose ends are moved by seconds."""
+        days = [(f"to_timestamp({look - DAY + begin})", f"to_timestamp({look + end})") for look in looks]
+        return fmean(active(moment, *day) for day in days) / active(moment, STARTS["30 d"])
+
+    assert seen(0, -OLD) <= shown <= seen(-OLD - 60, 0) and seen(0, -OLD) > 0
 
 
 def stickiness_now(moment: Moment) -> None:
