@@ -22,6 +22,7 @@ from provisioning import build
 from provisioning.check.scenarios import proved
 from recording_rules import registry
 
+pytestmark = pytest.mark.usefixtures("on_a_disk")
 DEFAULTS = Settings()
 SOURCES = ("platform", "postgres", "langfuse", "exporter", "foreign", "of the series")
 OTHERS = Settings.model_validate(

@@ -18,6 +18,7 @@ from contract.settings import Settings
 from recording_rules import registry
 from recording_rules.anomaly import groups
 
+pytestmark = pytest.mark.usefixtures("on_a_disk")
 HOURS, STEP = 62, 120
 SETTINGS = Settings(
     anomalies=(

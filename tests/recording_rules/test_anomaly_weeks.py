@@ -16,6 +16,7 @@ from contract.settings import Settings
 from recording_rules import registry
 from recording_rules.anomaly import groups
 
+pytestmark = pytest.mark.usefixtures("on_a_disk")
 STEP, EVERY = 120, 1200
 """Seconds between samples, and between evaluations."""
 WEEK, HOUR = 7 * 24 * 3600, 3600

@@ -19,6 +19,7 @@ from provisioning.check.known import known_series
 from provisioning.check.rules import rule_findings
 from recording_rules import registry, slo
 
+pytestmark = pytest.mark.usefixtures("on_a_disk")
 QUERIES = {"name": "queries", "sli": "errors", "objective": "99.9", "team": "agents", "description": "Agents answer queries."}
 GOALS = {"name": "goals", "sli": "success", "objective": "90", "team": "agents", "description": "Goals are achieved."}
 
