@@ -75,6 +75,7 @@ def queries() -> Panel:
         minimum=0,
         no_value=NO_TRAFFIC,
         sparkline=True,
+        up_to_now=True,
         change=NEITHER,
         value_size=_SIZE,
     )
@@ -91,12 +92,11 @@ def response(settings: Settings) -> Panel:
             f"Mean and 95th percentile of the time from query to answer, over the last hour; the alert begins at a p95 of "
             f"{limit:g} s. A mean far below p95: most are quick, some very slow; the tab Performance shows which."
         ),
-        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", step="15m"),),
+        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}}", instant=True),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,
         limits=at_most(limit),
-        sparkline=True,
         shown="value_and_name",
         value_size=20,
     )
@@ -120,6 +120,7 @@ def success(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_least(target),
         sparkline=True,
+        up_to_now=True,
         change=RISE_IS_GOOD,
         value_size=_SIZE,
     )

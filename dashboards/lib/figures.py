@@ -15,6 +15,8 @@ Change = Literal["standard", "inverted", "same_as_value"]
 RISE_IS_GOOD: Change = "standard"
 FALL_IS_GOOD: Change = "inverted"
 NEITHER: Change = "same_as_value"
+_COURSE_POINTS = 720
+"""Points that a course may have. Grafana asks no further than the last whole step: of a day that is two minutes ago at most."""
 
 
 @define(slots=False, kw_only=True)
@@ -57,6 +59,9 @@ class Stat(Panel):
             "reduceOptions": reduced(self.calculation, self.every_row),
             "text": {"titleSize": self.title_size, "valueSize": self.value_size},
         }
+
+    def most_points(self) -> int | None:
+        return _COURSE_POINTS if self.sparkline else None
 
 
 @define(slots=False, kw_only=True)

@@ -72,6 +72,10 @@ class Panel(core.Panel):
     def default_colour(self) -> Json:
         return BY_VALUE
 
+    def most_points(self) -> int | None:
+        """How many points a series may have; None: as many as the panel has pixels."""
+        return None
+
     def field_defaults(self) -> Json:
         return {
             "unit": self.unit or None,
@@ -105,7 +109,7 @@ class Panel(core.Panel):
                 "transformations": list(self.all_transformations()),
                 "repeat": self.repeat_by,
                 "repeatDirection": "h" if self.repeat_by else None,
-                "maxDataPoints": None,
+                "maxDataPoints": self.most_points(),
                 "timeFrom": self.always_last,
             }
         )

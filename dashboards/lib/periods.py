@@ -9,7 +9,7 @@ from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUERIES
 from contract.signals.model import Signal
 from dashboards.lib import colours
-from dashboards.lib.field import Override, at_most, fixed, of_query
+from dashboards.lib.field import Override, Word, at_most, fixed, of_query, words
 from dashboards.lib.figures import Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.layout import Row, line, row
@@ -78,20 +78,26 @@ def against_before(of: str, asked: Asked, settings: Settings) -> Row:
 
 
 def _changes(of: str, asked: Asked, worse: float) -> Panel:
-    changed = {title: f"({asked(signal, '')} / ({asked(signal, _AGO)} > 0) - 1)" for title, signal in _FIGURES.items()}
+    changed = {title: _change(asked(signal, ""), asked(signal, _AGO)) for title, signal in _FIGURES.items()}
     return Stat(
         name="changes_before",
         title="Change of the last hour against the same hour before",
         description=(
             f"The last hour of {of} / the hour so long before as is chosen above, less one: queries, p95 and error ratio. p95 "
             f"and error ratio are amber from {worse:.0%} more, where a version counts as worse. An hour before is another "
-            "hour of the day: for a fair comparison choose a day or a week."
+            "hour of the day: for a fair comparison choose a day or a week. From none: there was nothing of it then."
         ),
         targets=(PromQuery(expr=union("figure", changed), legend="{{figure}} · {{environment}}", instant=True),),
         unit="percentunit",
         decimals=1,
         no_value=_NO_TRAFFIC,
+        mappings=tuple(words({"Infinity": Word("from none")})),
         shown="value_and_name",
         value_size=24,
         overrides=(Override("byRegexp", "/^(p95|Error ratio)/", (("thresholds", at_most(worse).to_json_data()),)),),
     )
+
+
+def _change(now: str, before: str) -> str:
+    """PromQL of now / before, less one. Of nothing that stayed nothing it is zero, and of what came from nothing infinite."""
+    return f"((({now}) / ({before}) - 1) >= -1 or 0 * ({now}) and ({before}))"

@@ -49,7 +49,7 @@ def response(settings: Settings) -> Panel:
             "95 % of its queries were answered within this time, over one hour, with its course and its change over the range. "
             "Above the limit: see below which part of a request grew, then the slow requests."
         ),
-        targets=(course(AGENT_LATENCY, window="1h", step="5m"),),
+        targets=(course(AGENT_LATENCY, window="1h"),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,
@@ -69,7 +69,7 @@ def errors(settings: Settings) -> Panel:
             f"{DEFINITIONS['error_ratio'].formula}, over one hour, with its course. Above the limit: see the kinds of errors, "
             "and whether they began with a version."
         ),
-        targets=(course(AGENT_ERROR_RATIO, window="1h", step="5m"),),
+        targets=(course(AGENT_ERROR_RATIO, window="1h"),),
         unit="percentunit",
         decimals=1,
         minimum=0,
@@ -88,7 +88,7 @@ def traffic() -> Panel:
             "Queries that it finished per second, over one hour. Far below the same hour of other days: nobody gets through to "
             "it, or it is not asked any more."
         ),
-        targets=(course(AGENT_QUERIES, window="1h", step="5m"),),
+        targets=(course(AGENT_QUERIES, window="1h"),),
         unit="reqps",
         minimum=0,
         no_value=NO_TRAFFIC,

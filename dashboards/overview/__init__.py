@@ -28,7 +28,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "agents",
             "Agents, as the alerts see them",
             line(12, agents.success_ratio(settings), agents.agent_errors(settings), agents.agent_latency(settings)),
-            line(6, health.firing()),
+            line(8, health.firing(settings)),
         ),
         row(
             "business",

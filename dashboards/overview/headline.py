@@ -47,6 +47,7 @@ def success(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_least(target),
         sparkline=True,
+        up_to_now=True,
         change=RISE_IS_GOOD,
     )
 
@@ -90,6 +91,7 @@ def errors(settings: Settings) -> Panel:
         no_value=NO_TRAFFIC,
         limits=at_most(limits.error_ratio, limits.error_ratio_critical),
         sparkline=True,
+        up_to_now=True,
     )
 
 

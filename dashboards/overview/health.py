@@ -10,6 +10,7 @@ from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY, AGENT_QUER
 from contract.signals.http import HTTP_SERVER_ERROR_RATIO
 from contract.signals.model import Level, equal
 from contract.values import duration_seconds
+from dashboards.alerts import known
 from dashboards.lib import colours
 from dashboards.lib.field import PLAIN, Thresholds, Word, named, words
 from dashboards.lib.figures import Stat
@@ -147,24 +148,19 @@ def history(settings: Settings) -> Panel:
     )
 
 
-def firing() -> Panel:
+def firing(settings: Settings) -> Panel:
     headings = {
         "alertname": "Alert", "severity": "Severity", "team": "Team", "environment": "Environment", "agent": "Agent",
-        "scope": "Budget", "Value": "Since",
+        "scope": "Budget", "Value": "Since", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    severity = words(
-        {
-            "critical": Word("critical", colours.DOWN),
-            "warning": Word("warning", colours.DEGRADED),
-            "info": Word("info", colours.NEUTRAL),
-        }
-    )
     return Table(
         name="firing_alerts",
         title="Firing alerts",
-        description="Alerts that fire now, critical ones first, then the oldest. Each alert's message says what to do and "
-        "links to its runbook.",
-        targets=(PromQuery(expr=f"sort({since(FIRING)})", format="table", instant=True),),
+        description="Alerts that fire now, critical ones first, then the oldest. A click on one leads to its panel, with the "
+        "limit, and to its runbook: what to look at first, and what to do.",
+        targets=(
+            PromQuery(expr=f"sort({known.with_copies(known.ranked(since(FIRING)))})", format="table", instant=True),
+        ),
         no_value="no alert fires",
         limits=PLAIN,
         transformations=columns(headings),
@@ -173,6 +169,8 @@ def firing() -> Panel:
         overrides=(
             *(named(name, custom_width=width) for name, width in {"Alert": 215, "Severity": 100, "Team": 105}.items()),
             named("Since", unit="dateTimeFromNow", custom_minWidth=125),
-            named("Severity", custom_cellOptions=COLOURED_TEXT, mappings=severity),
+            named("Severity", custom_cellOptions=COLOURED_TEXT, mappings=known.severity_words()),
+            *known.overrides(settings),
         ),
+        paged=True,
     )

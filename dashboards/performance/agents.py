@@ -25,39 +25,45 @@ MOST = 15
 def compared(settings: Settings) -> Panel:
     limits = settings.thresholds
     with acting(("environment", "agent")):
+        failing = ask(AGENT_ERROR_RATIO, BY_AGENTS, HOUR)
         asked = (
             ask(AGENT_LATENCY, BY_AGENTS, HOUR),
             f"60 * {ask(AGENT_QUERIES, BY_AGENTS, HOUR)}",
-            ask(AGENT_ERROR_RATIO, BY_AGENTS, HOUR),
+            failing,
             ask(CAPACITY_USED, BY_AGENTS, NOW),
         )
     headings = {
-        "agent": "Agent", "environment": "Environment", "Trend #A": "p95", "Trend #B": "Per minute",
+        "agent": "Agent", "environment": "Environment", "Trend #E": "Errors now", "Trend #A": "p95", "Trend #B": "Per minute",
         "Trend #C": "Error ratio", "Trend #D": "Capacity",
     }  # fmt: skip
     return Table(
         name="agents",
         title="How the agents compare, hour by hour in a week",
         description=(
-            "Each agent in the last whole hour (capacity: its last five minutes), and its course in the last seven days. "
+            "Errors of the hour up to now, then each agent in the last whole hour (capacity: its last five minutes), with "
+            "its course in the last seven days. "
             f"Alerts begin at a p95 of {limits.response_seconds:g} s, an error ratio of {limits.error_ratio:.0%}, and "
             f"{limits.capacity_ratio:.0%} of the capacity. A click on a heading sorts; a click on an agent opens it. p95 "
             "rises and queries do not: the agent has changed, look at its versions; both rise: it is full."
         ),
-        targets=tuple(PromQuery(expr=f"max by (agent, environment) ({expr})", step="1h") for expr in asked),
-        width=13,
+        targets=(
+            *(PromQuery(expr=f"max by (agent, environment) ({expr})", step="1h") for expr in asked),
+            PromQuery(expr=f"max by (agent, environment) ({failing})", instant=True),  # a course of one point
+        ),
+        width=15,
         no_value=NO_TRAFFIC,
         transformations=(TRENDS, MERGED, *columns(headings)),
         overrides=(
             NARROW,
             named("Agent", custom_width=96, links=[one_agent("${__value.raw}")]),
             named("Environment", custom_width=98),
+            named("Errors now", unit="percentunit", decimals=1, custom_width=68, custom_cellOptions=SPARKLINE),
             named("p95", unit="s", custom_cellOptions=SPARKLINE),
             named("Per minute", unit="none", decimals=2, custom_cellOptions=SPARKLINE),
             named("Error ratio", unit="percentunit", decimals=1, custom_cellOptions=SPARKLINE),
             named("Capacity", unit="percentunit", decimals=2, custom_cellOptions=SPARKLINE),
         ),
-        sorted_by="p95",
+        sorted_by="Errors now",
         paged=True,
         always_last="7d",
     )
@@ -76,7 +82,7 @@ def slowest(settings: Settings) -> Panel:
             f"{limit:g} s, the alert begins. An agent without queries in the hour is not there."
         ),
         targets=(PromQuery(expr=named_, format="table", instant=True),),
-        width=11,
+        width=9,
         x="name",
         unit="s",
         minimum=0,

@@ -108,7 +108,7 @@ def percentiles(settings: Settings) -> Panel:
             "the alert begins. Only p99 is high: a few queries wait for something, see the slow requests; all three: every "
             "agent, or a model, is slow. A click leads to the distribution."
         ),
-        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}} {{environment}}", step="5m"),),
+        targets=(PromQuery(expr=union("figure", parts), legend="{{figure}} {{environment}}"),),
         unit="s",
         minimum=0,
         no_value=NO_TRAFFIC,
@@ -130,7 +130,7 @@ def in_time_now(settings: Settings) -> Panel:
             f"{signal.description}, over one hour: the share of compliance with the limit at which the alert begins. The small "
             "figure is the change over the chosen range. Falling: see which agent's p95 rises."
         ),
-        targets=(series(signal, BY, window=HOUR, step="5m"),),
+        targets=(series(signal, BY, window=HOUR),),
         unit="percentunit",
         decimals=1,
         minimum=0,
@@ -154,7 +154,7 @@ def errors(settings: Settings) -> Panel:
             f"one at {limits.error_ratio_critical:.0%}. Too high: the row 'Errors' says which kind, and which agent and "
             "version."
         ),
-        targets=(series(AGENT_ERROR_RATIO, BY, window=HOUR, step="5m"),),
+        targets=(series(AGENT_ERROR_RATIO, BY, window=HOUR),),
         unit="percentunit",
         decimals=2,
         minimum=0,
@@ -174,7 +174,7 @@ def throughput_now() -> Panel:
             "Queries that all agents finished per minute, over one hour, and their course. Far below the same hour of other "
             "days: look upstream, at login and network; far above: at clients that repeat."
         ),
-        targets=(PromQuery(expr=f"60 * {ask(AGENT_QUERIES, BY, HOUR)}", legend="{{environment}}", step="5m"),),
+        targets=(PromQuery(expr=f"60 * {ask(AGENT_QUERIES, BY, HOUR)}", legend="{{environment}}"),),
         unit="none",
         decimals=2,
         minimum=0,

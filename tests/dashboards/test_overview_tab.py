@@ -39,6 +39,7 @@ WATCHED = {
     f"overview/{name}" for name in ("success_ratio", "agent_errors", "agent_latency", "errors_page", "latency_page", "budget")
 }
 BUILT_IN = {
+    "__data",
     "__rate_interval",
     "__range",
     "__interval",
