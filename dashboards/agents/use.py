@@ -7,6 +7,7 @@ from dashboards.lib.field import fixed, named, painted, tab_link
 from dashboards.lib.filters import chosen_agents, chosen_all
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
+from dashboards.lib.requests import LONG_NAMES
 from dashboards.lib.shares import BarChart, PieChart
 from dashboards.lib.spending import DAYS
 from dashboards.lib.tables import Table
@@ -27,31 +28,35 @@ def _begun() -> str:
 
 
 def intents() -> Panel:
+    name = f"coalesce(nullif(intent, ''), '{UNKNOWN}')"
     sql = f"""
-SELECT coalesce(nullif(intent, ''), '{UNKNOWN}') AS "Intent", sum(achieved)::float8 AS "goal reached",
-       sum(missed)::float8 AS "goal missed", sum(conversations - achieved - missed)::float8 AS "not known"
+SELECT {name} AS "Intent", {name} || ' ' || to_char(sum(conversations), 'FM999,999,999') AS words,
+       sum(achieved)::float8 AS "goal reached", sum(missed)::float8 AS "goal missed",
+       sum(conversations - achieved - missed)::float8 AS "not known"
 FROM analytics.intent_daily
 WHERE {DAYS} AND {chosen_all(environment="environment")}
 GROUP BY 1
-ORDER BY bool_or(coalesce(nullif(intent, ''), '{UNKNOWN}') = '{UNKNOWN}'), sum(conversations) DESC, 1
+ORDER BY bool_or({name} = '{UNKNOWN}'), sum(conversations) DESC, 1
 LIMIT {MOST}
 """.strip()
     return BarChart(
         name="intents",
         title="What do people want?",
         description=(
-            f"Conversations that ended on the days of the range by what the user wanted, all agents, the {MOST} most frequent; "
-            f"`{UNKNOWN}` stands last: nobody could tell. Many missed for one intent: documents or a tool are missing for it. "
-            "Many unknown: the classifier has to learn."
+            f"Conversations that ended on the days of the range by what the user wanted, all agents, the {MOST} most frequent, "
+            f"and how many; `{UNKNOWN}` stands last: nobody could tell. Many missed for one intent: documents or a tool are "
+            "missing for it. Many unknown: the classifier has to learn."
         ),
         targets=(SqlQuery(sql=sql),),
         unit="locale",
         decimals=0,
         no_value="no conversation ended in range",
-        x="Intent",
+        x="words",
         direction="horizontal",
         stacking="normal",
         values_shown="never",
+        with_scale=False,
+        name_letters=LONG_NAMES,
         overrides=painted({"goal reached": colours.BLUE, "goal missed": colours.AMBER, "not known": colours.GREY}),
     )
 

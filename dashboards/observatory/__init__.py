@@ -7,11 +7,12 @@ from dashboards.lib.layout import Row, line, row
 from dashboards.lib.profiles import profiled
 from dashboards.lib.tab import Source, Tab
 from dashboards.lib.variables import LabelsVariable
-from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups, viewers, wishes
+from dashboards.observatory import changes, delivery, exporter, ledger, reading, rollups, state, viewers, wishes
 
 
 def rows(settings: Settings) -> tuple[Row, ...]:
     return (
+        row("state", "Is it well?", line(4, state.state(settings))),
         row(
             "reading",
             "Does it see everything?",

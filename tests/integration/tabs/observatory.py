@@ -42,6 +42,17 @@ def _silence(moment: Moment) -> float:
     return moment.number(f"SELECT {moment.at} - extract(epoch FROM max(created_at))::float8 FROM app.messages")
 
 
+def state(moment: Moment) -> None:
+    """In words: what is judged from rows is well where all rows are counted, and the ledger has the newest of the calls."""
+    shown = moment.panel("observatory/state")
+    assert set(shown) == {"Targets", "Sources", "Figures", "Counts", "Ledger", "Rules", "Messages"}
+    counted = {source: value for (source,), value in moment.labelled("observatory/rollup_state", 1).items()}
+    assert shown["Counts"] == 2 * any(counted.values())
+    read = moment.number("SELECT extract(epoch FROM max(started_at))::float8 FROM analytics.llm_calls")
+    newest = max(row.at for row in ledger(moment).rows).timestamp()
+    assert shown["Ledger"] == 0 and newest - read < HOUR
+
+
 def rollup_age(moment: Moment) -> None:
     shown, silence = moment.panel("observatory/rollup_age"), _silence(moment)
     assert len(shown) == 8 and set(shown) <= _sources(moment)
@@ -138,6 +149,7 @@ def _counts_statements(moment: Moment) -> bool:
 
 
 FIGURES = {
+    "observatory/state": state,
     "observatory/rollup_age": rollup_age,
     "observatory/rows_counted": rows_counted,
     "observatory/rollup_state": rollup_state,
@@ -151,6 +163,7 @@ FIGURES = {
     "health/slow_statements": slow_statements,
 }
 FAULTS = (
+    Fault("observatory/state", "platform_rollup_drift_rows", "1 + platform_rollup_drift_rows"),
     Fault("observatory/rollup_age", "platform_rollup_advanced_timestamp_seconds", "platform_rollup_rows_total"),
     Fault("observatory/rows_counted", "max without (instance)", "1000 + max without (instance)"),
     Fault("observatory/rollup_state", "platform_rollup_open_rows", "platform_rollup_rows_total"),
