@@ -109,6 +109,7 @@ def tokens() -> Panel:
         _daily("sum(tokens)::float8 / nullif(sum(conversations), 0) AS mean", "tokens"),
         "locale",
         PLAIN,
+        decimals=0,
         overrides=painted({"mean": colours.BLUE}),
     )
 

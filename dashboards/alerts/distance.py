@@ -60,7 +60,7 @@ def table(settings: Settings) -> Panel:
         overrides=(
             named("Alert", custom_width=225),
             named("Environment", custom_width=118),
-            named("Nearest", custom_width=175, custom_wrapText=True, mappings=known.ABOUT),
+            named("Nearest", custom_width=200, custom_wrapText=True, mappings=known.ABOUT),
             named(
                 "Of its limit", unit="percentunit", decimals=0, min=0, max=1, custom_width=130, custom_cellOptions=BAR_CELL,
                 color={"mode": "thresholds"}, thresholds=at_most(0.8, 1).to_json_data(),

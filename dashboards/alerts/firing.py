@@ -61,7 +61,7 @@ def now(settings: Settings) -> Panel:
         "severity": "Severity", "alertname": "Alert", "what": "What", "about": "About", "environment": "Environment",
         "team": "Team", "Value": "Since", "tab": "tab", "panel": "panel",
     }  # fmt: skip
-    widths = {"Alert": 200, "Environment": 100, "Team": 80, "Since": 118}
+    widths = {"Alert": 200, "Environment": 100, "Team": 80, "Since": 134}
     return Table(
         name="firing_alerts",
         title="Firing alerts",

@@ -79,7 +79,7 @@ def month_end(settings: Settings) -> Panel:
         ),
         targets=(PromQuery(expr=union("figure", parts), legend="{{scope}}, {{figure}}", instant=True),),
         unit="currencyUSD",
-        decimals=0,
+        decimals=2,
         minimum=0,
         no_value="no whole day of history yet",
         shown="value_and_name",

@@ -10,7 +10,7 @@ from dashboards.lib.field import Json, Link, named
 from dashboards.lib.paging import ACTS, PAGE, one_page
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.requests import OFFSET, status_column, trace_links
+from dashboards.lib.requests import LONG_NAMES, OFFSET, lasted, status_column, trace_links
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import NARROW, Table, columns, moment, shortened
 from dashboards.lib.variables import TextVariable
@@ -137,7 +137,7 @@ def tools_of_it() -> Panel:
                 sql=f"""
 WITH {_ONE_EXECUTION}
 SELECT row_number() OVER (ORDER BY u.start_time, u.usage_id) || '. ' || u.tool_name
-         || CASE {status} WHEN 'success' THEN '' ELSE ' (' || {status} || ')' END AS "Tool",
+         || CASE {status} WHEN 'success' THEN '' ELSE ' (' || {status} || ')' END || ' ' || {lasted("u.duration_ms")} AS "Tool",
        extract(epoch FROM u.start_time - e.start_time)::float8 AS "before", (u.duration_ms / 1000)::float8 AS "took"
 FROM one e JOIN analytics.tool_usage_metrics u ON u.execution_id = e.execution_id
 WHERE u.duration_ms IS NOT NULL AND u.start_time BETWEEN e.start_time AND e.start_time + interval '1 hour'
@@ -154,6 +154,8 @@ LIMIT 50
         x="Tool",
         values_shown="never",
         with_legend=False,
+        with_scale=False,
+        name_letters=LONG_NAMES,
         overrides=(OFFSET,),
     )
 

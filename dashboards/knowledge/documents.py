@@ -208,6 +208,7 @@ def by_type(settings: Settings) -> Panel:
         targets=(SqlQuery(sql=_BY_TYPE),),
         no_value=NO_UPLOADS,
         transformations=columns(headings),
+        paged=True,
         overrides=(
             NARROW,
             *(named(column, unit="locale", decimals=0) for column in ("Uploaded", "Done", "Processing", "Failed")),

@@ -45,12 +45,8 @@ LIMIT 50
             named("What to do", custom_minWidth=136, custom_wrapText=True),
             *(named(column, custom_width=width) for column, width in {"Agent": 76, "Environment": 98}.items()),
             named("By", custom_width=88, custom_wrapText=True, mappings=words({kind.key: Word(kind.title) for kind in kinds})),
-            *(named(column, unit=unit, custom_width=70, **_digits(unit)) for column in (gain, "At least", "At most")),
+            *(named(column, unit=unit, decimals=0, custom_width=70) for column in (gain, "At least", "At most")),
             *(named(column, custom_minWidth=136, custom_wrapText=True) for column in ("Because", "Not considered")),
             shortened("Command", custom_width=84),
         ),
     )
-
-
-def _digits(unit: str) -> dict[str, int]:
-    return {"decimals": 0} if unit == "currencyUSD" else {"decimals": 1}

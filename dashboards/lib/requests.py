@@ -31,6 +31,8 @@ PAINTED = {
 
 BEFORE = "before"
 """The series of a waterfall that only moves the bars to their place."""
+LONG_NAMES = 40
+"""Letters beside a waterfall, where names end with the time that each took."""
 OFFSET = named(
     BEFORE, color=fixed(colours.NONE), custom_lineWidth=0, custom_fillOpacity=0,
     custom_hideFrom={"legend": True, "tooltip": True, "viz": False},

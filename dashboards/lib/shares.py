@@ -45,6 +45,7 @@ class BarChart(Panel):
     together, and the last label is cut where the scale ends on it.
     Grafana keeps no room for the value behind the longest of them; a `BarGauge` does. Without `value_size`, in pixels, it makes
     all values so small that each fits beside its bar and is no higher than two thirds of it.
+    Of longer names than `name_letters` the end is cut.
     """
 
     kind: ClassVar[str] = "barchart"
@@ -55,6 +56,7 @@ class BarChart(Panel):
     value_size: int | None = None
     with_legend: bool = True
     with_scale: bool = True
+    name_letters: int = 24
 
     def default_colour(self) -> Json:
         return PALETTE_IN_ORDER
@@ -70,7 +72,7 @@ class BarChart(Panel):
             "stacking": self.stacking,
             "xField": self.x,
             "xTickLabelRotation": 0,
-            "xTickLabelMaxLength": 24,
+            "xTickLabelMaxLength": self.name_letters,
             "xTickLabelSpacing": 0,
             "legend": legend(shown=self.with_legend),
             "tooltip": TOOLTIP,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.lib.field import named
+from dashboards.lib.field import Word, named, words
 from dashboards.lib.figures import BarGauge
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
@@ -66,6 +66,10 @@ ORDER BY 1, 2
     )
 
 
+_GIVERS = {"EVAL": Word("evaluator"), "ANNOTATION": Word("person"), "API": Word("program")}
+"""What Langfuse calls who gives a score."""
+
+
 def evaluators() -> Panel:
     sql = f"""
 SELECT name, source, lower(data_type) AS kind, count(*)::float8 AS scores, avg(value) AS mean, min(value) AS least,
@@ -93,6 +97,7 @@ LIMIT 100
         overrides=(
             NARROW,
             named("Score", custom_width=150),
+            named("Given by", mappings=words(_GIVERS)),
             named("Scores", unit="locale", decimals=0),
             *(named(column, unit="none", decimals=3) for column in ("Mean", "Least", "Greatest")),
             named("Newest", unit="dateTimeFromNow"),

@@ -62,6 +62,7 @@ def state() -> Panel:
         targets=tuple(PromQuery(expr=ask(signal, SOURCE), format="table", instant=True) for signal in asked),
         no_value="no roll-ups: the exporter only reads",
         transformations=(MERGED, *columns(headings)),
+        paged=True,
         overrides=(
             named("Last advanced", unit="s", decimals=0),
             named("Drift, rows", unit="short", decimals=0),

@@ -8,7 +8,18 @@ from dashboards.lib.filters import matched
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery
-from dashboards.lib.requests import BEFORE, FILTERS, OFFSET, OTHER, PHASES, REQUESTS, STEPS, chosen_requests, phase_overrides
+from dashboards.lib.requests import (
+    BEFORE,
+    FILTERS,
+    LONG_NAMES,
+    OFFSET,
+    OTHER,
+    PHASES,
+    REQUESTS,
+    STEPS,
+    chosen_requests,
+    phase_overrides,
+)
 from dashboards.lib.shares import BarChart, PieChart
 from dashboards.one_agent.asking import NO_TRAFFIC, course, of_agent
 
@@ -108,6 +119,7 @@ def waterfall() -> Panel:
         stacking="normal",
         values_shown="never",
         with_scale=False,
+        name_letters=LONG_NAMES,
         overrides=(OFFSET, *phase_overrides()),
         data_links=(narrowing_link("Its slowest calls, below", "one-agent", "dependency", "${__data.fields.what}", FILTERS),),
     )

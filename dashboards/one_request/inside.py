@@ -6,7 +6,18 @@ from dashboards.lib import colours
 from dashboards.lib.field import fixed, named
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.requests import BEFORE, OFFSET, OTHER, PART, PHASES, STEPS, lasted, phase_overrides, status_column
+from dashboards.lib.requests import (
+    BEFORE,
+    LONG_NAMES,
+    OFFSET,
+    OTHER,
+    PART,
+    PHASES,
+    STEPS,
+    lasted,
+    phase_overrides,
+    status_column,
+)
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import NARROW, Table, columns
 from dashboards.lib.traces import FlameGraph, Traces
@@ -120,6 +131,7 @@ ORDER BY s.started_at, s.duration_ms DESC, s.span_id LIMIT 30
         stacking="normal",
         values_shown="never",
         with_scale=False,
+        name_letters=LONG_NAMES,
         overrides=(OFFSET, *phase_overrides()),
     )
 
@@ -189,7 +201,7 @@ ORDER BY t.way, t.ids
         overrides=(
             NARROW,
             named("Step", custom_width=190),
-            *(named(name, unit="s", decimals=3, custom_width=90) for name in ("Began after", "Took", "Of it itself")),
+            *(named(name, unit="s", custom_width=90) for name in ("Began after", "Took", "Of it itself")),
             named("Share", unit="percentunit", decimals=0, custom_width=62),
             named("Kind", custom_width=92),
             PART,

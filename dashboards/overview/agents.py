@@ -166,7 +166,7 @@ def latest_failures(settings: Settings) -> Panel:
         "error_type": "Kind of error", "seconds": "Duration", "retries": "Retries", "trace_id": "Trace",
     }  # fmt: skip
     painted = {ERROR: colours.DOWN, TIMEOUT: colours.DEGRADED}
-    status = {word: Word(word, painted[meaning]) for word, meaning in WORDS.items() if meaning in painted}
+    status = {word: Word(meaning, painted[meaning]) for word, meaning in WORDS.items() if meaning in painted}
     return Table(
         name="latest_failures",
         title="Latest failed executions",

@@ -74,11 +74,12 @@ def queries() -> Panel:
         width=16,
         no_value="the exporter was never scraped",
         transformations=(MERGED, *columns(headings)),
+        paged=True,
         overrides=(
             named("Source", custom_width=95),
             named("Result", custom_align="left", custom_width=100, custom_cellOptions=COLOURED_TEXT, mappings=words(result)),
             named("Last success", unit="dtdurations", decimals=0, custom_width=105),
-            named("Duration", unit="s", decimals=3, custom_width=95),
+            named("Duration", unit="s", custom_width=95),
             named("Rows", unit="short", decimals=0, custom_width=70),
         ),
     )

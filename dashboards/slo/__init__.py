@@ -26,8 +26,8 @@ def rows(settings: Settings) -> tuple[Row, ...]:
 
 
 def _status() -> Panel:
-    objective = f"0 * {ask(alerts.PERIOD_BURN, LABELS)} + on (slo, team) group_left () slo:objective:ratio"
-    reached = f"1 - {ask(alerts.PERIOD_BURN, LABELS)} * on (slo, team) group_left () slo:error_budget:ratio"
+    objective = f"0 * {ask(alerts.PERIOD_BURN, LABELS)} + on (slo, team) group_left () (slo:objective:ratio > 0)"
+    reached = f"1 - {ask(alerts.PERIOD_BURN, LABELS)} * on (slo, team) group_left () (slo:error_budget:ratio < 1)"
     left = (alerts.REMAINING, *(alerts.burn(window) for window in _WINDOWS))
     # Without their own names, or no two figures would stand in one row.
     asked = [objective, reached, *(f"max by ({', '.join(LABELS)}) ({ask(signal, LABELS)})" for signal in left)]
@@ -45,6 +45,7 @@ def _status() -> Panel:
         transformations=(MERGED, *columns(texts | values)),
         sorted_by="Budget left",
         greatest_first=False,
+        paged=True,
         overrides=(
             NARROW,
             named("Service level", custom_width=150, custom_wrapText=True),

@@ -29,7 +29,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
         row(
             "promises",
             "Service levels",
-            line(9, promises.attainment_by_day(settings), promises.late(settings)),
+            line(10, promises.attainment_by_day(settings), promises.late(settings)),
         ),
         row(
             "latency",
@@ -63,7 +63,7 @@ def rows(settings: Settings) -> tuple[Row, ...]:
             "detail",
             "Times and service levels in detail",
             line(8, promises.attainment(settings), promises.without_target(), durations.stages()),
-            line(8, durations.table(), people.twice(settings)),
+            line(10, durations.table(), people.twice(settings)),
             collapsed=True,
         ),
         row("people", "Who opens, who answers", line(9, people.creators()), line(9, people.assignees()), collapsed=True),

@@ -48,7 +48,7 @@ def most_active() -> Panel:
             named("User", custom_width=KEY_WIDTH),
             named("Role", custom_width=90),
             ago("Joined"),
-            named("Conversations", unit="locale", decimals=0, custom_width=135),
+            named("Conversations", unit="locale", decimals=0, custom_width=115),
             named(
                 "Messages",
                 unit="locale",
