@@ -24,7 +24,6 @@ from exporters.outlook.launch import Launch
 from exporters.outlook.methods import naive
 from exporters.outlook.trials import forecast
 
-_DAYS = 182
 _ANCHOR = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
 _HOUR, _DAY = 3600.0, 86400.0
 _MOST_SCALE = 0.3
@@ -37,9 +36,9 @@ _MOST_SERIES = 16
 
 def measure(run: Run) -> Iterator[Measure]:
     """By subject and over all; one subject and one moment in the tiny run."""
-    tiny = run.scale.repeat <= 2
-    series = dict(islice(_series(min(run.scale.world, _MOST_SCALE)).items(), 1 if tiny else None))
-    points = [_DAYS - LONG_TRIAL_DAYS * (n + 1) for n in range(1 if tiny else _POINTS)]
+    tiny, days = run.scale.repeat <= 2, run.scale.known_days
+    series = dict(islice(_series(min(run.scale.world, _MOST_SCALE), days).items(), 1 if tiny else None))
+    points = [days - LONG_TRIAL_DAYS * (n + 1) for n in range(1 if tiny else _POINTS)]
     ours, theirs, within = 0.0, 0.0, []
     for title, values in series.items():
         told = [_error(values, point) for point in points]
@@ -55,12 +54,12 @@ def measure(run: Run) -> Iterator[Measure]:
     yield from _process(next(iter(series.values())), 1 if tiny else _MOST_SERIES)
 
 
-def _series(scale: float) -> dict[str, np.ndarray]:
+def _series(scale: float, days: int) -> dict[str, np.ndarray]:
     """Counts by day of a platform that grows, with weeks and chance, and nothing that would be wrong."""
-    world = World(WorldSpec(7, _ANCHOR, _DAYS, scale))
+    world = World(WorldSpec(7, _ANCHOR, days, scale))
     found: dict[str, Counter[int]] = {title: Counter() for title in ("queries", "active users", "tickets", "new users")}
     people: set[tuple[int, int]] = set()
-    for hour in range(_DAYS * 24):
+    for hour in range(days * 24):
         day, made = hour // 24, world.hour(world.spec.beginning + hour * _HOUR)
         found["queries"][day] += sum(len(one.executions) for one in made.conversations)
         found["tickets"][day] += len(made.tickets)
@@ -68,7 +67,7 @@ def _series(scale: float) -> dict[str, np.ndarray]:
     found["active users"].update(day for day, _ in people)
     created = (user.at for user in world.users(_ANCHOR) if user.at >= world.spec.beginning)
     found["new users"].update(int((at - world.spec.beginning) // _DAY) for at in created)
-    return {title: np.array([counts[day] for day in range(_DAYS)], dtype=float) for title, counts in found.items()}
+    return {title: np.array([counts[day] for day in range(days)], dtype=float) for title, counts in found.items()}
 
 
 def _error(values: np.ndarray, point: int) -> tuple[float, float, float]:
@@ -85,5 +84,5 @@ def _process(values: np.ndarray, number: int) -> Iterator[Measure]:
     given = {"series": {str(n): list(values) for n in range(number)}, "evidence": _NO_EVIDENCE}
     began = time.perf_counter()
     Launch().run(given)
-    yield Measure(f"process of {number} series and {_DAYS} days", time.perf_counter() - began, "s")
+    yield Measure(f"process of {number} series and {len(values)} days", time.perf_counter() - began, "s")
     yield Measure("its memory at most", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, "MB")

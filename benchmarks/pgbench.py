@@ -6,31 +6,40 @@ import os
 import re
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.program import ProgramError
 from demo.database.server import binaries
 
-_TRANSACTIONS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
+_DONE = re.compile(r"^number of transactions actually processed: (\d+).*^tps = ([0-9.]+)", re.MULTILINE | re.DOTALL)
 
 
-def transactions_a_second(dsn: str, script: str, clients: int, seconds: int, **variables: int) -> float:
-    """How many transactions a second `clients` get done with commits that do not wait for the disk, whose speed varies.
+@dataclass(frozen=True)
+class Done:
+    """Transactions of all clients together: how many, and how many a second."""
 
-    Raises ProgramError with what pgbench says.
+    transactions: int
+    a_second: float
+
+
+def written(dsn: str, script: str, clients: int, seconds: int, transactions: int | None = None, **variables: int) -> Done:
+    """What `clients` get done in so many seconds, or with so many transactions each. Their commits do not wait for the disk,
+    whose speed varies. Raises ProgramError with what pgbench says.
     """
+    until = f"--time={seconds}" if transactions is None else f"--transactions={transactions}"
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
         done = subprocess.run(
             [
                 str(Path(binaries()) / "pgbench"), "--no-vacuum", f"--file={file.name}", f"--client={clients}", "--jobs=2",
-                f"--time={seconds}", *(f"--define={name}={value}" for name, value in variables.items()), dsn,
+                until, *(f"--define={name}={value}" for name, value in variables.items()), dsn,
             ],
             env={**os.environ, "PGOPTIONS": "-c synchronous_commit=off"}, capture_output=True, text=True, check=False,
         )  # fmt: skip
-    found = _TRANSACTIONS.search(done.stdout)
+    found = _DONE.search(done.stdout)
     if done.returncode or not found:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise ProgramError(f"pgbench failed: {last}")
-    return float(found[1])
+    return Done(int(found[1]), float(found[2]))

@@ -7,7 +7,6 @@ than Grafana's own; what is measured is our side of it.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks import program
 from benchmarks.measure import Bar, Measure, median
 from benchmarks.program import ProgramError, started
 from benchmarks.run import Run, free_port
@@ -59,13 +59,7 @@ class _Place:
 
     def run(self, *words: str, ends: int) -> float:
         """Milliseconds of one command, from the start of its process to its end."""
-        command = [sys.executable, "-m", "provisioning.cli", *words]
-        began = time.perf_counter()
-        done = subprocess.run(command, cwd=self.folder, env={**os.environ, **self.environment}, capture_output=True, text=True)
-        taken = (time.perf_counter() - began) * 1e3
-        if done.returncode != ends:
-            raise ProgramError(f"observatory {' '.join(words)} ended with {done.returncode}: {done.stderr or done.stdout}")
-        return taken
+        return program.observatory(self.folder, *words, ends=ends, **self.environment)
 
 
 def measure(run: Run) -> Iterator[Measure]:
@@ -92,7 +86,7 @@ def _servers() -> Iterator[_Place]:
         (rules / "prometheus.yml").write_text('rule_files: ["rules/*.yml"]\n')
         (routes / "alertmanager.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
         (folder / "password").write_text("a password")
-        program = unpacked.alertmanager(alertmanager, folder / "program")
+        copy = unpacked.alertmanager(alertmanager, folder / "program")
         paths = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         urls = {name: f"http://127.0.0.1:{free_port()}" for name in ("prometheus", "alertmanager", "grafana")}
         listens = {name: f"--web.listen-address={url.removeprefix('http://')}" for name, url in urls.items()}
@@ -102,14 +96,14 @@ def _servers() -> Iterator[_Place]:
                 "--web.enable-lifecycle", listens["prometheus"],
             ],
             "alertmanager": [
-                str(program.path), f"--config.file={routes}/alertmanager.yml", f"--storage.path={folder}/state",
+                str(copy.path), f"--config.file={routes}/alertmanager.yml", f"--storage.path={folder}/state",
                 "--cluster.listen-address=", listens["alertmanager"],
             ],
             "grafana": [sys.executable, "-m", "tests.grafana", urls["grafana"].rpartition(":")[2]],
         }  # fmt: skip
         with ExitStack() as running:
             for name, command in commands.items():
-                place = program.folder if name == "alertmanager" else None
+                place = copy.folder if name == "alertmanager" else None
                 running.enter_context(started(command, urls[name], folder / f"{name}.log", {"PYTHONPATH": paths}, place))
             _ready(urls["prometheus"], urls["alertmanager"])
             (folder / "site.libsonnet").write_text(_MIXIN)
@@ -122,9 +116,7 @@ def _servers() -> Iterator[_Place]:
                 "mixins": [{"name": "site", "library": "site.libsonnet"}],
                 "targets": {name: {"folder": str(folder / name)} for name in ("prometheus", "alertmanager")},
             }
-            environment = {
-                "OBSERVATORY_GRAFANA_URL": urls["grafana"], "OBSERVATORY_GRAFANA_TOKEN": _TOKEN, "PYTHONPATH": paths
-            }  # fmt: skip
+            environment = {"OBSERVATORY_GRAFANA_URL": urls["grafana"], "OBSERVATORY_GRAFANA_TOKEN": _TOKEN}
             yield _Place(folder, settings, environment)
 
 

@@ -23,7 +23,7 @@ from exporters.database.sessions import Session
 from exporters.database.sharing import Seat, SharedSession
 from exporters.outlook.collector import OutlookCollector
 
-DAYS, SEED = 90, 7
+_SEED = 7
 _LONGEST_SECONDS = 600.0
 _NEVER_CAME_BACK = """
 INSERT INTO app.users (id, created_at, role, status, department)
@@ -47,7 +47,7 @@ def database(run: Run, until: float) -> str:
     with psycopg.connect(run.dsn(), autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    wanted = Wanted(SEED, run.scale.world, DAYS, fresh=True, history=0)
+    wanted = Wanted(_SEED, run.scale.world, run.scale.days, fresh=True, history=0)
     prepare(folder, dsn, settings, wanted, until, True, Progress(lambda text: run.say(f"reference database: {text}")))
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(_NEVER_CAME_BACK, {"until": until, "people": run.scale.people})

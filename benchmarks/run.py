@@ -24,8 +24,9 @@ _TUNED = {
 class Scale:
     """How much is measured. `rows` are agent executions, `small` the tenth that growth is measured from.
 
-    `scenarios`: whether promtool proves those of all alerts. `lean`: whether rules are evaluated over agents of one
-    environment and version only."""
+    `days` is the life of the reference database, `known_days` that of the platform that is forecast. `transactions`: how many
+    each client of pgbench does, if it is not to write for a time. `scenarios`: whether promtool proves those of all alerts.
+    `lean`: whether rules are evaluated over agents of one environment and version only."""
 
     rows: int = 10_000_000
     arrivals: int = 1_000
@@ -42,6 +43,9 @@ class Scale:
     agents: int = 200
     evaluated_every: float = 30.0
     world: float = 2.0
+    days: int = 90
+    known_days: int = 182
+    transactions: int | None = None
     people: int = 50_000
     scraped_hours: int = 24
     recorded_days: int = 35
@@ -58,8 +62,8 @@ class Scale:
 
 TINY = Scale(
     rows=5_000, arrivals=100, cycles=2, repeat=1, series=(1_000,), scrapes=8, seconds=2.0, longest=1.0, writers=4, kills=3,
-    runs=1, minutes=0.02, agents=3, evaluated_every=2.0, world=0.02, people=100, scraped_hours=1, recorded_days=1,
-    scenarios=False, lean=True,
+    runs=1, minutes=0.02, agents=3, evaluated_every=2.0, world=0.02, days=35, known_days=70,
+    transactions=20, people=100, scraped_hours=1, recorded_days=1, scenarios=False, lean=True,
 )  # fmt: skip
 
 

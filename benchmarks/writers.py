@@ -10,7 +10,7 @@ import psycopg
 
 from benchmarks import data, ours
 from benchmarks.measure import Bar, Measure, median
-from benchmarks.pgbench import transactions_a_second
+from benchmarks.pgbench import Done, written
 from benchmarks.run import Run
 
 _CLIENTS = 8
@@ -68,7 +68,12 @@ class _Side:
     """One of two equal databases, with or without capture."""
 
     dsn: str
-    speeds: list[float] = field(default_factory=list)
+    rounds: list[Done] = field(default_factory=list)
+
+    @property
+    def speed(self) -> float:
+        """Transactions a second."""
+        return statistics.median(one.a_second for one in self.rounds)
 
     def space(self, table: str) -> tuple[float, float]:
         """Bytes of the table with its indexes; which share of its updates left the indexes alone."""
@@ -99,17 +104,17 @@ def _compare(run: Run, work: _Work, plain: _Side, captured: _Side) -> Iterator[M
     before = [side.space(work.table)[0] for side in (plain, captured)]
     for _ in range(rounds):
         for side in (plain, captured):
-            side.speeds.append(transactions_a_second(side.dsn, work.script, _CLIENTS, seconds, **counts))
-    slower = [100 * (1 - ours_ / theirs) for ours_, theirs in zip(captured.speeds, plain.speeds, strict=True)]
-    speeds = [statistics.median(side.speeds) for side in (plain, captured)]
+            side.rounds.append(written(side.dsn, work.script, _CLIENTS, seconds, run.scale.transactions, **counts))
+    pairs = zip(captured.rounds, plain.rounds, strict=True)
+    slower = [100 * (1 - ours_.a_second / theirs.a_second) for ours_, theirs in pairs]
     space = [side.space(work.table) for side in (plain, captured)]
     left = [
-        (size - was) / (sum(side.speeds) * seconds)
+        (size - was) / sum(one.transactions for one in side.rounds)
         for (size, _), was, side in zip(space, before, (plain, captured), strict=True)
     ]
     against = "without capture"
     yield median(f"{work.what}: slower by", slower, "%", bar=work.bar)
-    yield Measure(f"{work.what}: transactions a second", speeds[1], "", peer=speeds[0], against=against)
+    yield Measure(f"{work.what}: transactions a second", captured.speed, "", peer=plain.speed, against=against)
     yield Measure(f"{work.what}: table and indexes grow by", left[1], "B each", peer=left[0], against=against)
     with psycopg.connect(captured.dsn) as connection:
         size, lines = connection.execute(_LINES).fetchone() or (0.0, 0.0)

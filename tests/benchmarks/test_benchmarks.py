@@ -5,23 +5,27 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import machine, ours, report
+from benchmarks import machine, ours, program, report
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.measure import Bar, Measure, percentile
 from benchmarks.questions import QUESTIONS
 from benchmarks.run import TINY, Run
 from contract.catalogue import metric
 from demo.database.server import ServerError
+from provisioning import cli
 from tests.conftest import install, thrown_away
 
 UNTIMED = {
@@ -36,13 +40,27 @@ UNTIMED = {
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """Two tabs are opened, one of them with many queries to both sources: what the others ask is tried elsewhere."""
-    # The first schema is installed by a process, as benchmarks do it; each takes a second to start, so the others are not.
-    ways = chain([ours.install], repeat(install))
     with thrown_away("bench") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ours, "install", lambda dsn: next(ways)(dsn))
+        patch.setattr(ours, "install", _once(ours.install, install))
+        patch.setattr(program, "observatory", _once(program.observatory, _observatory))
         folder.chmod(0o755)  # under root PostgreSQL is another user
         with Run(folder, TINY, shared_buffers="64MB", tabs=("overview", "one-request")) as made:
             yield made
+
+
+def _once(process: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """The first time a process does it, as in benchmarks; each takes a second to start and more, so the others do without."""
+    ways = chain([process], repeat(otherwise))
+    return lambda *words, **more: next(ways)(*words, **more)
+
+
+def _observatory(folder: Path, *words: str, ends: int = 0, **environment: str) -> float:
+    """Milliseconds of a command in this process."""
+    began = time.perf_counter()
+    with chdir(folder):
+        done = CliRunner(env=environment).invoke(cli.main, words)
+    assert done.exit_code == ends, done.output
+    return (time.perf_counter() - began) * 1e3
 
 
 @pytest.mark.integration
