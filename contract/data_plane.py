@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from contract.labels import SERIES_LIMIT
 from contract.relations import RELATIONS
-from contract.values import Count, Host, Interval, Section, between
+from contract.values import Count, Day, Host, Interval, Section, between
 
 Capture = Literal["auto", "snapshot", "ids", "window", "scan"]
 """How new and changed rows of a table are found; `auto` takes the best that is possible."""
@@ -144,9 +144,13 @@ class Database(Section):
 
 
 class Price(Section):
-    """A price for models that Langfuse has none for. `model` is a shell pattern; prices are USD for a million tokens."""
+    """A price for models that Langfuse has none for. `model` is a shell pattern; prices are USD for a million tokens.
+
+    `since` is the first day of calls that cost so; of those before it the next price that fits is taken.
+    """
 
     model: str
+    since: Day | None = None
     input: Annotated[float, Field(ge=0, le=1e6)]
     output: Annotated[float, Field(ge=0, le=1e6)]
     cache_read: Annotated[float, Field(ge=0, le=1e6)] | None = None

@@ -88,6 +88,17 @@ class Langfuse(Section):
     prices: tuple[Price, ...] = ()
     reconciliation: Reconciliation = Reconciliation()
 
+    @field_validator("prices")
+    @classmethod
+    def _the_newest_first(cls, prices: tuple[Price, ...]) -> tuple[Price, ...]:
+        """The first that fits is taken, so of two for the same models an older one above would hide the newer one."""
+        oldest: dict[str, str] = {}
+        for price in prices:
+            if price.model in oldest and (price.since or "") >= oldest[price.model]:
+                raise ValueError(f"two prices of {price.model}: give the newer one `since`, and write it first")
+            oldest[price.model] = price.since or ""
+        return prices
+
 
 class Alertmanager(Section):
     """Where alerts go, and are silenced."""

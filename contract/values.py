@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -72,11 +73,24 @@ def host(text: str) -> str:
     return text
 
 
+def day(text: str) -> str:
+    """A day as ISO 8601 has it, with hyphens. Raises ValueError for anything else."""
+    try:
+        real = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        real = False
+    if not real:
+        raise ValueError(f"{text[:40]!r} is no day; write for example 2027-01-31")
+    return text
+
+
 Interval = Annotated[str, between("1s", "1d")]
 Url = Annotated[str, AfterValidator(checked_url), Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})]
 Host = Annotated[str, AfterValidator(host)]
 Address = Annotated[str, Field(pattern=r"^[^\s:/]+:[0-9]+$"), AfterValidator(host)]
 Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+Day = Annotated[str, AfterValidator(day), Field(json_schema_extra={"format": "date"})]
+"""A day (UTC), as text: settings are handed over as JSON."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 Amount = Annotated[float, Field(gt=0, le=1e9)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]

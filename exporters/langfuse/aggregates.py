@@ -136,11 +136,11 @@ def part_samples(rows: Iterable[dict[str, Any]], window: str) -> Iterator[Sample
         yield sample("langfuse_window_tokens", model, environment, window, part, value=tokens)
 
 
-def cache_savings(rows: Iterable[dict[str, Any]], prices: PriceList) -> float:
-    """USD less than without prompt caches."""
+def cache_savings(rows: Iterable[dict[str, Any]], prices: PriceList, at: datetime) -> float:
+    """USD less than without prompt caches, by the prices of a time."""
     parts = _parts(rows)
     return sum(
-        tokens * prices.saved_per_cached_token(model) for (model, _, part), tokens in parts.items() if part == "cache_read"
+        tokens * prices.saved_per_cached_token(model, at) for (model, _, part), tokens in parts.items() if part == "cache_read"
     )
 
 

@@ -112,10 +112,10 @@ def read_call(row: Mapping[str, Any], prices: PriceList, user_key: Callable[[str
     """A model call from a row of either endpoint. Raises QueryFailed for a row that is none."""
     usage = _amounts(row.get("usageDetails"), "usageDetails")
     model = _name(row.get("providedModelName") or row.get("model")) or UNKNOWN
-    cost = _recorded(row) or prices.cost(model, usage)
+    started = _time(row, "startTime")
+    cost = _recorded(row) or prices.cost(model, usage, started)
     level, message, user = str(row.get("level") or "DEFAULT"), row.get("statusMessage"), row.get("userId")
     failed = level == "ERROR"
-    started = _time(row, "startTime")
     version = row.get("promptVersion")
     return Call(
         observation_id=_id(row),

@@ -121,7 +121,7 @@ class CostCollector:
             found = in_windows(connection, covered(connection, windows(now)), (CALLS,))
             prices = price_list(self._settings.sources.langfuse.prices, stored_prices(connection))
         for window, cells in found.items():
-            yield sample("platform_cache_savings_usd", window, value=cache_savings(cells, prices))
+            yield sample("platform_cache_savings_usd", window, value=cache_savings(cells, prices, now))
 
     def abort(self) -> None:
         self._seat.abort()
@@ -173,6 +173,6 @@ def _conversations(cells: Cells, fact: str, **wanted: str) -> Counter[tuple[str,
     return found
 
 
-def cache_savings(cells: Cells, prices: PriceList) -> float:
-    """USD less than if every token that came from a cache had cost what other input costs."""
-    return sum(cell.sums[_CACHE_READ] * prices.saved_per_cached_token(cell.labels[0]) for cell in cells.get(CALLS, ()))
+def cache_savings(cells: Cells, prices: PriceList, at: datetime) -> float:
+    """USD less than if every token that came from a cache had cost what other input costs, by the prices of a time."""
+    return sum(cell.sums[_CACHE_READ] * prices.saved_per_cached_token(cell.labels[0], at) for cell in cells.get(CALLS, ()))

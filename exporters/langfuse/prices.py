@@ -1,7 +1,8 @@
 """What model calls cost that Langfuse has no price for, and what prompt caches saved.
 
 Prices are USD for one token, by kind of usage as Langfuse names it (`input`, `input_cached_tokens` …). The configuration's own
-prices come first; then Langfuse's list, because a price may have been added after the call.
+prices come first, each from its day on; then Langfuse's list, whatever the day, because a price may have been added after
+the call.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporters.langfuse.usage import TOTAL, types_of
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from contract.data_plane import Price
 
 MILLION = 1_000_000
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 _LONGEST_PATTERN, _MOST_REMEMBERED = 500, 10_000
 
 
@@ -32,10 +35,11 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class ListedPrice:
-    """A model of a price list: which names it is for, and USD per token by kind of usage."""
+    """A model of a price list: which names it is for, USD per token by kind of usage, and since when."""
 
     names: re.Pattern[str]
     usd: Mapping[str, float]
+    since: datetime = _ALWAYS
 
     def of(self, key: str) -> float | None:
         """The price of one token of a kind of usage: its own, else that of the same kind, else that of its side."""
@@ -60,7 +64,8 @@ def configured(prices: Iterable[Price]) -> tuple[ListedPrice, ...]:
             "input_cache_creation": price.cache_write,
         }
         usd = {key: usd / MILLION for key, usd in per_million.items() if usd is not None}
-        found.append(ListedPrice(re.compile(fnmatch.translate(price.model), re.IGNORECASE), usd))
+        since = datetime.fromisoformat(price.since).replace(tzinfo=UTC) if price.since else _ALWAYS
+        found.append(ListedPrice(re.compile(fnmatch.translate(price.model), re.IGNORECASE), usd, since))
     return tuple(found)
 
 
@@ -100,19 +105,19 @@ class PriceList:
 
     def __init__(self, prices: Iterable[ListedPrice] = ()) -> None:
         self._prices = tuple(prices)
-        self._found: dict[str, ListedPrice | None] = {}
+        self._found: dict[str, tuple[ListedPrice, ...]] = {}
 
-    def of(self, model: str) -> ListedPrice | None:
-        """The price of a model; the first whose names it matches wholly."""
+    def of(self, model: str, at: datetime) -> ListedPrice | None:
+        """The price of a model at a time; the first in force whose names it matches wholly."""
         if model not in self._found:
             if len(self._found) >= _MOST_REMEMBERED:  # names are the clients' own
                 self._found.clear()
-            self._found[model] = next((price for price in self._prices if price.names.fullmatch(model)), None)
-        return self._found[model]
+            self._found[model] = tuple(price for price in self._prices if price.names.fullmatch(model))
+        return next((price for price in self._found[model] if price.since <= at), None)
 
-    def cost(self, model: str, usage: Mapping[str, float]) -> Cost | None:
-        """What a call's tokens cost; None without a price, or when nothing that was used has one."""
-        price = self.of(model)
+    def cost(self, model: str, usage: Mapping[str, float], at: datetime) -> Cost | None:
+        """What the tokens of a call at a time cost; None without a price, or when nothing that was used has one."""
+        price = self.of(model, at)
         if price is None:
             return None
         sides, total, priced = {"input": 0.0, "output": 0.0}, 0.0, False
@@ -128,9 +133,9 @@ class PriceList:
             priced, total = True, usage[TOTAL] * usd
         return Cost(sides["input"], sides["output"], total, "priced") if priced else None
 
-    def saved_per_cached_token(self, model: str) -> float:
-        """USD less than other input that a token from a cache costs; 0 where either price is unknown."""
-        price = self.of(model)
+    def saved_per_cached_token(self, model: str, at: datetime) -> float:
+        """USD less than other input that a token from a cache costs at a time; 0 where either price is unknown."""
+        price = self.of(model, at)
         if price is None or (plain := price.usd.get("input")) is None:
             return 0.0
         cached = next((usd for key, usd in sorted(price.usd.items()) if "cache_read" in types_of(key)), None)

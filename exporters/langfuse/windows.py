@@ -162,7 +162,7 @@ class WindowsCollector:
     def _token_types(self, begin: datetime, end: datetime, window: str) -> Answer:
         def samples(rows: list[dict[str, Any]]) -> Iterator[Sample]:
             yield from part_samples(rows, window)
-            saved = cache_savings(rows, self._prices.of(self._client, end.timestamp()))
+            saved = cache_savings(rows, self._prices.of(self._client, end.timestamp()), end)
             yield sample("platform_cache_savings_usd", window, value=saved)
 
         return self._of_v2(token_types_query(begin, end), samples)

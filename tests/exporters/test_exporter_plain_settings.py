@@ -26,7 +26,7 @@ SETTINGS = Settings.model_validate(
         "scrape": {"platform": [{"environment": "production", "address": "there:1"}]},
         "budgets": [{"scope": "test", "monthly_usd": 5}],
         "exporter": {"tls": {"certificate_file": "a", "key_file": "b"}, "intervals": {"rollups": "500ms"}},
-        "sources": {"langfuse": {"prices": [{"model": "own-*", "input": 1, "output": 2.5}]}},
+        "sources": {"langfuse": {"prices": [{"model": "own-*", "since": "2026-07-01", "input": 1, "output": 2.5}]}},
         "database": {
             "preset": "supabase",
             "relations": {"feedback": {"columns": {"rating": "stars", "nps": None}}, "handoffs": {"absent": True}},

@@ -80,23 +80,49 @@ def test_prices_that_cannot_be_used_are_left_out() -> None:
         {"modelName": "e", "matchPattern": "e", "totalPrice": 2e-6},
     ]
     prices = PriceList(listed(rows))
-    assert prices.of("a") is None
-    assert prices.of("b") is None
-    assert prices.of("cxd") is None
-    found = prices.cost("c.d", {"input": 10, "output": 10, "total": 20})
+    assert prices.of("a", NOON) is None
+    assert prices.of("b", NOON) is None
+    assert prices.of("cxd", NOON) is None
+    found = prices.cost("c.d", {"input": 10, "output": 10, "total": 20}, NOON)
     assert found is not None
     assert found.total == pytest.approx(1e-5)
-    total = prices.cost("e", {"total": 100})
+    total = prices.cost("e", {"total": 100}, NOON)
     assert total is not None
     assert total.total == pytest.approx(2e-4)
 
 
 def test_a_cache_without_a_price_costs_as_other_input_and_saves_nothing() -> None:
     prices = PriceList(configured([Price(model="x", input=2.0, output=8.0)]))
-    found = prices.cost("X", {"input": 1_000_000, "input_cached_tokens": 1_000_000})
+    found = prices.cost("X", {"input": 1_000_000, "input_cached_tokens": 1_000_000}, NOON)
     assert found is not None
     assert found.total == pytest.approx(4.0)
-    assert prices.saved_per_cached_token("x") == 0
+    assert prices.saved_per_cached_token("x", NOON) == 0
+
+
+def test_a_price_holds_from_its_day_on() -> None:
+    """Before it the next one that fits, at last Langfuse's, whenever that was listed."""
+    own = configured([Price(model="x*", since="2026-07-01", input=2.0, output=8.0), Price(model="xl", input=3.0, output=9.0)])
+    prices = PriceList((*own, *listed([{"modelName": "xs", "inputPrice": 5e-6}])))
+    last, first = datetime(2026, 6, 30, 23, 59, 59, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+    for model, at, million in (("xl", first, 2.0), ("xl", last, 3.0), ("xs", first, 2.0), ("xs", last, 5.0)):
+        found = prices.cost(model, {"input": 1_000_000}, at)
+        assert found is not None and found.total == pytest.approx(million), (model, at)
+    assert prices.cost("xm", {"input": 1}, last) is None
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        ([{"since": "2026-02-30"}], "is no day"),
+        ([{"since": "20260701"}], "is no day"),
+        ([{}, {"since": "2026-07-01"}], "write it first"),
+        ([{"since": "2026-07-01"}, {"since": "2026-07-01"}], "write it first"),
+    ],
+)
+def test_a_price_that_would_never_hold_is_refused(prices: list[dict[str, str]], said: str) -> None:
+    given = [OWN | price for price in prices]
+    with pytest.raises(ValueError, match=said):
+        Settings.model_validate({"sources": {"langfuse": {"prices": given}}})
 
 
 def test_where_calls_come_from(here: World) -> None:
