@@ -6,7 +6,7 @@ from contract.grades import LEAST_CALLS, LEAST_SCORES, LETTERS, WEIGHTS, WORDS
 from contract.settings import Settings
 from dashboards.lib import colours
 from dashboards.lib.distributions import XYChart
-from dashboards.lib.field import Word, fixed, lines, named, words
+from dashboards.lib.field import Word, fixed, lines, named, narrowing_link, words
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
@@ -22,6 +22,7 @@ _WIDTHS = {
     "Points": 64, "Quality": 68, "Failed": 64, "p50": 62, "p95": 62, "First": 62, "Tokens/s": 78, "1000 calls": 84,
     "Calls": 66,
 }  # fmt: skip
+_ONE_MODEL = narrowing_link("Only this model", "models", "model", "${__value.raw}", ("environment", "agent"))
 _COLOURS = {
     "A": colours.GREEN, "B": colours.GREEN, "C": colours.AMBER, "D": colours.AMBER, "E": colours.RED, "F": colours.RED
 }  # fmt: skip
@@ -104,7 +105,7 @@ LIMIT 100
         paged=True,
         overrides=(
             NARROW,
-            named("Model", custom_minWidth=140),
+            named("Model", custom_minWidth=140, links=[_ONE_MODEL.to_json_data()]),
             *(named(column, custom_width=width) for column, width in _WIDTHS.items()),
             named("Grade", mappings=letters, custom_cellOptions=COLOURED_CELL, custom_align="center", custom_width=64),
             named("Points", unit="none", decimals=0),
