@@ -40,6 +40,16 @@ def plausible(at: str) -> str:
     return f"{at} >= timestamptz '1900-01-01 00:00:00+00' AND {at} < timestamptz '2200-01-01 00:00:00+00'"
 
 
+def week(at: str) -> str:
+    """The Monday (UTC) of the week of a time."""
+    return f"date_trunc('week', {at} AT TIME ZONE 'UTC')::date"
+
+
+def once_a_week(week: str, user: str) -> str:
+    """The key of a user who counts once in a week."""
+    return f"{week}::text || ' ' || {user}"  # new ones side by side
+
+
 @dataclass(frozen=True)
 class Join:
     """A further relation from which an image takes labels. Rows without a partner stay; its columns are NULL then."""
@@ -148,9 +158,14 @@ class Stock:
 
 @dataclass(frozen=True)
 class LastSeen:
-    """Rows that show that a user was there: `user` and `at` are image columns. `fact` counts users by their latest time."""
+    """Rows that show that a user was there: `user` and `at` are image columns. `fact` counts users by their latest time.
+
+    `weekly` is the source's fact that counts a user once a week, by the key `once_a_week`: in which week it has done so last is
+    remembered with the user.
+    """
 
     fact: str
+    weekly: str
     user: str
     at: str
     when: str

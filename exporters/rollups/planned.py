@@ -11,7 +11,7 @@ server crash at once, the step is lost with all that it did, and the next one co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from contract.analytics import ADVANCED
@@ -38,7 +38,7 @@ def function(form: Form) -> str:
     return f"CREATE OR REPLACE FUNCTION {_name(form)}(known_news boolean) RETURNS bigint[] LANGUAGE plpgsql AS {body}"
 
 
-def news_function(forms: Iterable[Form]) -> str:
+def news_function(forms: Sequence[Form]) -> str:
     """The statement that makes, or renews, the function that tells of all sources with a function whether they have news."""
     return (
         "CREATE OR REPLACE FUNCTION analytics.news() RETURNS TABLE (source text, any_news boolean) LANGUAGE plpgsql"
@@ -52,7 +52,7 @@ def is_installed(connection: Connection, form: Form) -> bool:
         "SELECT bool_or(proname = %(name)s AND prosrc = %(body)s)"
         " AND bool_or(proname = 'news' AND strpos(prosrc, %(news)s) > 0)"
         " FROM pg_proc WHERE pronamespace = to_regnamespace('analytics') AND proname IN (%(name)s, 'news')",
-        {"name": f"count_{form.source.name}", "body": _body(form), "news": _news_of(form)},
+        {"name": f"count_{form.source.name}", "body": _body(form), "news": _news_of(form, ended=True)},
     ).fetchone()
     return bool(row and row[0])
 
@@ -97,72 +97,88 @@ def _newer(snapshot: str, running: str) -> tuple[str, str]:
     return few_newer(f"pg_snapshot_xmin({snapshot})", f"pg_snapshot_xmax({snapshot})", running)
 
 
-def _any_newer(form: Form) -> str:
-    """Whether there are rows that were not visible in the watermark of `was`."""
-    conditions = _newer("was.snapshot", "was.xip")
-    return " OR ".join(f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in conditions)
+def _any_newer(form: Form) -> tuple[str, str]:
+    """Whether there are rows that had not begun in the watermark of `was`, and whether there are rows that were running."""
+    begun, ended = (f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {one})" for one in _newer("was.snapshot", "was.xip"))
+    return begun, ended
 
 
-def _news_of(form: Form) -> str:
+def _news_of(form: Form, ended: bool) -> str:
     another = f"was.driving <> to_regclass({quoted(form.driving)})::oid"
-    return f"WHEN {quoted(form.source.name)} THEN CASE WHEN {another} THEN NULL ELSE was.gone OR {_any_newer(form)} END\n"
+    newer = _any_newer(form)
+    found = " OR ".join(newer) if ended else f"was.xip <> '{{}}' OR {newer[0]}"
+    return f"WHEN {quoted(form.source.name)} THEN CASE WHEN {another} THEN NULL ELSE was.gone OR {found} END\n"
 
 
-def _news(forms: Iterable[Form]) -> str:
-    """NULL where the watermark says nothing about the table that is there: what is wrong is said by `origin`."""
+def _news(forms: Sequence[Form]) -> str:
+    """NULL where the watermark says nothing about the table that is there: what is wrong is said by `origin`.
+
+    What was running when a step looked is only looked for where something was. What has been running since that was told
+    passes for news.
+    """
+    state = "FROM analytics.sources AS s WHERE s.mode = 'snapshot' AND NOT s.halted"
+
+    def told(ended: bool) -> str:
+        return (
+            "RETURN QUERY SELECT was.source,\n"
+            "CASE WHEN was.system_identifier <> (SELECT c.system_identifier::text FROM pg_control_system() AS c)"
+            " OR pg_snapshot_xmax(was.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) THEN NULL ELSE CASE was.source\n"
+            f"{''.join(_news_of(form, ended) for form in forms)}"
+            f"END END FROM (SELECT s.source, s.driving, s.system_identifier, {_WATERMARK},"
+            # Lines are few, or soon taken away, and have no index, which writers would have to keep: they are read once.
+            f" s.source IN (SELECT q.source FROM analytics.retractions AS q) AS gone {state} OFFSET 0) AS was ORDER BY 1;\n"
+        )
+
     return (
         "#variable_conflict use_column\n"
-        "BEGIN RETURN QUERY SELECT was.source,\n"
-        "CASE WHEN was.system_identifier <> (SELECT c.system_identifier::text FROM pg_control_system() AS c)"
-        " OR pg_snapshot_xmax(was.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) THEN NULL ELSE CASE was.source\n"
-        f"{''.join(map(_news_of, forms))}"
-        f"END END FROM (SELECT s.source, s.driving, s.system_identifier, {_WATERMARK},"
-        # Lines are few, or taken away soon, and have no index, which writers would have to keep: they are read once for all.
-        " s.source IN (SELECT q.source FROM analytics.retractions AS q) AS gone FROM analytics.sources AS s"
-        " WHERE s.mode = 'snapshot' AND NOT s.halted OFFSET 0) AS was ORDER BY 1;\nEND"
+        f"BEGIN IF EXISTS (SELECT {state} AND right(s.watermark #>> '{{}}', 1) <> ':') THEN\n"
+        f"{told(ended=True)}ELSE\n{told(ended=False)}END IF;\nEND"
     )
 
 
 def _body(form: Form) -> str:
-    """Few statements, for each takes its time to begin: one tells whether there is news unless that is known, one locks, one
+    """Few statements, for each takes its time to begin: one tells whether there is news unless that is known, one locks and
     tells how much it is.
 
     The step itself is planned up to three times: where nothing was running when the last one looked and nothing was counted
-    before; where nothing was counted before; and for everything.
+    before; where no line says that a final row has changed or gone; and for everything.
     """
     rows = _newer("old_snapshot", "running")
     touched = newer_than(form, "old_snapshot", rows, ("old_time", "old_key"))
     name = quoted(form.source.name)
     retracted = _RETRACTED.format(source=name)
+    no_lines = f"NOT EXISTS ({retracted})"
     all_new = f"NOT (EXISTS ({retracted}) OR EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {name}))"
-    only_new = replace(touched, rows=rows, all_new=all_new, retracted=None, further=(), truncated=None)
+    no_line = replace(touched, rows=rows, keys="", provided=no_lines, retracted=None, further=(), truncated=None)
+    only_new = replace(no_line, rows=rows[:1], provided=all_new, all_new=True)
     state = (
         f"SELECT {_WATERMARK}, coalesce(s.backfill_time, '-infinity') AS since, coalesce(s.backfill_key, '') AS key"
         f" FROM analytics.sources AS s WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"
     )
+    later = _newer("was.snapshot", "was.xip")[0]
     much = " OR ".join(
         f"(SELECT count(*) FROM ({one} LIMIT {_MOST_ROWS + 1}) AS found) > {_MOST_ROWS}"
-        for one in (f"SELECT FROM {form.stamped} AS r WHERE {rows[0]}", retracted)
+        for one in (f"SELECT FROM {form.stamped} AS r WHERE {later}", retracted)
     )
     return (
         "#variable_conflict use_column\n"
         "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; any_news boolean;"
-        " too_much boolean; nothing_old boolean; said text; done record; counted boolean := false;\n"
+        " too_much boolean; nothing_gone boolean; nothing_old boolean; said text; done record; counted boolean := false;\n"
         "BEGIN\n"
         "IF NOT known_news THEN\n"
-        f"SELECT EXISTS ({retracted}) OR {_any_newer(form)} INTO any_news FROM ({state} OFFSET 0) AS was;\n"
+        f"SELECT EXISTS ({retracted}) OR {' OR '.join(_any_newer(form))} INTO any_news FROM ({state} OFFSET 0) AS was;\n"
         "IF NOT FOUND THEN RETURN NULL; END IF;\n"
         "IF NOT any_news THEN RETURN '{0,0,0}'; END IF;\n"
         "END IF;\n"
-        f"{state} FOR UPDATE SKIP LOCKED INTO old_snapshot, running, old_time, old_key;\n"
+        f"SELECT was.*, {much}, {no_lines}, {all_new} FROM ({state}) AS was FOR UPDATE SKIP LOCKED"
+        " INTO old_snapshot, running, old_time, old_key, too_much, nothing_gone, nothing_old;\n"
         "IF NOT FOUND THEN RETURN NULL; END IF;\n"
-        f"SELECT {much}, {all_new} INTO too_much, nothing_old;\n"
         "IF too_much THEN RETURN NULL; END IF;\n"
         "said := set_config('synchronous_commit', 'off', true);\n"
         "IF nothing_old AND running = '{}' THEN\n"
-        f"{render(form, replace(only_new, rows=rows[:1]))} INTO done; counted := FOUND;\n"
-        "ELSIF nothing_old THEN\n"
         f"{render(form, only_new)} INTO done; counted := FOUND;\n"
+        "ELSIF nothing_gone THEN\n"
+        f"{render(form, no_line)} INTO done; counted := FOUND;\n"
         "END IF;\n"
         f"IF NOT counted THEN {render(form, touched)} INTO done; END IF;\n"
         f"IF done.looked > 0 OR done.gone > 0 THEN said := pg_notify('{ADVANCED}', '') IS NULL; END IF;\n"

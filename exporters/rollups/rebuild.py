@@ -128,7 +128,7 @@ def _recount(
         bound = _bound(connection, form, last, chunk_rows)
         touched = Touched(
             rows=(_between(form, last, bound),),
-            keys="SELECT NULL WHERE false",
+            keys="",
             watermark=watermark,
             remember="true" if mode == "scan" else "is_open",
         )

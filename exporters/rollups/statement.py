@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, Fact, Source, plausible
+from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, Fact, Source, once_a_week, plausible, week
 
 _COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
 """The columns of changes, of which each has to do with one bucket of a histogram at most."""
@@ -29,8 +29,8 @@ STOCK = "stock:"
 # Among the CTEs keys are looked up by an `IN (…)` that cannot become a join, and is hashed. The planner believes CTEs to be
 # small, and would loop over one for each row of the other when they are not.
 
-_UNMET = "(SELECT so FROM unmet)"
-"""Whether `Touched.all_new` is true."""
+_PROVIDED = "(SELECT so FROM provided)"
+"""Whether `Touched.provided` is true."""
 
 _TRUNCATED = "the table was truncated: how many rows there are is only known after `observatory db rebuild`"
 
@@ -40,12 +40,12 @@ class Touched:
     """What a way of capture says about one step, as SQL.
 
     `rows` are conditions on `r`, no two of them true for one row: the rows to look at. `compare` drops those whose image is
-    the one that is remembered. `keys` selects further keys that may have gone. `retracted` selects rows with `key` and the
-    source's own columns: final rows as they were counted. `remember` says which rows are remembered after counting.
+    the one that is remembered. `keys` selects further keys that may have gone; "" for none. `retracted` selects rows with
+    `key` and the source's own columns: final rows as they were counted. `remember` says which rows are remembered then.
     `further` are more CTEs, and `watermark` is the new watermark (jsonb). `truncated` is a condition: the table was emptied
     at once. `since`: rows of earlier times are counted by the hour instead of the minute, for there may be many.
-    `all_new`: a condition under which none of the rows was counted before, so that no earlier image is looked for; where it
-    is not true the statement does nothing, and returns no row.
+    `provided`: a condition; where it is not true the statement does nothing, and returns no row. `all_new`: none of the rows
+    was counted before, so that no earlier image is looked for.
     """
 
     rows: tuple[str, ...]
@@ -59,7 +59,8 @@ class Touched:
     truncated: str | None = None
     backfilled: tuple[str, str] | None = None
     since: str | None = None
-    all_new: str | None = None
+    provided: str | None = None
+    all_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,15 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     """
     source = form.source
     parts = [
-        *([] if touched.all_new is None else [f"unmet AS MATERIALIZED (SELECT {touched.all_new} AS so)"]),
+        *([] if touched.provided is None else [f"provided AS MATERIALIZED (SELECT {touched.provided} AS so)"]),
         *_after(form, touched),
-        *(_before(form, touched, many=placing is not None) if touched.all_new is None else ()),
+        *(() if touched.all_new else _before(form, touched, many=placing is not None)),
         f"images AS NOT MATERIALIZED ({_images(form, touched)})",
         *touched.further,
+        *_met(source),
         *_firsts(source),
-        *_last_seen(source, many=placing is not None),
-        f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, touched.since)})",
-        *_written(placing, _amends(source) if touched.all_new is None else "", any(fact.bounds for fact in source.facts)),
+        *_seen(source, many=placing is not None),
+        *(_cells(source) if touched.all_new else _counts(source, touched.since, placing)),
         *_remembered(form, touched),
         f"tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked, {_others(touched)})",
     ]
@@ -130,7 +131,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
             f", rebuild_needed = rebuild_needed OR {touched.truncated},"
             f" problem = CASE WHEN {touched.truncated} THEN {quoted(_TRUNCATED)} ELSE problem END"
         )
-    taken = "" if touched.all_new is None else f" AND {_UNMET}"
+    taken = "" if touched.provided is None else f" AND {_PROVIDED}"
     return (
         f"WITH {','.join(parts)}\n"
         "UPDATE analytics.sources AS state SET advanced_at = clock_timestamp(), "
@@ -140,28 +141,41 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     )
 
 
-def _written(placing: Sequence[str] | None, amends: str, histograms: bool) -> Iterator[str]:
-    """Puts changes and amends where they belong. Changes alone, and without histograms, are cells as they are."""
+def _cells(source: Source) -> Iterator[str]:
+    """Puts what new rows give where it belongs: nothing can fall, so their changes are cells at once."""
+    spread = len(HISTOGRAM_COLUMNS) if _has_histograms(source) else 0
+    columns = ", ".join(("fact", "at", "labels", *FIGURES[: len(COUNTED) + spread]))
+    yield f"written AS (INSERT INTO analytics.fresh ({columns}) {_changes(source, None, spread)})"
+
+
+def _counts(source: Source, since: str | None, placing: Sequence[str] | None) -> Iterator[str]:
+    """Puts changes and amends where they belong. Without histograms they are cells as they are."""
+    yield f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, since)})"
     counts = "SELECT * FROM changes"
-    if amends:
+    if amends := _amends(source):
         yield f"amends AS ({amends})"
         counts += " UNION ALL SELECT * FROM amends"
-    if placing is None and (amends or histograms):
-        cells = f"SELECT fact, at, labels, {SPREAD} FROM ({counts}) AS counts GROUP BY fact, at, labels"
-        yield f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)}) {cells})"
-    elif placing is None:
-        columns = ", ".join(("fact", "at", "labels", *COUNTED))
-        yield f"written AS (INSERT INTO analytics.fresh ({columns}) SELECT {columns} FROM changes)"
-    else:
+    if placing is not None:
         yield f"gone AS MATERIALIZED ({counts})"
         yield from placing
+    elif _has_histograms(source):
+        cells = f"SELECT fact, at, labels, {SPREAD} FROM ({counts}) AS counts GROUP BY fact, at, labels"
+        yield f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)}) {cells})"
+    else:
+        columns = ", ".join(("fact", "at", "labels", *COUNTED))
+        yield f"written AS (INSERT INTO analytics.fresh ({columns}) SELECT {columns} FROM ({counts}) AS counts)"
+
+
+def _has_histograms(source: Source) -> bool:
+    return any(fact.bounds for fact in source.facts)
 
 
 def _after(form: Form, touched: Touched) -> Iterator[str]:
     table = form.stamped if touched.stamped else form.table
-    key, is_open, only = f'r.{form.source.key}::text COLLATE "C"', f"coalesce({form.source.open}, false)", ""
-    if touched.all_new is not None:  # who was not counted before is only named to be remembered
-        key, only = f"CASE WHEN {is_open} THEN {key} END", f" AND {_UNMET}"
+    key, is_open = f'r.{form.source.key}::text COLLATE "C"', f"coalesce({form.source.open}, false)"
+    if touched.all_new:  # who was not counted before is only named to be remembered
+        key = f"CASE WHEN {is_open} THEN {key} END"
+    only = "" if touched.provided is None else f" AND {_PROVIDED}"
     looked = " UNION ALL ".join(
         f"SELECT {key} AS key, {is_open} AS is_open, {form.image} FROM {table} AS r {form.joins} WHERE {condition}{only}"
         for condition in touched.rows
@@ -179,7 +193,7 @@ def _after(form: Form, touched: Touched) -> Iterator[str]:
 def _before(form: Form, touched: Touched, many: bool) -> Iterator[str]:
     """Images as they were counted. `many` keys are not looked up: the few that are remembered are held against them."""
     source = form.source
-    keys = f"SELECT key FROM after UNION ALL ({touched.keys})"
+    keys = "SELECT key FROM after" + (f" UNION ALL ({touched.keys})" if touched.keys else "")
     if not many:  # to sort the keys is dear, and in vain where nothing is remembered
         remembers = f"EXISTS (SELECT FROM analytics.shadows WHERE source = {quoted(source.name)})"
         keys = f"SELECT key FROM ({keys}) AS keys WHERE {remembers}"
@@ -215,22 +229,26 @@ def _bucket(at: str, since: str | None) -> str:
     return f"CASE WHEN ({plausible(at)}) IS NOT TRUE THEN NULL{hours} ELSE {minute} END"
 
 
-def _changes(source: Source, since: str | None) -> str:
-    """The differences that the images make, by fact, bucket of time, labels and bucket of the histogram."""
-    rows = [_fact(fact, since) for fact in source.facts]
+def _changes(source: Source, since: str | None, spread: int | None = None) -> str:
+    """The differences that the images make, by fact, bucket of time, labels and bucket of the histogram.
+
+    With `spread` they are cells, with so many columns for the histogram's buckets; there are no earlier images then.
+    """
+    rows = [_fact(fact, since, spread) for fact in source.facts]
     rows += [
-        _row(STOCK + stock.name, None, stock.labels.values(), (), None, f"images WHERE {stock.when}") for stock in source.stocks
+        _row(STOCK + stock.name, None, stock.labels.values(), (), None, f"images WHERE {stock.when}", spread)
+        for stock in source.stocks
     ]
     if (seen := source.last_seen) is not None:
         moved = (
             "(SELECT at, 1::bigint AS w FROM met WHERE (at > last_at) IS NOT FALSE"
             " UNION ALL SELECT last_at, -1 FROM met WHERE at > last_at) AS moved"
         )
-        rows.append(_row(seen.fact, _bucket("at", since), (), (), None, moved))
+        rows.append(_row(seen.fact, _bucket("at", since), (), (), None, moved, spread))
     return " UNION ALL ".join(rows)
 
 
-def _fact(fact: Fact, since: str | None) -> str:
+def _fact(fact: Fact, since: str | None, spread: int | None) -> str:
     bucket = None
     if fact.histogram is not None:
         bounds = ", ".join(str(round(bound * 1_000_000)) for bound in fact.bounds)
@@ -240,31 +258,38 @@ def _fact(fact: Fact, since: str | None) -> str:
         rows = f"images WHERE stays AND ({fact.when})"
     else:
         rows = f"first_{fact.name} WHERE (once_key IN (SELECT key FROM once_{fact.name})) IS TRUE"
-    return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums.values(), bucket, rows)
+    return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums.values(), bucket, rows, spread)
 
 
-def _row(fact: str, at: str | None, labels: Iterable[str], sums: Iterable[str], bucket: str | None, rows: str) -> str:
+def _row(
+    fact: str, at: str | None, labels: Iterable[str], sums: Iterable[str], bucket: str | None, rows: str, spread: int | None
+) -> str:
     """Changes by the images that have part in a fact; `w` is 1 for images now, -1 for earlier ones.
 
     Labels are joined when their rows are added up: a thousand rows have few sets of them.
     """
+    weighted = "({})::bigint" if spread is not None else "w * ({})::bigint"
     said = {f"l{number}": label for number, label in enumerate(labels)}
-    counted = {"w": "w"} | {f"a{number}": f"w * ({amount})::bigint" for number, amount in enumerate(sums)}
-    keys = ({"at": at} if at else {}) | said | ({"bucket": bucket} if bucket else {})
+    counted = {"w": "w"} | {f"a{number}": weighted.format(amount) for number, amount in enumerate(sums)}
+    bucketed = {"bucket": bucket} if bucket else {}
+    by_bucket = "analytics.total(w) FILTER (WHERE bucket = {})" if bucket else "NULL::bigint"
+    keys = ({"at": at} if at else {}) | said | (bucketed if spread is None else {})
     figures = [f"analytics.total({name})" for name in counted]
     joined = " || E'\\x1f' || ".join(said) or "''"
     columns = [
         f"{quoted(fact)}::text AS fact",
         ("at" if at else "NULL::timestamptz") + " AS at",
         f'({joined})::text COLLATE "C" AS labels',
-        ("bucket" if bucket else "NULL::integer") + " AS bucket",
+        *([("bucket" if bucket else "NULL::integer") + " AS bucket"] if spread is None else ()),
         *figures,
         *["NULL::bigint"] * (len(COUNTED) - len(figures)),
+        *(by_bucket.format(number) for number in range(spread or 0)),
     ]
-    named = ", ".join(f"({text}) AS {name}" for name, text in (keys | counted).items())
+    named = ", ".join(f"({text}) AS {name}" for name, text in (keys | counted | bucketed).items())
+    once = " OFFSET 0" if bucket and spread else ""  # or the bucket would be looked up anew for each column
     changed = " OR ".join(f"{figure} <> 0" for figure in figures)
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
-    return f"SELECT {', '.join(columns)} FROM (SELECT {named} FROM {rows}) AS part{grouped} HAVING {changed}"
+    return f"SELECT {', '.join(columns)} FROM (SELECT {named} FROM {rows}{once}) AS part{grouped} HAVING {changed}"
 
 
 def _amends(source: Source) -> str:
@@ -296,9 +321,12 @@ def _firsts(source: Source) -> Iterator[str]:
     """The first row of this step with each text of which only the first counts, and which of these texts are new."""
     for fact in source.facts:
         if fact.once is not None:
+            unknown = f"({fact.once}) IS NOT NULL"
+            if source.last_seen is not None and source.last_seen.weekly == fact.name:
+                unknown += f" AND (({fact.once}) IN (SELECT known_key FROM met)) IS NOT TRUE"
             yield (
                 f'first_{fact.name} AS MATERIALIZED (SELECT DISTINCT ON (1) ({fact.once}) COLLATE "C" AS once_key,'
-                f" 1::bigint AS w, after.* FROM after WHERE ({fact.when}) AND ({fact.once}) IS NOT NULL ORDER BY 1, {fact.at})"
+                f" 1::bigint AS w, after.* FROM after WHERE ({fact.when}) AND {unknown} ORDER BY 1, {fact.at})"
             )
             yield (
                 f"once_{fact.name} AS (INSERT INTO analytics.firsts (fact, key, at)"
@@ -311,36 +339,47 @@ def _firsts(source: Source) -> Iterator[str]:
             )
 
 
-def _last_seen(source: Source, many: bool) -> Iterator[str]:
-    """When users were last seen. Who was seen in this step is noted as well; of `many`, who wrote lately."""
+def _met(source: Source) -> Iterator[str]:
+    """In which minutes users were seen in this step, and what was known of them before."""
     if (seen := source.last_seen) is None:
         return
-    minute = "date_bin('1 minute', {}, 'epoch')".format
+    minute = f"date_bin('1 minute', {seen.at}, 'epoch')"
     yield (
         "seen AS MATERIALIZED (SELECT user_id, max(at) AS at, (array_agg(at ORDER BY at DESC))[2] AS earlier_at"
-        f" FROM (SELECT {seen.user} AS user_id, max({seen.at}) AS at FROM after WHERE {seen.when}"
-        f" GROUP BY 1, {minute(seen.at)}) AS minutes GROUP BY 1)"
+        f" FROM (SELECT DISTINCT {seen.user} AS user_id, {minute} AS at FROM after WHERE {seen.when}) AS minutes GROUP BY 1)"
     )
     yield (
         "met AS MATERIALIZED (SELECT user_id, seen.at, seen.earlier_at, known.last_at, known.earlier_at AS known_earlier_at,"
-        " known.ctid AS place FROM seen LEFT JOIN analytics.user_seen AS known USING (user_id))"
+        f" known.week AS known_week, {once_a_week('known.week', 'user_id')} AS known_key, known.ctid AS place"
+        " FROM seen LEFT JOIN analytics.user_seen AS known USING (user_id))"
     )
-    before = ", ".join(f"CASE WHEN {minute(at)} < {minute('greatest(at, last_at)')} THEN {at} END" for at in ("at", "last_at"))
+
+
+def _seen(source: Source, many: bool) -> Iterator[str]:
+    """Remembers when users were seen. Whose minute is new is noted as well; of `many`, who wrote lately."""
+    if (seen := source.last_seen) is None:
+        return
+    now_week = "known_week"
+    if any(fact.name == seen.weekly for fact in source.facts):  # a rebuild counts it under another name
+        monday = f"({week('now_last_at')})"
+        counted = f"({once_a_week(monday, 'user_id')}) IN (SELECT once_key FROM first_{seen.weekly})"
+        now_week = f"CASE WHEN {counted} THEN {monday} ELSE known_week END"
     # What is known already is left out before the update, which would lock and log the row to find that out.
     yield (
-        "told AS MATERIALIZED (SELECT user_id, place, now_last_at, now_earlier_at FROM"
-        " (SELECT *, greatest(at, last_at) AS now_last_at,"
-        f" greatest(earlier_at, known_earlier_at, {before}) AS now_earlier_at FROM met) AS found"
-        " WHERE (now_last_at, now_earlier_at) IS DISTINCT FROM (last_at, known_earlier_at))"
+        "told AS MATERIALIZED (SELECT user_id, place, now_last_at, now_earlier_at, now_week FROM"
+        f" (SELECT *, {now_week} AS now_week FROM"
+        " (SELECT *, greatest(at, last_at) AS now_last_at, greatest(earlier_at, known_earlier_at,"
+        " nullif(least(at, last_at), greatest(at, last_at))) AS now_earlier_at FROM met) AS moved) AS found"
+        " WHERE (now_last_at, now_earlier_at, now_week) IS DISTINCT FROM (last_at, known_earlier_at, known_week))"
     )
     # Nobody else writes to users while this source is locked, so that they stand where they were found.
     yield (
-        "again AS (UPDATE analytics.user_seen AS known SET last_at = now_last_at, earlier_at = now_earlier_at"
+        "again AS (UPDATE analytics.user_seen AS known SET last_at = now_last_at, earlier_at = now_earlier_at, week = now_week"
         " FROM told WHERE known.ctid = place)"
     )
     yield (
-        "begun AS (INSERT INTO analytics.user_seen (user_id, last_at, earlier_at)"
-        " SELECT user_id, now_last_at, now_earlier_at FROM told WHERE place IS NULL)"
+        "begun AS (INSERT INTO analytics.user_seen (user_id, last_at, earlier_at, week)"
+        " SELECT user_id, now_last_at, now_earlier_at, now_week FROM told WHERE place IS NULL)"
     )
     lately = " WHERE now_last_at >= now() - interval '10 minutes'" if many else ""
     yield (
@@ -357,7 +396,7 @@ def _remembered(form: Form, touched: Touched) -> Iterator[str]:
             f" FROM after WHERE {touched.remember} ORDER BY key"
             " ON CONFLICT (source, key) DO UPDATE SET image = excluded.image WHERE s.image <> excluded.image)"
         )
-    if touched.all_new is None:
+    if not touched.all_new:
         yield (
             f"forgotten AS (DELETE FROM analytics.shadows AS s WHERE s.source = {name} AND s.key = ANY (ARRAY("
             f"SELECT key FROM shadow WHERE key NOT IN (SELECT key FROM after WHERE {touched.remember}))))"

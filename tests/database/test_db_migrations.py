@@ -99,6 +99,8 @@ def test_who_was_seen_just_now_is_noted_after_an_upgrade_too(admin: Connection) 
     admin.execute("INSERT INTO analytics.user_seen (user_id, last_at) VALUES ('a', now()), ('b', now() - interval '40 days')")
     migrated(admin)
     assert admin.execute("SELECT users FROM analytics.seen_lately").fetchall() == [(["a"],)]
+    seen = "SELECT bool_and(last_at = date_trunc('minute', last_at)), count(*) FROM analytics.user_seen"
+    assert admin.execute(seen).fetchone() == (True, 2)
 
 
 def test_a_schema_of_a_newer_version_is_refused(admin: Connection) -> None:

@@ -111,11 +111,20 @@ def test_whoever_is_seen_again_and_again_counts_once_at_any_moment(counted: Coun
             note(connection, minute + timedelta(seconds=55))
         noted = counted.one("SELECT n FROM analytics.users_active_history WHERE window_name = '24h'")
         assert noted == _asked(counted, minute - timedelta(hours=24), minute)
-    _write(counted, key + 1, 0, minute + timedelta(seconds=55))
+    _write(counted, key + 1, 0, minute + timedelta(seconds=65))
     with counted.transaction() as connection:
         advance.advance(connection, counted.forms["messages"])
         # In place, where no index has to know of it.
         assert counted.one("SELECT pg_stat_get_xact_tuples_hot_updated('analytics.user_seen'::regclass)") > 0
+
+
+def test_whoever_writes_again_within_a_minute_is_not_written_anew(counted: Counted) -> None:
+    written = []
+    for key, seconds in enumerate((0, 5, 65)):
+        _write(counted, key, 1, MINUTE + timedelta(seconds=seconds))
+        counted.advance()
+        written.append(counted.one("SELECT xmin::text FROM analytics.user_seen"))
+    assert written[0] == written[1] != written[2]
 
 
 def test_a_user_counts_once_a_week(counted: Counted) -> None:
@@ -126,6 +135,17 @@ def test_a_user_counts_once_a_week(counted: Counted) -> None:
             counted.advance()
     counted.advance()
     assert counted.counters("users_active_in_week") == {("2026-02-02", "2026-03-09"): 2, ("2026-02-02", "2026-03-16"): 1}
+
+
+def test_a_user_whose_beginning_is_known_later_counts_from_then_on(counted: Counted) -> None:
+    _write(counted, 1, 9, NOON)
+    counted.advance()
+    assert counted.counters("users_active_in_week") == {}
+    counted.insert("users", {"id": 9, "created_at": NOON - timedelta(days=40), "role": "customer", "status": "active"})
+    for key, age in enumerate((-1, -2, 7 * 1440, 7 * 1440 + 1, -3), start=2):
+        _write(counted, key, 9, NOON - timedelta(minutes=age))
+        counted.advance()
+    assert counted.counters("users_active_in_week") == {("2026-02-02", "2026-03-09"): 1, ("2026-02-02", "2026-03-02"): 1}
 
 
 def test_a_conversation_counts_once_however_often_it_is_judged(counted: Counted) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.definitions import NPS_DETRACTOR_TO, NPS_PROMOTER_FROM
-from exporters.rollups.model import Fact, Field, Join, LastSeen, Source, Stock, Yield, plausible
+from exporters.rollups.model import Fact, Field, Join, LastSeen, Source, Stock, Yield, once_a_week, plausible, week
 from exporters.rollups.sources.words import AGENT_OF_CONVERSATION, CONVERSATION, text, time, whole, word
 
 ASKER = "user"
@@ -17,8 +17,7 @@ _AGENT_LABELS = {"agent": "agent", "environment": "environment"}
 
 def _week(at: str) -> str:
     """The Monday (UTC) of the week of a time, for what users wrote: nobody asks for that of other messages."""
-    monday = f"(date_trunc('week', {at} AT TIME ZONE 'UTC')::date)::text"
-    return f"CASE WHEN r.role = '{ASKER}' AND {plausible(at)} THEN {monday} END"
+    return f"CASE WHEN r.role = '{ASKER}' AND {plausible(at)} THEN ({week(at)})::text END"
 
 
 CONVERSATIONS = Source(
@@ -86,11 +85,17 @@ MESSAGES = Source(
             when=f"{_ASKED} AND cohort IS NOT NULL",
             at="at",
             labels={"cohort": "cohort", "week": "week"},
-            once="week || ' ' || user_id",  # new ones side by side
+            once=once_a_week("week", "user_id"),
         ),
     ),
     # A message dated far into the future would hide its user until then; clocks may be five minutes apart.
-    last_seen=LastSeen("users_last_seen", user="user_id", at="at", when=f"{_ASKED} AND at < now() + interval '5 minutes'"),
+    last_seen=LastSeen(
+        "users_last_seen",
+        "users_active_in_week",
+        user="user_id",
+        at="at",
+        when=f"{_ASKED} AND at < now() + interval '5 minutes'",
+    ),
 )
 
 HANDOFFS = Source(
