@@ -213,6 +213,7 @@ def _recorded(stack: LivingStack) -> bool:
 def _still(stack: LivingStack) -> Iterator[Moment]:
     eventually(lambda: len(stack.query('up{job="platform"} == 1')) == 3, PATIENCE, "the platform is scraped")
     eventually(lambda: _recorded(stack), PATIENCE, f"{', '.join(RARELY)} are recorded")
+    eventually(lambda: stack.query("platform_rollup_drift_rows"), PATIENCE, "counts are audited")
     stack.send("platform", signal.SIGSTOP)
     try:
         _keep_house(stack, "SET autovacuum = off")
