@@ -314,6 +314,14 @@ def install(dsn: str) -> None:
     assert result.exit_code == 0, result.output
 
 
+@pytest.fixture(scope="module")
+def module_installed(postgres: PostgresServer, _installed: str) -> Iterator[str]:
+    """The database of `installed_database`, shared by the tests of a module."""
+    dsn = postgres.create(_installed)
+    yield dsn
+    postgres.drop(dsn)
+
+
 @pytest.fixture
 def install_schema() -> Callable[[str], None]:
     """`install`, by the configuration of the working folder."""

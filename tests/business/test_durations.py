@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 
 from tests.business.figures import of
-from tests.business.installed import Exporter, install
+from tests.business.installed import Exporter
 
 _SECONDS = 0.2
 _SLOW = f"""
@@ -17,10 +16,9 @@ CREATE TRIGGER slow AFTER INSERT ON analytics.fresh FOR EACH STATEMENT EXECUTE F
 """
 
 
-def test_sources_that_are_counted_together_show_how_long_that_took(platform_database: str, tmp_path: Path) -> None:
-    install(platform_database, tmp_path)
-    exporter, now = Exporter.of(platform_database), datetime.now(UTC).timestamp()
-    with psycopg.connect(platform_database, autocommit=True) as connection:
+def test_sources_that_are_counted_together_show_how_long_that_took(installed_database: str) -> None:
+    exporter, now = Exporter.of(installed_database), datetime.now(UTC).timestamp()
+    with psycopg.connect(installed_database, autocommit=True) as connection:
         assert exporter.collect(now) == {}
         connection.execute(_SLOW)
         connection.execute("INSERT INTO app.users (id, created_at, role, status) VALUES (1, now(), 'admin', 'active')")

@@ -14,7 +14,7 @@ from contract.catalogue import metric
 from exporters.database.sessions import Rows
 from tests.business import plain
 from tests.business.figures import Figures, of
-from tests.business.installed import Exporter, install
+from tests.business.installed import Exporter
 from tests.business.life import Life
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -22,10 +22,9 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(scope="module")
-def lived(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    install(module_database, tmp_path_factory.mktemp("config"))
-    Life(module_database, NOW).write()
-    return module_database
+def lived(module_installed: str) -> str:
+    Life(module_installed, NOW).write()
+    return module_installed
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from contract.buckets import AGENT
 from exporters.business.significance import longer, more_failures
 from exporters.business.versions import Change, Comparisons
 from tests.business.figures import Figures, of
-from tests.business.installed import Exporter, install
+from tests.business.installed import Exporter
 from tests.business.life import insert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -69,18 +69,17 @@ def _executions(rng: random.Random) -> Iterator[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def lived(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    install(module_database, tmp_path_factory.mktemp("config"))
+def lived(module_installed: str) -> str:
     deployed = [
         (n, list(PLACES).index(agent), version, PLACES[agent], _ago(hours))
         for n, (agent, version, hours) in enumerate(DEPLOYED)
     ]
-    with psycopg.connect(module_database, autocommit=True) as connection:
+    with psycopg.connect(module_installed, autocommit=True) as connection:
         named = [(number, name, "chat", "production", True) for number, name in AGENTS.items()]
         insert(connection, "agents", "id name type environment is_active", named)
         insert(connection, "deployments", "id agent_id version environment deployed_at", deployed)
         insert(connection, "agent_executions", COLUMNS, list(_executions(random.Random(5))))
-    return module_database
+    return module_installed
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from exporters.outlook.collector import OutlookCollector
 from provisioning.cli import main
 from provisioning.interpolation import Span, sql_macros
 from tests.business.figures import Figures, figures
-from tests.business.installed import as_role, install
+from tests.business.installed import as_role
 from tests.business.life import insert
 
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
@@ -79,10 +79,9 @@ def _tried(connection: psycopg.Connection[Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def lived(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def lived(module_installed: str) -> str:
     """Forty days on which as many tickets came as the day's number in the week says, and users wrote; ten of queries."""
-    install(module_database, tmp_path_factory.mktemp("config"))
-    with psycopg.connect(module_database, autocommit=True) as connection:
+    with psycopg.connect(module_installed, autocommit=True) as connection:
         connection.execute("SET timezone = 'UTC'")
         for back in range(DAYS, -1, -1):
             at = MIDNIGHT - timedelta(days=back) + timedelta(hours=9)
@@ -97,7 +96,7 @@ def lived(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> str
         ]  # fmt: skip
         insert(connection, "messages", "id conversation_id user_id role created_at", messages)
         _tried(connection)
-    return module_database
+    return module_installed
 
 
 @pytest.fixture
