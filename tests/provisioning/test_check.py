@@ -81,7 +81,7 @@ def panel(board: Board, name: str) -> dict[str, Any]:
     return next(panel for panel in board.panels if panel["id"] == panel_id(f"overview/{name}"))
 
 
-@pytest.mark.usefixtures("prometheus_tools")
+@pytest.mark.usefixtures("prometheus_tools", "on_a_disk")
 def test_a_house_that_pages_nobody_passes(artefacts: dict[str, bytes]) -> None:
     nobody = Settings.model_validate({"notifications": {"paging_environments": []}})
     assert _worse_than_notes(run(nobody, choices=UNPROVED).findings) == []
