@@ -17,6 +17,7 @@ from exporters.database.mapping import STAMP
 from exporters.database.persons import logins_of_ours
 from exporters.database.plan import Statement, Step
 from exporters.database.roles import POLICY, Role
+from exporters.database.views import MARK as VIEW_MARK
 
 _TRIGGERS = """
 SELECT n.nspname, c.relname, t.tgname
@@ -58,13 +59,27 @@ SELECT DISTINCT n.nspname FROM pg_namespace n, aclexplode(n.nspacl) AS x JOIN pg
 WHERE r.rolname = ANY (%s) AND n.nspname <> 'analytics' ORDER BY 1
 """
 _LEANING = """
-SELECT DISTINCT vn.nspname || '.' || v.relname
-FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
-     JOIN pg_class v ON v.oid = r.ev_class JOIN pg_namespace vn ON vn.oid = v.relnamespace
-     JOIN pg_class t ON d.refclassid = 'pg_class'::regclass AND t.oid = d.refobjid
-     JOIN pg_namespace tn ON tn.oid = t.relnamespace
-WHERE tn.nspname = 'analytics' AND vn.nspname <> 'analytics' ORDER BY 1
+WITH ours AS (SELECT 'pg_class'::regclass AS kind, oid FROM pg_class WHERE relnamespace = to_regnamespace('analytics')
+              UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = to_regnamespace('analytics'))
+SELECT DISTINCT n.nspname || '.' || c.relname
+FROM ours JOIN pg_depend d ON d.refclassid = ours.kind AND d.refobjid = ours.oid
+     LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+     LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+     LEFT JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND a.oid = d.objid
+     JOIN pg_class c ON c.oid = coalesce(r.ev_class, k.conrelid, a.adrelid) JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname <> 'analytics' ORDER BY 1
 """
+# Views, foreign keys, checks and defaults.
+_STRANGERS = """
+SELECT c.relname::text FROM pg_class c
+WHERE c.relnamespace = to_regnamespace('analytics') AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+      AND c.relname <> ALL (%(made)s)
+      AND NOT (c.relkind = 'v' AND starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), %(mark)s))
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                      AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i'))
+ORDER BY 1
+"""
+# A sequence that numbers a table's rows goes with that table.
 
 
 class RemovalRefused(Exception):
@@ -74,8 +89,11 @@ class RemovalRefused(Exception):
 def removal_steps(connection: psycopg.Connection[Any]) -> Iterator[Step]:
     """What takes away everything of ours in this database. Raises MigrationRefused for a foreign schema, or RemovalRefused."""
     ours = migrations.exists(connection)
+    made = [name for file in migrations.available() for name in file.makes]
+    if strangers := [f"analytics.{name}" for (name,) in connection.execute(_STRANGERS, {"made": made, "mark": VIEW_MARK})]:
+        raise RemovalRefused(f"in schema analytics, but not ours: {', '.join(strangers)}; move or drop them first")
     if leaning := [name for (name,) in connection.execute(_LEANING)]:
-        raise RemovalRefused(f"{', '.join(leaning)} read schema analytics and are not ours; drop them first")
+        raise RemovalRefused(f"{', '.join(leaning)} lean on schema analytics, and are not ours; drop or change them first")
     yield from _on_tables(connection)
     if ours:
         yield Step("schema analytics, with everything that was counted", (sql.SQL("DROP SCHEMA analytics CASCADE"),))

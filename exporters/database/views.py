@@ -29,7 +29,9 @@ View = tuple[str, Statement]
 Whose = Callable[[str], Statement]
 """The query for the id of the user whose rows are shown, as a value of an SQL type."""
 
-_MARK = "Agent Observatory: view "
+MARK = "Agent Observatory: view "
+"""How the comment of a rendered view begins."""
+
 _VIEWS = """
 SELECT relname::text, obj_description(oid, 'pg_class') FROM pg_class
 WHERE relnamespace = to_regnamespace('analytics') AND relkind = 'v'
@@ -156,7 +158,7 @@ def removals(connection: psycopg.Connection[Any]) -> list[Statement]:
 
 def taken(connection: psycopg.Connection[Any], names: Iterable[str]) -> Iterator[str]:
     """A sentence for each of these names that something has in our schema which is no rendered view."""
-    for (name,) in connection.execute(_TAKEN, {"names": list(names), "mark": _MARK}):
+    for (name,) in connection.execute(_TAKEN, {"names": list(names), "mark": MARK}):
         yield (
             f"{ANALYTICS_SCHEMA}.{name} is there, and was not made by this program, which needs the name: "
             "rename it, or move it to another schema"
@@ -167,16 +169,16 @@ def leaning(connection: psycopg.Connection[Any], views: Iterable[View]) -> Itera
     """A sentence for each view of somebody else's that reads a view which is to be another one, or is to go."""
     wanted = {name: _mark(connection, query) for name, query in views}
     replaced = [name for name, mark in _marked(connection) if wanted.get(name) != mark]
-    for reader, name in connection.execute(_READERS, {"names": replaced, "mark": _MARK}):
+    for reader, name in connection.execute(_READERS, {"names": replaced, "mark": MARK}):
         yield f"{reader} reads {ANALYTICS_SCHEMA}.{name}, which is to be made anew: drop it, and make it again afterwards"
 
 
 def _mark(connection: psycopg.Connection[Any], query: Statement) -> str:
-    return _MARK + hashlib.sha256(query.as_string(connection).encode()).hexdigest()[:16]
+    return MARK + hashlib.sha256(query.as_string(connection).encode()).hexdigest()[:16]
 
 
 def _marked(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
-    return [(name, mark) for name, mark in connection.execute(_VIEWS, (_MARK,))]
+    return [(name, mark) for name, mark in connection.execute(_VIEWS, (MARK,))]
 
 
 def _dropped(name: str) -> Statement:

@@ -102,11 +102,30 @@ def test_uninstalling_leaves_the_platform_as_it_was(platform: Connection, observ
 
 
 def test_what_leans_on_our_schema_is_not_pulled_down_with_it(installed: Connection, observatory: Observatory) -> None:
-    installed.execute("CREATE VIEW public.mine AS SELECT count(*) FROM analytics.tickets")
+    installed.execute(
+        "CREATE VIEW public.mine AS SELECT count(*) FROM analytics.tickets;"
+        "CREATE TABLE public.spent (budget bigint REFERENCES analytics.budgets);"
+        "CREATE VIEW public.middle AS SELECT analytics.quantile(0.5, '{1,2}', '{1}')"
+    )
     result = observatory("uninstall", "--yes")
     assert result.exit_code == 2
-    assert "public.mine" in result.output
+    assert "public.middle, public.mine, public.spent" in result.output
     assert migrations.exists(installed)
+
+
+def test_what_somebody_put_into_our_schema_is_not_removed_with_it(installed: Connection, observatory: Observatory) -> None:
+    installed.execute(
+        "CREATE TABLE analytics.their_notes (id serial, note text); INSERT INTO analytics.their_notes VALUES (1, 'mine');"
+        "CREATE SEQUENCE analytics.their_numbers; CREATE MATERIALIZED VIEW analytics.their_view AS SELECT 1 AS one"
+    )
+    result = observatory("uninstall", "--yes")
+    assert result.exit_code == 2
+    assert "analytics.their_notes, analytics.their_numbers, analytics.their_view; move" in result.output
+    assert installed.execute("SELECT note FROM analytics.their_notes").fetchall() == [("mine",)]
+    for what in ("TABLE analytics.their_notes", "SEQUENCE analytics.their_numbers", "MATERIALIZED VIEW analytics.their_view"):
+        installed.execute(f"ALTER {what} SET SCHEMA public".encode())
+    result = observatory("uninstall", "--yes")
+    assert result.exit_code == 0, result.output
 
 
 def test_a_schema_of_somebody_else_is_left_alone(platform: Connection, observatory: Observatory) -> None:
