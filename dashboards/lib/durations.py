@@ -17,7 +17,7 @@ from dashboards.lib.queries import PromQuery
 
 Unit = Literal["s", "m", "h", "d"]
 
-WRITTEN = {"d": "suffix: d"}
+WRITTEN = {"d": "suffix:d"}
 """Units under another name where Grafana would write 14 days as 2 weeks, and 400 as 1.1 years: no steps that people choose."""
 SECONDS: dict[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 """Seconds of Grafana's units of time, the greatest last."""

@@ -266,7 +266,7 @@ def test_a_table_of_several_queries_shows_the_first_though_the_others_are_silent
     assert "Value" not in columns({"agent": "Agent", "cost": "Cost"})[1]["options"]["renameByName"]
 
 
-@pytest.mark.parametrize(("limit", "unit", "shown"), [(90, "s", 90), (900, "m", 15), (7200, "h", 2), (604800, "suffix: d", 7)])
+@pytest.mark.parametrize(("limit", "unit", "shown"), [(90, "s", 90), (900, "m", 15), (7200, "h", 2), (604800, "suffix:d", 7)])
 def test_a_duration_is_drawn_in_the_unit_of_its_limit(limit: float, unit: str, shown: float) -> None:
     """Or the axis would have steps of 3.33 minutes."""
     graph = TimeSeries(
