@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -18,9 +18,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from exporters.redaction import password_hint, without_secrets
 
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
 APPLICATION_NAME = "observatory-exporter"
 CONNECT_SECONDS = 5
 _LOCK_SECONDS = 2.0
+OVERDUE_SECONDS = 5.0
+"""A server that lets its own limit pass by so much hangs, and is waited for no longer."""
+
 _MAY_NOT_WRITE = "25006"
 _BEGIN_RESULTS = 2
 """A transaction begins with two results, of `BEGIN` and of the limits, and ends with one."""
@@ -28,6 +34,21 @@ _BEGIN_RESULTS = 2
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 Rows = Sequence[tuple[Any, ...]]
+_Answer = TypeVar("_Answer")
+
+
+class Patient(psycopg.Connection[tuple[Any, ...]]):
+    """Waits `patience` seconds for an answer, without end where that is None, and is closed after that: limits that the server
+    keeps are none while it hangs, and its kernel says that all is well."""
+
+    patience: float | None = None
+
+    def wait(self, gen: PQGen[_Answer], interval: float = 0.1, timeout: float | None = None) -> _Answer:
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:  # what comes now would be taken for the answer to the next question
+            self.close()
+            raise psycopg.OperationalError(f"no answer within {self.patience:g} s: the server hangs") from None
 
 
 class DatabaseDown(Exception):
@@ -50,7 +71,7 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def connect(dsn: str, application_name: str = APPLICATION_NAME) -> Connection:
+def connect(dsn: str, application_name: str = APPLICATION_NAME) -> Patient:
     """A connection in autocommit mode that prepares nothing. Raises DatabaseDown."""
     try:
         given: dict[str, Any] = conninfo_to_dict(dsn)
@@ -60,7 +81,7 @@ def connect(dsn: str, application_name: str = APPLICATION_NAME) -> Connection:
     keepalives = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
     fixed = {"application_name": application_name, "autocommit": True, "prepare_threshold": None}
     try:
-        return psycopg.connect(**({"connect_timeout": CONNECT_SECONDS} | keepalives | given | fixed))
+        return Patient.connect(**({"connect_timeout": CONNECT_SECONDS} | keepalives | given | fixed))
     except psycopg.Error as error:
         said = without_secrets(one_line(error), dsn) + password_hint(dsn)
         raise DatabaseDown(f"cannot connect to PostgreSQL: {said}") from None
@@ -100,7 +121,7 @@ class Session:
     ) -> None:
         self._dsn, self._seconds, self._read_only, self._name = dsn, statement_seconds, read_only, application_name
         self._used_dsn = ""
-        self._connection: Connection | None = None
+        self._connection: Patient | None = None
         self._may_be_lost = self._cut = False
 
     @property
@@ -129,7 +150,7 @@ class Session:
     def transaction(self, statement_seconds: float | None = None) -> Iterator[Connection]:
         """A transaction under the limits; everything inside sees them. Raises DatabaseDown or StatementRefused."""
         with self._said_plainly():
-            connection = self._begun(self._begin(statement_seconds)).connection
+            connection = self._begun(self._begin(statement_seconds), statement_seconds or self._seconds).connection
             try:
                 yield connection
                 connection.commit()
@@ -147,7 +168,7 @@ class Session:
         text = sql.SQL("; ").join(part for statements in each for part in (self._begin(), *statements, sql.SQL("COMMIT")))
         with self._said_plainly():
             try:
-                cursor = self._begun(text)
+                cursor = self._begun(text, self._seconds * sum(map(len, transactions)))
             except BaseException:
                 if self._connection is not None:
                     _roll_back(self._connection)
@@ -168,17 +189,22 @@ class Session:
     def _begin(self, statement_seconds: float | None = None) -> sql.Composed:
         return sql.SQL("BEGIN; {}").format(limits(statement_seconds or self._seconds, self._read_only))
 
-    def _begun(self, statement: sql.Composed) -> Cursor:
-        """Says the first words of a transaction; once more, if the connection was lost since the last run."""
+    def _begun(self, statement: sql.Composed, seconds: float) -> Cursor:
+        """Says the first words of a transaction; once more, if the connection was lost since the last run.
+
+        No answer takes longer than `seconds` as long as the server keeps the limits.
+        """
         if self._connection is None:
             raise DatabaseDown("not connected to PostgreSQL")
         again, self._may_be_lost = self._may_be_lost, False
         try:
+            self._connection.patience = seconds + OVERDUE_SECONDS
             return self._connection.execute(statement)
         except psycopg.Error:
             if not again or self.connected or self._cut:
                 raise
         self._connect()
+        self._connection.patience = seconds + OVERDUE_SECONDS
         return self._connection.execute(statement)
 
     @contextlib.contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from exporters.database import sessions
 from exporters.database.sessions import DatabaseDown, Session, StatementRefused
 
 _LIMITS = (
@@ -82,3 +85,22 @@ def test_a_connection_that_was_lost_between_two_runs_is_opened_anew(session: Ses
     lose()
     with pytest.raises(DatabaseDown, match="connection to PostgreSQL lost"):
         pid()  # within a run nothing is said twice
+
+
+@pytest.mark.parametrize("in_one_trip", [True, False])
+def test_a_server_that_hangs_is_given_up(
+    session: Session, database: str, in_one_trip: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process stands still, so that it keeps no limit; its kernel answers for it."""
+    monkeypatch.setattr(sessions, "OVERDUE_SECONDS", 0.1)
+    with pytest.raises(DatabaseDown, match=r"no answer within 0\.6 s: the server hangs"), session.transaction() as connection:
+        pid = connection.info.backend_pid
+        if in_one_trip:
+            connection.rollback()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            session.rows("SELECT 1") if in_one_trip else connection.execute("SELECT 1")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    session.open()
+    assert session.rows("SELECT pg_backend_pid()") != [(pid,)], "what it says afterwards is the answer to no other question"
