@@ -105,17 +105,19 @@ def map_(check: bool, config: Path | None, dsn_file: Path | None, form: str) -> 
         mapping = Mapping.of(settings)
         found = problems(connection, mapping)
     absent = [name for name in mapping.relations if mapping.is_absent(name)]
-    without = consequences({*absent, *(problem.relation for problem in found if not problem.column)}, settings)
+    without = consequences({*absent, *(problem.relation for problem in found)}, settings)
     if form == "json":
         answer = {"ok": not found, "problems": [asdict(problem) for problem in found], "absent": absent, **asdict(without)}
         click.echo(json.dumps(answer, indent=2))
     else:
         for problem in found:
             click.echo(f"error: {problem}")
-        for title, names in (("absent", absent), *asdict(without).items()):
-            if names:
-                click.echo(f"{title if title == 'absent' else f'{title} without data'}: {', '.join(names)}")
-        click.echo(f"{len(mapping.relations) - len(absent)} relations mapped, {len(absent)} absent, {len(found)} problems")
+        if absent:
+            click.echo(f"absent: {', '.join(absent)}")
+        for line in without.as_lines():
+            click.echo(line)
+        problems_found = f"{len(found)} problem{'' if len(found) == 1 else 's'}"
+        click.echo(f"{len(mapping.relations) - len(absent)} relations mapped, {len(absent)} absent, {problems_found}")
     if found:
         raise SystemExit(FINDINGS)
 

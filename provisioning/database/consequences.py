@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from contract.analytics import READABLE
@@ -27,6 +28,18 @@ class Consequences:
     metrics: tuple[str, ...]
     panels: tuple[str, ...]
     alerts: tuple[str, ...]
+
+    def as_lines(self) -> Iterator[str]:
+        """For people: panels under the dashboard that they are on."""
+        if self.metrics:
+            yield f"metrics without data: {', '.join(self.metrics)}"
+        if self.panels:
+            yield "panels without data:"
+        for dashboard, places in groupby(self.panels, lambda place: place.partition(", panel ")[0]):
+            titles = (place.removeprefix(f"{dashboard}, panel ") for place in places)
+            yield f"  {dashboard.removeprefix('dashboard ')}: {'; '.join(titles)}"
+        if self.alerts:
+            yield f"alerts without data: {', '.join(self.alerts)}"
 
 
 def metrics_without(relations: Iterable[str]) -> list[str]:

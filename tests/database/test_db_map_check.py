@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,13 +107,18 @@ def test_the_command_says_what_is_without_data(
     assert result.exit_code == 0, result.output
     assert "absent: kb_searches, feedback, handoffs" in result.output
     assert "platform_nps_answers_total" in result.output
-    platform.execute("DROP TABLE app.session_metrics")
+    assert re.search("^  Feedback & quality: .*; Newest comments; ", result.output, re.MULTILINE), "panels by dashboard"
+    platform.execute("DROP TABLE app.session_metrics; ALTER TABLE app.tickets DROP priority")
     result = observatory("map", "--check", "--config", "site.yaml", "--format", "json")
     assert result.exit_code == 1
     answer = json.loads(result.output)
     assert answer["ok"] is False
-    assert answer["problems"][0]["relation"] == "session_metrics"
-    assert "platform_sessions_active" in answer["metrics"]
+    assert [(problem["relation"], problem["column"]) for problem in answer["problems"]] == [
+        ("tickets", "priority"),
+        ("session_metrics", ""),
+    ]
+    assert {"platform_sessions_active", "platform_tickets"} <= {*answer["metrics"]}
+    assert "TicketsReopened" in answer["alerts"]
 
 
 def test_panels_and_alerts_behind_recorded_series_are_found() -> None:
