@@ -127,7 +127,7 @@ class Process:
                 moved = new.settings.exporter.listen != self._settings.exporter.listen
                 listening = listen(new.settings.exporter.listen) if moved else None
             except (ConfigurationRefused, CredentialError, ValueError, OSError) as problem:
-                said = " ".join(str(problem).split())
+                said = "; ".join(line.strip() for line in str(problem).splitlines())
                 LOG.error("configuration refused, the one before stays", extra=pairs(problem=said))
                 return
             if listening is not None:

@@ -175,7 +175,7 @@ def _example(path: yaml_source.Path) -> str:
             value = value[0] if isinstance(value, tuple) and value else None
         else:
             value = getattr(value, part, None)
-    if isinstance(value, BaseModel | tuple) or value is None:
+    if isinstance(value, BaseModel | tuple) or value is None or value == {}:
         return ""
     return json.dumps(value, default=float)  # exact numbers
 
