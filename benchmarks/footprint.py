@@ -19,7 +19,11 @@ _INTERVAL = 15.0
 _READY_SECONDS = 120.0
 _PAUSE = 0.05
 _ABANDONED = 50
+_CALM = 2.0
+"""Seconds without a run in which scrapes are abandoned."""
+
 _COUNTED = b"platform_executions_total{"
+_NEXT_RUN = b"exporter_collector_next_run_timestamp_seconds{"
 _SESSIONS = """
     SELECT pid, query_start FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND application_name = %s
@@ -85,14 +89,17 @@ def _sessions(connection: psycopg.Connection) -> dict[int, datetime]:
 
 
 def _queries_of_abandoned(dsn: str, exporter: Program) -> int:
-    """Sessions that did anything while scrapes were abandoned, just after a cycle has ended, so that none is due."""
+    """Sessions that did anything while scrapes were abandoned, at a time when no collector is due."""
+
+    def none_is_due() -> bool:
+        page = exporter.scrape()[0]
+        return all(float(line.split()[-1]) - time.time() > _CALM for line in page.splitlines() if line.startswith(_NEXT_RUN))
+
     with psycopg.connect(dsn, autocommit=True) as connection:
-        before = _sessions(connection)
-        _wait(lambda: _sessions(connection) != before, "the exporter asks its database nothing")
-        time.sleep(3.0)
+        _wait(none_is_due, f"some collector is always due within {_CALM:g} s")
         before = _sessions(connection)
         abandoned(exporter.url, _ABANDONED)
-        time.sleep(1.0)
+        time.sleep(_CALM / 2)
         after = _sessions(connection)
     return len(dict(after.items() - before.items()))
 
