@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -266,7 +267,6 @@ _LONG = (
     "integration",  # mostly waits, so the others run beside it
     "drill/test_virtual_drills.py",
     "alert_rules/test_alert_scenarios.py",
-    "benchmarks/test_benchmarks.py",
     "rollups/test_property_interleavings.py",
     "langfuse/test_faults_langfuse.py",
     "provisioning/test_cli.py",
@@ -285,9 +285,10 @@ _LONG = (
     "rollups/test_property_rebuild.py",
     "rollups/test_standby_and_crash.py",
     "api/test_api_fuzzed.py",
+    "benchmarks/test_benchmarks.py",  # waits, too: beside the living stack, half the cores would be idle
 )
-"""Folders and modules that take a quarter of a minute and more, the longest first: none is begun late, with nothing left beside
-it."""
+"""Folders and modules that take a quarter of a minute and more, by and large the longest first: none is begun late, with
+nothing left beside it."""
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -301,11 +302,25 @@ def pytest_collection() -> Iterator[None]:
     gc.set_threshold(20_000)  # new objects; next to none are in cycles
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Each worker begins at another of the folders: on a clean checkout, what one has compiled is there for the others."""
+    outcome: Any = yield
+    if isinstance(collector, pytest.Dir) and (worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")):
+        found = outcome.get_result().result
+        begin = int(worker) * len(found) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        found[:] = found[begin:] + found[:begin]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long first."""
+    """What takes long first, and for the rest an order that is the same in all workers."""
     rank = {ROOT / "tests" / name: number for number, name in enumerate(_LONG)}
     assert all(place.exists() for place in rank), "a module of tests/conftest.py:_LONG has another name now"
-    items.sort(key=lambda item: min(rank.get(place, len(rank)) for place in (item.path, *item.path.parents)))
+
+    def place(item: pytest.Item) -> tuple[int, Path]:
+        return min(rank.get(place, len(rank)) for place in (item.path, *item.path.parents)), item.path
+
+    items.sort(key=place)
 
 
 def install(dsn: str) -> None:
