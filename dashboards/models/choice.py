@@ -131,7 +131,7 @@ ORDER BY r.cost, r.model
 LIMIT 200
 """.strip()
     headings = {
-        "model": "All on", "cost": "Cost", "more": "Against now", "share": "Share", "quality": "Quality", "p95": "p95",
+        "model": "All on", "cost": "Cost", "more": "Against now", "share": "Change", "quality": "Quality", "p95": "p95",
         "calls": "Calls",
     }  # fmt: skip
     return Table(
@@ -150,7 +150,7 @@ LIMIT 200
             named("All on", custom_width=136),
             named("Against now", custom_width=98),
             *(named(column, unit="currencyUSD", decimals=2) for column in ("Cost", "Against now")),
-            named("Share", unit="percentunit", decimals=0),
+            named("Change", unit="percentunit", decimals=0),
             named("Quality", unit="percentunit", decimals=1),
             named("p95", unit="s"),
             named("Calls", unit="locale", decimals=0),

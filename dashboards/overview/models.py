@@ -29,7 +29,7 @@ def calls() -> Panel:
             "Calls of language models in the last 24 hours, as Langfuse counts them. Zero with busy agents: tracing is off, or "
             "Langfuse is behind; see the age of the figures."
         ),
-        targets=(series(CALLS, step="5m"),),
+        targets=(series(CALLS, step="1m"),),
         width=5,
         unit="locale",
         decimals=0,
@@ -47,7 +47,7 @@ def tokens_per_call() -> Panel:
             f"{DEFINITIONS['tokens_per_call'].formula}, input and output, in the last 24 hours. A jump after a release is a "
             "longer prompt or a longer history, and costs accordingly."
         ),
-        targets=(PromQuery(expr=f"{ask(TOKENS)} / ({ask(CALLS)} > 0)", legend="Tokens per call", step="5m"),),
+        targets=(PromQuery(expr=f"{ask(TOKENS)} / ({ask(CALLS)} > 0)", legend="Tokens per call", step="1m"),),
         width=5,
         unit="locale",
         decimals=0,

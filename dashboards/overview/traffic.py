@@ -23,7 +23,7 @@ def requests() -> Panel:
             "HTTP requests answered per second, over one hour, with its course. Far below the same hour of other days: look "
             "upstream, at login and network; far above: at clients that repeat."
         ),
-        targets=(series(HTTP_REQUESTS, window="1h", step="5m"),),
+        targets=(series(HTTP_REQUESTS, window="1h"),),
         width=5,
         unit="reqps",
         decimals=2,
@@ -43,7 +43,7 @@ def server_errors(settings: Settings) -> Panel:
             f"{DEFINITIONS['server_error_ratio'].formula}, over one hour. Above {limits.error_ratio:.0%}: the platform itself "
             "fails, before any agent is asked; look at its log and its database."
         ),
-        targets=(series(HTTP_SERVER_ERROR_RATIO, window="1h", step="5m"),),
+        targets=(series(HTTP_SERVER_ERROR_RATIO, window="1h"),),
         width=5,
         unit="percentunit",
         decimals=2,
