@@ -92,11 +92,6 @@ class Form:
     def as_json(self) -> str:
         return f"jsonb_build_object({', '.join(f'{quoted(name)}, {name}' for name in self.source.image)})"
 
-    @property
-    def own(self) -> str:
-        """The definition of a record of the source's own columns."""
-        return ", ".join(f"{name} {type_}" for name, type_ in self.own_types.items())
-
 
 def quoted(text: str) -> str:
     """A text as an SQL literal."""

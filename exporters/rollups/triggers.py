@@ -25,8 +25,10 @@ MOMENTS = ("update", "delete", "truncate")
 """What each of the triggers of a source is for, and how its name ends."""
 _FORMER = "stamp"
 """How another trigger's name ended in installations of an earlier version."""
-_FORMER_FUNCTIONS = ("stamp", "stamp_due", "update_due")
+_FORMER_FUNCTIONS = ("stamp", "stamp_due", "update_due", "image")
 """What its functions, and those of others, were called."""
+
+_TIME = "timestamptz"
 
 _FIRST_OF_OTHERS = 16384
 """What came with the server has a lower number (oid) than this."""
@@ -71,18 +73,20 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         raise ValueError(f"{source.relation} has no driving table")
     table = sql.Identifier(*driving)
     direct = all(mapping.is_direct(source.relation, column) for column in source.own_columns)
+    texts, times = _noted(source)
     one, both = sql.SQL("was {}").format(table), sql.SQL("was {0}, becomes {0}").format(table)
     values = {
         "key": (one, "text", sql.SQL("{}::text").format(mapping.expression(source.relation, source.key, "was"))),
-        "image": (one, "jsonb", sql.SQL("jsonb_build_object({})").format(_image(mapping, source, "was"))),
+        "texts": (one, "text[]", _array(mapping, source, texts, "text")),
+        "times": (one, "timestamptz[]", _array(mapping, source, times, "timestamptz")),
         "ended": (one, "boolean", sql.SQL("NOT coalesce({}, false)").format(_over(mapping, source, source.open, "was"))),
         "changed": (both, "boolean", _differs(mapping, source, source.own_columns)),
         "moved": (both, "boolean", _moved(mapping, source)),
     }
-    emptied = _note_truncation(source)
+    emptied, line = _note_truncation(source), _retract(source, is_keyed(mapping, source))
     events = {
-        "update": ("BEFORE UPDATE", "ROW", _body(_update(source), "NEW", None if direct else emptied + _stamp())),
-        "delete": ("AFTER DELETE", "ROW", _body(_retract(source), "NULL", None if direct else emptied)),
+        "update": ("BEFORE UPDATE", "ROW", _body(_update(source, line), "NEW", None if direct else emptied + _stamp())),
+        "delete": ("AFTER DELETE", "ROW", _body(line, "NULL", None if direct else emptied)),
         "truncate": ("AFTER TRUNCATE", "STATEMENT", _body(emptied, "NULL")),
     }
     statements = [
@@ -214,14 +218,22 @@ def _moved(mapping: Mapping, source: Source) -> sql.Composable:
     return _differs(mapping, source, (source.key, source.contract.time or source.key))
 
 
-def _image(mapping: Mapping, source: Source, row: str) -> sql.Composable:
-    return sql.SQL(", ").join(
-        sql.SQL("{}, {}").format(sql.Literal(name), mapping.expression(source.relation, name, row))
-        for name in source.own_columns
-    )
+def _noted(source: Source) -> tuple[list[str], list[str]]:
+    """Columns that a line holds as texts, and those that are times, whose text depends on the writer's settings. The key, which
+    is a text already, stands beside them.
+    """
+    columns = [column for column in source.contract.columns if column.name in source.own_columns and column.name != source.key]
+    texts = [column.name for column in columns if column.type != _TIME]
+    return texts, [column.name for column in columns if column.type == _TIME]
 
 
-def _update(source: Source) -> sql.Composable:
+def _array(mapping: Mapping, source: Source, columns: Iterable[str], type_: str) -> sql.Composable:
+    """Values of a row `was`; JSON would take its writer several times as long."""
+    values = (sql.SQL("{}::" + type_).format(mapping.expression(source.relation, name, "was")) for name in columns)
+    return sql.SQL("ARRAY[{}]::" + type_ + "[]").format(sql.SQL(", ").join(values))
+
+
+def _update(source: Source, line: sql.Composable) -> sql.Composable:
     """What becomes of an update. A version of this very transaction was never counted; only its key may be one that was.
 
     A row to which the platform's own statement gives a stamp (it writes all columns of a row) is like one that we give it to.
@@ -235,17 +247,28 @@ def _update(source: Source) -> sql.Composable:
         " ELSIF NOT {ended}(OLD) THEN {anew}"
         " ELSIF (OLD.{stamp} OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()) IS NOT TRUE THEN {line} END IF;"
         " END IF;"
-    ).format(changed=changed, moved=moved, ended=ended, stamp=stamp, line=_retract(source), anew=_stamp())
+    ).format(changed=changed, moved=moved, ended=ended, stamp=stamp, line=line, anew=_stamp())
 
 
 def _stamp() -> sql.Composed:
     return sql.SQL("NEW.{} := pg_catalog.pg_current_xact_id();").format(sql.Identifier(STAMP))
 
 
-def _retract(source: Source) -> sql.Composable:
+def _retract(source: Source, keyed: bool) -> sql.Composable:
+    """Writes a line. It says where a row stood that no index finds: an update may come to nothing by another trigger."""
+    texts, times = _noted(source)
     return sql.SQL(
-        "INSERT INTO analytics.retractions (source, key, old_stamp, image) VALUES ({}, {}(OLD), OLD.{}, {}(OLD));"
-    ).format(sql.Literal(source.name), _named(source, "key"), sql.Identifier(STAMP), _named(source, "image"))
+        "INSERT INTO analytics.retractions (source, key, old_stamp, place, names, texts, times)"
+        " VALUES ({}, {}(OLD), OLD.{}, {}, {}, {}(OLD), {}(OLD));"
+    ).format(
+        sql.Literal(source.name),
+        _named(source, "key"),
+        sql.Identifier(STAMP),
+        sql.SQL("NULL" if keyed else "OLD.ctid"),
+        sql.Literal(f"{{{','.join((*texts, *times))}}}"),
+        _named(source, "texts"),
+        _named(source, "times"),
+    )
 
 
 def _note_truncation(source: Source) -> sql.Composed:

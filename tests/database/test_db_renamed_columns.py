@@ -20,8 +20,8 @@ def test_rows_can_be_changed_and_deleted_after_a_column_was_renamed(platform: Co
     platform.execute("ALTER TABLE app.documents RENAME COLUMN file_type TO kind")
     platform.execute("UPDATE app.documents SET kind = 'zip'")
     platform.execute("DELETE FROM app.documents")
-    noted = platform.execute("SELECT key, image ->> 'file_type' FROM analytics.retractions WHERE source = 'documents'")
-    assert noted.fetchall() == [("1", "pdf"), ("1", "zip")]
+    noted = "SELECT key, texts[array_position(names, 'file_type')] FROM analytics.retractions ORDER BY noted_at"
+    assert platform.execute(noted).fetchall() == [("1", "pdf"), ("1", "zip")]
     platform.execute("ALTER TABLE app.documents RENAME COLUMN kind TO file_type")
     assert observatory("install").exit_code == 0
 

@@ -61,7 +61,10 @@ def test_an_exporter_of_an_earlier_version_finds_nothing_to_count_or_read_after_
     states = "SELECT source, watermark, counted, corrections FROM analytics.sources"
     installed.execute(
         "ALTER TABLE analytics.sources RENAME COLUMN corrected TO corrections;"
-        "ALTER TABLE analytics.retractions DROP COLUMN line; DELETE FROM analytics.migrations WHERE number = 62"
+        "ALTER TABLE analytics.retractions"
+        " DROP COLUMN noted_at, DROP COLUMN names, DROP COLUMN texts, DROP COLUMN times, DROP COLUMN place;"
+        "DELETE FROM analytics.migrations WHERE number IN (62, 80);"
+        "INSERT INTO analytics.retractions (source, key, image) VALUES ('tickets', 'first', '{}'), ('tickets', 'then', '{}')"
     )
     before = installed.execute(states).fetchall()
     assert before
@@ -70,6 +73,8 @@ def test_an_exporter_of_an_earlier_version_finds_nothing_to_count_or_read_after_
     assert "done: migration 0062_lines.sql" in upgraded.output and "begin to count" not in upgraded.output
     with pytest.raises(psycopg.errors.UndefinedColumn):
         installed.execute(states)
+    lines = "SELECT key FROM analytics.retractions WHERE noted_at < pg_current_wal_insert_lsn() ORDER BY noted_at"
+    assert installed.execute(lines).fetchall() == [("first",), ("then",)]
 
 
 class Stopped(Exception):

@@ -205,6 +205,30 @@ def test_a_final_row_that_changes_is_written_in_place_and_counted_as_it_is_last(
     assert counted.advance() == {}
 
 
+def test_what_a_row_was_is_noted_whatever_its_writer_has_set(counted: Counted) -> None:
+    odd = '"a", {b}\\ NULL'
+    counted.execution(version=odd, milliseconds=0.1 + 0.2, end_time=NOON + timedelta(microseconds=1))
+    counted.advance()
+    before = counted.one(f"SELECT labels, n, s1 FROM analytics.counters WHERE fact = '{ENDED}'")
+    assert before[0][1] == odd
+    with counted.connect() as writer:
+        writer.execute("SET datestyle = 'SQL, DMY'; SET timezone = 'Asia/Kolkata'; SET bytea_output = 'escape'")
+        writer.execute("UPDATE app.agent_executions SET status = 'failure', version = NULL")
+    counted.advance()
+    assert [labels[3] for labels in counted.tier("minutes", ENDED)] == ["error"]
+    assert counted.one(f"SELECT count(*) FROM analytics.minutes WHERE fact = '{ENDED}' AND n < 0") == 1
+
+
+def test_a_line_of_an_earlier_version_says_the_same(counted: Counted) -> None:
+    counted.execution()
+    counted.advance()
+    counted.run("UPDATE app.agent_executions SET status = 'failure'")
+    image = "jsonb_object(names, texts || times::text[]) || '{\"tool_count\": 0}'"
+    counted.run(f"UPDATE analytics.retractions SET image = {image}, names = NULL, texts = NULL, times = NULL")
+    assert counted.advance()["executions"] == Step("executions", 1, 1, 0)
+    assert counted.tier("minutes", ENDED) == {ERROR: 1}
+
+
 def test_a_change_that_commits_late_is_counted_once(counted: Counted) -> None:
     """Its transaction is older than that of the change before it, and its line is not seen by the step between them."""
     counted.execution()

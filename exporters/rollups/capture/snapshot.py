@@ -9,12 +9,20 @@ the backfill counts them. A final row that changes keeps what it carries; a line
 
 from __future__ import annotations
 
+from exporters.database.mapping import PLACE
 from exporters.rollups.state import Connection, State
 from exporters.rollups.statement import Form, Touched, quoted
 
 STAMP = "observatory_xid"
+_ABOUT_ONE = "(q.names IS NOT NULL OR q.image IS NOT NULL)"
+"""The condition that a line is about one row, and not about a table that was truncated."""
+_IMAGE = "coalesce(q.image, jsonb_object(q.names, q.texts || q.times::text[]))"
 _BEFORE_ALL = "3:3:"
 """A snapshot before every transaction of ours: all rows that carry a stamp are new."""
+_STATISTICS = (
+    "SELECT EXISTS (SELECT FROM pg_stats JOIN pg_class AS c ON c.oid = to_regclass(%s) AND c.relname = tablename"
+    " JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = schemaname WHERE attname = %s)"
+)
 
 
 class SnapshotCapture:
@@ -24,17 +32,18 @@ class SnapshotCapture:
         return _BEFORE_ALL
 
     def news(self, form: Form, state: State) -> str:
-        xmin, xmax, running = str(state.watermark).split(":")
-        later, among = few_newer(f"'{xmin}'::xid8", f"'{xmax}'::xid8", f"'{{{running}}}'::xid8[]")
-        conditions = (later, among) if running else (later,)
+        conditions = _few_newer(str(state.watermark))
         found = [f"EXISTS (SELECT FROM {form.stamped} AS r WHERE {condition})" for condition in conditions]
         found.append(f"EXISTS (SELECT FROM analytics.retractions WHERE source = {quoted(form.source.name)})")
         return " OR ".join(found)
 
-    def touched(self, _connection: Connection, form: Form, state: State) -> Touched:
+    def touched(self, connection: Connection, form: Form, state: State) -> Touched:
+        """Without statistics a planner takes a third of any table to be newer than anything, and would read it whole."""
         snapshot = str(state.watermark)
+        row = connection.execute(_STATISTICS, (form.driving, STAMP)).fetchone()
+        rows = _newer(snapshot) if row and row[0] else _few_newer(snapshot)
         cursor = None if state.backfilled else (quoted(state.backfill_time or ""), quoted(state.backfill_key or ""))
-        return newer_than(form, quoted(snapshot), _newer(snapshot), cursor)
+        return newer_than(form, quoted(snapshot), rows, cursor)
 
 
 def newer_than(form: Form, snapshot: str, rows: tuple[str, ...], cursor: tuple[str, str] | None) -> Touched:
@@ -43,34 +52,43 @@ def newer_than(form: Form, snapshot: str, rows: tuple[str, ...], cursor: tuple[s
     `cursor` (time and key) tells which rows without a stamp were counted: those from it on, or all when it is None.
     """
     name = quoted(form.source.name)
-    columns = ", ".join(f"o.{column}" for column in form.own_types)
-    moment = f"(q.image ->> {quoted(form.source.contract.time)})::timestamptz"
+    columns = ", ".join(f"{_was(form, column)} AS {column}" for column in form.own_types)
+    moment = _was(form, form.source.contract.time)
     lines = f"FROM analytics.retractions AS q WHERE q.source = {name}"
     return Touched(
         rows=(*rows, *_changed(form, snapshot, cursor, lines)),
         keys=f"SELECT q.key {lines}",
         watermark="to_jsonb(pg_current_snapshot()::text)",
-        truncated=f"EXISTS (SELECT {lines} AND q.image IS NULL)",
+        truncated=f"EXISTS (SELECT {lines} AND NOT {_ABOUT_ONE})",
         stamped=True,
         retracted=(  # a row that was changed again kept its stamp: as it was counted, it is in the first line
             f"SELECT DISTINCT ON (q.key) q.key, {columns}"
-            f" FROM analytics.retractions AS q, jsonb_to_record(q.image) AS o ({form.own})"
-            f" WHERE q.source = {name} AND q.image IS NOT NULL"
-            f" AND {_was_counted('q.old_stamp', moment, 'q.key', snapshot, cursor)} ORDER BY q.key, q.line"
+            f" FROM analytics.retractions AS q, {_IMAGE} AS o (image)"
+            f" WHERE q.source = {name} AND {_ABOUT_ONE}"
+            f" AND {_was_counted('q.old_stamp', moment, 'q.key', snapshot, cursor)} ORDER BY q.key, q.noted_at"
         ),
         further=(f"retired AS (DELETE {lines})",),
     )
 
 
+def _was(form: Form, column: str) -> str:
+    """A column of a row as it was, from a line and its `image`.
+
+    Keys are kept with a collation that the column's index need not have: without one of their own they take the column's.
+    """
+    said = 'q.key COLLATE "default"' if column == form.source.key else f"o.image ->> {quoted(column)}"
+    return f"({said})::{form.own_types[column]}"
+
+
 def _changed(form: Form, snapshot: str, cursor: tuple[str, str] | None, lines: str) -> tuple[str, ...]:
     """Conditions on `r`: it was counted, and there are lines about it. Nothing is looked for where there are none."""
-    if not form.keyed:
-        return ()
     key = form.source.key
-    # Keys are kept with a collation that the column's index need not have: without one of their own they take the column's.
-    keys = f'SELECT (q.key COLLATE "default")::{form.own_types[key]} {lines} AND q.image IS NOT NULL'
+    about = f"{lines} AND {_ABOUT_ONE}"
+    named = f"r.{key} = ANY (ARRAY(SELECT {_was(form, key)} {about}))"
+    if not form.keyed:  # it stands where it stood if its update came to nothing, and else is a new row
+        named = f'r.{PLACE} = ANY (ARRAY(SELECT q.place {about})) AND r.{key}::text COLLATE "C" IN (SELECT q.key {about})'
     counted = _was_counted(f"r.{STAMP}", f"r.{form.source.contract.time}", f'r.{key}::text COLLATE "C"', snapshot, cursor)
-    return (f"EXISTS (SELECT {lines}) AND r.{key} = ANY (ARRAY({keys})) AND {counted}",)
+    return (f"EXISTS (SELECT {lines}) AND {named} AND {counted}",)
 
 
 def _was_counted(stamp: str, moment: str, key: str, snapshot: str, cursor: tuple[str, str] | None) -> str:
@@ -97,6 +115,12 @@ def few_newer(xmin: str, xmax: str, running: str) -> tuple[str, str]:
     later = f"{stamp} >= {xmax} AND {stamp} < '18446744073709551615' AND ({stamp} >= {xmax})::integer = 1"
     among = f"{stamp} = ANY ({running}) AND {stamp} >= {xmin} AND {stamp} < {xmax} AND ({stamp} >= {xmin})::integer = 1"
     return later, among
+
+
+def _few_newer(snapshot: str) -> tuple[str, ...]:
+    xmin, xmax, running = snapshot.split(":")
+    later, among = few_newer(f"'{xmin}'::xid8", f"'{xmax}'::xid8", f"'{{{running}}}'::xid8[]")
+    return (later, among) if running else (later,)
 
 
 def _newer(snapshot: str) -> tuple[str, ...]:
