@@ -150,14 +150,13 @@ def _recount(
 
 
 def _renamed(source: Source) -> Source:
-    """The source with other names of facts and stocks, which no metric shows. When users were last seen is not counted anew:
-    it only ever grows.
+    """The source with other names of facts and stocks, which no metric shows. When users were last seen keeps its name: it only
+    ever grows, and who wrote since the last step is seen here alone.
     """
     return replace(
         source,
         facts=tuple(replace(fact, name=fact.name + _AGAIN, yields=()) for fact in source.facts),
         stocks=tuple(replace(stock, name=stock.name + _AGAIN) for stock in source.stocks),
-        last_seen=None,
     )
 
 

@@ -11,6 +11,7 @@ from contract.data_plane import Retention
 from exporters.rollups import advance, retention
 from exporters.rollups.active_users import note
 from exporters.rollups.backfill import Chunk
+from exporters.rollups.rebuild import rebuild
 from exporters.rollups.state import lock
 from tests.rollups.counted import NOON, Counted
 
@@ -90,6 +91,21 @@ def test_whoever_is_seen_while_old_messages_are_counted_was_active_before(counte
     with counted.transaction() as connection:
         note(connection, minute + timedelta(seconds=30))
     assert counted.one("SELECT n FROM analytics.users_active_history WHERE window_name = '24h'") == 1
+
+
+def test_who_wrote_just_before_messages_are_counted_anew_was_active(counted: Counted) -> None:
+    minute = counted.one("SELECT date_trunc('minute', now())")
+    for key, user, age in ((1, 1, 90), (2, 2, 90), (3, 1, 30), (4, 3, 20)):
+        _write(counted, key, user, minute - timedelta(minutes=age))
+        if key == 2:
+            counted.advance()
+    assert rebuild(counted.connection, counted.forms["messages"], chunk_rows=3) == 4
+    assert counted.advance() == {}
+    assert _active(counted, "minutes", minute - timedelta(minutes=60)) == 2
+    assert _active(counted, "hours", minute - timedelta(days=1)) == 3
+    with counted.transaction() as connection:
+        note(connection, minute + timedelta(seconds=30))
+    assert counted.one("SELECT n FROM analytics.users_active_history WHERE window_name = '24h'") == 3
 
 
 def test_whoever_is_seen_again_and_again_counts_once_at_any_moment(counted: Counted) -> None:
