@@ -22,6 +22,7 @@ from exporters.rollups.model import Source
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import modes, states
 from exporters.rollups.triggers import asks_for_rebuild, switched_off, trigger_statements
+from provisioning.sizes import size
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def decisions(
     return found, tuple(impossible)
 
 
+_MANY_LINES = 10_000
+"""A step takes all lines that there are, every few seconds; with more of them some exporter is missing."""
 _FEW_CHANGES, _OFTEN = 1_000, 0.1
 """Changes of final rows up to a number, and up to a share of all rows counted, are not worth a word."""
 
@@ -133,11 +136,26 @@ def dear_changes(connection: psycopg.Connection[Any], mapping: Mapping) -> list[
             continue
         said.append(
             f"{state.source}: {state.corrections:,} of {state.counted:,} rows counted were changes of rows that had ended. Each"
-            " makes the platform's own statement take about two fifths longer, for it writes a line of ours;"
+            " makes the platform's own statement take about three tenths longer, for it writes a line of ours;"
             f" `database.relations.{source.relation}.capture: scan` costs writers nothing, and reads the whole"
             f" table in each round: fit for up to {SCAN_ROWS:,} rows"
         )
     return said
+
+
+def waiting_lines(connection: psycopg.Connection[Any]) -> list[str]:
+    """A sentence for each source of which so many changed rows wait to be counted that nobody can be counting."""
+    found = connection.execute(
+        "SELECT s.source, q.lines, q.bytes, date_trunc('second', s.advanced_at)::text FROM analytics.sources AS s JOIN"
+        " (SELECT source, count(*) AS lines, sum(pg_column_size(l)) AS bytes FROM analytics.retractions AS l GROUP BY 1) AS q"
+        " USING (source) WHERE q.lines > %s ORDER BY 1",
+        (_MANY_LINES,),
+    )
+    return [
+        f"{source}: {lines:,} lines of triggers ({size(int(bytes_))}) about changed or deleted rows wait for an exporter that"
+        f" counts; they gather since {since}, and go with its next step"
+        for source, lines, bytes_, since in found
+    ]
 
 
 def begin(connection: psycopg.Connection[Any], mapping: Mapping, decided: Sequence[Decision]) -> list[tuple[str, Mode]]:

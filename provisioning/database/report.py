@@ -81,7 +81,11 @@ def status(connection: psycopg.Connection[Any], settings: Settings, plan: Callab
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     assert row is not None
     sources = tuple(states(connection))
-    notes = (*capturing.other_choices(connection, mapping, settings), *capturing.dear_changes(connection, mapping))
+    notes = (
+        *capturing.other_choices(connection, mapping, settings),
+        *capturing.dear_changes(connection, mapping),
+        *capturing.waiting_lines(connection),
+    )
     missing = (*_missing(connection, found, sources, plan()), *_unseen(sources, _switched_off(connection, mapping, sources)))
     return Status(row[0], found, sources, missing, notes)
 

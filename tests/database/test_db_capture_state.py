@@ -147,6 +147,16 @@ def test_a_table_whose_ended_rows_change_often_is_noted_with_what_it_costs(
     assert "database.relations.messages.capture: scan" in told and "note: tickets" not in told
 
 
+def test_lines_that_nobody_takes_away_are_noted_with_since_when(installed: Connection, observatory: Observatory) -> None:
+    lines = "INSERT INTO analytics.retractions (source, key) SELECT 'messages', i::text FROM generate_series(1, %s) AS i"
+    installed.execute(lines, (10_000,))
+    assert "wait for an exporter" not in observatory("status").output
+    installed.execute(lines, (1,))
+    (since,) = installed.execute("SELECT date_trunc('second', advanced_at)::text FROM analytics.sources").fetchone() or ("",)
+    told = observatory("status").output
+    assert "note: messages: 10,001 lines of triggers (" in told and f"since {since}" in told
+
+
 def test_a_way_that_is_wished_and_cannot_be_is_noted(platform: Connection, observatory: Observatory) -> None:
     install(platform, settings_of(alter_tables=False))
     told = observatory("status", "--config", str(_written("{alter_tables: false, relations: {tickets: {capture: snapshot}}}")))
