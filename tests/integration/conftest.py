@@ -224,8 +224,10 @@ def _still(stack: LivingStack) -> Iterator[Moment]:
             at = time.time()
             for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)", at):
                 ages[labels["source"]] = value - held
-            since = max(held + 3, at // DAY * DAY)
-            return at if all(held + ages.get(source, 0) > since for source in READ) else None
+            midnight = at // DAY * DAY
+            looked_ahead = held + ages.get("outlook", 0) > midnight  # what a day held is noted when it is over
+            since = max(held + 3, midnight)
+            return at if looked_ahead and all(held + ages.get(source, 0) > since for source in READ) else None
 
         at = eventually(read, PATIENCE, "figures of the still platform", seen=ages)
         assert at is not None
