@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -302,25 +301,11 @@ def pytest_collection() -> Iterator[None]:
     gc.set_threshold(20_000)  # new objects; next to none are in cycles
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Each worker begins at another of the folders: on a clean checkout, what one has compiled is there for the others."""
-    outcome: Any = yield
-    if isinstance(collector, pytest.Dir) and (worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")):
-        found = outcome.get_result().result
-        begin = int(worker) * len(found) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-        found[:] = found[begin:] + found[:begin]
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long first, and for the rest an order that is the same in all workers."""
+    """What takes long first."""
     rank = {ROOT / "tests" / name: number for number, name in enumerate(_LONG)}
     assert all(place.exists() for place in rank), "a module of tests/conftest.py:_LONG has another name now"
-
-    def place(item: pytest.Item) -> tuple[int, Path]:
-        return min(rank.get(place, len(rank)) for place in (item.path, *item.path.parents)), item.path
-
-    items.sort(key=place)
+    items.sort(key=lambda item: min(rank.get(place, len(rank)) for place in (item.path, *item.path.parents)))
 
 
 def install(dsn: str) -> None:
