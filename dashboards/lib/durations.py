@@ -15,17 +15,15 @@ from attrs import evolve
 from dashboards.lib.field import Thresholds
 from dashboards.lib.queries import PromQuery
 
-Unit = Literal["s", "m", "h", "d"]
+Unit = Literal["s", "m", "h", "suffix:d"]
 
-WRITTEN = {"d": "suffix:d"}
-"""Units under another name where Grafana would write 14 days as 2 weeks, and 400 as 1.1 years: no steps that people choose."""
-SECONDS: dict[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-"""Seconds of Grafana's units of time, the greatest last."""
+SECONDS: dict[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "suffix:d": 86400}
+"""Seconds of Grafana's units of time. Its own days turn into weeks and years: 14 would stand as 2 weeks, 400 as 1.1 years."""
 
 
 def counted_in(limit: float) -> Unit:
     """The greatest unit of which a limit (seconds) is at least two: 5 min, but 90 s."""
-    fitting: list[Unit] = [unit for unit in ("m", "h", "d") if limit >= 2 * SECONDS[unit]]
+    fitting: list[Unit] = [unit for unit in ("m", "h", "suffix:d") if limit >= 2 * SECONDS[unit]]
     return fitting[-1] if fitting else "s"
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from attrs import define
 
-from dashboards.lib.durations import SECONDS, WRITTEN, counted_in, limits_in, queries_in
+from dashboards.lib.durations import SECONDS, counted_in, limits_in, queries_in
 from dashboards.lib.field import Drawn, Json
 from dashboards.lib.panel import PALETTE_IN_ORDER, TOOLTIP, Calculation, Panel, legend
 from dashboards.lib.queries import PromQuery
@@ -45,7 +45,7 @@ class Graph(Panel):
         asked = [query for query in self.targets if isinstance(query, PromQuery)]
         if self.unit != "s" or unit == "s" or len(asked) < len(self.targets):
             return
-        self.unit, self.targets, self.limits = WRITTEN.get(unit, unit), queries_in(unit, asked), limits_in(unit, self.limits)
+        self.unit, self.targets, self.limits = unit, queries_in(unit, asked), limits_in(unit, self.limits)
         self.soft_maximum = self.soft_maximum and self.soft_maximum / SECONDS[unit]
 
     def default_colour(self) -> Json:
