@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 STAMP = "observatory_xid"
 """The column that `db install` adds to a table whose changes are captured by snapshots."""
-PLACE = "observatory_place"
-"""Where a row stands in such a table, by which rows are found again whose key is an expression."""
 
 TEXTS = (Shown.CONTENT, Shown.NEVER)
 
@@ -127,8 +125,7 @@ class Mapping:
         return self._subselect(relation, texts, stamp=False)
 
     def stamped(self, relation: str) -> sql.Composable:
-        """`table` with `observatory_xid` of the driving table; and where it is not that table itself, nor a query, with the
-        place (ctid) of its rows. For relations with a driving table only."""
+        """`table` with one more column, `observatory_xid` of the driving table. For relations with one only."""
         if self._is_identity(relation):
             return sql.Identifier(APP_SCHEMA, relation)
         return self._subselect(relation, texts=False, stamp=True)
@@ -185,8 +182,6 @@ class Mapping:
         source = self._source(relation)
         if stamp:
             columns.append(sql.Identifier(STAMP))
-        if stamp and mapped.query is None:
-            columns.append(sql.SQL("ctid AS {}").format(sql.Identifier(PLACE)))
         if stamp and driving is not None and mapped.query is not None:
             key = sql.Identifier(self.driving_key(relation))
             source += sql.SQL(" JOIN (SELECT {key} AS driving_key, {stamp} FROM {table}) AS driving").format(

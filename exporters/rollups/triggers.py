@@ -83,7 +83,7 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         "changed": (both, "boolean", _differs(mapping, source, source.own_columns)),
         "moved": (both, "boolean", _moved(mapping, source)),
     }
-    emptied, line = _note_truncation(source), _retract(source, is_keyed(mapping, source))
+    emptied, line = _note_truncation(source), _retract(source)
     events = {
         "update": ("BEFORE UPDATE", "ROW", _body(_update(source, line), "NEW", None if direct else emptied + _stamp())),
         "delete": ("AFTER DELETE", "ROW", _body(line, "NULL", None if direct else emptied)),
@@ -254,17 +254,15 @@ def _stamp() -> sql.Composed:
     return sql.SQL("NEW.{} := pg_catalog.pg_current_xact_id();").format(sql.Identifier(STAMP))
 
 
-def _retract(source: Source, keyed: bool) -> sql.Composable:
-    """Writes a line. It says where a row stood that no index finds: an update may come to nothing by another trigger."""
+def _retract(source: Source) -> sql.Composable:
     texts, times = _noted(source)
     return sql.SQL(
-        "INSERT INTO analytics.retractions (source, key, old_stamp, place, names, texts, times)"
-        " VALUES ({}, {}(OLD), OLD.{}, {}, {}, {}(OLD), {}(OLD));"
+        "INSERT INTO analytics.retractions (source, key, old_stamp, names, texts, times)"
+        " VALUES ({}, {}(OLD), OLD.{}, {}, {}(OLD), {}(OLD));"
     ).format(
         sql.Literal(source.name),
         _named(source, "key"),
         sql.Identifier(STAMP),
-        sql.SQL("NULL" if keyed else "OLD.ctid"),
         sql.Literal(f"{{{','.join((*texts, *times))}}}"),
         _named(source, "texts"),
         _named(source, "times"),

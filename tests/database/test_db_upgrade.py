@@ -62,7 +62,7 @@ def test_an_exporter_of_an_earlier_version_finds_nothing_to_count_or_read_after_
     installed.execute(
         "ALTER TABLE analytics.sources RENAME COLUMN corrected TO corrections;"
         "ALTER TABLE analytics.retractions"
-        " DROP COLUMN noted_at, DROP COLUMN names, DROP COLUMN texts, DROP COLUMN times, DROP COLUMN place;"
+        " DROP COLUMN noted_at, DROP COLUMN names, DROP COLUMN texts, DROP COLUMN times;"
         "DELETE FROM analytics.migrations WHERE number IN (62, 80);"
         "INSERT INTO analytics.retractions (source, key, image) VALUES ('tickets', 'first', '{}'), ('tickets', 'then', '{}')"
     )

@@ -142,32 +142,6 @@ def test_a_key_that_only_an_expression_tells_is_found_by_the_stamp(counted: Coun
     assert [n for labels, n in counted.counters("feedback_ratings").items() if labels[1] == "2"] == [1]
 
 
-def test_an_update_that_another_trigger_refuses_changes_nothing_whatever_finds_the_row(counted: Counted) -> None:
-    counted.mapping = Mapping({**counted.mapping.relations, "feedback": Mapped(columns={"id": "id + 0"})})
-    counted.install()
-    _fill(counted, "feedback", 1, ROWS)
-    _fill(counted, "users", 1, 3)
-    while counted.advance():
-        pass
-    counted.run("ANALYZE app.feedback")
-    counted.run(
-        "CREATE FUNCTION app.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
-        "CREATE TRIGGER refused BEFORE UPDATE ON app.feedback FOR EACH ROW EXECUTE FUNCTION app.refuse();"
-        "CREATE TRIGGER refused BEFORE UPDATE ON app.users FOR EACH ROW EXECUTE FUNCTION app.refuse()"
-    )
-    counted.run("UPDATE app.feedback SET rating = 2 WHERE id = 7")
-    counted.run("UPDATE app.users SET role = 'agent' WHERE id = 2")
-    with counted.transaction() as connection:
-        before = _sequential(connection)
-        steps = {name: advance.advance(connection, counted.forms[name]) for name in ("feedback", "users")}
-        assert _sequential(connection) == before
-    assert steps == {name: advance.Step(name, 1, 1, 0) for name in steps}
-    assert counted.counters("feedback_ratings") == counted.tier("days", "feedback_ratings") == {("unknown", "1"): ROWS}
-    assert counted.stocks("users") == {("user",): 3}
-    counted.run("DROP TRIGGER refused ON app.feedback; DELETE FROM app.feedback WHERE id = 7")
-    assert counted.advance()["feedback"] == advance.Step("feedback", 0, 0, 1)
-
-
 @pytest.mark.parametrize("analyzed", [True, False], ids=["with statistics", "without statistics"])
 def test_nothing_is_read_from_end_to_end_where_one_transaction_wrote_all_rows(counted: Counted, analyzed: bool) -> None:
     """After a load a planner believes that any stamp is that of every row, and that the first one it reads will do."""

@@ -1,11 +1,9 @@
 -- Lines about changed rows cost their writer less: what a row was is kept as texts and times, for JSON takes longer to be made, and
 -- no sequence is asked for the order of lines. One line about a row is written behind another, and the log only grows, so the place
 -- in it tells which was first. Lines of triggers that are older hold JSON still. An exporter of an earlier version asks for the order
--- by its former name, so it counts no such line. A row whose key is an expression is found by its place where an update came to
--- nothing, for another trigger may refuse it after ours.
+-- by its former name, so it counts no such line.
 ALTER TABLE analytics.retractions
-    ADD COLUMN names text[], ADD COLUMN texts text[], ADD COLUMN times timestamptz[], ADD COLUMN place tid,
-    ADD COLUMN noted_at pg_lsn;
+    ADD COLUMN names text[], ADD COLUMN texts text[], ADD COLUMN times timestamptz[], ADD COLUMN noted_at pg_lsn;
 UPDATE analytics.retractions SET noted_at = '0/0'::pg_lsn + line;
 ALTER TABLE analytics.retractions
     DROP COLUMN line,

@@ -9,7 +9,6 @@ the backfill counts them. A final row that changes keeps what it carries; a line
 
 from __future__ import annotations
 
-from exporters.database.mapping import PLACE
 from exporters.rollups.state import Connection, State
 from exporters.rollups.statement import Form, Touched, quoted
 
@@ -82,13 +81,12 @@ def _was(form: Form, column: str) -> str:
 
 def _changed(form: Form, snapshot: str, cursor: tuple[str, str] | None, lines: str) -> tuple[str, ...]:
     """Conditions on `r`: it was counted, and there are lines about it. Nothing is looked for where there are none."""
+    if not form.keyed:
+        return ()
     key = form.source.key
-    about = f"{lines} AND {_ABOUT_ONE}"
-    named = f"r.{key} = ANY (ARRAY(SELECT {_was(form, key)} {about}))"
-    if not form.keyed:  # it stands where it stood if its update came to nothing, and else is a new row
-        named = f'r.{PLACE} = ANY (ARRAY(SELECT q.place {about})) AND r.{key}::text COLLATE "C" IN (SELECT q.key {about})'
+    keys = f"SELECT {_was(form, key)} {lines} AND {_ABOUT_ONE}"
     counted = _was_counted(f"r.{STAMP}", f"r.{form.source.contract.time}", f'r.{key}::text COLLATE "C"', snapshot, cursor)
-    return (f"EXISTS (SELECT {lines}) AND {named} AND {counted}",)
+    return (f"EXISTS (SELECT {lines}) AND r.{key} = ANY (ARRAY({keys})) AND {counted}",)
 
 
 def _was_counted(stamp: str, moment: str, key: str, snapshot: str, cursor: tuple[str, str] | None) -> str:
