@@ -6,13 +6,17 @@ one clock that only the test moves.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -35,6 +39,8 @@ from tests.conftest import create_tables, thrown_away
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TIMEOUT = "1s"
+RUNS = 4
+"""Failed runs of each kind, over which memory is held to what it was."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def _failing(words: str) -> frozenset[str]:
 
 
 _FULL = """
-CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
 CREATE TRIGGER full_disk BEFORE INSERT ON analytics.fresh FOR EACH ROW {condition} EXECUTE FUNCTION full_disk();
 """
@@ -306,6 +312,38 @@ def test_a_fault_is_seen_hides_nothing_else_and_loses_nothing(bench: Bench, name
         expected = {key: value for key, value in bench.counted(counter).items() if value}
         assert {key: value for key, value in of(after, counter).items() if value} == expected
     assert len([line for line in bench.log.taken() if "query is well again" in line]) >= len(row.failing)
+
+
+PASSING = ("table gone", "column of another type", "permission withdrawn", "disk full", "connections cut")
+"""Faults that nobody waits for."""
+
+
+def test_faults_leave_nothing_behind_in_memory(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    def suffer(runs: int) -> None:
+        with psycopg.connect(bench.dsn, autocommit=True) as admin:
+            for row in map(TABLE.get, PASSING):
+                assert row is not None
+                admin.execute(row.breaks.encode())
+                for _ in range(runs):
+                    bench.run()
+                if row.heals:
+                    admin.execute(row.heals.encode())
+                assert failing(bench.run()) == frozenset()
+        bench.log.taken()
+        caplog.clear()
+        gc.collect()
+
+    def held() -> tuple[int, int]:
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    suffer(1)
+    files, threads = held()
+    suffer(1)  # what is kept once, of each kind, is there by now
+    before = sys.getallocatedblocks()
+    suffer(RUNS)
+    stayed = (sys.getallocatedblocks() - before) / (RUNS * len(PASSING))
+    assert stayed < 16, f"{stayed:.0f} objects stay of each failed run"
+    wait_for(lambda: held()[0] <= files and held()[1] <= threads)
 
 
 def test_a_server_that_stops_and_comes_back(bench: Bench, server: EmbeddedPostgres) -> None:
