@@ -99,5 +99,8 @@ def _changes(of: str, asked: Asked, worse: float) -> Panel:
 
 
 def _change(now: str, before: str) -> str:
-    """PromQL of now / before, less one. Of nothing that stayed nothing it is zero, and of what came from nothing infinite."""
-    return f"((({now}) / ({before}) - 1) >= -1 or 0 * ({now}) and ({before}))"
+    """PromQL of now / before, less one: zero of nothing that stayed nothing, infinite of what came from nothing, and no number
+    where either is none, as a percentile without traffic is.
+    """
+    same = f"({now}) == ({before})"
+    return f"((({now}) / ({before}) - 1) unless {same} or 0 * ({same}))"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -164,11 +165,36 @@ def test_queries_of_the_chosen_speeds(
     expect(prometheus_tools, tmp_path, "speeds_now", "at", {}, in_order, fleet=series, tier=tier, agent="a")
 
 
+def test_a_change_from_nothing_is_infinite_and_one_of_what_is_no_number_is_none(
+    prometheus_tools: PrometheusTools, tmp_path: Path
+) -> None:
+    """Five minutes before, no query of one environment had ended, and none of another had failed."""
+    steady, begun, never = "0+60x80", "0x71 60+60x8", "0x80"
+    courses = {"as before": (steady, steady), "begun": (begun, begun), "failing": (steady, begun), "silent": (never, never)}
+    series = {}
+    for environment, (ended, failed) in courses.items():
+        of = f'environment="{environment}",job="platform",instance="p",agent="a",version="1",status'
+        series |= {f'agent_queries_total{{{of}="success"}}': ended, f'agent_queries_total{{{of}="error"}}': failed}
+        for bound in ("2.0", "+Inf"):
+            series[f'agent_query_duration_seconds_bucket{{{of}="success",le="{bound}"}}'] = ended
+    changes = {
+        "Queries": {"as before": 0, "begun": math.inf, "silent": 0, "failing": 0.07},
+        "p95": {"as before": 0, "failing": 0},
+        "Error ratio": {"as before": 0, "failing": math.inf},
+    }
+    expected = {f'{figure}",environment="{place}': n for figure, of in changes.items() for place, n in of.items()}
+    shown = "round({}, 0.01) > -Inf"  # promtool cannot be told to expect what is no number
+    expect(prometheus_tools, tmp_path, "changes_before", "figure", {}, expected, fleet=series, shown=shown, compare="5m")
+
+
 def expect(
     tools: PrometheusTools, folder: Path, name: str, label: str, changes: Mapping[str, str], expected: Mapping[str, float],
-    fleet: Mapping[str, str] = WELL, **chosen: str,
+    fleet: Mapping[str, str] = WELL, shown: str = "{}", **chosen: str,
 ) -> None:  # fmt: skip
-    """Fails unless a panel shows these figures, by `label`, of the well fleet with other values for some series."""
+    """Fails unless a panel shows these figures, by `label`, of the well fleet with other values for some series.
+
+    `shown` is what of its query is compared.
+    """
     settings = Settings(slo=())
     [query] = next(panel for panel in TAB.panels(settings) if panel.name == name).targets
     assert isinstance(query, PromQuery)
@@ -180,10 +206,11 @@ def expect(
     ]
     samples = [{"labels": f'{{{label}="{key}"}}', "value": value} for key, value in expected.items()]
     text = substitute(query.expr, lambda variable, _: {"environment": ".*", **chosen}.get(variable))
-    asked = {"expr": text, "eval_time": "75m", "exp_samples": samples}
+    asked = {"expr": shown.format(text), "eval_time": "75m", "exp_samples": samples}
     told = {"interval": "1m", "input_series": series, "promql_expr_test": [asked]}
     file = folder / "test.yml"
-    file.write_text(json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [told]}))
+    text = json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [told]})
+    file.write_text(text.replace("Infinity", ".inf"))  # as YAML has it
     done = subprocess.run([tools.promtool, "test", "rules", file], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
