@@ -35,15 +35,25 @@ def watched(alert: Alert, settings: Settings) -> str:
     return "(" + " and ".join((f"({value})", *guards)) + ")" if alert.guards else f"({value})"
 
 
-def lights(name: str, title: str, description: str, judged: Mapping[str, tuple[Alert, str]], settings: Settings) -> Panel:
-    """One tile for each alert: what it is about, and the word for it being beyond its limit."""
+def lights(
+    name: str,
+    title: str,
+    description: str,
+    judged: Mapping[str, tuple[Alert, str]],
+    settings: Settings,
+    unjudged: tuple[str, str] = ("too few", "too little happened to judge"),
+) -> Panel:
+    """One tile for each alert: what it is about, and the word for it being beyond its limit.
+
+    `unjudged` are the word where an alert has nothing to judge, and what that means.
+    """
     states = {about: f"max({_state(alert, settings)}) or vector({UNJUDGED})" for about, (alert, _) in judged.items()}
     return Stat(
         name=name,
         title=title,
         description=(
             f"{description} Each is judged by an alert's own question, limit and least traffic, before the time that the alert "
-            "waits; too few: too little happened to judge."
+            f"waits; {': '.join(unjudged)}."
         ),
         targets=(PromQuery(expr=union("about", states), legend="{{about}}", instant=True),),
         unit="short",
@@ -59,7 +69,7 @@ def lights(name: str, title: str, description: str, judged: Mapping[str, tuple[A
                 mappings=words(
                     {
                         WELL: Word("OK", colours.OK),
-                        UNJUDGED: Word("too few", colours.UNKNOWN),
+                        UNJUDGED: Word(unjudged[0], colours.UNKNOWN),
                         BAD: Word(bad, colours.DOWN if alert.severity is Severity.CRITICAL else colours.DEGRADED),
                     }
                 ),

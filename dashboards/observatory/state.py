@@ -25,4 +25,5 @@ def state(settings: Settings) -> Panel:
             "Messages": (watching.UNDELIVERED, "failing"),
         },
         settings,
+        ("unknown", "what would say it is not there, or not scraped"),
     )

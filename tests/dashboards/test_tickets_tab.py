@@ -13,6 +13,7 @@ from contract.relations import RELATIONS, SQL_TYPES, Shown
 from contract.settings import Settings, Thresholds
 from dashboards.lib.judged import lights
 from dashboards.lib.queries import SqlQuery
+from dashboards.observatory import TAB as OBSERVATORY
 from dashboards.tickets import TAB
 from provisioning.interpolation import Span, sql_macros, substitute
 
@@ -135,3 +136,11 @@ def test_a_light_says_when_too_little_happened() -> None:
     panel = lights("state", "Well?", "Judged.", {"Opened again": (REOPENED, "too often")}, Settings())
     [query] = panel.targets
     assert "or vector(1)" in query.text and ">= 10" in query.text and "> bool 0.2" in query.text
+    assert "too few: too little happened to judge." in panel.description and "'too few'" in str(panel.overrides)
+
+
+def test_a_light_of_what_is_not_there_does_not_speak_of_too_little_traffic() -> None:
+    [panel] = [panel for panel in OBSERVATORY.panels(Settings()) if panel.name == "state"]
+    assert "unknown: what would say it is not there, or not scraped." in panel.description
+    words = str(panel.overrides)
+    assert words.count("'unknown'") == 7 and "too few" not in words + panel.description
