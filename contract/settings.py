@@ -94,9 +94,10 @@ class Langfuse(Section):
         """The first that fits is taken, so of two for the same models an older one above would hide the newer one."""
         oldest: dict[str, str] = {}
         for price in prices:
-            if price.model in oldest and (price.since or "") >= oldest[price.model]:
+            models = price.model.casefold()  # as they are matched
+            if models in oldest and (price.since or "") >= oldest[models]:
                 raise ValueError(f"two prices of {price.model}: give the newer one `since`, and write it first")
-            oldest[price.model] = price.since or ""
+            oldest[models] = price.since or ""
         return prices
 
 

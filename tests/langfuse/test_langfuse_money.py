@@ -117,6 +117,7 @@ def test_a_price_holds_from_its_day_on() -> None:
         ([{"since": "20260701"}], "is no day"),
         ([{}, {"since": "2026-07-01"}], "write it first"),
         ([{"since": "2026-07-01"}, {"since": "2026-07-01"}], "write it first"),
+        ([{}, {"model": "Home-*"}], "write it first"),
     ],
 )
 def test_a_price_that_would_never_hold_is_refused(prices: list[dict[str, str]], said: str) -> None:
