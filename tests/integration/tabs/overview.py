@@ -109,7 +109,8 @@ class Goals:
 def success_now(moment: Moment) -> None:
     counted(moment)
     [shown] = moment.panel("overview/success_now").values()
-    assert Goals(moment, RATE).agree(shown)
+    goals = Goals(moment, RATE)
+    assert goals.agents and goals.agree(shown)
 
 
 def success_ratio(moment: Moment) -> None:
