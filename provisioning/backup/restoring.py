@@ -28,7 +28,8 @@ _AUDIT = "audit_log"
 _BLOCK = 1 << 20
 _IDENTITIES = """
 SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = 'r' AND a.attidentity <> '' ORDER BY 1
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = 'r' AND NOT a.attisdropped AND a.attidentity <> ''
+ORDER BY 1
 """
 
 

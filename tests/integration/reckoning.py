@@ -34,13 +34,15 @@ def told_hour(moment: Moment, *recorded: str) -> Hour:
     """Of which hour the moment shows a rate: of names of series, each recorded of the one before, the last is shown.
 
     On a slow machine rules are late: their samples say when they were recorded, and the exporter's until when it had counted.
+    Of an hour in which nothing happened a ratio is not recorded, nor when that was found: within the minutes before, then.
     """
-    at = moment.at
+    early = late = moment.at
     for name in reversed(recorded):
-        at = moment.stack.value(f"max(timestamp({name}))", at)
-    counted = moment.stack.value('max(exporter_source_data_timestamp_seconds{source="rollups"})', at)
-    since = datetime.fromtimestamp(at - 3600, UTC)
-    return Hour(since - EDGE, since + EDGE, datetime.fromtimestamp(counted, UTC) - EDGE)
+        told = [at for then in (early, late) for _, at in moment.stack.query(f"max(timestamp({name}))", then)]
+        early, late = (min(told), max(told)) if told else (early - 2 * EDGE.total_seconds(), late)
+    counted = moment.stack.value('max(exporter_source_data_timestamp_seconds{source="rollups"})', early)
+    begin, first = (datetime.fromtimestamp(at - 3600, UTC) for at in (early, late))
+    return Hour(begin - EDGE, first + EDGE, datetime.fromtimestamp(counted, UTC) - EDGE)
 
 
 def percentile(share: float, values: Iterable[float]) -> float | None:

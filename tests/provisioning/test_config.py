@@ -150,7 +150,7 @@ def test_one_mistake_of_each_kind(tmp_path: Path, text: str | bytes, place: str,
         ("database: {relations: {users: {tabel: a.b}}}", "did you mean table?"),
         ("exporter: {tls: x}", "leave it away, or give some of: certificate_file, key_file"),
         ("exporter: {tls: {certificate_fil: x}}", "did you mean certificate_file?"),
-        ("sources: {langfuse: {prices: [x]}}", "leave it away, or give some of: model, input, output"),
+        ("sources: {langfuse: {prices: [x]}}", "leave it away, or give some of: model, since, input"),
     ],
 )
 def test_settings_that_nobody_has_by_default_have_keys_too(tmp_path: Path, text: str, remedy: str) -> None:
