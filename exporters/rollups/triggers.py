@@ -21,10 +21,14 @@ from exporters.rollups.state import Connection
 PREFIX = "observatory_"
 """Names of our triggers and trigger functions begin so."""
 
+LAST = "~"
+"""Stands before the name of the trigger on updates. Triggers run in the order of their names, and what the platform's own make
+of a row, or that they refuse to have it changed, is seen by the last of them alone."""
+
 MOMENTS = ("update", "delete", "truncate")
 """What each of the triggers of a source is for, and how its name ends."""
-_FORMER = "stamp"
-"""How another trigger's name ended in installations of an earlier version."""
+_FORMER = ("stamp", "update")
+"""How the names of triggers ended, behind `PREFIX`, that are called otherwise now or are no more."""
 _FORMER_FUNCTIONS = ("stamp", "stamp_due", "update_due", "image")
 """What its functions, and those of others, were called."""
 
@@ -44,11 +48,11 @@ SELECT tables.source FROM unnest(%(sources)s::text[], %(tables)s::text[]) AS tab
      JOIN pg_class AS c ON c.oid = to_regclass(tables.name)
 WHERE EXISTS (
     SELECT FROM unnest(%(moments)s::text[]) AS moments (moment)
-    LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = %(prefix)s || source || '_' || moment
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND ltrim(t.tgname, %(last)s) = %(prefix)s || source || '_' || moment
     WHERE t.tgenabled IS DISTINCT FROM 'A'
 ) OR EXISTS (
     SELECT FROM pg_partition_tree(c.oid) AS part JOIN pg_trigger AS t ON t.tgrelid = part.relid
-    WHERE t.tgenabled = 'D' AND starts_with(t.tgname, %(prefix)s || source || '_')
+    WHERE t.tgenabled = 'D' AND starts_with(ltrim(t.tgname, %(last)s), %(prefix)s || source || '_')
 ) ORDER BY 1
 """
 
@@ -90,7 +94,8 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         "truncate": ("AFTER TRUNCATE", "STATEMENT", _body(emptied, "NULL")),
     }
     statements = [
-        sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(_trigger(source, moment), table) for moment in (*MOMENTS, _FORMER)
+        sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, table)
+        for trigger in (*(_trigger(source, moment) for moment in MOMENTS), *_former(source))
     ]
     for name in _FORMER_FUNCTIONS:
         statements.append(sql.SQL("DROP FUNCTION IF EXISTS {}").format(_named(source, name)))
@@ -124,8 +129,8 @@ def switched_off(connection: Connection, mapping: Mapping, sources: Iterable[Sou
     """Those of the sources, all captured by snapshots, whose triggers do not always run, on the table or a partition of it."""
     tables = {source.name: mapping.driving(source.relation) for source in sources}
     named = {source: sql.Identifier(*table).as_string(connection) for source, table in tables.items() if table}
-    parameters = {"sources": list(named), "tables": list(named.values()), "moments": list(MOMENTS), "prefix": PREFIX}
-    return [source for (source,) in connection.execute(_OFF, parameters)]
+    parameters = {"sources": list(named), "tables": list(named.values()), "moments": list(MOMENTS)}
+    return [source for (source,) in connection.execute(_OFF, {**parameters, "prefix": PREFIX, "last": LAST})]
 
 
 def asks_for_rebuild(source: str) -> sql.Composed:
@@ -145,7 +150,11 @@ def _body(action: sql.Composable, returns: str, otherwise: sql.Composable | None
 
 
 def _trigger(source: Source, moment: str) -> sql.Identifier:
-    return sql.Identifier(f"{PREFIX}{source.name}_{moment}")
+    return sql.Identifier(f"{LAST if moment == 'update' else ''}{PREFIX}{source.name}_{moment}")
+
+
+def _former(source: Source) -> Iterable[sql.Identifier]:
+    return (sql.Identifier(f"{PREFIX}{source.name}_{ending}") for ending in _FORMER)
 
 
 def _named(source: Source, what: str) -> sql.Identifier:

@@ -74,7 +74,7 @@ def test_schema_auth_is_read_by_columns_and_not_changed(supabase: Connection) ->
     assert {name for (name,) in rows} == {"id", "created_at", "last_sign_in_at"}
     changed = supabase.execute(
         "SELECT count(*) FROM pg_class c WHERE relnamespace = 'auth'::regnamespace AND (relname LIKE 'observatory%'"
-        " OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND tgname LIKE 'observatory%')"
+        " OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND tgname LIKE '%observatory%')"
         " OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND attname = 'observatory_xid'))"
     )
     assert changed.fetchone() == (0,)

@@ -34,6 +34,22 @@ def _finish(counted: Counted, key: str, status: str, milliseconds: float = 100.0
     )  # fmt: skip
 
 
+def test_what_the_platforms_own_triggers_make_of_a_row_is_counted(counted: Counted) -> None:
+    """Triggers run in the order of their names."""
+    counted.execution("in_progress", end_time=None, milliseconds=None)
+    counted.execution()
+    counted.advance()
+    counted.run(
+        "CREATE FUNCTION app.ends() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.status := 'failure'; NEW.end_time := NEW.start_time; RETURN NEW; END $$;"
+        "CREATE TRIGGER zzz_ends BEFORE UPDATE ON app.agent_executions FOR EACH ROW EXECUTE FUNCTION app.ends()"
+    )
+    counted.run("UPDATE app.agent_executions SET api_calls_count = 1")
+    assert counted.advance()["executions"].corrected == 1
+    assert counted.counters(ENDED) == {ERROR: 2}
+    assert counted.stocks(RUNNING) == {}
+
+
 def test_nothing_new_means_no_step(counted: Counted) -> None:
     counted.execution()
     assert counted.advance().keys() == {"executions"}
