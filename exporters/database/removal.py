@@ -60,16 +60,21 @@ WHERE r.rolname = ANY (%s) AND n.nspname <> 'analytics' ORDER BY 1
 """
 _LEANING = """
 WITH ours AS (SELECT 'pg_class'::regclass AS kind, oid FROM pg_class WHERE relnamespace = to_regnamespace('analytics')
-              UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = to_regnamespace('analytics'))
-SELECT DISTINCT n.nspname || '.' || c.relname
+              UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = to_regnamespace('analytics')
+              UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typnamespace = to_regnamespace('analytics'))
+SELECT DISTINCT n.nspname || '.' || coalesce(c.relname, f.proname)
 FROM ours JOIN pg_depend d ON d.refclassid = ours.kind AND d.refobjid = ours.oid
      LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
      LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
      LEFT JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND a.oid = d.objid
-     JOIN pg_class c ON c.oid = coalesce(r.ev_class, k.conrelid, a.adrelid) JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname <> 'analytics' ORDER BY 1
+     LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid AND p.polname <> %(policy)s
+     LEFT JOIN pg_class c ON c.oid = coalesce(r.ev_class, k.conrelid, a.adrelid, p.polrelid,
+                                              CASE d.classid WHEN 'pg_class'::regclass THEN d.objid END)
+     LEFT JOIN pg_proc f ON d.classid = 'pg_proc'::regclass AND f.oid = d.objid
+     JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, f.pronamespace)
+WHERE n.nspname NOT IN ('analytics', 'pg_toast') ORDER BY 1
 """
-# Views, foreign keys, checks and defaults.
+# Views, foreign keys, checks and defaults, policies, columns of our types, indexes, and functions.
 _STRANGERS = """
 SELECT c.relname::text FROM pg_class c
 WHERE c.relnamespace = to_regnamespace('analytics') AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
@@ -92,7 +97,7 @@ def removal_steps(connection: psycopg.Connection[Any]) -> Iterator[Step]:
     made = [name for file in migrations.available() for name in file.makes]
     if strangers := [f"analytics.{name}" for (name,) in connection.execute(_STRANGERS, {"made": made, "mark": VIEW_MARK})]:
         raise RemovalRefused(f"in schema analytics, but not ours: {', '.join(strangers)}; move or drop them first")
-    if leaning := [name for (name,) in connection.execute(_LEANING)]:
+    if leaning := [name for (name,) in connection.execute(_LEANING, {"policy": POLICY})]:
         raise RemovalRefused(f"{', '.join(leaning)} lean on schema analytics, and are not ours; drop or change them first")
     yield from _on_tables(connection)
     if ours:

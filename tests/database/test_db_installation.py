@@ -105,11 +105,14 @@ def test_what_leans_on_our_schema_is_not_pulled_down_with_it(installed: Connecti
     installed.execute(
         "CREATE VIEW public.mine AS SELECT count(*) FROM analytics.tickets;"
         "CREATE TABLE public.spent (budget bigint REFERENCES analytics.budgets);"
-        "CREATE VIEW public.middle AS SELECT analytics.quantile(0.5, '{1,2}', '{1}')"
+        "CREATE VIEW public.middle AS SELECT analytics.quantile(0.5, '{1,2}', '{1}');"
+        "CREATE FUNCTION public.left_over() RETURNS bigint RETURN (SELECT count(*) FROM analytics.budgets);"
+        "CREATE TABLE public.kept (what analytics.budgets);"
+        "CREATE TABLE public.seen (n int); CREATE POLICY theirs ON public.seen USING (n IN (SELECT 1 FROM analytics.budgets))"
     )
     result = observatory("uninstall", "--yes")
     assert result.exit_code == 2
-    assert "public.middle, public.mine, public.spent" in result.output
+    assert "public.kept, public.left_over, public.middle, public.mine, public.seen, public.spent lean" in result.output
     assert migrations.exists(installed)
 
 
