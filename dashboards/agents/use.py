@@ -17,6 +17,7 @@ from dashboards.users.habits import HEAT
 NO_CONVERSATION = "no conversation in range"
 MOST, SLICES = 12, 6
 OTHERS, UNKNOWN = "others", "unknown"
+BARS = "Intent and conversations"
 
 
 def _begun() -> str:
@@ -30,7 +31,7 @@ def _begun() -> str:
 def intents() -> Panel:
     name = f"coalesce(nullif(intent, ''), '{UNKNOWN}')"
     sql = f"""
-SELECT {name} AS "Intent", {name} || ' ' || to_char(sum(conversations), 'FM999,999,999') AS words,
+SELECT {name} AS "Intent", {name} || ' ' || to_char(sum(conversations), 'FM999,999,999') AS "{BARS}",
        sum(achieved)::float8 AS "goal reached", sum(missed)::float8 AS "goal missed",
        sum(conversations - achieved - missed)::float8 AS "not known"
 FROM analytics.intent_daily
@@ -51,7 +52,7 @@ LIMIT {MOST}
         unit="locale",
         decimals=0,
         no_value="no conversation ended in range",
-        x="words",
+        x=BARS,
         direction="horizontal",
         stacking="normal",
         values_shown="never",
