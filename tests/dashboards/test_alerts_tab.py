@@ -17,6 +17,7 @@ from dashboards import catalogue
 from dashboards.alerts import TAB
 from dashboards.alerts.distance import distance, has_distance
 from dashboards.alerts.panels import MOST
+from dashboards.lib.durations import SECONDS
 from dashboards.lib.judged import watched
 from recording_rules.registry import query
 
@@ -66,7 +67,7 @@ def test_every_alert_has_its_panel_with_the_threshold_and_the_runbook(panels: di
         panel = panels[panel_id(alert.panel_key)]
         assert panel["title"].startswith(f"{alert.name} {alert.comparison} "), alert.name
         defaults = panel["fieldConfig"]["defaults"]
-        scale = {"m": 60, "h": 3600, "d": 86400}.get(defaults["unit"], 1)
+        scale = SECONDS.get(defaults["unit"], 1)
         steps = defaults["thresholds"]["steps"]
         coloured = [step["value"] and scale * step["value"] for step in steps if step["color"] != "transparent"]
         assert coloured == [alert.limit(SETTINGS) if alert.comparison == ">" else None], alert.name
