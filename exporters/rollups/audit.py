@@ -111,7 +111,7 @@ def _note(connection: Connection, form: Form, hour: datetime, counted: int, reco
     )
     connection.execute("DELETE FROM analytics.audits WHERE source = %s AND audited_at < now() - interval '1 day'", (name,))
     row = connection.execute(
-        "UPDATE analytics.sources SET recounted_at = now(), drift ="
+        "UPDATE analytics.sources SET audited_at = now(), drift ="
         " (SELECT sum(counted - recounted) FROM analytics.audits WHERE source = %(source)s)"
         " WHERE source = %(source)s RETURNING drift",
         {"source": name},

@@ -35,7 +35,7 @@ class State:
     counted: int
     corrections: int
     drift: int | None
-    recounted_at: datetime | None
+    audited_at: datetime | None
     advanced_at: datetime
     problem: str | None
     rebuild_needed: bool
@@ -48,7 +48,7 @@ class State:
 
 _COLUMNS: LiteralString = (
     "source, mode, driving, system_identifier, watermark, backfill_time::text, backfill_key, backfill_rows, backfill_total,"
-    " counted, corrected, drift, recounted_at, advanced_at, problem, rebuild_needed, halted"
+    " counted, corrected, drift, audited_at, advanced_at, problem, rebuild_needed, halted"
 )
 STATES: LiteralString = f"SELECT {_COLUMNS} FROM analytics.sources ORDER BY source"  # noqa: S608
 """Asks for the states of all sources that are counted, by name; `State(*row)` is one."""

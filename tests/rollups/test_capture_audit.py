@@ -64,7 +64,7 @@ def test_a_tier_that_is_wrong_is_seen(stage: Stage, change: str, drift: int) -> 
         (sample.hour, sample.hour),
     )
     assert _sample(play, 1).drift == drift
-    assert stage.admin.execute("SELECT drift, recounted_at IS NOT NULL FROM analytics.sources").fetchone() == (drift, True)
+    assert stage.admin.execute("SELECT drift, audited_at IS NOT NULL FROM analytics.sources").fetchone() == (drift, True)
 
 
 def test_rows_that_wait_to_be_counted_are_no_drift(stage: Stage) -> None:
