@@ -101,6 +101,7 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         statements.append(sql.SQL("DROP FUNCTION IF EXISTS {}").format(_named(source, name)))
     for name, (parameters, type_, value) in values.items():
         statements += _row_function(source, name, parameters, type_, value, direct)
+    statements.append(_generated(mapping, source, table))
     for moment in MOMENTS:
         event, scope, body = events[moment]
         statements.append(
@@ -170,6 +171,23 @@ def _row_function(
         sql.SQL("DROP FUNCTION IF EXISTS {}").format(function),
         sql.SQL("CREATE FUNCTION {}({}) RETURNS {} LANGUAGE sql {}").format(function, parameters, sql.SQL(returns), body),
     ]
+
+
+def _generated(mapping: Mapping, source: Source, table: sql.Identifier) -> sql.Composed:
+    """Takes any change of a row for one where PostgreSQL generates a column that is counted: it does so behind all triggers, to
+    which the new row has NULL there.
+    """
+    columns = mapping.relations[source.relation].columns
+    mapped = [said for name in source.own_columns if (said := columns.get(name, name)) is not None]
+    found = sql.SQL(
+        "SELECT FROM pg_catalog.pg_attribute WHERE attrelid = {}::regclass AND attgenerated <> ''"
+        " AND EXISTS (SELECT FROM unnest({}::text[]) AS said WHERE strpos(said, attname::text) > 0)"
+    ).format(sql.Literal(table.as_string(None)), sql.Literal(mapped))
+    anew = sql.SQL(
+        "CREATE OR REPLACE FUNCTION {}(was {table}, becomes {table}) RETURNS boolean LANGUAGE sql"
+        " RETURN was OPERATOR(pg_catalog.*<>) becomes"
+    ).format(_named(source, "changed"), table=table)
+    return sql.SQL("DO {}").format(_text(sql.SQL("BEGIN IF EXISTS ({}) THEN {}; END IF; END").format(found, anew)))
 
 
 def _without_search_path(source: Source, functions: Iterable[str]) -> sql.Composed:

@@ -23,7 +23,9 @@ TIMEOUT = (*PLACE, "timeout", "failed", "timeout")
 
 
 @pytest.fixture(autouse=True)
-def _installed(counted: Counted) -> None:
+def _installed(counted: Counted, request: pytest.FixtureRequest) -> None:
+    for statement in getattr(request, "param", ()):
+        counted.run(statement)
     counted.install()
 
 
@@ -48,6 +50,29 @@ def test_what_the_platforms_own_triggers_make_of_a_row_is_counted(counted: Count
     assert counted.advance()["executions"].corrected == 1
     assert counted.counters(ENDED) == {ERROR: 2}
     assert counted.stocks(RUNNING) == {}
+
+
+_GENERATED = (
+    "ALTER TABLE app.agent_executions DROP COLUMN tokens_used, ADD COLUMN usage json,"
+    " ADD COLUMN tokens_used integer GENERATED ALWAYS AS ((usage ->> 'total')::integer) STORED",
+)
+
+
+@pytest.mark.parametrize("_installed", [_GENERATED], indirect=True, ids=["generated"])
+def test_a_column_that_postgresql_generates_is_counted_as_it_became(counted: Counted) -> None:
+    """It does so behind all triggers, which see NULL in its place."""
+    counted.run(
+        "INSERT INTO app.agent_executions (execution_id, agent_id, agent_name, version, start_time, end_time, status,"
+        " tool_count, retry_count, api_calls_count, environment)"
+        " VALUES (gen_random_uuid(), 1, 'alpha', '1', %s, %s, 'success', 0, 0, 0, 'production')",
+        NOON, NOON,
+    )  # fmt: skip
+    counted.advance()
+    for tokens in (7, 9):
+        counted.run("UPDATE app.agent_executions SET usage = json_build_object('total', %s::integer)", tokens)
+        counted.advance()
+        assert counted.metric("platform_execution_tokens_total") == {("alpha", "production"): {"n": tokens}}
+    assert counted.counters(ENDED) == counted.tier("minutes", ENDED) == {SUCCESS: 1}
 
 
 def test_nothing_new_means_no_step(counted: Counted) -> None:
