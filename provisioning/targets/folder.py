@@ -7,6 +7,7 @@ so a later apply can still go back after an interruption.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -180,9 +181,13 @@ class Folder:
     def _prepared(self, place: Path, body: bytes) -> Path:
         place.parent.mkdir(exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f"{self._prefix}{place.name}.", suffix=_STAGED, dir=place.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        Path(name).chmod(stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o644)  # servers run as other users
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(body)
+            Path(name).chmod(stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o644)  # servers run as other users
+        except OSError:
+            Path(name).unlink(missing_ok=True)  # on a full disk it would keep the little room there is
+            raise
         return Path(name)
 
     def _keep(self, name: str, ours: tuple[str, ...]) -> None:
@@ -197,9 +202,13 @@ class Folder:
             shutil.copy2(place, second)
 
     def _write_ledger(self, ledger: Ledger) -> None:
-        prepared = self._prepared(self._ledger_place, ledger.as_bytes())
-        prepared.replace(self._ledger_place)
+        try:
+            self._prepared(self._ledger_place, ledger.as_bytes()).replace(self._ledger_place)
+        except OSError as problem:
+            raise self._refused(problem) from None
 
     def _refused(self, problem: OSError) -> Refused:
         place = problem.filename or self.root
-        return Refused(f"{place}: {problem.strerror or problem}; let this user read and write {self.root} and what is in it")
+        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room there" if full else f"let this user read and write {self.root} and what is in it"
+        return Refused(f"{place}: {problem.strerror or problem}; {remedy}")

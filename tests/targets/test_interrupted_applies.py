@@ -192,20 +192,26 @@ def test_a_file_system_without_second_names_is_fine(prometheus: Site, monkeypatc
     assert prometheus.apply(AFTER).complete
 
 
-def test_a_full_disk_changes_nothing(prometheus: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("file", ["created", "ledger"])
+def test_a_full_disk_changes_nothing(prometheus: Site, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     prometheus.apply(BEFORE)
     before = prometheus.files()
     made = tempfile.mkstemp
 
     def full(*arguments: Any, **options: Any) -> Any:
-        if "created" in options["prefix"]:
-            raise OSError(28, "No space left on device", "created.yml")
-        return made(*arguments, **options)
+        handle, name = made(*arguments, **options)
+        if file not in options["prefix"]:
+            return handle, name
+        os.close(handle)
+        return os.open("/dev/full", os.O_WRONLY), name
 
     monkeypatch.setattr(tempfile, "mkstemp", full)
-    (finding,) = prometheus.apply(AFTER).findings
-    assert "No space left on device" in str(finding)
+    outcome = prometheus.apply(AFTER)
+    (finding,) = outcome.findings
+    assert f"{prometheus.folder}: No space left on device; make room there" in str(finding)
+    assert not outcome.done
     assert prometheus.files() == before
+    assert not list(prometheus.folder.rglob("*.new")), "they would keep the little room there is"
     monkeypatch.undo()
     assert prometheus.verdicts(BEFORE) == {}
     assert prometheus.apply(AFTER).complete
