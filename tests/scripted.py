@@ -115,6 +115,22 @@ def trickle(server: ScriptedServer) -> Callable[[http.server.BaseHTTPRequestHand
     return step
 
 
+def trickled_head(server: ScriptedServer) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
+    """A step that sends its headers byte by byte, and never comes to their end."""
+
+    def step(handler: http.server.BaseHTTPRequestHandler) -> None:
+        end = time.monotonic() + 30
+        try:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Filler: ")
+            while not server.released.wait(0.05) and time.monotonic() < end:
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+        except OSError:  # the client gave up, as it should
+            return
+
+    return step
+
+
 class Script:
     """What the tests write their scripts with."""
 
@@ -123,6 +139,7 @@ class Script:
     rows = staticmethod(rows)
     silence = staticmethod(silence)
     trickle = staticmethod(trickle)
+    trickled_head = staticmethod(trickled_head)
 
 
 @pytest.fixture

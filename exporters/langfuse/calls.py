@@ -24,8 +24,13 @@ NANO, MICRO = 1_000_000_000, 1_000_000
 
 _LONGEST_NAME = 120
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
-_MOST = 2**53
-"""Whatever is above is no number of tokens."""
+_MOST_TOKENS, _MOST_USD, _MOST_SCORE = 10**10, 100_000.0, 10.0**9
+_LONGEST_SECONDS = 30 * 86_400.0
+"""What a call cannot have used, cost or taken, and what is too much for a score. Clients send what they like, and sums of many
+such values have to stay whole numbers of 64 bits: one of them must not stop what comes after it."""
+
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
+_LATEST_VERSION = 2**31 - 1
 
 SCORE_TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL")
 """Other types of scores are texts."""
@@ -82,8 +87,9 @@ class Call(NamedTuple):
 
     @property
     def duration(self) -> int | None:
-        """Microseconds from start to end."""
-        return None if self.ended_at is None else max(0, _micros(self.ended_at - self.started_at))
+        """Microseconds from start to end; None as well where that is longer than any call takes."""
+        span = None if self.ended_at is None else self.ended_at - self.started_at
+        return None if span is None or span.total_seconds() > _LONGEST_SECONDS else max(0, _micros(span))
 
     @property
     def first_token(self) -> int | None:
@@ -110,13 +116,12 @@ class Score(NamedTuple):
 
 def read_call(row: Mapping[str, Any], prices: PriceList, user_key: Callable[[str], str | None]) -> Call:
     """A model call from a row of either endpoint. Raises QueryFailed for a row that is none."""
-    usage = _amounts(row.get("usageDetails"), "usageDetails")
+    usage = _amounts(row.get("usageDetails"), "usageDetails", 0, _MOST_TOKENS)
     model = _name(row.get("providedModelName") or row.get("model")) or UNKNOWN
     started = _time(row, "startTime")
-    cost = _recorded(row) or prices.cost(model, usage, started)
+    cost = _possible(_recorded(row)) or _possible(prices.cost(model, usage, started))
     level, message, user = str(row.get("level") or "DEFAULT"), row.get("statusMessage"), row.get("userId")
     failed = level == "ERROR"
-    version = row.get("promptVersion")
     return Call(
         observation_id=_id(row),
         trace_id=_name(row.get("traceId")),
@@ -141,7 +146,7 @@ def read_call(row: Mapping[str, Any], prices: PriceList, user_key: Callable[[str
         total_cost=_nano(cost.total) if cost else None,
         cost_source=cost.source if cost else None,
         prompt_name=_name(row.get("promptName")),
-        prompt_version=int(version) if isinstance(version, int | float) else None,
+        prompt_version=_version(row.get("promptVersion")),
         release=_name(row.get("release")),
         changed_at=_time_or_none(row, "updatedAt") or _time_or_none(row, "endTime") or started,
     )
@@ -156,7 +161,7 @@ def read_score(row: Mapping[str, Any]) -> Score | None:
     if kind == "CATEGORICAL":
         value, text = None, raw if isinstance(raw, str) else text
     else:
-        value, text = _amount(raw, "value"), None
+        value, text = _amount(raw, "value", -_MOST_SCORE, _MOST_SCORE), None
     subject = row.get("subject")
     subject = subject if isinstance(subject, Mapping) else {}
     of = {str(subject.get("kind")): _name(subject.get("id"))}
@@ -194,22 +199,32 @@ def _recorded(row: Mapping[str, Any]) -> Cost | None:
     return Cost(sides[0], sides[1], total, "recorded")
 
 
-def _amounts(value: Any, name: str) -> dict[str, float]:
+def _possible(cost: Cost | None) -> Cost | None:
+    """A cost that a call can have had, else None: it is unknown."""
+    return cost if cost is not None and all(0 <= usd <= _MOST_USD for usd in (cost.input, cost.output, cost.total)) else None
+
+
+def _version(value: Any) -> int | None:
+    """The number of a prompt's version; None for what is none."""
+    return int(value) if isinstance(value, int | float) and 0 <= value <= _LATEST_VERSION else None
+
+
+def _amounts(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> dict[str, float]:
     """A map of amounts. Old servers send them as text; null stands for none."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise QueryFailed(f"{name} is no map in an answer")
-    return {str(key): _amount(amount, f"{name}.{key}") for key, amount in value.items() if amount is not None}
+    return {str(key): _amount(amount, f"{name}.{key}", least, most) for key, amount in value.items() if amount is not None}
 
 
-def _amount(value: Any, name: str) -> float:
+def _amount(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
     try:
         amount = float(value)
     except (TypeError, ValueError, OverflowError):
         amount = math.nan
-    if not abs(amount) <= _MOST:
-        raise QueryFailed(f"{name[:60]} is {str(value)[:40]!r} in an answer, not a number")
+    if not least <= amount <= most:
+        raise QueryFailed(f"{name[:60]} is {str(value)[:40]!r} in an answer, not a number that it can be")
     return amount
 
 
@@ -248,17 +263,24 @@ def _time_or_none(row: Mapping[str, Any], key: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(str(text))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        found = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise QueryFailed(f"{key} is {str(text)[:40]!r} in an answer, not a time") from None
+        found = None
+    if found is None or not _FIRST <= found < _LAST:
+        raise QueryFailed(f"{key} is {str(text)[:40]!r} in an answer, not a time that it can be")
+    return found
 
 
 def _first_token(row: Mapping[str, Any], started: datetime) -> datetime | None:
-    """When the first token came: as a time, or in seconds after the start."""
+    """When the first token came: as a time, or in seconds after the start; None where that is longer than any call takes."""
     at, seconds = _time_or_none(row, "completionStartTime"), row.get("timeToFirstToken")
-    if at is None and seconds is not None:
-        at = started + timedelta(seconds=_amount(seconds, "timeToFirstToken"))
-    return None if at is None else max(at, started)
+    if at is not None:
+        after = (at - started).total_seconds()
+    elif seconds is not None:
+        after = _amount(seconds, "timeToFirstToken")
+    else:
+        return None
+    return started + timedelta(seconds=max(0.0, after)) if after <= _LONGEST_SECONDS else None
 
 
 def _micros(span: timedelta) -> int:

@@ -21,6 +21,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from exporters.credentials import CredentialError, LangfuseAccess
 from exporters.journal import QueryFailed, SourceDown
+from exporters.langfuse.deadline import Deadline
 from exporters.langfuse.request_budget import RequestBudget, seconds_to_wait
 from exporters.redaction import hidden, without_secrets
 
@@ -78,6 +79,7 @@ class Transport:
     ) -> None:
         self._access, self.budget, self._timeouts = access, budget, timeouts
         self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._deadline = Deadline()
         self._retrying = Retrying(
             stop=stop_after_attempt(3),
             wait=wait_exponential_jitter(
@@ -183,7 +185,19 @@ class Transport:
         return response
 
     def _read(self, access: LangfuseAccess, path: str, parameters: Mapping[str, str]) -> _Response:
-        deadline = time.monotonic() + self._timeouts.answer
+        end = time.monotonic() + self._timeouts.answer
+        try:
+            with self._deadline.within(self._timeouts.answer):
+                response = self._received(access, path, parameters, end)
+        except urllib3.exceptions.HTTPError:
+            if time.monotonic() < end:
+                raise
+        else:
+            if time.monotonic() < end:
+                return response
+        raise urllib3.exceptions.TimeoutError  # what was cut off may look like an end
+
+    def _received(self, access: LangfuseAccess, path: str, parameters: Mapping[str, str], end: float) -> _Response:
         with self._pool(access.base_url).request(
             "GET",
             access.base_url + path,
@@ -197,7 +211,7 @@ class Transport:
             body = bytearray()
             while piece := response.read1(65536, decode_content=True):  # read() would wait for ever for a trickle
                 body += piece
-                if time.monotonic() > deadline:
+                if time.monotonic() > end:
                     raise urllib3.exceptions.TimeoutError
                 if len(body) > _MOST_BYTES:
                     raise QueryFailed(f"the answer is longer than {_MOST_BYTES >> 20} MB")
@@ -209,7 +223,9 @@ class Transport:
         proxies = {} if proxy_bypass(parts.netloc) else getproxies()
         proxy = proxies.get(parts.scheme, proxies.get("all"))
         if proxy not in self._pools:
-            self._pools[proxy] = urllib3.PoolManager() if proxy is None else _behind(proxy)
+            pool = urllib3.PoolManager() if proxy is None else _behind(proxy)
+            pool.pool_classes_by_scheme = self._deadline.pool_classes
+            self._pools[proxy] = pool
         return self._pools[proxy]
 
     def _know(self, access: LangfuseAccess) -> None:

@@ -208,7 +208,7 @@ def test_a_body_that_breaks_off_is_asked_again(server: ScriptedServer, script: t
     assert asked.requests_by_code[METRICS, "connection"] == 1
 
 
-@pytest.mark.parametrize("kind", ["silence", "trickle"])
+@pytest.mark.parametrize("kind", ["silence", "trickle", "trickled_head"])
 def test_a_slow_answer_is_given_up(server: ScriptedServer, script: type[Script], kind: str) -> None:
     server.scripts[V2] = [getattr(script, kind)(server)]
     asked = client(server.url)

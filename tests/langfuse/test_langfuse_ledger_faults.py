@@ -200,23 +200,41 @@ def test_an_answer_cut_in_the_middle_of_a_list(here: World, monkeypatch: pytest.
     assert_equal_to_langfuse(here, here.run(exporter))
 
 
-def test_a_row_that_cannot_be_read_does_not_stop_the_list(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_no_client_means_do_not_stop_the_lists(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is left out; what can neither be stored nor added up is unknown."""
     exporter = here.exporter()
     here.run(exporter)
-    here.insert(call("good", here.now[0]), call("bad", here.now[0]))
-    kept = client.LangfuseClient.calls
+    spoilt: dict[str, dict[str, Any]] = {
+        "bad": {"usageDetails": {"input": "a lot"}},
+        "wasteful": {"usageDetails": {"input": 2**53}},
+        "dear": {"costDetails": {"total": 1e10}},
+        "versioned": {"promptName": "p", "promptVersion": 10**30},
+        "late": {"timeToFirstToken": 2**53},
+        "boundless": {"value": 2**53},
+        **{f"endless-{number}": {"endTime": "2299-12-31T00:00:00Z"} for number in range(1100)},
+    }
+    known = {"good", "dear", "versioned", "late", *(name for name in spoilt if name.startswith("endless"))}
+    here.insert(*(call(id_, here.now[0]) for id_ in known | spoilt.keys() - {"boundless"}))
+    here.insert(score("boundless", here.now[0], 1.0), score("fair", here.now[0], 1.0))
 
-    def spoilt(self: Any, *rest: Any) -> Any:
-        page = kept(self, *rest)
-        for row in page.rows:
-            if row["id"] == "bad":
-                row["usageDetails"] = {"input": "a lot"}
-        return page
+    def as_sent(kept: Any) -> Any:
+        def listed(self: Any, *rest: Any) -> Any:
+            page = kept(self, *rest)
+            for row in page.rows:
+                row.update(spoilt.get(row["id"], {}))
+            return page
 
-    monkeypatch.setattr(client.LangfuseClient, "calls", spoilt)
+        return listed
+
+    for kind in ("calls", "scores"):
+        monkeypatch.setattr(client.LangfuseClient, kind, as_sent(getattr(client.LangfuseClient, kind)))
     exporter = here.exporter()
-    assert here.run(exporter)["langfuse_generations_total", *GOOD] == 1
-    assert here.rows("SELECT observation_id FROM analytics.llm_calls") == [("good",)]
+    found = here.run(exporter)
+    assert found["langfuse_generations_total", *GOOD] == len(known)
+    assert found["langfuse_scores_total", "helpful", "EVAL", "production"] == 1
+    assert {id_ for (id_,) in here.rows("SELECT observation_id FROM analytics.llm_calls")} == known
+    with psycopg.connect(here.dsn) as connection:
+        assert fold(connection), "sums of all of them are whole numbers of 64 bits"
 
 
 def test_without_the_schema_it_says_what_to_do(database: str) -> None:

@@ -179,6 +179,26 @@ def test_spellings_numbers_and_times() -> None:
     assert (early.first_token, early.duration) == (0, 0), "clocks may disagree"
 
 
+@pytest.mark.parametrize("usd", [1e10, -5.0, float("inf")])
+def test_a_cost_that_no_call_has_is_unknown(usd: float) -> None:
+    found = read(costDetails={"input": usd, "total": usd})
+    assert (found.input_cost, found.total_cost, found.cost_source) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("odd", "what"),
+    [
+        ({"endTime": "2299-12-31T00:00:00Z"}, "duration"),
+        ({"completionStartTime": "2299-12-31T00:00:00Z"}, "first_token_at"),
+        ({"timeToFirstToken": 2**53}, "first_token_at"),
+        ({"promptVersion": 2**31}, "prompt_version"),
+        ({"promptVersion": float("nan")}, "prompt_version"),
+    ],
+)
+def test_what_cannot_be_is_unknown(odd: dict[str, Any], what: str) -> None:
+    assert getattr(read(**odd), what) is None
+
+
 def test_names_are_cut_and_cleaned() -> None:
     row = read(providedModelName="m\0o\x1fd" + "x" * 500, traceName="\ud800name")
     assert row.model.startswith("modx")
@@ -197,6 +217,10 @@ def test_names_are_cut_and_cleaned() -> None:
         ({"usageDetails": {"input": True, "output": "x"}}, "usageDetails.output is 'x' in an answer, not a number"),
         ({"costDetails": {"total": float("nan")}}, "costDetails.total is 'nan' in an answer, not a number"),
         ({"usageDetails": {"input": 1e300}}, "not a number"),
+        ({"usageDetails": {"input": 2**53}}, "not a number that it can be"),
+        ({"usageDetails": {"input": -1}}, "not a number that it can be"),
+        ({"startTime": "0001-01-01T00:00:00Z"}, "not a time that it can be"),
+        ({"endTime": "9999-12-31T00:00:00Z"}, "not a time that it can be"),
     ],
 )
 def test_what_is_no_call(wrong: dict[str, Any], said: str) -> None:
@@ -219,6 +243,8 @@ def test_scores_of_both_versions() -> None:
     assert session is not None
     assert (session.session_id, session.trace_id, session.at) == ("s1", None, datetime(2026, 11, 19, 12, tzinfo=UTC))
     assert read_score(base | {"dataType": "TEXT", "value": "what somebody wrote"}) is None
+    with pytest.raises(QueryFailed, match=r"value is '1.7e[+]18' in an answer, not a number that it can be"):
+        read_score(base | {"dataType": "NUMERIC", "value": 1.7e18})
 
 
 @pytest.mark.parametrize(
