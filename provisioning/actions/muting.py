@@ -25,6 +25,8 @@ LONGEST = "7d"
 _SECONDS = 10.0
 _NEVER = ("Watchdog",)
 """What watches the watching itself is not to be muted."""
+_SAME = timedelta(minutes=1)
+"""Ends of silences that are this near to each other are one: a command that is given twice changes nothing the second time."""
 _SAID = ("matchers", "createdBy", "comment", "startsAt", "endsAt")
 """What a silence is, beside its number and its state."""
 
@@ -48,7 +50,7 @@ class Mute:
     def planned(self, connection: Connection | None) -> Change:  # noqa: ARG002 - Alertmanager knows
         self._refuse_what_is_odd()
         standing = self._standing()
-        before = None if standing is None else {"for": _length(standing)}
+        before = None if standing is None else {"for": _length(standing), **self._otherwise(standing)}
         after = None if self.length is None else {"for": self.length}
         where = [word for label, value in sorted(self.where.items()) for word in ("--where", f"{label}={value}")]
         place = shlex.join([self.name, *where, *(["--config", str(self.path)] if self.path else [])])
@@ -96,6 +98,14 @@ class Mute:
                 return dict(silence)
         return None
 
+    def _otherwise(self, standing: Mapping[str, Any]) -> dict[str, str]:
+        """When a silence ends, where that is not when the one that is wanted would: it may be as long, and nearly over."""
+        if self.length is None:
+            return {}
+        ends = _moment(standing["endsAt"])
+        wanted = datetime.now(UTC) + timedelta(seconds=duration_seconds(self.length))
+        return {} if abs(ends - wanted) <= _SAME else {"until": f"{ends:%Y-%m-%d %H:%M} UTC"}
+
     def _refuse_what_is_odd(self) -> None:
         known = {alert.name: alert for alert in active(self.settings)}
         if self.name in _NEVER:
@@ -127,9 +137,12 @@ class Mute:
 
 def _length(silence: Mapping[str, Any]) -> str:
     """How long a silence was to last, as people write it."""
-    begin, end = (datetime.fromisoformat(silence[name].replace("Z", "+00:00")) for name in ("startsAt", "endsAt"))
-    seconds = round((end - begin).total_seconds())
+    seconds = round((_moment(silence["endsAt"]) - _moment(silence["startsAt"])).total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

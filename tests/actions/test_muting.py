@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import requests
 import yaml
 
 from exporters.database.roles import Role
-from provisioning.actions import audit
+from provisioning.actions import audit, muting
 from tests.actions.cases import as_role, log, run, silences
 from tests.actions.killing import unrecorded
 from tests.alert_rules.delivery import Delivery
@@ -52,6 +53,23 @@ def test_muted_and_told_again(site: str, alertmanager: Delivery) -> None:
     assert rows[0][4] == {"for": "2h", "reason": "known"} and rows[2][3:] == ({"for": "3h"}, None)
     assert run(*shlex.split(unmuted.output.strip().splitlines()[-1])[1:], "--yes").exit_code == 0
     assert [silence["comment"] for silence in silences(alertmanager.url)] == ["again"]
+
+
+def test_a_mute_that_is_nearly_over_lasts_anew(site: str, alertmanager: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was as long as the one that is wanted, but people would be told in a moment."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(minutes=115)
+
+    url = f"{alertmanager.url}/api/v2/silences"
+    assert run(*MUTE).exit_code == 0
+    monkeypatch.setattr(muting, "datetime", Later)
+    done = run(*MUTE)
+    assert done.exit_code == 0 and '-until: "' in done.output, done.output
+    ends = [datetime.fromisoformat(silence["endsAt"]) for silence in requests.get(url, timeout=10).json()]
+    assert timedelta(minutes=114) < max(ends) - datetime.now(UTC) - timedelta(hours=2) <= timedelta(minutes=115)
 
 
 def test_what_others_muted_stays(site: str, alertmanager: Delivery) -> None:
