@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parent / "migrations"
 SCHEMA = "analytics"
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _MADE = re.compile(r"^CREATE (?:TABLE|VIEW) analytics\.(\w+)", re.MULTILINE)
+_FUNCTIONS = re.compile(r"^CREATE (?:OR REPLACE )?(?:FUNCTION|AGGREGATE) analytics\.(\w+)", re.MULTILINE)
 LOCK = 0x0B5E_0001
 """Key of the advisory lock under which one process migrates."""
 
@@ -54,6 +55,11 @@ class Migration:
     def makes(self) -> list[str]:
         """Names of the tables and views that it makes in our schema."""
         return _MADE.findall(self.text)
+
+    @property
+    def functions(self) -> list[str]:
+        """Names of the functions and aggregates that it makes there."""
+        return _FUNCTIONS.findall(self.text)
 
 
 def available(folder: Path = FOLDER) -> tuple[Migration, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -85,17 +85,33 @@ WHERE c.relnamespace = to_regnamespace('analytics') AND c.relkind IN ('r', 'p', 
 ORDER BY 1
 """
 # A sequence that numbers a table's rows goes with that table.
+_FURTHER_STRANGERS = """
+SELECT pg_describe_object(d.classid, d.objid, 0)
+FROM pg_depend d LEFT JOIN pg_proc f ON d.classid = 'pg_proc'::regclass AND f.oid = d.objid
+WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = to_regnamespace('analytics')
+      AND d.classid NOT IN ('pg_class'::regclass, 'pg_default_acl'::regclass) AND (f.proname = ANY (%s)) IS NOT TRUE
+      AND NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = d.classid AND m.objid = d.objid AND m.deptype IN ('e', 'i'))
+ORDER BY 1
+"""
+# Functions, types, operators, extensions …; what is part of an extension, or of a type, goes with that.
 
 
 class RemovalRefused(Exception):
     """Something of somebody else's would go with it."""
 
 
-def removal_steps(connection: psycopg.Connection[Any]) -> Iterator[Step]:
-    """What takes away everything of ours in this database. Raises MigrationRefused for a foreign schema, or RemovalRefused."""
+def removal_steps(connection: psycopg.Connection[Any], functions: Iterable[str]) -> Iterator[Step]:
+    """What takes away everything of ours in this database. `functions` are the names of those that no migration makes.
+
+    Raises MigrationRefused for a foreign schema, or RemovalRefused.
+    """
     ours = migrations.exists(connection)
-    made = [name for file in migrations.available() for name in file.makes]
-    if strangers := [f"analytics.{name}" for (name,) in connection.execute(_STRANGERS, {"made": made, "mark": VIEW_MARK})]:
+    files = migrations.available()
+    made = [name for file in files for name in file.makes]
+    strangers = [f"analytics.{name}" for (name,) in connection.execute(_STRANGERS, {"made": made, "mark": VIEW_MARK})]
+    our_functions = [*(name for file in files for name in file.functions), *functions]
+    strangers += [described for (described,) in connection.execute(_FURTHER_STRANGERS, (our_functions,))]
+    if strangers:
         raise RemovalRefused(f"in schema analytics, but not ours: {', '.join(strangers)}; move or drop them first")
     if leaning := [name for (name,) in connection.execute(_LEANING, {"policy": POLICY})]:
         raise RemovalRefused(f"{', '.join(leaning)} lean on schema analytics, and are not ours; drop or change them first")

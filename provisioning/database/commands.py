@@ -166,10 +166,11 @@ def uninstall(dsn_file: Path | None, dry_run: bool, yes: bool) -> None:
     """Remove everything that `install` made, from the platform's tables too, with everything that was counted."""
     from exporters.database.plan import take
     from exporters.database.removal import removal_steps, role_removals
+    from exporters.rollups import functions
     from provisioning.database.admin import administration
 
     with administration(dsn_file) as connection:
-        steps, roles = list(removal_steps(connection)), role_removals(connection)
+        steps, roles = list(removal_steps(connection, functions.names())), role_removals(connection)
         if dry_run:
             click.echo("\n\n".join(step.as_sql(connection) for step in (*steps, *roles)))
             return

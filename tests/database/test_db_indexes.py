@@ -13,6 +13,7 @@ from contract.data_plane import Mapped
 from exporters.database.catalogue import DRAFT, tables
 from exporters.database.indexes import MARK, building, index_name
 from exporters.database.removal import removal_steps
+from exporters.rollups import functions
 
 QUESTIONS = {
     "executions by start": ("app.agent_executions", "start_time >= now() - interval '1 hour'"),
@@ -131,7 +132,7 @@ def test_what_an_interrupted_build_left_is_removed_with_the_rest(installed: Conn
     *before, _ = built_again(installed, "conversation_id")
     for statement in before:
         installed.execute(statement)
-    for step in removal_steps(installed):
+    for step in removal_steps(installed, functions.names()):
         for statement in step.statements:
             installed.execute(statement)
     assert {name for name in indexes(installed, "messages") if name.startswith("observatory_")} == {whole}

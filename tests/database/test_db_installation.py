@@ -119,14 +119,21 @@ def test_what_leans_on_our_schema_is_not_pulled_down_with_it(installed: Connecti
 def test_what_somebody_put_into_our_schema_is_not_removed_with_it(installed: Connection, observatory: Observatory) -> None:
     installed.execute(
         "CREATE TABLE analytics.their_notes (id serial, note text); INSERT INTO analytics.their_notes VALUES (1, 'mine');"
-        "CREATE SEQUENCE analytics.their_numbers; CREATE MATERIALIZED VIEW analytics.their_view AS SELECT 1 AS one"
+        "CREATE SEQUENCE analytics.their_numbers; CREATE MATERIALIZED VIEW analytics.their_view AS SELECT 1 AS one;"
+        "CREATE FUNCTION analytics.theirs(int) RETURNS int RETURN $1; CREATE TYPE analytics.mood AS ENUM ('well');"
+        "CREATE TYPE analytics.pair AS (one int, two int); CREATE TYPE analytics.span AS RANGE (subtype = int);"
+        "CREATE EXTENSION vector SCHEMA analytics"
     )
     result = observatory("uninstall", "--yes")
     assert result.exit_code == 2
-    assert "analytics.their_notes, analytics.their_numbers, analytics.their_view; move" in result.output
+    assert "analytics.their_notes, analytics.their_numbers, analytics.their_view, extension vector," in result.output
+    assert " function analytics.theirs(integer), type analytics.mood, type analytics.pair," in result.output
     assert installed.execute("SELECT note FROM analytics.their_notes").fetchall() == [("mine",)]
     for what in ("TABLE analytics.their_notes", "SEQUENCE analytics.their_numbers", "MATERIALIZED VIEW analytics.their_view"):
         installed.execute(f"ALTER {what} SET SCHEMA public".encode())
+    for what in ("FUNCTION analytics.theirs", "TYPE analytics.mood", "TYPE analytics.pair", "TYPE analytics.span"):
+        installed.execute(f"DROP {what}".encode())
+    installed.execute("ALTER EXTENSION vector SET SCHEMA public")
     result = observatory("uninstall", "--yes")
     assert result.exit_code == 0, result.output
 
