@@ -29,7 +29,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InputError as problem:
-            say(str(problem), err=True)
+            say(as_error(problem), err=True)
             ctx.exit(WRONG_INPUT)
         except Unreachable as problem:
             say(as_error(problem), err=True)

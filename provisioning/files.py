@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from provisioning.findings import InputError
@@ -41,9 +42,18 @@ def write(artefacts: Mapping[str, bytes], out: Path) -> None:
         for folder in reversed(created):
             _remove_if_empty(folder)
         if isinstance(problem, OSError):
-            raise InputError(
-                f"cannot write to {out}: {problem.strerror} ({problem.filename}); choose another folder with --out"
-            ) from None
+            where = f" ({problem.filename})" if problem.filename else ""  # a full disk names no file
+            raise InputError(f"cannot write to {out}: {problem.strerror}{where}; choose another folder with --out") from None
+        raise
+
+
+@contextmanager
+def naming(place: Path) -> Iterator[None]:
+    """Lets a failure that names no file, such as a full disk, name the one that is written within."""
+    try:
+        yield
+    except OSError as problem:
+        problem.filename = problem.filename or str(place)
         raise
 
 

@@ -63,7 +63,7 @@ class Unreachable(Exception):
 def as_error(problem: Exception | str) -> str:
     """The text that ends a command. What is embedded in other sentences does not begin with `error:`; this does."""
     text = str(problem)
-    return text if text.startswith("error: ") else f"error: {text}"
+    return text if text.startswith(("error: ", "warning: ")) else f"error: {text}"
 
 
 class ConfigError(InputError):

@@ -12,6 +12,7 @@ from exporters.credentials import CredentialError, Credentials
 from exporters.database.sessions import DatabaseDown, NoAddress, one_line
 from exporters.history.backfill import NoHistory, Written, backfill
 from exporters.redaction import without_secrets
+from provisioning.files import naming
 from provisioning.findings import InputError, Unreachable
 
 
@@ -25,7 +26,8 @@ def write(settings: Settings, days: int, out: Path) -> Written:
         raise InputError(f"error: {problem}") from None
     out.mkdir(parents=True, exist_ok=True)
     try:
-        return backfill(settings, dsn, days, out, time.time())
+        with naming(out):
+            return backfill(settings, dsn, days, out, time.time())
     except NoHistory as problem:
         raise InputError(f"error: {problem}") from None
     except NoAddress as problem:

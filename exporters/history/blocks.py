@@ -95,12 +95,19 @@ class Files(Blocks):
         path = self._folder / f"{begin:%Y-%m-%dT%H}.om"
         ends = [f" {at}\n" for at in times]
         points = 0
-        with path.open("w", encoding="utf-8") as file:
-            for before, line in sorted([(line_start(line.name, line.labels), line) for line in lines], key=lambda one: one[0]):
-                for value, first, end in line.runs(len(times)):
-                    begun = before + value
-                    file.write(begun + begun.join(ends[first:end]))  # millions are written: little is done for each
-                    points += end - first
-            file.write("# EOF\n")
+        unfinished = path.with_suffix(".unfinished")  # half a block is no history, and `*.om` does not name it
+        try:
+            with unfinished.open("w", encoding="utf-8") as file:
+                starts = sorted([(line_start(line.name, line.labels), line) for line in lines], key=lambda one: one[0])
+                for before, line in starts:
+                    for value, first, end in line.runs(len(times)):
+                        begun = before + value
+                        file.write(begun + begun.join(ends[first:end]))  # millions are written: little is done for each
+                        points += end - first
+                file.write("# EOF\n")
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
         self.files.append(path)
         return points

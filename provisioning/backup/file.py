@@ -19,6 +19,7 @@ from typing import IO, Any
 import psycopg
 
 from exporters.database.migrations import Migration
+from provisioning.files import naming
 from provisioning.findings import InputError
 
 Buffer = bytes | bytearray | memoryview
@@ -101,7 +102,8 @@ def writing(path: Path) -> Iterator[Writing]:
         raise InputError(f"error: {path} is there already, and is not written over; name another file")
     unfinished = path.with_name(f"{path.name}.unfinished")
     try:
-        with os.fdopen(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
+        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        with naming(path), os.fdopen(descriptor, "w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
                 yield Writing(packed)
             file.flush()

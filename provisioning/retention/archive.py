@@ -24,6 +24,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from provisioning.files import naming
 from provisioning.findings import InputError
 from provisioning.retention.chunks import Chunk, condition
 from provisioning.retention.tables import Kept
@@ -103,7 +104,8 @@ def write(connection: psycopg.Connection[Any], kept: Kept, chunk: Chunk, archive
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = _free_name(folder, chunk)
     path = folder / f"{name}{UNFINISHED}"
-    copied = _copy(connection, kept, chunk, path)
+    with naming(path):
+        copied = _copy(connection, kept, chunk, path)
     rows, digest = _read_back(path)
     if rows != copied:
         raise InputError(f"error: {path}: {rows} rows were read back where {copied} were written; nothing was removed")
@@ -112,7 +114,7 @@ def write(connection: psycopg.Connection[Any], kept: Kept, chunk: Chunk, archive
         kept.older_than, database,
     )  # fmt: skip
     page = Path(f"{folder / _page(name)}{UNFINISHED}")
-    with _private(page) as file:
+    with naming(page), _private(page) as file:
         file.write(json.dumps(asdict(manifest), indent=1, ensure_ascii=False).encode() + b"\n")
         _flush(file)
     _kept_on_disk(folder)

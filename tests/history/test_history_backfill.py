@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import accumulate
@@ -22,7 +23,7 @@ from contract.metrics import MetricType
 from contract.settings import Settings
 from exporters.business.figures import FIGURES, PAST_DUE
 from exporters.history.backfill import Written, backfill
-from exporters.history.blocks import BLOCK_SECONDS, Files
+from exporters.history.blocks import BLOCK_SECONDS, Files, Line
 from exporters.history.counts import spread
 from exporters.rollups.model import HISTOGRAM_COLUMNS, SUMS
 from exporters.snapshot import sample
@@ -196,6 +197,23 @@ def test_points_of_a_series_stand_together_and_a_file_holds_one_block(tmp_path: 
         "# EOF\n"
     )
     assert blocks.points == 8
+
+
+def test_no_file_holds_half_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is loaded with `*.om` is whole, whenever it ended."""
+    blocks = Files(tmp_path, {"job": "exporter", "instance": "there:1"})
+    blocks.add(0, [sample("platform_document_chunks", value=1)])
+    blocks.close()
+
+    def full(line: Line, moments: int) -> Iterator[tuple[str, int, int]]:
+        yield "1.0", 0, moments
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Line, "runs", full)
+    blocks.add(BLOCK_SECONDS, [])
+    with pytest.raises(OSError, match="No space"):
+        blocks.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["1970-01-01T00.om"]
 
 
 def figures(n: int, sums: int, *buckets: int) -> tuple[int, ...]:

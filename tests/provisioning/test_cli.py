@@ -82,8 +82,8 @@ def test_a_wrong_configuration_ends_every_command_with_2(command: str, tmp_path:
     [
         (("build", "--config", "/no/such/file.yaml"), "there is no such file"),
         (("build", "--config", "/tmp"), "this is a folder"),
-        (("build", "--out", "/proc/observatory"), "cannot write to /proc/observatory"),
-        (("build", "--out", "/no/such/folder/build"), "there is no folder /no/such/folder"),
+        (("build", "--out", "/proc/observatory"), "error: cannot write to /proc/observatory"),
+        (("build", "--out", "/no/such/folder/build"), "there is no folder /no/such/folder;"),
         (("build", "--out", ""), "name a folder, for example --out build"),
         (("build", "--out", "/dev/null"), "/dev/null is a file"),
         (("build", "--format", "xml"), "'xml' is not one of"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +63,24 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, out: str) -> None:
         files.write({"a": b"1"}, Path(out.replace("{tmp}", str(tmp_path))))
     assert "--out" in str(raised.value)
     assert tree(tmp_path) == {"file": b""}
+
+
+def test_a_full_disk_is_said_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tempfile.mkstemp
+
+    def full(*arguments: Any, **options: Any) -> tuple[int, str]:
+        handle, name = made(*arguments, **options)
+        os.close(handle)
+        return os.open("/dev/full", os.O_WRONLY), name
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    with pytest.raises(InputError) as raised:
+        files.write({"a": b"1"}, tmp_path)
+    assert str(raised.value) == f"cannot write to {tmp_path}: No space left on device; choose another folder with --out"
+    with pytest.raises(OSError, match="No space left") as plain, files.naming(tmp_path / "a"), Path("/dev/full").open("wb") as f:
+        f.write(b"1")
+    assert plain.value.filename == str(tmp_path / "a")
+    assert tree(tmp_path) == {}
 
 
 def test_an_interruption_leaves_no_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
