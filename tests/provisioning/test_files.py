@@ -77,9 +77,9 @@ def test_a_full_disk_is_said_of_the_folder(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(InputError) as raised:
         files.write({"a": b"1"}, tmp_path)
     assert str(raised.value) == f"cannot write to {tmp_path}: No space left on device; choose another folder with --out"
-    with pytest.raises(OSError, match="No space left") as plain, files.naming(tmp_path / "a"), Path("/dev/full").open("wb") as f:
+    with pytest.raises(OSError, match="No space left") as bare, files.naming(tmp_path / "a"), Path("/dev/full").open("wb") as f:
         f.write(b"1")
-    assert plain.value.filename == str(tmp_path / "a")
+    assert bare.value.filename == str(tmp_path / "a")
     assert tree(tmp_path) == {}
 
 
