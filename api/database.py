@@ -163,7 +163,8 @@ class Database:
 async def connected(dsn: Dsn, name: str) -> Connection:
     """A connection in autocommit mode that prepares nothing. Raises psycopg.Error, OSError, TimeoutError and ValueError."""
     given: dict[str, Any] = conninfo_to_dict(dsn())
-    fixed = {"application_name": name, "autocommit": True, "prepare_threshold": None}
+    fixed = {"application_name": name, "autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
+    os.environ["PGDATESTYLE"] = "ISO"  # libpq says it as it connects: times in the form that a database prefers cannot be read
     async with asyncio.timeout(_CONNECT_SECONDS + 1):
         return await psycopg.AsyncConnection.connect(**({"connect_timeout": _CONNECT_SECONDS} | given | fixed))
 

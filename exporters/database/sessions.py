@@ -79,7 +79,8 @@ def connect(dsn: str, application_name: str = APPLICATION_NAME) -> Patient:
         reason = "the connection string of PostgreSQL is not valid: want postgresql://user@host/database"
         raise NoAddress(reason + password_hint(dsn)) from None
     keepalives = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
-    fixed = {"application_name": application_name, "autocommit": True, "prepare_threshold": None}
+    fixed = {"application_name": application_name, "autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
+    os.environ["PGDATESTYLE"] = "ISO"  # libpq says it as it connects: times in the form that a database prefers cannot be read
     try:
         return Patient.connect(**({"connect_timeout": CONNECT_SECONDS} | keepalives | given | fixed))
     except psycopg.Error as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from psycopg import sql
 
 from exporters.database import sessions
 from exporters.database.sessions import DatabaseDown, Session, StatementRefused
+from tests.conftest import name_of
 
 _LIMITS = (
     "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'TimeZone', 'jit') ORDER BY 1"
@@ -55,6 +57,17 @@ def test_literals_are_not_taken_for_placeholders(session: Session) -> None:
     assert session.answers([sql.SQL("SELECT {}, {}::text[]").format("100 %s; 'x'", ["a,b", "{"])]) == [
         [("100 %s; 'x'", ["a,b", "{"])]
     ]
+
+
+def test_what_a_database_prefers_does_not_change_what_is_read(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for preferred in ("datestyle = 'German, DMY'", "client_encoding = 'LATIN1'"):
+            connection.execute(f"ALTER DATABASE {name_of(database)} SET {preferred}".encode())
+    reader = Session(lambda: database, 5.0)
+    reader.open()
+    at = datetime(2026, 11, 20, 8, tzinfo=UTC)
+    assert reader.answers([sql.SQL("SELECT {}::timestamptz, {}").format(at, "€")]) == [[(at, "€")]]
+    reader.close()
 
 
 def test_a_reader_cannot_write_in_any_of_them(database: str) -> None:
