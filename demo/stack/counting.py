@@ -25,7 +25,7 @@ from exporters.database.plan import Busy, take
 from exporters.database.removal import RemovalRefused, removal_steps
 from exporters.database.sessions import Session
 from exporters.database.user_keys import UserKeyError, checked_key, fill
-from exporters.rollups import backfill
+from exporters.rollups import backfill, functions
 from exporters.rollups.advance import advance
 from exporters.rollups.fold import fold
 from exporters.rollups.forms import forms
@@ -57,7 +57,7 @@ def remove(dsn: str) -> None:
     """Takes the schema away before the platform's tables go. Raises StackError when it is somebody else's, psycopg.Error."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         try:
-            take(connection, list(removal_steps(connection)), lambda _: None)
+            take(connection, list(removal_steps(connection, functions.names())), lambda _: None)
         except _REFUSALS as error:
             raise StackError(str(error), exit_code=2) from None
 
