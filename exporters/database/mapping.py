@@ -2,7 +2,7 @@
 
 Expressions are SQL of the site's owner, trusted as the configuration is, but each must be one expression. Keys and references
 keep the type that they have at the platform (a reference without a column has the type of what it would refer to), so that
-they can be joined; everything else is cast to the contract's type, which costs nothing where it has it already.
+they can be joined; everything else is cast to the contract's type, which costs next to nothing where it has it already.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ REFERS_TO = {
 def refers_to(relation: str, column: str) -> str | None:
     """The relation whose key this column holds, its own included, or None when it is no key."""
     return relation if column == "id" else REFERS_TO.get(column)
+
+
+_MOST = {"smallint": "32767", "integer": "2147483647", "bigint": "9000000000000000000", "double precision": "1e300"}
+"""What a column of numbers may hold, below zero as well: PostgreSQL refuses to cast what is more, and what is no number."""
 
 
 def sql_type(column: Column) -> str:
@@ -141,7 +145,7 @@ class Mapping:
         plain = self.column(relation, column)
         name = sql.SQL(row) if row in ("OLD", "NEW") else sql.Identifier(row)
         if plain is not None:
-            return _typed(relation, declared, sql.SQL("{}.{}").format(name, sql.Identifier(plain)))
+            return _held(relation, declared, sql.SQL("{}.{}").format(name, sql.Identifier(plain)))
         said = mapped.columns[column]
         if said is None:
             return self._null(relation, declared)
@@ -200,7 +204,7 @@ class Mapping:
         if said is None or (column.shown in TEXTS and not texts):
             value = self._null(relation, column)
         else:
-            value = _typed(relation, column, _written(said))
+            value = (_held if is_name(said) else _typed)(relation, column, _written(said))
         return sql.SQL("{} AS {}").format(value, sql.Identifier(column.name))
 
     def _null(self, relation: str, column: Column) -> sql.Composable:
@@ -259,6 +263,16 @@ def _column(relation: str, column: str) -> Column:
 
 def _typed(relation: str, column: Column, value: sql.Composable) -> sql.Composable:
     return value if refers_to(relation, column.name) else sql.SQL("{}::{}").format(value, sql.SQL(sql_type(column)))
+
+
+def _held(relation: str, column: Column, value: sql.Composable) -> sql.Composable:
+    """A column of a table: a number that the contract's type cannot hold, or that is none, is unknown. The platform may have
+    chosen a wider type, and neither its own writing nor the counting of other rows may fail.
+    """
+    if (most := _MOST.get(sql_type(column))) is None or refers_to(relation, column.name):
+        return _typed(relation, column, value)
+    within = sql.SQL("CASE WHEN {0} BETWEEN -{1} AND {1} THEN {0} END").format(value, sql.SQL(most))
+    return _typed(relation, column, within)
 
 
 def _written(said: str) -> sql.Composable:

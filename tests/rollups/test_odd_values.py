@@ -41,6 +41,28 @@ def test_a_duration_that_is_none_is_taken_from_begin_and_end(counted: Counted, n
     assert figures == (2, 2_000_000)
 
 
+def test_numbers_that_the_platform_may_hold_and_the_contract_not_stop_nobody(counted: Counted) -> None:
+    for column in ("tokens_used", "retry_count", "duration_ms"):
+        counted.run(f"ALTER TABLE app.agent_executions ALTER {column} TYPE numeric")
+    counted.install()
+    numbers = [*NUMBERS, "1e400", "-1e400", "99999999999999999999", "0.5"]
+    for number in numbers:
+        odd = {"tokens_used": number, "retry_count": number, "duration_ms": number}
+        counted.execution(**odd)
+        counted.execution(status="running", **odd)
+    counted.advance()
+    counted.run("UPDATE app.agent_executions SET status = 'success', intent = 'x'")
+    counted.advance()
+    rows = 2 * len(numbers)
+    counted.run("UPDATE app.agent_executions SET tokens_used = 7, retry_count = 1, duration_ms = 100")
+    assert counted.advance()["executions"].corrected == rows
+    counted.fold()
+    figures = counted.one("SELECT sum(n)::int, sum(s1)::int, sum(s2)::int FROM analytics.hours WHERE fact = 'executions_ended'")
+    assert figures == (rows, 100_000 * rows, 7 * rows)
+    counted.run("DELETE FROM app.agent_executions")
+    assert counted.advance()["executions"].gone == rows
+
+
 def test_a_key_of_a_fixed_length_is_read_whole(counted: Counted) -> None:
     counted.run("ALTER TABLE app.agent_executions ALTER COLUMN execution_id TYPE char(40)")
     counted.install()
