@@ -24,7 +24,7 @@ class Story:
     there is traffic, of which a bad part is still too few (empty where that cannot be, or plays no part).
 
     `shows` is the signal's value when things go badly, or a function that gives it at a moment from that moment and the one of
-    the last sample (seconds from the start).
+    the last sample (seconds from the start, as if all had been well for no longer than `lead`).
     `begins` is how long things have to go badly before the condition holds. `still` is how it looks when nothing moves, where
     that is not simply zero everywhere. `lingers` is how long the value is remembered when its source is gone. `lead` is how
     long all is well before things go badly, for figures that are compared with their past; `past` is how that looked where next
@@ -149,23 +149,26 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
             """As long, or a little longer: what happens is seen when somebody looks."""
             return ceil(seconds / look) * look
 
-        fires = looks(story.lead + late + story.begins) + looks(hold)
+        window = story.forgets or alert.window_seconds
+        long = window + hold + 5 * MINUTE
+        # Where it goes badly late, it is looked at before that whether all stays well: weeks take promtool long.
+        looked_at = looks(long) if story.lead else 0.0
+        lead = story.lead + looked_at
+        fires = looks(lead + late + story.begins) + looks(hold)
         minute = looks(MINUTE)
         before = (max(fires - minute, 0.0),) if hold or story.begins or story.lead else ((0.0,) if fires else ())
         bad_end = fires + 2 * minute
-        window = story.forgets or alert.window_seconds
         forgotten = bad_end + looks(window) + looks(alert.keep_seconds) + 2 * minute
         missed = bad_end + look + looks(SOURCE_HOLD_SECONDS)
-        bad: tuple[Phase, ...] = (Phase(bad_end - story.lead, story.bad),)
-        if story.lead:
-            bad = (Phase(story.lead, story.good), *bad)
-        rest, long = forgotten - bad_end, window + hold + 5 * MINUTE
+        past = (Phase(story.lead, story.good),) if story.lead else ()
+        well = (*past, Phase(looked_at or long, story.good))
+        bad = (*(well if lead else ()), Phase(bad_end - lead, story.bad))
+        rest = forgotten - bad_end
         still = _still(story.bad) if story.still is None else story.still
         quiet = (story.begins + hold, min(fires + MINUTE, long), long)
         # On the way there, what is held against the past meets one that has only just begun.
         young = (story.lead - alert.window_seconds * part // 8 for part in range(8, 0, -1))
         later = quiet if not story.lead else (*young, story.lead + hold, story.lead + long)
-        past = story.past or story.good
 
         def scenario(kind: Kind, text: str, phases: tuple[Phase, ...], calm: tuple[float, ...], *at: float) -> Scenario:
             return Scenario(
@@ -174,19 +177,20 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
                 story.labels,
                 phases,
                 calm,
-                tuple((moment, story.value(moment, min(moment, bad_end))) for moment in at),
+                tuple((moment, story.value(moment - looked_at, min(moment, bad_end) - looked_at)) for moment in at),
                 step=story.step,
                 look=look,
             )
 
-        def after(before: tuple[Flow, ...], flows: tuple[Flow, ...], more: float = 0.0) -> tuple[Phase, ...]:
-            return (Phase(story.lead, before), Phase(long + more, flows)) if story.lead else (Phase(long + more, flows),)
+        def after(flows: tuple[Flow, ...], more: float = 0.0) -> tuple[Phase, ...]:
+            before = (Phase(story.lead, story.past),) if story.past else past
+            return (*before, Phase(long + more, flows))
 
         # What is counted is that of the whole window, however soon all else is forgotten.
         more = alert.window_seconds - window
-        scarce, counted = after(past, story.sparse, more), (*later[:-1], later[-1] + more)
+        scarce, counted = after(story.sparse, more), (*later[:-1], later[-1] + more)
         few = (scenario(Kind.QUIET, "it goes badly, but next to nothing happens", scarce, counted),)
-        seldom = (scenario(Kind.QUIET, "enough happens, of which too few go badly", after(past, story.rare), later),)
+        seldom = (scenario(Kind.QUIET, "enough happens, of which too few go badly", after(story.rare), later),)
         lost = scenario(
             Kind.SOURCE_LOST,
             "the source goes while the alert fires; it stays until it is said that the source is gone, then ends",
@@ -196,8 +200,8 @@ def standard(tell: Tell) -> Callable[[Alert, Settings], tuple[Scenario, ...]]:
             missed,
         )
         return (
+            scenario(Kind.QUIET, "all is well", well, later),
             scenario(Kind.FIRES, "it goes badly from the first moment", bad, before, fires, bad_end),
-            scenario(Kind.QUIET, "all is well", after(story.good, story.good), later),
             *(few if story.sparse else ()),
             *(seldom if story.rare else ()),
             scenario(Kind.RECOVERS, "it goes badly, then well", (*bad, Phase(rest, story.good)), (forgotten,), bad_end),
