@@ -77,7 +77,9 @@ def _choice(connection: psycopg.Connection[Any], mapping: Mapping, settings: Set
     assert driving is not None
     key = mapping.column(source.relation, source.key) or mapping.driving_key(source.relation)
     time = mapping.column(source.relation, source.contract.time)
-    facts = table_facts(connection, sql.Identifier(*driving).as_string(connection), (key,), time)
+    said = mapping.relations[source.relation].columns
+    counted = [one for name in source.own_columns if (one := said.get(name, name)) is not None]
+    facts = table_facts(connection, sql.Identifier(*driving).as_string(connection), (key,), time, counted)
     return choose(facts, wanted, alter_tables=settings.database.alter_tables, mutable=follows_changes(source))
 
 

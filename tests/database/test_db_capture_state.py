@@ -105,7 +105,7 @@ def test_a_table_that_is_gone_is_not_asked_for_news(installed: Connection, obser
 
 def test_triggers_of_a_partition_are_looked_at_too(database: str, platform: Connection, observatory: Observatory) -> None:
     platform.execute(
-        "CREATE TABLE app.parted (LIKE app.messages) PARTITION BY RANGE (id);"
+        "CREATE TABLE app.parted (LIKE app.messages, PRIMARY KEY (id)) PARTITION BY RANGE (id);"
         "CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES FROM (0) TO (1000);"
         "INSERT INTO app.parted SELECT * FROM app.messages"
     )

@@ -56,6 +56,8 @@ def test_the_best_way_that_is_possible_is_taken(facts: TableFacts, alter_tables:
     [
         (FOREIGN, "snapshot", "only the owner"),
         (replace(OURS, is_table=False), "snapshot", "not a table"),
+        (replace(OURS, certain_key=False), "snapshot", "its key may be missing or be that of two rows"),
+        (replace(OURS, virtual=True), "snapshot", "a virtual generated one"),
         (UUIDS, "ids", "uuid, not one integer"),
         (replace(FOREIGN, sequential=False), "ids", "no sequence"),
         (replace(UUIDS, time_indexed=False), "window", "no index"),
@@ -93,6 +95,8 @@ def test_the_catalogue_is_read(database: str) -> None:
         assert (pairs.rows, pairs.key_types, pairs.sequential, pairs.time_indexed) == (300, ("uuid", "text"), False, False)
         assert not table_facts(connection, "public.looks", ("id",), "at").is_table
         assert not pairs.inherited
+        assert pairs.certain_key
+        assert table_facts(connection, "public.pairs", ("a",), "at").certain_key, "as certain as a parted table can be"
         connection.execute("CREATE TABLE later_events () INHERITS (events)")
         assert table_facts(connection, "public.events", ("id",), "at").inherited
 
@@ -116,6 +120,28 @@ def test_a_role_without_rights_is_seen_as_such(database: str) -> None:
         finally:
             connection.execute("RESET ROLE")
             connection.execute("DROP ROLE capture_guest")
+
+
+def test_what_no_trigger_could_follow_is_seen(database: str) -> None:
+    """Without a key the platform could not even change the row any more, for no line could be written about it."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE events (id bigint, part int, cents int, at timestamptz)")
+
+        def certain() -> bool:
+            return table_facts(connection, "public.events", ("id",), "at").certain_key
+
+        assert not certain()
+        connection.execute("CREATE UNIQUE INDEX ON events (id) WHERE part > 0; CREATE UNIQUE INDEX ON events (id, part)")
+        connection.execute("ALTER TABLE events ALTER id SET NOT NULL")
+        assert not certain()
+        connection.execute("CREATE UNIQUE INDEX ON events (id)")
+        assert certain()
+        connection.execute("ALTER TABLE events ALTER id DROP NOT NULL")
+        assert not certain()
+        assert table_facts(connection, "public.events", ("id || 'x'",), "at").certain_key
+        connection.execute("ALTER TABLE events ADD COLUMN tokens int GENERATED ALWAYS AS (cents * 2) VIRTUAL")
+        for counted, virtual in ((["tokens"], True), (["tokens + 1", "at"], True), (["my_tokens", "cents"], False)):
+            assert table_facts(connection, "public.events", ("id",), "at", counted).virtual == virtual
 
 
 def test_a_missing_table_is_named(database: str) -> None:

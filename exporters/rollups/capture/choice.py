@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +28,8 @@ class TableFacts:
     superuser. `stamped`: it has our column.
     `sequential`: one integer key that a sequence fills. `time_indexed`: an index begins with the time column.
     `sees_transactions`: we may see since when other roles' transactions run. `inherited`: tables that are no partitions inherit
-    from it, so that its rows are theirs too.
+    from it, so that its rows are theirs too. `certain_key`: a key is never NULL, and never that of two rows. `virtual`: what is
+    counted is generated when it is read, so that triggers do not know what it was.
     """
 
     table: str
@@ -40,6 +42,8 @@ class TableFacts:
     time_indexed: bool
     sees_transactions: bool
     inherited: bool = False
+    certain_key: bool = True
+    virtual: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,10 @@ def _against_snapshot(facts: TableFacts, alter_tables: bool) -> str | None:
         return "it is not a table, so it can have no column of ours"
     if facts.inherited:
         return "other tables inherit from it, and triggers do not see their rows"
+    if not facts.certain_key:
+        return "its key may be missing or be that of two rows: no unique index over it, and NOT NULL, rule that out"
+    if facts.virtual:
+        return "a column that is counted is a virtual generated one, and triggers do not see what it was"
     if facts.stamped:
         return None
     if not alter_tables:
@@ -103,7 +111,7 @@ def _against_window(facts: TableFacts) -> str | None:
     return None if facts.sees_transactions else "the role is not a member of pg_read_all_stats, so long transactions are hidden"
 
 
-_FACTS = """
+_FACTS = r"""
 SELECT c.relkind IN ('r', 'p'),
        (SELECT sum(CASE WHEN p.reltuples < 0 THEN pg_relation_size(p.oid) / 100 ELSE p.reltuples END)::bigint
         FROM pg_class p
@@ -119,19 +127,31 @@ SELECT c.relkind IN ('r', 'p'),
        EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = %(time)s),
        pg_has_role('pg_read_all_stats', 'USAGE'),
-       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
+       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid),
+       NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY (%(key)s) AND NOT a.attisdropped
+                     AND NOT (a.attnotnull AND EXISTS (
+                       SELECT FROM pg_index i
+                       WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                         AND a.attnum = ANY ((i.indkey::int2[])[:i.indnkeyatts - 1])
+                         AND (i.indnkeyatts = cardinality(%(key)s) OR c.relkind = 'p')))),
+       EXISTS (SELECT FROM pg_attribute a JOIN unnest(%(counted)s::text[]) AS said ON said ~ ('\m' || a.attname || '\M')
+               WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)
 FROM pg_class c WHERE c.oid = to_regclass(%(table)s)
 """
 
 
-def table_facts(connection: psycopg.Connection, table: str, key: tuple[str, ...], time: str | None) -> TableFacts:
-    """Facts of a table, which is given as SQL writes it (`"app"."tickets"`); `key` and `time` name its own columns.
+def table_facts(
+    connection: psycopg.Connection, table: str, key: tuple[str, ...], time: str | None, counted: Iterable[str] = ()
+) -> TableFacts:
+    """Facts of a table, which is given as SQL writes it (`"app"."tickets"`); `key` and `time` name its own columns, `counted`
+    are names and expressions of what is counted. An expression as a key is taken for certain. In a partitioned table a key is
+    unique together with what rows are parted by, for it cannot be by itself.
 
     Raises CaptureImpossible when there is no such table.
     """
-    parameters = {"table": table, "key": list(key), "time": time, "stamp": STAMP}
+    parameters = {"table": table, "key": list(key), "time": time, "stamp": STAMP, "counted": list(counted)}
     row = connection.execute(_FACTS, parameters).fetchone()
     if row is None:
         raise CaptureImpossible(f"there is no table {table}, or the role may not see it")
-    is_table, rows, types, may_alter, stamped, sequential, time_indexed, sees, inherited = row
-    return TableFacts(table, is_table, rows, tuple(types), may_alter, stamped, sequential, time_indexed, sees, inherited)
+    is_table, rows, types, *known = row
+    return TableFacts(table, is_table, rows, tuple(types), *known)
