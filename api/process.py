@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -77,4 +78,5 @@ def told(now: datetime, rows: list[dict[str, Any]]) -> bytes:
 def serve(setup: Setup, listening: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT. Raises TokensRefused."""
     config = uvicorn.Config(assembled(setup), **server_options(setup.api.limits.connections))
-    uvicorn.Server(config).run(sockets=[listening])
+    with suppress(KeyboardInterrupt):  # once all is closed, uvicorn raises the signal that ended it again
+        uvicorn.Server(config).run(sockets=[listening])

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -22,12 +26,30 @@ def say(text: str, err: bool = False) -> None:
 HELP = ["-h", "--help"]
 
 
+@contextmanager
+def _ended_as_by_hand() -> Iterator[None]:
+    """Lets SIGTERM end a command as Ctrl-C does: what it has started ends with it, and what it keeps for a while is removed."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield  # a command within a command, or within a program that knows its own end
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 class Commands(click.Group):
     """Ends every command with an exit code and a text for people, never with a traceback for a user's mistake."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _ended_as_by_hand():
+                return super().invoke(ctx)
         except InputError as problem:
             say(as_error(problem), err=True)
             ctx.exit(WRONG_INPUT)

@@ -24,6 +24,7 @@ from provisioning.report.model import PANEL, UNREAD, Column, Section, Table
 
 SECONDS = 600
 """How long all panels of a tab may take together."""
+_ENDING_SECONDS = 5.0
 WIDTH = 1600
 _CHROMIUM = "/usr/bin/chromium"
 _NOTES = {"no data": "No data in this range.", "unsupported": "The preview cannot draw this kind of panel; Grafana shows it."}
@@ -100,12 +101,25 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> None:
     """One run of the preview. What panels could not answer is in its report, not in its exit code."""
     if not os.access(preview.SCRIPT, os.X_OK):
         raise InputError(f"error: there is no preview: {preview.SCRIPT} is missing")
+    with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _, said = process.communicate(timeout=SECONDS)
+        except BaseException as problem:
+            _end(process)
+            if isinstance(problem, subprocess.TimeoutExpired):
+                raise InputError(f"error: the preview took longer than {SECONDS} s; choose a shorter range") from None
+            raise
+    if process.returncode not in (0, 1):
+        raise InputError(f"error: {(said.strip() or 'the preview ended without a word').splitlines()[-1]}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Asks it to end, so that it takes its browser along, and insists where it does not."""
+    process.terminate()
     try:
-        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=SECONDS, check=False)
+        process.communicate(timeout=_ENDING_SECONDS)
     except subprocess.TimeoutExpired:
-        raise InputError(f"error: the preview took longer than {SECONDS} s; choose a shorter range") from None
-    if done.returncode not in (0, 1):
-        raise InputError(f"error: {(done.stderr.strip() or 'the preview ended without a word').splitlines()[-1]}")
+        process.kill()
 
 
 def _drawn(told: Mapping[str, Any], folder: Path) -> Drawn:

@@ -11,6 +11,7 @@ import pytest
 from contract.settings import Settings
 from dashboards.catalogue import TABS
 from provisioning import build
+from tests.exporters.serving import until
 
 PREVIEW = Path(__file__).resolve().parents[2] / "preview"
 
@@ -49,6 +50,19 @@ def test_own_tests_with_a_real_browser(installed: Path) -> None:
     done = subprocess.run([_node(installed), "--test", *tests], cwd=installed, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout[-4000:]
     assert "# skipped 0" in done.stdout, "the smoke test needs Chromium: scripts/browser.sh installs it"
+
+
+def test_it_ends_when_it_is_told_to(installed: Path, tmp_path: Path) -> None:
+    """Its browser, which may have been told as well, is not waited for."""
+    (tmp_path / "page.html").write_text("<p>")
+    browser = tmp_path / "browser"
+    browser.write_text("#!/bin/sh\necho begun > $0.begun\nexec sleep 300\n")
+    browser.chmod(0o755)
+    command = [_node(installed), installed / "src" / "cli.mjs", "pdf", "page.html", "page.pdf", "--chromium", browser]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        until((tmp_path / "browser.begun").exists)
+        process.terminate()
+        assert process.wait(60) == 143
 
 
 def test_types(installed: Path) -> None:

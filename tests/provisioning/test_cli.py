@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -231,15 +232,25 @@ def test_there_is_no_preview(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 # ---- interruptions
 
 
-def test_an_interrupt_is_130_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_130_and_says_nothing(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    """What a command has started, and keeps for a while, goes with it: a browser, a Prometheus, a folder with figures."""
     from provisioning import build
 
+    tidied = []
+
     def interrupted(settings: Settings) -> dict[str, bytes]:
-        raise KeyboardInterrupt
+        try:
+            signal.raise_signal(number)
+        finally:
+            tidied.append(number)
+        return {}
 
     monkeypatch.setattr(build, "artefacts", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
     done = observatory("build")
-    assert done.exit_code == 130 and done.output == ""
+    assert done.exit_code == 130 and done.output == "" and tidied
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("command", ["build", "doctor", "rules", "report", "db", "exporter backfill"])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import psycopg
+import pytest
 import requests
 
 from contract.settings import Settings
 from provisioning.interpolation import Span, sql_macros
-from provisioning.report.drawn import Board, Drawn
+from provisioning.report.drawn import Board, Drawn, run
 from provisioning.report.model import Report as Made
 from provisioning.report.model import Section, Table, moment
 from tests.report.conftest import AMOUNTS, BOARD
@@ -24,6 +26,15 @@ def _section(drawn: Drawn, number: int) -> Section:
 def _column(table: Table, name: str) -> tuple[object, ...]:
     [found] = [column for column in table.columns if column.name == name]
     return found.values
+
+
+def test_what_draws_ends_with_the_command(tmp_path: Path) -> None:
+    """It is asked to, for its browser would outlive it."""
+    ended = tmp_path / "ended"
+    program = f"trap 'touch {ended}; exit 0' TERM; kill -INT $PPID; while :; do sleep 0.05; done"
+    with pytest.raises(KeyboardInterrupt):
+        run(["sh", "-c", program], os.environ)
+    assert ended.exists()
 
 
 def test_a_single_figure_has_its_value_its_text_and_its_unit(both: tuple[Drawn, Drawn]) -> None:
