@@ -6,9 +6,10 @@ The ledger keeps hours for long and minutes for a day only, so the past is told 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, repeat
 
 import psycopg
 from psycopg import sql
@@ -43,8 +44,9 @@ def series(dsn: str, times: Sequence[int], settings: Settings) -> Iterator[tuple
         for item in ledger.figures(datetime.fromtimestamp(hour, UTC), settings):
             assert isinstance(item, Sample)
             found[item.metric.name, item.labels][hour] = item.value
+    moments = Counter(at // _HOUR * _HOUR for at in times)
     for key, by_hour in found.items():
-        yield key, [by_hour.get(at // _HOUR * _HOUR) for at in times]
+        yield key, [*chain.from_iterable(repeat(by_hour.get(hour), moments[hour]) for hour in hours)]
 
 
 class _Ledger:

@@ -118,11 +118,15 @@ def alertmanager(place: Place, binary: Path) -> Part:
 
 
 def install_preview(place: Place) -> subprocess.Popen[bytes] | None:
-    """Begins to install the preview's npm packages, which takes half a minute the first time; None without the preview."""
+    """Begins to install the preview's npm packages, which takes half a minute the first time; None without the preview.
+
+    It gives way to the preparations: nobody waits for it, and later they leave it time enough.
+    """
     if not previewing.SCRIPT.exists():
         return None
     path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
-    return launch((str(previewing.SCRIPT), "install"), place.var / "log" / "preview.log", place.var, {"PATH": path})
+    command = ("nice", "-n", "19", str(previewing.SCRIPT), "install")
+    return launch(command, place.var / "log" / "preview.log", place.var, {"PATH": path})
 
 
 def preview(place: Place, settings: Settings) -> Part:

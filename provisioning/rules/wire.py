@@ -34,8 +34,14 @@ def body(series: Iterable[bytes]) -> bytes:
 
 def time_series(name: str, labels: Labels, samples: bytes) -> bytes:
     """One series with its samples, as `encoded` gives them."""
+    return _labels(name, labels) + samples
+
+
+@lru_cache(maxsize=65536)
+def _labels(name: str, labels: Labels) -> bytes:
+    """The same series come with every block."""
     pairs = sorted((*labels, ("__name__", name)))
-    return b"".join((*(_field(1, _field(1, key.encode()) + _field(2, value.encode())) for key, value in pairs), samples))
+    return b"".join(_field(1, _field(1, key.encode()) + _field(2, value.encode())) for key, value in pairs)
 
 
 def encoded(samples: Iterable[tuple[float, float]]) -> bytes:
