@@ -24,6 +24,7 @@ from exporters.rollups.fresh import Latest, NotFolded
 from exporters.rollups.sources.service import TICKETS
 from exporters.rollups.sources.talk import MESSAGES
 from exporters.snapshot import sample
+from exporters.timing import due
 from exporters.windows import Tier, Window, windows
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ class FiguresCollector(DatabaseCollector):
     def ask_all(self, now: float) -> None:
         self._now = datetime.fromtimestamp(now, UTC)
         self._windows = windows(self._now)
-        self._tallies = {PAST_DUE: self._past_due} if now < self._looked_at_tickets + _SELDOM_SECONDS else {}
-        if now >= self._named + _SELDOM_SECONDS:
+        self._tallies = {} if due(self._looked_at_tickets, _SELDOM_SECONDS, now) else {PAST_DUE: self._past_due}
+        if due(self._named, _SELDOM_SECONDS, now):
             self._named = now
             self._names.ask(self, now)
             self.ask("rollup_open_rows", now, self._open_rows)
@@ -131,7 +132,7 @@ class FiguresCollector(DatabaseCollector):
 
     def _questions(self, counts: bool) -> dict[str, Question]:
         asked = {_COUNTS: Question(self._happened.question(), self._count)} if counts else {}
-        if self._has_tickets and self._now.timestamp() >= self._looked_at_tickets + _SELDOM_SECONDS:
+        if self._has_tickets and due(self._looked_at_tickets, _SELDOM_SECONDS, self._now.timestamp()):
             asked[_OLDEST] = Question(open_tickets.question(open_ticket_rows(), self._windows, self._now), self._open_tickets)
         if self._has_messages and self._windows != self._compared:
             asked[_ACTIVE_BEFORE] = Question(active_before(self._windows), self._users_active_before)

@@ -31,6 +31,7 @@ from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import STATES, State
 from exporters.rollups.statement import Form
 from exporters.rollups.triggers import asks_for_rebuild, switched_off
+from exporters.timing import due
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -86,9 +87,9 @@ class RollupsCollector(DatabaseCollector):
         super().collect(now)
 
     def ask_all(self, now: float) -> None:
-        if now >= self._checked + _CHECK_SECONDS:
+        if due(self._checked, _CHECK_SECONDS, now):
             self._check(now)
-        if now >= self._named + _CHECK_SECONDS:
+        if due(self._named, _CHECK_SECONDS, now):
             self._named = now
             self._names.ask(self, now)
         self._make_forms()

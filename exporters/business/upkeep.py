@@ -22,6 +22,7 @@ from exporters.rollups import active_users, backfill, retention
 from exporters.rollups.fold import fold
 from exporters.rollups.state import State
 from exporters.rollups.statement import Form
+from exporters.timing import due
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -58,9 +59,9 @@ class Upkeep:
         minute = at.replace(second=0, microsecond=0)
         if "messages" in counted and minute != self._noted:
             jobs["note_active"] = lambda: self._note(at, minute)
-        if now >= self._folded + FOLD_SECONDS:
+        if due(self._folded, FOLD_SECONDS, now):
             jobs["fold"] = lambda: self._fold(now)
-        if now >= self._tidied + RETENTION_SECONDS:
+        if due(self._tidied, RETENTION_SECONDS, now):
             jobs["retention"] = lambda: self._tidy(now, at)
         if self.users_changed:
             jobs["user_keys"] = self._fill
@@ -83,7 +84,7 @@ class Upkeep:
 
     def _note(self, at: datetime, minute: datetime) -> Answer:
         with self._seat.transaction() as connection:
-            active_users.note(connection, at)
+            active_users.note(connection, _not_ahead(connection, at))
         self._noted = minute
         return Answer((), 1)
 
@@ -96,6 +97,8 @@ class Upkeep:
     def _tidy(self, now: float, at: datetime) -> Answer:
         """Deletes old buckets and rows in small steps. What is left when its time is over waits for the next run."""
         end, deleted = time.monotonic() + self._budget, 0
+        with self._seat.transaction() as connection:
+            at = _not_ahead(connection, at)
         for step in self._removals(at):
             gone = retention.STEP_ROWS
             while gone and time.monotonic() < end:
@@ -127,6 +130,13 @@ class Upkeep:
             raise QueryFailed(str(error)) from None
         self.users_changed = filled > 0
         return Answer((), filled)
+
+
+def _not_ahead(connection: Connection, at: datetime) -> datetime:
+    """The time `at`, or the server's where that is earlier: a clock here that is years ahead must not make everything old."""
+    row = connection.execute("SELECT least(now(), %s)", (at,)).fetchone()
+    assert row is not None
+    return row[0].astimezone(UTC)
 
 
 JOBS = ("backfill", "note_active", "fold", "retention", "user_keys")

@@ -32,6 +32,7 @@ from exporters.langfuse.prices import PriceList
 from exporters.langfuse.request_budget import GENERAL, METRICS
 from exporters.langfuse.storage import CALLS, SCORES, read_state
 from exporters.snapshot import Sample, Snapshot, sample
+from exporters.timing import due
 from exporters.windows import windows
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class LedgerCollector:
         try:
             self._ask("prices", now, partial(self._ask_prices, now))
             asked = [self._ask(listing.name, now, partial(self._follow, listing, now)) for listing in self._listings]
-            if self._claimed and now.timestamp() - self._reconciled_at >= self._reconcile_every:
+            if self._claimed and due(self._reconciled_at, self._reconcile_every, now.timestamp()):
                 self._ask("reconciliation", now, partial(self._reconcile, now))
         except SourceDown as down:
             return down

@@ -12,6 +12,7 @@ from exporters.database.sessions import Connection
 from exporters.journal import QueryFailed
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.prices import MILLION, ListedPrice, PriceList, configured, listed
+from exporters.timing import due
 
 if TYPE_CHECKING:
     from contract.data_plane import Price
@@ -26,17 +27,17 @@ class Prices:
     def __init__(self, configuration: Iterable[Price]) -> None:
         self._own = configured(configuration)
         self._list = PriceList(self._own)
-        self._due = float("-inf")
+        self._asked, self._pause = float("-inf"), 0.0
         self.from_langfuse: tuple[ListedPrice, ...] = ()
 
     def of(self, client: LangfuseClient, now: float) -> PriceList:
         """The prices as of `now` (seconds since the epoch). Raises SourceDown when Langfuse does not answer at all."""
-        if now >= self._due:
-            self._due = now + _AGAIN_SECONDS
+        if due(self._asked, self._pause, now):
+            self._asked, self._pause = now, _AGAIN_SECONDS
             try:
                 self.from_langfuse = listed(rows(client))
                 self._list = PriceList((*self._own, *self.from_langfuse))
-                self._due = now + _FRESH_SECONDS
+                self._pause = _FRESH_SECONDS
             except QueryFailed:
                 pass
         return self._list

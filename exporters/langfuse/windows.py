@@ -35,6 +35,7 @@ from exporters.langfuse.price_list import Prices
 from exporters.langfuse.request_budget import METRICS
 from exporters.langfuse.spending import budget_samples, cost_samples, limit_samples
 from exporters.snapshot import Sample, Snapshot, sample
+from exporters.timing import due
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -128,8 +129,7 @@ class WindowsCollector:
         return found
 
     def _is_due(self, question: str, seconds: float, now: float) -> bool:
-        since = now - self._answered.get(question, float("-inf"))
-        return since >= seconds and since >= (_SELDOM_RUNS - 0.5) * self.interval
+        return due(self._answered.get(question, float("-inf")), max(seconds, (_SELDOM_RUNS - 0.5) * self.interval), now)
 
     def _ask_all(self, questions: Mapping[str, Callable[[], Answer]], as_of: float, now: float) -> None:
         deadline, answered = time.monotonic() + _RUN_SECONDS, set()

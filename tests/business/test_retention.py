@@ -8,7 +8,7 @@ import psycopg
 
 from tests.business.figures import of
 from tests.business.installed import Exporter
-from tests.business.life import Life
+from tests.business.life import Life, insert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The server's clock decides what is old, so the test lives now."""
@@ -36,3 +36,24 @@ def test_the_exporter_removes_what_it_may(installed_database: str) -> None:
         assert of(found, "exporter_query_success")["rollups", "retention"] == 1
         assert connection.execute("SELECT count(*) FROM analytics.alert_events").fetchone() == (32,)
         assert connection.execute("SELECT count(*) FROM analytics.audit_log").fetchone() == (40,)
+
+
+def test_a_clock_that_is_ten_years_ahead_makes_nothing_old_and_stops_nothing_once_it_is_set(installed_database: str) -> None:
+    Life(installed_database, NOW).write()
+    later = NOW.replace(year=NOW.year + 10).timestamp()
+    counts = (
+        "SELECT (SELECT count(*) FROM analytics.rollup_day), (SELECT count(*) FROM analytics.user_seen),"
+        " (SELECT count(*) FROM analytics.users_active_history WHERE at > now()), (SELECT count(*) FROM analytics.fresh)"
+    )
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        exporter = Exporter.of(installed_database)
+        try:
+            exporter.collect(NOW.timestamp())
+            before = connection.execute(counts).fetchone()
+            exporter.collect(later)
+            assert connection.execute(counts).fetchone() == before
+            insert(connection, "users", "id created_at role status", [(10**6, NOW, "member", "active")])
+            exporter.collect(NOW.timestamp())
+            assert connection.execute("SELECT count(*) FROM analytics.fresh").fetchone() == (0,), "it folds again at once"
+        finally:
+            exporter.close()
