@@ -1,7 +1,8 @@
 """Counting the rows that were there before the column: in chunks, from the newest to the oldest, resumable at any time.
 
 A chunk is a stretch of (time, key) of rows without a stamp, counted by the very statement that counts what is new: so a row
-that is updated meanwhile is seen either without a stamp, or with one.
+that is updated meanwhile is seen either without a stamp, or with one. Where nothing is new, none of these rows was counted
+before, which makes it a shorter statement.
 """
 
 # ruff: noqa: S608 -- every text that is put into SQL here is a constant of ours, or was quoted by psycopg
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from exporters.rollups.advance import CAPTURES
 from exporters.rollups.capture.snapshot import STAMP
-from exporters.rollups.fold import LOCK, PLANNING, placing
+from exporters.rollups.fold import ADDED_UP, LOCK, PLANNING, placing
 from exporters.rollups.state import Connection, State, lock
 from exporters.rollups.statement import SPREAD, Form, quoted, render
 
@@ -61,11 +62,25 @@ def step(connection: Connection, form: Form, rows: int, minutes: str = "26 hours
         since, last = quoted(found[0]) + "::timestamptz", quoted(found[1])
         condition = f"{below} AND {moment} >= {since} AND ({moment}, {key}) >= ({since}, {last})"
         cursor = (since, last)
-    touched = CAPTURES[state.mode].touched(connection, form, state)
-    touched = replace(touched, rows=(*touched.rows, condition), backfilled=cursor, since=f"now() - interval {quoted(minutes)}")
+    looked = _count(connection, form, state, condition, cursor, minutes)
+    return Chunk(form.source.name, looked, found is None)
+
+
+def _count(
+    connection: Connection, form: Form, state: State, condition: str, cursor: tuple[str, str], minutes: str
+) -> int:
+    """Counts the rows of which `condition` is true, and what is new, and moves the cursor; how many they were."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-    row = connection.execute(render(form, touched, placing(minutes, SPREAD)).encode()).fetchone()
-    return Chunk(form.source.name, row[0] if row else 0, found is None)
+    recent = f"(SELECT now() - interval {quoted(minutes)})"  # so put, it is reckoned once
+    capture = CAPTURES[state.mode]
+    touched = replace(capture.touched(connection, form, state), backfilled=cursor, since=recent)
+    no_news = f"NOT ({capture.news(form, state)})"
+    alone = replace(touched, rows=(condition,), provided=no_news, all_new=True, further=(), truncated=None)
+    row = connection.execute(render(form, alone, placing(minutes, ADDED_UP)).encode()).fetchone()
+    if row is None:
+        also = replace(touched, rows=(*touched.rows, condition))
+        row = connection.execute(render(form, also, placing(minutes, SPREAD)).encode()).fetchone()
+    return row[0] if row else 0
 
 
 def run(
@@ -118,12 +133,16 @@ def _before(form: Form, state: State) -> str:
 def _bound(form: Form, state: State, rows: int) -> str:
     """Selects time and key of the oldest row of the next chunk; no row when fewer are left.
 
-    The time is found by its index alone, and only rows that tie with it are sorted by their keys: to sort all takes longer.
+    The time is found in its index alone, which does not tell which rows have no stamp: where some have one, fewer are counted.
+    Only rows that tie with it are sorted by their keys.
     """
-    moment = f"r.{form.source.contract.time}"
-    old = f"FROM {form.stamped} AS r WHERE r.{STAMP} IS NULL AND {_before(form, state)}"
+    moment, key = f"r.{form.source.contract.time}", _key(form)
+    time_, last = quoted(state.backfill_time or "") + "::timestamptz", quoted(state.backfill_key or "")
+    old = f"FROM {form.stamped} AS r WHERE {moment} <= {time_}"
+    counted = f"{rows - 1} + (SELECT count(*) {old} AND {moment} = {time_} AND {key} >= {last})"
     return (
-        f"WITH last AS MATERIALIZED (SELECT {moment} AS moment {old} ORDER BY 1 DESC OFFSET {rows - 1} LIMIT 1)"
-        f" SELECT {moment}::text, {_key(form)} {old} AND {moment} = (SELECT moment FROM last) ORDER BY 2 DESC"
-        f" OFFSET {rows - 1} - (SELECT count(*) {old} AND {moment} > (SELECT moment FROM last)) LIMIT 1"
+        f"WITH before AS MATERIALIZED (SELECT {counted} AS n),"
+        f" last AS MATERIALIZED (SELECT {moment} AS moment {old} ORDER BY 1 DESC OFFSET (SELECT n FROM before) LIMIT 1)"
+        f" SELECT {moment}::text, {key} {old} AND {moment} = (SELECT moment FROM last) ORDER BY 2 DESC"
+        f" OFFSET (SELECT n FROM before) - (SELECT count(*) {old} AND {moment} > (SELECT moment FROM last)) LIMIT 1"
     )

@@ -113,7 +113,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         *_met(source),
         *_firsts(source),
         *_seen(source, many=placing is not None),
-        *(_cells(source) if touched.all_new else _counts(source, touched.since, placing)),
+        *(_cells(source, touched.since, placing) if touched.all_new else _counts(source, touched.since, placing)),
         *_remembered(form, touched),
         f"tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked, {_others(touched)})",
     ]
@@ -136,11 +136,15 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     )
 
 
-def _cells(source: Source) -> Iterator[str]:
+def _cells(source: Source, since: str | None, placing: Sequence[str] | None) -> Iterator[str]:
     """Puts what new rows give where it belongs: nothing can fall, so their changes are cells at once."""
-    spread = len(HISTOGRAM_COLUMNS) if _has_histograms(source) else 0
-    columns = ", ".join(("fact", "at", "labels", *FIGURES[: len(COUNTED) + spread]))
-    yield f"written AS (INSERT INTO analytics.fresh ({columns}) {_changes(source, None, spread)})"
+    spread = len(HISTOGRAM_COLUMNS) if placing is not None or _has_histograms(source) else 0
+    columns, cells = ", ".join(("fact", "at", "labels", *FIGURES[: len(COUNTED) + spread])), _changes(source, since, spread)
+    if placing is not None:
+        yield f"gone ({columns}) AS MATERIALIZED ({cells})"
+        yield from placing
+    else:
+        yield f"written AS (INSERT INTO analytics.fresh ({columns}) {cells})"
 
 
 def _counts(source: Source, since: str | None, placing: Sequence[str] | None) -> Iterator[str]:
