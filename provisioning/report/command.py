@@ -73,12 +73,16 @@ def report(
     for address in to:
         if not _ADDRESS.match(address):
             raise InputError(f"error: --mail {address}: write one address, such as team@example.com")
-    if schedule:
-        click.echo(_scheduled(schedule, ctx, tab))
-        return
+    if out and not out.absolute().parent.is_dir():
+        raise InputError(f"error: --out {out}: there is no folder {out.parent}; create it, or name another")
+    printed = _scheduled(schedule, ctx, tab) if schedule else ""
     from provisioning.report import document, mail, record
 
     settings = ctx.obj(config)
+    if schedule:
+        document.refuse(settings, tab, chosen, panel)  # nobody sees what a timer says
+        click.echo(printed)
+        return
     made = document.make(settings, tab, span, chosen, panel, pictures=form in ("html", "pdf"))
     ending, body = _written(made, form, bool(panel))
     file = out or Path(f"{tab}-report.{ending}")

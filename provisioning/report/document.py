@@ -20,8 +20,7 @@ def make(settings: Settings, tab: str, span: Span, variables: Sequence[tuple[str
     """The tab, or one panel of it by name, over a range. Raises InputError, Unreachable."""
     before = Span(2 * span.start - span.end, span.start, span.step)
     with tempfile.TemporaryDirectory(prefix="observatory-report-") as folder:
-        board = drawn.board(settings, tab, variables, Path(folder))
-        number = _number(settings, tab, panel) if panel else None
+        board, number = _chosen(settings, tab, variables, panel, Path(folder))
         now = board.draw(span, variables, number, pictures)
         then = board.draw(before, variables, number, pictures=False)
     changed = changes.compared(now.sections, then.sections)
@@ -32,6 +31,19 @@ def make(settings: Settings, tab: str, span: Span, variables: Sequence[tuple[str
     blind = pictures and drawn.browser() is None
     remarks = [*now.problems, *([_BLIND] if blind else []), *_of_login(settings)]
     return Report(tab, now.title, span, before, now.variables, tuple(remarks), (*around, *now.sections))
+
+
+def refuse(settings: Settings, tab: str, variables: Sequence[tuple[str, str]], panel: str) -> None:
+    """Raises InputError for what no report can be made of, whenever it is made."""
+    with tempfile.TemporaryDirectory(prefix="observatory-report-") as folder:
+        _chosen(settings, tab, variables, panel, Path(folder))
+
+
+def _chosen(
+    settings: Settings, tab: str, variables: Sequence[tuple[str, str]], panel: str, folder: Path
+) -> tuple[drawn.Board, int | None]:
+    """The tab's dashboard, built into `folder`, and the panel's number in it; None for all of them."""
+    return drawn.board(settings, tab, variables, folder), _number(settings, tab, panel) if panel else None
 
 
 def _number(settings: Settings, tab: str, name: str) -> int:

@@ -61,6 +61,8 @@ def test_a_panel_of_a_real_tab_as_csv(site: str, tmp_path: Path) -> None:
         (["--tab", "overview", "--range", "0s"], "such as 24h, 7d or 30d"),
         (["--tab", "overview", "--until", "noon"], "2026-01-31T00:00:00Z"),
         (["--tab", "overview", "--mail", "a@b, c@d"], "one address"),
+        (["--tab", "overview", "--out", "nowhere/a.pdf"], "there is no folder nowhere"),
+        (["--tab", "performence", "--schedule", "daily@07:00"], "did you mean performance?"),
         (["--tab", "overview", "--schedule", "daily@25:00"], "daily@07:00"),
         (["--tab", "overview", "--schedule", "weekly:someday@07:00"], "weekly:monday@07:00"),
     ],
@@ -140,8 +142,8 @@ def test_times_that_are_none(text: str) -> None:
         schedule.times(text)
 
 
-def test_the_schedule_repeats_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OBSERVATORY_CONFIG", "site.yaml")
+def test_the_schedule_repeats_the_command(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBSERVATORY_CONFIG", site)
     words = ["--tab", "cost", "--format", "pdf", "--var", "agent=50% off; rm", "--mail", "a@example.com"]
     done = _run(*words, "--schedule", "daily@07:00")
     assert done.exit_code == 0, done.output
@@ -149,7 +151,7 @@ def test_the_schedule_repeats_the_command(monkeypatch: pytest.MonkeyPatch) -> No
     again = shlex.split(line.removeprefix("0 7 * * * ").replace(r"\%", "%"))
     assert again[:3] == ["cd", str(Path.cwd()), "&&"]
     repeated = again[again.index("report") + 1 :]
-    given = [*zip(words[::2], words[1::2], strict=True), ("--config", "site.yaml")]
+    given = [*zip(words[::2], words[1::2], strict=True), ("--config", site)]
     assert sorted(zip(repeated[::2], repeated[1::2], strict=True)) == sorted(given)
     [service] = [line for line in done.output.splitlines() if line.startswith("ExecStart=")]
     assert '"agent=50%% off; rm"' in service
