@@ -10,6 +10,7 @@ import psycopg
 from contract.settings import Settings
 from contract.values import duration_seconds
 from exporters.database.mapping import Mapping
+from exporters.database.sessions import StatementRefused
 from exporters.rollups import rebuild
 from exporters.rollups.forms import forms
 from exporters.rollups.sources import SOURCES
@@ -34,6 +35,6 @@ def rebuild_sources(
             rows = rebuild.rebuild(
                 connection, known[name], lambda progress: say(f"{progress.source}: {progress.rows} rows"), minutes
             )
-        except rebuild.RebuildRefused as problem:
+        except (rebuild.RebuildRefused, StatementRefused) as problem:
             raise InputError(f"error: {problem}") from None
         say(f"{name}: counted anew, {rows} rows")

@@ -181,6 +181,22 @@ def test_the_window_stays_small(stage: Stage, monkeypatch: pytest.MonkeyPatch) -
     assert stage.admin.execute("SELECT count(*) FROM analytics.seen").fetchone() == (0,)
 
 
+def test_rows_of_jobs_and_of_subscriptions_are_waited_for(stage: Stage) -> None:
+    """The server's own processes that only read, or clean up, are not."""
+    kinds = ("client backend", "logical replication worker", "pg_cron", "autovacuum worker", "parallel worker", "walsender")
+    rows = ", ".join(f"('{kind}', now() - interval '{hours} hours')" for hours, kind in enumerate(kinds, start=1))
+    stage.admin.execute(
+        "CREATE SCHEMA seen; CREATE VIEW seen.pg_stat_activity AS"
+        " SELECT backend_type, xact_start, current_database() AS datname, 0 AS pid"
+        f" FROM (VALUES {rows}) AS running (backend_type, xact_start)".encode()
+    )
+    with stage.admin.transaction():
+        stage.admin.execute("SET LOCAL search_path = seen, pg_catalog")
+        found = datetime.fromisoformat(window.horizon(stage.admin, "-infinity"))
+    began = datetime.now(UTC) - timedelta(hours=1 + kinds.index("pg_cron"), seconds=window.SKEW_SECONDS)
+    assert abs(found - began) < timedelta(minutes=5)
+
+
 def test_hidden_transactions_are_refused_in_words(stage: Stage) -> None:
     play = _begun(stage, "window")
     stage.admin.execute("DROP ROLE IF EXISTS capture_blind")

@@ -10,6 +10,7 @@ by their keys; a change or deletion of a final row is not seen. A long history i
 
 from __future__ import annotations
 
+from exporters.database.sessions import StatementRefused
 from exporters.rollups.capture.scan import gone
 from exporters.rollups.state import Connection, State
 from exporters.rollups.statement import Form, Touched, quoted
@@ -17,9 +18,11 @@ from exporters.rollups.statement import Form, Touched, quoted
 PORTION = 50_000
 """About so many rows of one step; the rest waits for the next."""
 SKEW_SECONDS = 300
+_WRITE_NOTHING = ("autovacuum launcher", "autovacuum worker", "parallel worker", "walsender")
+"""Processes of the server whose transactions bring no row. Others may: jobs of extensions, the workers of a subscription."""
 
 
-class HiddenTransactions(Exception):
+class HiddenTransactions(StatementRefused):
     """Other roles' transactions cannot be seen, so that nobody knows how far back a row may still come."""
 
 
@@ -82,8 +85,8 @@ def horizon(connection: Connection, since: str) -> str:
         " (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()),"
         " greatest(least(min(xact_start), clock_timestamp()) - %s * interval '1 second', %s::timestamptz)::text"
         " FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        " AND coalesce(backend_type, 'client backend') = 'client backend'",
-        (SKEW_SECONDS, since),
+        " AND (backend_type = ANY (%s)) IS NOT TRUE",
+        (SKEW_SECONDS, since, list(_WRITE_NOTHING)),
     ).fetchone()
     assert row is not None
     hidden, prepared, horizon = row
