@@ -42,7 +42,11 @@ class ConfigurationRefused(Exception):
 
 
 def listen(address: str) -> socket.socket:
-    """A socket bound to `host:port`. Raises ValueError for what is no address, OSError when it cannot be had."""
+    """A socket that listens on `host:port`. Raises ValueError for what is no address, OSError when it cannot be had.
+
+    Who connects before anything accepts waits. A socket that is only bound keeps nobody else from the same address: of two that
+    begin at once, one would only find out when it serves.
+    """
     host, _, port = address.rpartition(":")
     wrong = f"{address!r} is not an address to listen on; write host:port, port 1 to 65535, for example 127.0.0.1:9464"
     if not host or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
@@ -54,6 +58,7 @@ def listen(address: str) -> socket.socket:
     try:
         server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server_socket.bind((host, int(port)))
+        server_socket.listen()
     except (UnicodeError, TypeError):  # a host name that cannot be one
         server_socket.close()
         raise ValueError(wrong) from None
@@ -177,11 +182,11 @@ def run(load: Callable[[], Settings], directory: Path = Path(), environ: Mapping
         print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT
     except ValueError as error:
-        print(f"exporter.listen: {error}", file=sys.stderr)
+        print(f"error: exporter.listen: {error}", file=sys.stderr)
         return WRONG_INPUT
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        print(f"cannot listen on {address}: {why}", file=sys.stderr)
+        print(f"error: cannot listen on {address}: {why}", file=sys.stderr)
         return NOT_REACHED
     LOG.info("listening", extra=pairs(address=address))
     give_scrapes_their_turn()

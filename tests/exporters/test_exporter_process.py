@@ -214,6 +214,11 @@ def test_what_is_no_address_is_answered_with_the_right_form(address: str) -> Non
         listen(address)
 
 
+def test_of_two_that_begin_at_once_one_is_told_before_it_serves() -> None:
+    with listen(f"127.0.0.1:{free_port()}") as first, pytest.raises(OSError, match="Address already in use"):
+        listen(f"127.0.0.1:{first.getsockname()[1]}")
+
+
 def test_a_server_that_refuses_for_ever_and_repeats_our_keys(
     tmp_path: Path, platform_database: str, server: ScriptedServer, script: type[Script]
 ) -> None:
@@ -235,9 +240,9 @@ def test_a_server_that_refuses_for_ever_and_repeats_our_keys(
 @pytest.mark.parametrize(
     ("address", "code", "line"),
     [
-        ("taken", 3, "cannot listen on 127.0.0.1:{port}: Address already in use\n"),
-        ("nonsense", 2, "exporter.listen: 'nonsense' is not an address to listen on; " + FORM),
-        ("127.0.0.1:²", 2, "exporter.listen: '127.0.0.1:²' is not an address to listen on; " + FORM),
+        ("taken", 3, "error: cannot listen on 127.0.0.1:{port}: Address already in use\n"),
+        ("nonsense", 2, "error: exporter.listen: 'nonsense' is not an address to listen on; " + FORM),
+        ("127.0.0.1:²", 2, "error: exporter.listen: '127.0.0.1:²' is not an address to listen on; " + FORM),
     ],
 )
 def test_an_address_that_cannot_be_had_is_one_line(tmp_path: Path, address: str, code: int, line: str) -> None:
