@@ -136,15 +136,13 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     )
 
 
-def _cells(source: Source, since: str | None, placing: Sequence[str] | None) -> Iterator[str]:
+def _cells(source: Source, since: str | None, placing: Sequence[str] | None) -> list[str]:
     """Puts what new rows give where it belongs: nothing can fall, so their changes are cells at once."""
     spread = len(HISTOGRAM_COLUMNS) if placing is not None or _has_histograms(source) else 0
     columns, cells = ", ".join(("fact", "at", "labels", *FIGURES[: len(COUNTED) + spread])), _changes(source, since, spread)
-    if placing is not None:
-        yield f"gone ({columns}) AS MATERIALIZED ({cells})"
-        yield from placing
-    else:
-        yield f"written AS (INSERT INTO analytics.fresh ({columns}) {cells})"
+    if placing is None:
+        return [f"written AS (INSERT INTO analytics.fresh ({columns}) {cells})"]
+    return [f"gone ({columns}) AS MATERIALIZED ({cells})", *placing]
 
 
 def _counts(source: Source, since: str | None, placing: Sequence[str] | None) -> Iterator[str]:

@@ -134,7 +134,8 @@ def test_many_clients_count_everything_once_over_two_connections(
     last = _session(pooled, name, ADVANCE)
     with last.transaction() as connection:
         known = forms(connection, Mapping.of(Settings()))
-        backfill.step(connection, known["executions"], 100, "1 day")
+        while backfill.step(connection, known["executions"], 100, "1 day"):
+            pass
         advance.advance(connection, known["executions"])
     last.close()
     truth = installed.execute("SELECT status, count(*) FROM app.agent_executions GROUP BY 1 ORDER BY 1").fetchall()
