@@ -9,7 +9,8 @@ stamp=$({ .venv/bin/python --version; pwd; cat requirements/bench.lock; } | cksu
 mkdir -p var/log
 rm -rf "$place"
 say "Installing query-exporter into $place (once)"
-step "virtual environment" var/log/peer-venv.log .venv/bin/python -m venv "$place"
-step "packages" var/log/peer.log "$place/bin/python" -m pip install --disable-pip-version-check --no-input --no-cache-dir --require-hashes -r requirements/bench.lock ||
+step "virtual environment" var/log/peer-venv.log .venv/bin/python -m venv --without-pip "$place"
+step "packages" var/log/peer.log .venv/bin/python -m pip --python "$place/bin/python" install --no-compile --disable-pip-version-check --no-input --no-cache-dir --require-hashes -r requirements/bench.lock ||
     die "query-exporter could not be installed; the whole log is in var/log/peer.log"
+step "their modules" var/log/peer-compile.log compiled "$place"
 printf '%s\n' "$stamp" >"$place/.stamp"

@@ -32,3 +32,7 @@ step() {
     tail -n 15 "$log" | sed 's/^/    /' >&2
     return 1
 }
+
+# compiled VENV: compiles what pip has installed there, on all cores; pip would do it on one, and the tests of libraries, too. What
+# cannot be compiled would not run either, or is for another Python.
+compiled() { "$1/bin/python" -m compileall -q -j 0 -x /tests/ "$1/lib" || true; }

@@ -31,8 +31,9 @@ if [ -z "$have" ] || ! .venv/bin/python -c '' 2>/dev/null; then
 fi
 rm -f .venv/.stamp
 # shellcheck disable=SC2086
-step "packages" var/log/pip.log .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-cache-dir --require-hashes $locks ||
+step "packages" var/log/pip.log .venv/bin/python -m pip install --no-compile --disable-pip-version-check --no-input --no-cache-dir --require-hashes $locks ||
     die "The packages could not be installed; the whole log is in var/log/pip.log"
+step "their modules" var/log/compile.log compiled .venv
 step "the command observatory" var/log/pip-self.log .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-cache-dir --no-deps --no-build-isolation -e . ||
     die "The command could not be installed; the whole log is in var/log/pip-self.log"
 rm -rf agent_observatory.egg-info
