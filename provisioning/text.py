@@ -27,6 +27,15 @@ def decimal(number: float) -> str:
     return f"{rounded:f}"
 
 
+def rounded(number: float) -> str:
+    """For people: three digits, or all before the point where these are more, and never an exponent.
+
+    >>> rounded(0.01234), rounded(12.345), rounded(1766.2), rounded(0)
+    ('0.0123', '12.3', '1,766', '0')
+    """
+    return f"{number:,.0f}" if abs(number) >= 100 else decimal(float(f"{number:.3g}"))
+
+
 def as_json(document: Any) -> bytes:
     """Indented by two, keys sorted, with a newline at the end."""
     parts: list[str] = []

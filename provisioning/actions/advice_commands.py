@@ -12,6 +12,7 @@ from provisioning.actions.audit import Connection, recorded
 from provisioning.actions.configuring import Setting, parsed
 from provisioning.actions.options import DSN_FILE, FORM, act, acting
 from provisioning.findings import InputError
+from provisioning.text import rounded
 
 _LISTED = """
 SELECT id, kind, agent, environment, subject, what, why, setting, before, after, effect, low, high, unit, p_value,
@@ -104,4 +105,4 @@ def _one(connection: Connection, number: str) -> Found:
 
 def _gain(effect: float, low: float, high: float, unit: str) -> str:
     name = {"currencyUSD": "USD", "s": "seconds"}.get(unit, unit)
-    return f"{effect:.3g} {name} in 30 days ({low:.3g} to {high:.3g})"
+    return f"{rounded(effect)} {name} in 30 days ({rounded(low)} to {rounded(high)})"

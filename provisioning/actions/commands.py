@@ -157,8 +157,14 @@ def _list(listed: Listed, path: Path | None, form: str) -> None:
     if not items:
         click.echo(f"no {listed.noun} is configured")
     for item in items:
-        rest = ", ".join(f"{key} {value}" for key, value in item.items() if key != listed.key)
+        rest = ", ".join(_told(key, value) for key, value in item.items() if key != listed.key)
         click.echo(f"{item[listed.key]}: {rest}")
+
+
+def _told(key: str, value: Any) -> str:
+    if value is True:
+        return key
+    return f"{key} {' '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
 
 
 @click.group()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from contract.forecasts import LEAST_DAYS, METHODS, NONE, SUBJECTS
+from provisioning.text import rounded
 
 Row = dict[str, Any]
 _NEVER = "none was made yet: the exporter does, some minutes after its start, where it may write schema analytics"
@@ -35,4 +36,4 @@ def _series(row: Row) -> str:
 def _amount(value: float, unit: str) -> str:
     if unit == "currencyUSD":
         return f"{value:,.2f} USD"
-    return f"{value:,.3g} {unit}" if unit in ("s", "reqps") else f"{value:,.0f}"
+    return f"{rounded(value)} {unit}" if unit in ("s", "reqps") else f"{value:,.0f}"

@@ -196,6 +196,8 @@ def test_a_budget_of_time_is_a_service_level_of_a_departments_agents(site: str) 
     assert done.exit_code == 0 and done.output.splitlines()[-1].strip() == "observatory slo remove finance-answers", done.output
     [level] = [one for one in json.loads(run("slo", "list", "--format", "json").output) if one["name"] == "finance-answers"]
     assert (level["agents"], level["target_seconds"], level["objective"]) == (["billing"], 2, 95)
+    listed = run("slo", "list").output
+    assert "queries-answered: sli errors, objective 95, each, window_days" in listed and "agents billing, " in listed, listed
     with psycopg.connect(site) as connection:
         connection.execute(
             "INSERT INTO app.agents (id, name, type, department_id, environment, is_active) "

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.text import as_json, as_yaml, decimal
+from provisioning.text import as_json, as_yaml, decimal, rounded
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -27,6 +27,11 @@ def test_numbers_are_decimals(number: float, text: str) -> None:
     assert decimal(number) == text
     assert as_json({"n": number}).decode() == f'{{\n  "n": {text}\n}}\n'
     assert as_yaml({"n": number}, "h").decode() == f"# h\nn: {text}\n"
+
+
+def test_people_read_no_exponents() -> None:
+    shown = [rounded(number) for number in (0, 0.00001234, 12.345, 99.96, 1766.2, -1234.5, 1e9)]
+    assert shown == ["0", "0.0000123", "12.3", "100", "1,766", "-1,234", "1,000,000,000"]
 
 
 @pytest.mark.parametrize("number", [float("inf"), float("nan")])
