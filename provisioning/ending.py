@@ -73,6 +73,10 @@ class Commands(click.Group):
             ctx.exit(WRONG_INPUT)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except click.Abort as problem:  # click's word for it, where a command stands in a module of its own
+            if isinstance(problem.__cause__, KeyboardInterrupt):
+                ctx.exit(INTERRUPTED)
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  in the order of use
         return list(self.commands)

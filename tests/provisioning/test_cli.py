@@ -253,6 +253,14 @@ def test_an_interrupt_is_130_and_says_nothing(monkeypatch: pytest.MonkeyPatch, n
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_an_interrupt_of_what_stands_in_a_module_of_its_own_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from provisioning.report import document
+
+    monkeypatch.setattr(document, "make", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    done = observatory("report", "--tab", "overview", "--out", str(tmp_path / "out.html"))
+    assert done.exit_code == 130 and done.output.strip() == ""
+
+
 @pytest.mark.parametrize("command", ["build", "doctor", "rules", "report", "db", "exporter backfill"])
 def test_the_short_word_for_help(command: str) -> None:
     done = observatory(*command.split(), "-h")
