@@ -1,4 +1,4 @@
-"""What is installed on a table that is captured by snapshots, besides the column and its index: three triggers.
+"""What is installed on a table that is captured by snapshots, besides the column and its index: four triggers.
 
 They cost writers as little as they can: an update that touches no column that is counted changes nothing, an update of a row
 that is still open gives it a new stamp, and only an update of a final row, or a deletion, writes a line of its own. A final
@@ -26,7 +26,10 @@ LAST = "~"
 of a row, or that they refuse to have it changed, is seen by the last of them alone."""
 
 MOMENTS = ("update", "delete", "truncate")
-"""What each of the triggers of a source is for, and how its name ends."""
+"""What each of the triggers of a source is for by which changes are seen, and how its name ends."""
+_ARRIVAL = "insert"
+"""Likewise, of the trigger on new rows. It only acts where a statement brings a stamp along: that of an older row, that of
+another cluster, or NULL because it names all columns. Such a row would never be counted, or be new again and again."""
 _FORMER = ("stamp", "update")
 """How the names of triggers ended, behind `PREFIX`, that are called otherwise now or are no more."""
 _FORMER_FUNCTIONS = ("stamp", "stamp_due", "update_due", "image")
@@ -84,26 +87,27 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         "texts": (one, "text[]", _array(mapping, source, texts, "text")),
         "times": (one, "timestamptz[]", _array(mapping, source, times, "timestamptz")),
         "ended": (one, "boolean", sql.SQL("NOT coalesce({}, false)").format(_over(mapping, source, source.open, "was"))),
-        "changed": (both, "boolean", _differs(mapping, source, source.own_columns)),
+        "changed": (both, "boolean", _changed(mapping, source)),
         "moved": (both, "boolean", _moved(mapping, source)),
+        "restamped": (sql.SQL("was xid8, becomes xid8"), "boolean", sql.SQL("was IS DISTINCT FROM becomes")),
     }
     emptied, line = _note_truncation(source), _retract(source)
     events = {
-        "update": ("BEFORE UPDATE", "ROW", _body(_update(source, line), "NEW", None if direct else emptied + _stamp())),
+        "update": ("BEFORE UPDATE", "ROW", _body(_update(source, line, is_keyed(mapping, source)), "NEW", None if direct else emptied + _stamp())),
         "delete": ("AFTER DELETE", "ROW", _body(line, "NULL", None if direct else emptied)),
         "truncate": ("AFTER TRUNCATE", "STATEMENT", _body(emptied, "NULL")),
+        _ARRIVAL: ("BEFORE INSERT", f"ROW WHEN (NEW.{STAMP} IS DISTINCT FROM pg_current_xact_id())", _body(_stamp(), "NEW")),
     }
     statements = [
         sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(trigger, table)
-        for trigger in (*(_trigger(source, moment) for moment in MOMENTS), *_former(source))
+        for trigger in (*(_trigger(source, moment) for moment in events), *_former(source))
     ]
     for name in _FORMER_FUNCTIONS:
         statements.append(sql.SQL("DROP FUNCTION IF EXISTS {}").format(_named(source, name)))
     for name, (parameters, type_, value) in values.items():
         statements += _row_function(source, name, parameters, type_, value, direct)
     statements.append(_generated(mapping, source, table))
-    for moment in MOMENTS:
-        event, scope, body = events[moment]
+    for moment, (event, scope, body) in events.items():
         statements.append(
             sql.SQL(
                 "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
@@ -240,9 +244,18 @@ def _moved(mapping: Mapping, source: Source) -> sql.Composable:
     """Whether a row is to be found by its stamp, whatever it was: by its key it is another one, or the backfill, which goes by
     the time, may not know whether it was there; or no index finds it by its key.
     """
-    if not is_keyed(mapping, source):
-        return sql.SQL("true")
-    return _differs(mapping, source, (source.key, source.contract.time or source.key))
+    return _differs(mapping, source, _places(source)) if is_keyed(mapping, source) else sql.SQL("true")
+
+
+def _changed(mapping: Mapping, source: Source) -> sql.Composable:
+    """Whether a counted column changed, but for those by which a row has moved: each that is compared costs all writers."""
+    passed = _places(source) if is_keyed(mapping, source) else ()
+    rest = [column for column in source.own_columns if column not in passed]
+    return _differs(mapping, source, rest) if rest else sql.SQL("false")
+
+
+def _places(source: Source) -> tuple[str, str]:
+    return source.key, source.contract.time or source.key
 
 
 def _noted(source: Source) -> tuple[list[str], list[str]]:
@@ -260,21 +273,24 @@ def _array(mapping: Mapping, source: Source, columns: Iterable[str], type_: str)
     return sql.SQL("ARRAY[{}]::" + type_ + "[]").format(sql.SQL(", ").join(values))
 
 
-def _update(source: Source, line: sql.Composable) -> sql.Composable:
+def _update(source: Source, line: sql.Composable, keyed: bool) -> sql.Composable:
     """What becomes of an update. A version of this very transaction was never counted; only its key may be one that was.
 
     A row to which the platform's own statement gives a stamp (it writes all columns of a row) is like one that we give it to.
+    One expression tells whether a line is all that is needed, or by NULL that the row gets a stamp: a writer pays for each
+    expression of each transaction before its first use, whatever it then says.
     """
+    names = {name: _named(source, name) for name in ("ended", "changed", "moved", "restamped")}
     stamp = sql.Identifier(STAMP)
-    ended, changed, moved = (_named(source, name) for name in ("ended", "changed", "moved"))
+    own = sql.SQL("{restamped}(OLD.{stamp}, pg_catalog.pg_current_xact_id())").format(stamp=stamp, **names)
+    stays = sql.SQL("CASE WHEN {ended}(OLD) THEN {own} END").format(own=own, **names) if keyed else sql.SQL("NULL")
+    moved = sql.SQL("WHEN {moved}(OLD, NEW) THEN NULL ").format(**names) if keyed else sql.SQL("")
     return sql.SQL(
-        "IF {changed}(OLD, NEW)"
-        " OR (OLD.{stamp} OPERATOR(pg_catalog.=) NEW.{stamp} OR OLD.{stamp} IS NULL AND NEW.{stamp} IS NULL) IS NOT TRUE THEN"
-        " IF {moved}(OLD, NEW) THEN {line} {anew}"
-        " ELSIF NOT {ended}(OLD) THEN {anew}"
-        " ELSIF (OLD.{stamp} OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()) IS NOT TRUE THEN {line} END IF;"
-        " END IF;"
-    ).format(changed=changed, moved=moved, ended=ended, stamp=stamp, line=line, anew=_stamp())
+        "DECLARE noted boolean := CASE {first}WHEN {changed}(OLD, NEW) OR {restamped}(OLD.{stamp}, NEW.{stamp}) THEN {stays}"
+        " ELSE false END;"
+        " BEGIN IF noted THEN {line}"
+        " ELSIF noted IS NULL THEN IF {moved}(OLD, NEW) THEN {line} END IF; {anew} END IF; END;"
+    ).format(first=moved, stays=stays, stamp=stamp, line=line, anew=_stamp(), **names)
 
 
 def _stamp() -> sql.Composed:

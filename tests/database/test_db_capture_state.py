@@ -30,7 +30,8 @@ def off(connection: Connection, **database: Any) -> list[str]:
 def test_the_moments_are_those_that_have_a_trigger() -> None:
     source = SOURCES["tickets"]
     text = "\n".join(made.as_string(None) for made in trigger_statements(Mapping.of(settings_of()), source))
-    assert text.count("ENABLE ALWAYS TRIGGER") == len(MOMENTS)
+    assert text.count("ENABLE ALWAYS TRIGGER") == len(MOMENTS) + 1
+    assert 'ENABLE ALWAYS TRIGGER "observatory_tickets_insert"' in text, "without which no change goes unseen"
     for moment in MOMENTS:
         last = LAST if moment == "update" else ""
         assert f'ENABLE ALWAYS TRIGGER "{last}observatory_tickets_{moment}"' in text

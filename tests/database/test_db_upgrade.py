@@ -65,6 +65,7 @@ def test_an_exporter_of_an_earlier_version_finds_nothing_to_count_or_read_after_
     installed.execute(
         "ALTER TABLE analytics.sources RENAME COLUMN corrected TO corrections;"
         'ALTER TRIGGER "~observatory_tickets_update" ON app.tickets RENAME TO observatory_tickets_update;'
+        "DROP TRIGGER observatory_tickets_insert ON app.tickets;"
         "COMMENT ON COLUMN app.tickets.observatory_xid IS 'Agent Observatory: of an earlier version';"
         "ALTER TABLE analytics.retractions"
         " DROP COLUMN noted_at, DROP COLUMN names, DROP COLUMN texts, DROP COLUMN times;"
@@ -80,7 +81,8 @@ def test_an_exporter_of_an_earlier_version_finds_nothing_to_count_or_read_after_
     with pytest.raises(psycopg.errors.UndefinedColumn):
         installed.execute(states)
     triggers = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'app.tickets'::regclass AND NOT tgisinternal ORDER BY 1"
-    named = ["observatory_tickets_delete", "observatory_tickets_truncate", "~observatory_tickets_update"]
+    moments = ["delete", "insert", "truncate"]
+    named = [*(f"observatory_tickets_{moment}" for moment in moments), "~observatory_tickets_update"]
     assert [name for (name,) in installed.execute(triggers)] == named
     assert installed.execute("SELECT count(*) FROM analytics.sources WHERE rebuild_needed").fetchone() == (0,)
     lines = "SELECT key FROM analytics.retractions WHERE noted_at < pg_current_wal_insert_lsn() ORDER BY noted_at"

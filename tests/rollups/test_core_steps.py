@@ -415,3 +415,17 @@ def _conversation(key: int) -> dict[str, object]:
         "id": key, "user_id": 1, "agent_id": 1, "created_at": NOON, "status": "active", "channel": "web",
         "environment": "production",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("stamp", ["NULL", "'5'", "'900000000'"], ids=["none", "of long ago", "of another cluster"])
+def test_a_row_that_brings_a_stamp_along_is_counted_once(counted: Counted, stamp: str) -> None:
+    """As a copy, a restore or a subscription does, and what names all columns of a row."""
+    counted.insert("users", {"id": 1, "created_at": NOON, "role": "member", "status": "active"})
+    counted.advance()
+    counted.run(
+        f"INSERT INTO app.users (id, created_at, role, status, observatory_xid) SELECT 2, created_at, role, status, {stamp}"
+        " FROM app.users"
+    )
+    for _ in range(3):
+        counted.advance()
+    assert counted.counters("users_created") == counted.stocks("users") == {("member",): 2}
