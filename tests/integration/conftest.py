@@ -140,8 +140,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
     if running := os.environ.get("OBSERVATORY_STACK"):
         yield LivingStack(None, Path(running), "")
         return
-    # Not below pytest's own folder, which other test runs close to the user of the database; and not in memory, where the room
-    # that Prometheus sets aside for each block (512 MB) would have to be filled with zeros.
+    # Not below pytest's own folder, which other test runs close to the user of the database.
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="observatory-stack-") as folder:
