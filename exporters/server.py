@@ -28,7 +28,7 @@ _SLICE = 262_144
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked. Names of headers are in lower case."""
+    """What was asked. Names of headers are in lower case; what several lines say of one is joined by commas."""
 
     method: str
     path: str
@@ -202,6 +202,8 @@ class Server:
                     return None
                 if isinstance(event, h11.Request):
                     request = event
+                    if any(name == b"transfer-encoding" for name, _ in event.headers):
+                        raise h11.RemoteProtocolError("a request has no body here", error_status_hint=413)
                 elif isinstance(event, h11.Data):
                     raise h11.RemoteProtocolError("a request has no body here", error_status_hint=413)
                 else:
@@ -215,13 +217,22 @@ class Server:
         method = request.method.decode("ascii")
         if method not in ("GET", "HEAD"):
             return Response(b"only GET and HEAD\n", status=HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", "GET, HEAD"),))
-        path = request.target.decode("ascii", "replace").partition("?")[0]
-        headers = {name.decode("ascii", "replace"): value.decode("latin-1") for name, value in request.headers}
+        headers: dict[str, str] = {}
+        for raw, value in request.headers:
+            name, said = raw.decode("ascii", "replace"), value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {said}" if name in headers else said
+        path = _path(request.target.decode("ascii", "replace"))
         try:
             return self.answer(Request(method, path, headers))
         except Exception as error:  # a page that cannot be made must not end the connection's task unsaid
             LOG.exception("page failed", extra=pairs(path=path, problem=f"{type(error).__name__}"))
             return Response(b"this page cannot be made\n", status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _path(target: str) -> str:
+    """The path of what was asked for, as a path or as a whole address (RFC 9112, 3.2)."""
+    address = target.partition("?")[0]
+    return address if address.startswith("/") else "/" + address.partition("://")[2].partition("/")[2]
 
 
 async def _send(http: h11.Connection, writer: asyncio.StreamWriter, response: Response, with_body: bool) -> None:

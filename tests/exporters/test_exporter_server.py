@@ -48,6 +48,8 @@ def test_it_answers_and_keeps_the_connection() -> None:
         assert b"GET /metrics two words" in answers
         assert answers.endswith(b"\r\n\r\nGET /last ")
         assert at.ask(request("/old", version="1.0")).endswith(b"\r\n\r\nGET /old ")
+        whole = at.ask(request("http://exporter:9464/metrics?x=http://1", "X-Word: one", "X-Word: two", "Connection: close"))
+        assert whole.endswith(b"\r\n\r\nGET /metrics one, two"), "a whole address, and a header of two lines"
         head = at.ask(request("/", "Connection: close", method="HEAD"))
         assert b"Content-Length: 7" in head
         assert head.endswith(b"\r\n\r\n"), "a HEAD has no body"
@@ -62,6 +64,7 @@ def test_it_answers_and_keeps_the_connection() -> None:
         (request("/", "X-Long: " + "x" * 2 * HEAD_BYTES), "431 Request Header Fields Too Large"),
         (request("/", "Content-Length: 3") + b"abc", "413 Request Entity Too Large"),
         (request("/", "Content-Length: 3", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n", "4"),
+        (request("/", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n" + request("/hid"), "413"),
     ],
 )
 def test_what_is_no_plain_request_is_refused_in_one_line(text: bytes, status: str) -> None:
