@@ -92,8 +92,9 @@ def trigger_statements(mapping: Mapping, source: Source) -> list[sql.Composed]:
         "restamped": (sql.SQL("was xid8, becomes xid8"), "boolean", sql.SQL("was IS DISTINCT FROM becomes")),
     }
     emptied, line = _note_truncation(source), _retract(source)
+    update = _update(source, line, is_keyed(mapping, source))
     events = {
-        "update": ("BEFORE UPDATE", "ROW", _body(_update(source, line, is_keyed(mapping, source)), "NEW", None if direct else emptied + _stamp())),
+        "update": ("BEFORE UPDATE", "ROW", _body(update, "NEW", None if direct else emptied + _stamp())),
         "delete": ("AFTER DELETE", "ROW", _body(line, "NULL", None if direct else emptied)),
         "truncate": ("AFTER TRUNCATE", "STATEMENT", _body(emptied, "NULL")),
         _ARRIVAL: ("BEFORE INSERT", f"ROW WHEN (NEW.{STAMP} IS DISTINCT FROM pg_current_xact_id())", _body(_stamp(), "NEW")),
