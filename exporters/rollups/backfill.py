@@ -139,10 +139,10 @@ def _bound(form: Form, state: State, rows: int) -> str:
     moment, key = f"r.{form.source.contract.time}", _key(form)
     time_, last = quoted(state.backfill_time or "") + "::timestamptz", quoted(state.backfill_key or "")
     old = f"FROM {form.stamped} AS r WHERE {moment} <= {time_}"
-    counted = f"{rows - 1} + (SELECT count(*) {old} AND {moment} = {time_} AND {key} >= {last})"
+    counted, before = "(SELECT n FROM counted)", f"(SELECT count(*) {old} AND {moment} > (SELECT moment FROM last))"
     return (
-        f"WITH before AS MATERIALIZED (SELECT {counted} AS n),"
-        f" last AS MATERIALIZED (SELECT {moment} AS moment {old} ORDER BY 1 DESC OFFSET (SELECT n FROM before) LIMIT 1)"
-        f" SELECT {moment}::text, {key} {old} AND {moment} = (SELECT moment FROM last) ORDER BY 2 DESC"
-        f" OFFSET (SELECT n FROM before) - (SELECT count(*) {old} AND {moment} > (SELECT moment FROM last)) LIMIT 1"
+        f"WITH counted AS MATERIALIZED (SELECT count(*) AS n {old} AND {moment} = {time_} AND {key} >= {last}),"
+        f" last AS MATERIALIZED (SELECT {moment} AS moment {old} ORDER BY 1 DESC OFFSET {rows - 1} + {counted} LIMIT 1)"
+        f" SELECT {moment}::text, {key} {old} AND {_before(form, state)} AND {moment} = (SELECT moment FROM last)"
+        f" ORDER BY 2 DESC OFFSET {rows - 1} + {counted} - greatest({counted}, {before}) LIMIT 1"
     )
