@@ -11,9 +11,11 @@ UNKNOWN = "unknown"
 """The label value of what a row does not say."""
 
 _LONGEST = 100
-_MOST = 10**15
+_MOST = 10**12
 _DAYS = 3650
-"""A duration of more than these is none: the sums of many of them have to stay whole numbers of 64 bits."""
+_DAYS_OF_WORK = 366
+"""A duration of more than these is none: the sums of many of them have to stay whole numbers of 64 bits. Of what agents do
+there is more than of what people do, and a begin that is the same for all, as a default, comes in thousands of rows."""
 
 CONVERSATION = Join("conversations", "c", "c.id = r.conversation_id")
 AGENT_OF_CONVERSATION = Join("agents", "a", "a.id = c.agent_id")
@@ -45,7 +47,7 @@ def time(sql: str) -> Field:
 
 
 def whole(sql: str) -> Field:
-    """A whole number; 0 for what is unknown, negative, not a number, or more than a thousand million million."""
+    """A whole number; 0 for what is unknown, negative, not a number, or more than a million million."""
     return Field("bigint", f"CASE WHEN {sql} BETWEEN 0 AND {_MOST} THEN {sql} ELSE 0 END::bigint")
 
 
@@ -54,13 +56,13 @@ def truth(sql: str) -> Field:
 
 
 def microseconds(milliseconds: str, begin: str, end: str) -> Field:
-    """A duration in whole microseconds: as it was measured, else from begin to end; NULL when neither is known."""
+    """A duration of work in whole microseconds: as it was measured, else from begin to end; NULL when neither is known."""
     measured = f"round({_measured(milliseconds)} * 1000)::bigint"
-    return Field("bigint", _not_negative(f"coalesce({measured}, {_between(begin, end)})"))
+    return Field("bigint", _not_negative(f"coalesce({measured}, {_between(begin, end, _DAYS_OF_WORK)})"))
 
 
 def microseconds_between(begin: str, end: str) -> Field:
-    return Field("bigint", _not_negative(_between(begin, end)))
+    return Field("bigint", _not_negative(_between(begin, end, _DAYS)))
 
 
 def _not_negative(sql: str) -> str:
@@ -70,12 +72,12 @@ def _not_negative(sql: str) -> str:
 
 def _measured(milliseconds: str) -> str:
     """NULL for what is no number, infinite, or too long to be one."""
-    most = _DAYS * 86_400_000
+    most = _DAYS_OF_WORK * 86_400_000
     return f"CASE WHEN {milliseconds} BETWEEN {-most} AND {most} THEN {milliseconds} END"
 
 
-def _between(begin: str, end: str) -> str:
-    within = f"{end} - {begin} BETWEEN interval '{-_DAYS} days' AND interval '{_DAYS} days'"
+def _between(begin: str, end: str, days: int) -> str:
+    within = f"{end} - {begin} BETWEEN interval '{-days} days' AND interval '{days} days'"
     return (
         f"CASE WHEN {plausible(begin)} AND {plausible(end)}"
         f" THEN CASE WHEN {within} THEN (extract(epoch FROM {end} - {begin}) * 1000000)::bigint END END"
