@@ -12,6 +12,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from psycopg.rows import dict_row
@@ -26,11 +27,14 @@ from provisioning.report.sheets import harmless
 
 LONGEST = "4h"
 OVERHEAD = "5 to 10 %"
+_SAME = timedelta(minutes=1)
+"""A command that is given twice within this changes nothing the second time."""
 
 _RUNNING = """
-SELECT id, params FROM analytics.profiling_sessions
-WHERE scope = %(agent)s AND params->>'environment' = %(environment)s AND state IN ('scheduled', 'running')
-  AND scheduled_at + (params->>'seconds')::double precision * interval '1 second' > now()
+SELECT params->>'for', ends, now() - scheduled_at
+FROM (SELECT *, scheduled_at + (params->>'seconds')::double precision * interval '1 second' AS ends
+      FROM analytics.profiling_sessions) AS profiles
+WHERE scope = %(agent)s AND params->>'environment' = %(environment)s AND state IN ('scheduled', 'running') AND ends > now()
 ORDER BY id DESC LIMIT 1
 """
 _START = """
@@ -63,7 +67,7 @@ class Profiling:
         assert connection is not None
         self._refuse_what_is_odd(connection)
         row = connection.execute(_RUNNING, self._key).fetchone()
-        before = None if row is None else {"for": row[1]["for"]}
+        before = None if row is None else _standing(*row)
         after = None if self.length is None else {"for": self.length}
         way = "stop" if before is None else "start"
         length = [] if before is None else ["--for", before["for"]]
@@ -89,6 +93,11 @@ class Profiling:
         refuse_unknown(connection, self.agent, self.environment)
         if self.length is not None:
             seconds_within("--for", self.length, "1m", LONGEST)
+
+
+def _standing(length: str, ends: datetime, age: timedelta) -> dict[str, str]:
+    """A profile that is taken; one that was begun a while ago is another than one of the same length that begins now."""
+    return {"for": length} | ({} if age <= _SAME else {"until": f"{ends.astimezone(UTC):%Y-%m-%d %H:%M} UTC"})
 
 
 def listed(connection: Connection, agent: str) -> list[dict[str, Any]]:

@@ -144,8 +144,12 @@ class TestProfiling:
 
     def test_it_ends_by_itself(self, platform: str) -> None:
         assert run(*START).exit_code == 0
+        began = "UPDATE analytics.profiling_sessions SET scheduled_at = now() - %s * interval '1 minute'"
         with psycopg.connect(platform) as connection:
-            connection.execute("UPDATE analytics.profiling_sessions SET scheduled_at = now() - interval '61 minutes'")
+            connection.execute(began, (55,))
+        assert '-until: "' in run(*START[:-1], "--dry-run").output, "it is nearly over"
+        with psycopg.connect(platform) as connection:
+            connection.execute(began, (61,))
         assert "+for" in run(*START[:-1], "--dry-run").output, "it may be started again"
         assert "nothing to do" in run("profile", "stop", "billing", "--yes").output
 
