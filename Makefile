@@ -79,7 +79,7 @@ test: venv-test tools node ## everything: style and types, unit tests, promtool,
 	@scripts/browser.sh
 	@scripts/peer.sh
 	@scripts/pooler.sh
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Its report comes when tests fail, too; it ends as they did.
 coverage: venv-test tools node ## which lines and branches the tests reach, in all processes: a summary, and var/coverage/html (ARGS="tests/check")
@@ -87,7 +87,7 @@ coverage: venv-test tools node ## which lines and branches the tests reach, in a
 	@scripts/peer.sh
 	@scripts/pooler.sh
 	@rm -rf var/coverage && mkdir -p var/coverage
-	@ended=0; $(PY) -m coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || ended=$$?; \
+	@ended=0; $(PY) -m coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS) || ended=$$?; \
 	$(PY) -m coverage combine --quiet && $(PY) -m coverage html --quiet && $(PY) -m coverage report && exit $$ended
 
 lock: ## write requirements/*.lock anew (newest versions, with hashes, without index addresses)

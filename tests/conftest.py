@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ def pytest_configure() -> None:
 
     Whoever names a place is obeyed, as workers are by this. Copies of programs have to run there.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts in the background
     os.environ.setdefault("GOGC", "400")  # programs in Go that live for seconds need not collect their garbage often
     if "TMPDIR" in os.environ or not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
         return

@@ -87,9 +87,9 @@ def test_durations_of_centuries_do_not_overflow_the_sum(counted: Counted) -> Non
 def test_a_begin_that_is_the_same_for_all_does_not_overflow_the_sum(counted: Counted) -> None:
     counted.install()
     counted.run(
-        "INSERT INTO app.agent_executions (execution_id, agent_id, agent_name, version, start_time, end_time, status, tool_count,"
-        " retry_count, api_calls_count, tokens_used, environment) SELECT gen_random_uuid(), 1, 'alpha', '1', '2016-06-01',"
-        " '2026-03-15', 'success', 0, 0, 0, 1, 'production' FROM generate_series(1, 30000)"
+        "INSERT INTO app.agent_executions (execution_id, agent_id, agent_name, version, start_time, end_time, status,"
+        " tool_count, retry_count, api_calls_count, tokens_used, environment) SELECT gen_random_uuid(), 1, 'alpha', '1',"
+        " '2016-06-01', '2026-03-15', 'success', 0, 0, 0, 1, 'production' FROM generate_series(1, 30000)"
     )
     assert counted.advance()["executions"].looked == 30_000
     assert counted.fold() is not None
