@@ -34,5 +34,9 @@ step() {
 }
 
 # compiled VENV: compiles what pip has installed there, on all cores; pip would do it on one, and the tests of libraries, too. What
-# cannot be compiled would not run either, or is for another Python.
-compiled() { "$1/bin/python" -m compileall -q -j 0 -x /tests/ "$1/lib" || true; }
+# cannot be compiled would not run either, or is for another Python. `timeout` makes them a group, which ends as one.
+compiled() {
+    timeout 0 "$1/bin/python" -m compileall -q -j 0 -x /tests/ "$1/lib" &
+    trap 'kill "$!"' TERM
+    wait "$!" || true
+}
