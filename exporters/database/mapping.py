@@ -204,7 +204,8 @@ class Mapping:
         if said is None or (column.shown in TEXTS and not texts):
             value = self._null(relation, column)
         else:
-            value = (_held if is_name(said) else _typed)(relation, column, _written(said))
+            plain = self.column(relation, column.name) is not None
+            value = (_held if plain else _typed)(relation, column, _written(said))
         return sql.SQL("{} AS {}").format(value, sql.Identifier(column.name))
 
     def _null(self, relation: str, column: Column) -> sql.Composable:

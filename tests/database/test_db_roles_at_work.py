@@ -20,6 +20,7 @@ from contract.settings import Settings
 from exporters.database import user_keys
 from exporters.database.installation import InstallationRefused
 from exporters.database.mapping import Mapping
+from exporters.database.mapping_check import problems
 from exporters.database.roles import Role
 from exporters.database.sessions import DatabaseDown, Session, StatementRefused, connect
 from exporters.rollups import advance, backfill, fold, read, retention
@@ -212,7 +213,12 @@ def test_only_a_window_needs_to_see_long_transactions(platform: Connection) -> N
 
 
 def test_a_query_is_counted_as_a_whole(platform: Connection) -> None:
-    install(platform, settings_of(relations={"users": Mapped(query="SELECT * FROM app.users WHERE status = 'active'")}))
+    """A number in it may be a text, as those that are taken out of JSON are."""
+    chunks = "SELECT id, document_id, created_at, to_jsonb(c) ->> 'token_count' AS token_count FROM app.chunks AS c"
+    users = "SELECT * FROM app.users WHERE status = 'active'"
+    settings = settings_of(relations={"users": Mapped(query=users), "chunks": Mapped(query=chunks)})
+    assert problems(platform, Mapping.of(settings)) == []
+    install(platform, settings)
     assert platform.execute("SELECT mode FROM analytics.sources WHERE source = 'users'").fetchone() == ("scan",)
 
 
