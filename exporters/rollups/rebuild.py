@@ -63,7 +63,7 @@ def rebuild(
     mode = _mode(connection, form.source)
     if mode == "snapshot":
         with _limited(connection):
-            _unstamp_future(connection, form)
+            _stamp_future_anew(connection, form)
     for _ in range(_TRIES):
         with _limited(connection):
             horizon = window.horizon(connection, "-infinity") if mode == "window" else ""
@@ -93,10 +93,11 @@ def _mode(connection: Connection, source: Source) -> Mode:
     return mode
 
 
-def _unstamp_future(connection: Connection, form: Form) -> None:
+def _stamp_future_anew(connection: Connection, form: Form) -> None:
     """Rows of another cluster may carry transactions that are yet to come here; they would count as new again and again."""
     connection.execute(
-        f"UPDATE {form.driving} SET {STAMP} = NULL WHERE {STAMP} >= pg_snapshot_xmax(pg_current_snapshot())".encode()
+        f"UPDATE {form.driving} SET {STAMP} = pg_current_xact_id()"
+        f" WHERE {STAMP} >= pg_snapshot_xmax(pg_current_snapshot())".encode()
     )
 
 

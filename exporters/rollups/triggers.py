@@ -277,21 +277,21 @@ def _array(mapping: Mapping, source: Source, columns: Iterable[str], type_: str)
 def _update(source: Source, line: sql.Composable, keyed: bool) -> sql.Composable:
     """What becomes of an update. A version of this very transaction was never counted; only its key may be one that was.
 
-    A row to which the platform's own statement gives a stamp (it writes all columns of a row) is like one that we give it to.
-    One expression tells whether a line is all that is needed, or by NULL that the row gets a stamp: a writer pays for each
-    expression of each transaction before its first use, whatever it then says.
+    A row to which the platform's own statement gives another stamp (it writes all columns of a row) is like one that has moved:
+    that stamp may be of any time, or none. One expression tells whether a line is all that is needed, or by NULL that the row
+    gets a stamp: a writer pays for each expression of each transaction before its first use, whatever it then says.
     """
     names = {name: _named(source, name) for name in ("ended", "changed", "moved", "restamped")}
     stamp = sql.Identifier(STAMP)
     own = sql.SQL("{restamped}(OLD.{stamp}, pg_catalog.pg_current_xact_id())").format(stamp=stamp, **names)
     stays = sql.SQL("CASE WHEN {ended}(OLD) THEN {own} END").format(own=own, **names) if keyed else sql.SQL("NULL")
-    moved = sql.SQL("WHEN {moved}(OLD, NEW) THEN NULL ").format(**names) if keyed else sql.SQL("")
+    another = sql.SQL("{restamped}(OLD.{stamp}, NEW.{stamp})").format(stamp=stamp, **names)
+    first = sql.SQL("{moved}(OLD, NEW) OR {another}").format(another=another, **names) if keyed else another
     return sql.SQL(
-        "DECLARE noted boolean := CASE {first}WHEN {changed}(OLD, NEW) OR {restamped}(OLD.{stamp}, NEW.{stamp}) THEN {stays}"
-        " ELSE false END;"
+        "DECLARE noted boolean := CASE WHEN {first} THEN NULL WHEN {changed}(OLD, NEW) THEN {stays} ELSE false END;"
         " BEGIN IF noted THEN {line}"
-        " ELSIF noted IS NULL THEN IF {moved}(OLD, NEW) THEN {line} END IF; {anew} END IF; END;"
-    ).format(first=moved, stays=stays, stamp=stamp, line=line, anew=_stamp(), **names)
+        " ELSIF noted IS NULL THEN IF {moved}(OLD, NEW) OR {another} THEN {line} END IF; {anew} END IF; END;"
+    ).format(first=first, another=another, stays=stays, line=line, anew=_stamp(), **names)
 
 
 def _stamp() -> sql.Composed:

@@ -21,7 +21,8 @@ from exporters.rollups.capture.choice import Mode
 from exporters.rollups.forms import form
 from exporters.rollups.read import Totals
 from exporters.rollups.sources import SOURCES
-from exporters.rollups.triggers import trigger_statements
+from exporters.rollups.statement import Form
+from exporters.rollups.triggers import LAST, PREFIX, trigger_statements
 from tests.rollups import ledger
 from tests.rollups.ledger import Disturbed
 from tests.rollups.model import MEANINGS, Truth, told
@@ -121,6 +122,14 @@ class Stage:
         tables += [f"analytics.{name}" for name in _COUNTS]
         self.admin.execute("; ".join(f"DELETE FROM {table}" for table in tables))
 
+    def stamp(self, one: Form, stamp: str) -> None:
+        """Gives all rows of a source a stamp behind the triggers, as none is from before the column, or another cluster's."""
+        trigger = f'"{LAST}{PREFIX}{one.source.name}_update"'
+        self.admin.execute(
+            f"ALTER TABLE {one.table} DISABLE TRIGGER {trigger}; UPDATE {one.table} SET observatory_xid = {stamp};"
+            f" ALTER TABLE {one.table} ENABLE ALWAYS TRIGGER {trigger}"
+        )
+
     def reconnect(self, who: int) -> None:
         self.exporters[who].close()
         self.exporters[who] = self._connect()
@@ -155,7 +164,7 @@ class Play:
         """Rows that were there before we came, and the beginning of counting."""
         for step in old:
             STEPS[self.meaning.relation][step.name](self.stories, self.platform.writers[0], step.pick, step.value)
-        self.stage.admin.execute(f"UPDATE {self.form.table} SET observatory_xid = NULL")
+        self.stage.stamp(self.form, "NULL")
         self.stage.admin.execute("DELETE FROM analytics.retractions")
         advance.register(self.stage.admin, self.form, self.mode)
 

@@ -429,3 +429,15 @@ def test_a_row_that_brings_a_stamp_along_is_counted_once(counted: Counted, stamp
     for _ in range(3):
         counted.advance()
     assert counted.counters("users_created") == counted.stocks("users") == {("member",): 2}
+    with counted.transaction():
+        counted.execution()
+        counted.run(f"UPDATE app.agent_executions SET observatory_xid = {stamp}")
+    for tokens in (20, 30):
+        for _ in range(3):
+            counted.advance()
+        assert sum(counted.counters("executions_ended").values()) == 1
+        counted.run("UPDATE app.agent_executions SET tokens_used = %s, observatory_xid = " + stamp, tokens)
+    while counted.backfill("executions", 5):
+        pass
+    counted.fold()
+    assert counted.one("SELECT sum(n)::int, sum(s2)::int FROM analytics.hours WHERE fact = 'executions_ended'") == (1, 30)

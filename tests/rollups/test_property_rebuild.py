@@ -227,7 +227,7 @@ def test_ids_that_begin_anew_halt_a_source(stage: Stage) -> None:
 
 def test_stamps_of_another_cluster_are_not_counted_again_and_again(stage: Stage) -> None:
     play = _play(stage)
-    stage.admin.execute("UPDATE app.agent_executions SET observatory_xid = '900000000'")
+    stage.stamp(play.form, "'900000000'")
     stage.admin.execute("UPDATE analytics.sources SET system_identifier = '1'")
     rebuild(stage.admin, play.form)
     counters = ledger.counters(stage.admin)
