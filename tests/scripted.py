@@ -22,6 +22,7 @@ class ScriptedServer:
         self.authorisations: list[str | None] = []
         self.addresses: list[str] = []
         self.released = threading.Event()
+        self.waited_out = False
         script = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -116,15 +117,24 @@ def trickle(server: ScriptedServer) -> Callable[[http.server.BaseHTTPRequestHand
 
 
 def trickled_head(server: ScriptedServer) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
-    """A step that sends its headers byte by byte, and never comes to their end."""
+    """A step that sends its headers byte by byte, and never comes to their end. `waited_out`: nobody gave it up."""
+    return _trickled(server, b"HTTP/1.1 200 OK\r\nX-Filler: ")
 
+
+def trickled_line(server: ScriptedServer) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
+    """Likewise, the line before a piece of the last answer of its connection."""
+    return _trickled(server, b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+
+
+def _trickled(server: ScriptedServer, begin: bytes) -> Callable[[http.server.BaseHTTPRequestHandler], None]:
     def step(handler: http.server.BaseHTTPRequestHandler) -> None:
         end = time.monotonic() + 30
         try:
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Filler: ")
+            handler.wfile.write(begin)
             while not server.released.wait(0.05) and time.monotonic() < end:
                 handler.wfile.write(b"x")
                 handler.wfile.flush()
+            server.waited_out = not server.released.is_set()
         except OSError:  # the client gave up, as it should
             return
 
@@ -140,6 +150,7 @@ class Script:
     silence = staticmethod(silence)
     trickle = staticmethod(trickle)
     trickled_head = staticmethod(trickled_head)
+    trickled_line = staticmethod(trickled_line)
 
 
 @pytest.fixture

@@ -19,16 +19,16 @@ class Deadline:
     """Used by one thread, over connections of `pool_classes`, as urllib3's managers take them."""
 
     def __init__(self) -> None:
-        self._connection: HTTPConnection | None = None
+        self._wire: socket.socket | None = None
         self.pool_classes = _pool_classes(self._note)
 
     def _note(self, connection: HTTPConnection) -> None:
-        self._connection = connection
+        self._wire = connection.sock  # which the connection forgets before the answer is read, when that is its last
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """What waits for an answer in here fails with an error of urllib3 soon after so many seconds."""
-        self._connection = None
+        self._wire = None
         timer = threading.Timer(seconds, self._cut)
         timer.daemon = True
         timer.start()
@@ -38,8 +38,7 @@ class Deadline:
             timer.cancel()
 
     def _cut(self) -> None:
-        wire = self._connection.sock if self._connection is not None else None
-        if wire is not None:
+        if (wire := self._wire) is not None:
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(wire.fileno())) as same:
                 same.shutdown(socket.SHUT_RDWR)
 

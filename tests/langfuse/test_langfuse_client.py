@@ -208,13 +208,14 @@ def test_a_body_that_breaks_off_is_asked_again(server: ScriptedServer, script: t
     assert asked.requests_by_code[METRICS, "connection"] == 1
 
 
-@pytest.mark.parametrize("kind", ["silence", "trickle", "trickled_head"])
+@pytest.mark.parametrize("kind", ["silence", "trickle", "trickled_head", "trickled_line"])
 def test_a_slow_answer_is_given_up(server: ScriptedServer, script: type[Script], kind: str) -> None:
     server.scripts[V2] = [getattr(script, kind)(server)]
     asked = client(server.url)
     with pytest.raises(SourceDown, match=r"no answer from http://127\.0\.0\.1:\d+ within 0\.5 s"):
         asked.metrics(QUERY)
     assert asked.requests_by_code[METRICS, "timeout"] == 1
+    assert not server.waited_out
 
 
 def test_nobody_listens() -> None:
