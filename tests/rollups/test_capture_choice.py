@@ -140,6 +140,8 @@ def test_what_no_trigger_could_follow_is_seen(database: str) -> None:
         assert not certain()
         assert table_facts(connection, "public.events", ("id || 'x'",), "at").certain_key
         connection.execute("ALTER TABLE events ADD COLUMN tokens int GENERATED ALWAYS AS (cents * 2) VIRTUAL")
+        connection.execute('ALTER TABLE events ADD COLUMN "in (EUR)" int GENERATED ALWAYS AS (cents) VIRTUAL')
+        assert table_facts(connection, "public.events", ("id",), "at", ['"in (EUR)" * 2']).virtual
         for counted, virtual in ((["tokens"], True), (["tokens + 1", "at"], True), (["my_tokens", "cents"], False)):
             assert table_facts(connection, "public.events", ("id",), "at", counted).virtual == virtual
 

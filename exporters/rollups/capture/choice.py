@@ -134,7 +134,8 @@ SELECT c.relkind IN ('r', 'p'),
                        WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                          AND a.attnum = ANY ((i.indkey::int2[])[:i.indnkeyatts - 1])
                          AND (i.indnkeyatts = cardinality(%(key)s) OR c.relkind = 'p')))),
-       EXISTS (SELECT FROM pg_attribute a JOIN unnest(%(counted)s::text[]) AS said ON said ~ ('\m' || a.attname || '\M')
+       EXISTS (SELECT FROM pg_attribute a JOIN unnest(%(counted)s::text[]) AS said
+                 ON said ~ ('(^|\W)' || regexp_replace(a.attname, '(\W)', '\\\1', 'g') || '(\W|$)')
                WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)
 FROM pg_class c WHERE c.oid = to_regclass(%(table)s)
 """
