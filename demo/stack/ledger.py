@@ -139,9 +139,9 @@ def _read(
     first, reread = _beginning(settings, now)
     prices = Prices(settings.sources.langfuse.prices).of(client, now.timestamp())
 
-    def told(write: Callable[..., int]) -> Callable[..., int]:
+    def told(what: str, write: Callable[..., int]) -> Callable[..., int]:
         def writing(rows: Sequence[Any], before: Reading, after: Reading, at: datetime) -> int:
-            progress("the ledger of model calls", max(0.0, (before.position - first) / (now - first)))
+            progress(f"the ledger of {what}", max(0.0, (before.position - first) / (now - first)))
             return write(rows, before, after, at)
 
         return writing
@@ -153,8 +153,8 @@ def _read(
     with ThreadPoolExecutor(1) as executor:
         calls, scores = _ahead(client.calls, executor), _ahead(client.scores, executor)
         listings: tuple[Listing[Any], ...] = (
-            Listing(CALLS, calls, read, lambda call: call.started_at, told(ledger.write_calls)),
-            Listing(SCORES, scores, read_score, lambda score: score.at, told(ledger.write_scores)),
+            Listing(CALLS, calls, read, lambda call: call.started_at, told("model calls", ledger.write_calls)),
+            Listing(SCORES, scores, read_score, lambda score: score.at, told("scores", ledger.write_scores)),
         )
         for listing in listings:
             begun = ledger.reading(listing.name, first, reread)

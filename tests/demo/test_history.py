@@ -93,7 +93,9 @@ def loaded(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
 def _count(dsn: str, var: Path, until: float) -> None:
     """Everything that the exporter would have counted until then."""
     mapping = counting.install(dsn, SETTINGS)
-    ledger.fill(dsn, var / "langfuse.sqlite", SETTINGS, until, lambda _what, _share: None)
+    shares: dict[str, list[float]] = {}
+    ledger.fill(dsn, var / "langfuse.sqlite", SETTINGS, until, lambda what, share: shares.setdefault(what, []).append(share))
+    assert shares and all(told == sorted(told) for told in shares.values()), f"what is done seems to be undone: {shares}"
     counting.count(dsn, mapping, lambda _what, _share: None)
     counting.finish(dsn, SETTINGS, mapping, active.before(dsn, until))
 
