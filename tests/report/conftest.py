@@ -23,6 +23,7 @@ __all__ = ["scraped"]
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
 POSTGRES = {"type": "grafana-postgresql-datasource", "uid": "postgres"}
 AMOUNTS = "SELECT made AS time, what, amount FROM amounts WHERE $__timeFilter(made) ORDER BY made, what"
+DRAWN_AS_BARS = "SELECT made AS time, amount, -amount AS owed FROM amounts WHERE $__timeFilter(made) ORDER BY 1"
 DATA = """
 CREATE TABLE amounts (made timestamptz NOT NULL, what text NOT NULL, amount double precision);
 INSERT INTO amounts VALUES
@@ -61,6 +62,8 @@ BOARD = {
                transformations=[{"id": "timeSeriesTable", "options": {}}],
                fieldConfig={"defaults": {}, "overrides": [{"matcher": {"id": "byName", "options": "Trend"},
                                                            "properties": [{"id": "unit", "value": "s"}]}]}),
+        _panel(7, "timeseries", "Bars", POSTGRES, _sql(DRAWN_AS_BARS),
+               fieldConfig={"defaults": {"custom": {"drawStyle": "bars"}}, "overrides": []}),
     ],
 }  # fmt: skip
 

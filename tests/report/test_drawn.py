@@ -31,7 +31,8 @@ def _column(table: Table, name: str) -> tuple[object, ...]:
 def test_what_draws_ends_with_the_command(tmp_path: Path) -> None:
     """It is asked to, for its browser would outlive it."""
     ended = tmp_path / "ended"
-    program = f"trap 'touch {ended}; exit 0' TERM; kill -INT $PPID; while :; do sleep 0.05; done"
+    read = "head -c 200000 /dev/zero"  # more than a pipe holds: it is over when somebody reads, and so waits for the end
+    program = f"trap 'touch {ended}; exit 0' TERM; {read}; kill -INT $PPID; while :; do sleep 0.05; done"
     with pytest.raises(KeyboardInterrupt):
         run(["sh", "-c", program], os.environ)
     assert ended.exists()

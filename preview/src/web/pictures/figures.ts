@@ -30,7 +30,7 @@ const put = (c: Column, value: string | number | null, text = value == null ? ''
 function graphsOf(field: Field, frame: DataFrame): Column {
   const made = column(getFieldDisplayName(field, frame), 'number', unitName(field.config.unit));
   const written = getValueFormat(field.config.unit);
-  for (const graph of field.values) {
+  for (const graph of valuesOf(field, frame)) {
     const value = number(graph?.value);
     put(made, value, value == null ? '' : formattedValueToString(written(value, field.config.decimals)));
   }
@@ -42,13 +42,15 @@ function columnOf(field: Field, frame: DataFrame): Column {
   if (field.type === FieldType.frame) return graphsOf(field, frame);
   const kind = field.type === FieldType.time ? 'time' : field.type === FieldType.number ? 'number' : 'text';
   const made = column(getFieldDisplayName(field, frame), kind, kind === 'number' ? unitName(field.config.unit) : '');
-  for (const v of field.values) {
+  for (const v of valuesOf(field, frame)) {
     if (kind === 'time') put(made, iso(v));
     else if (kind === 'number') put(made, number(v), field.display ? formattedValueToString(field.display(v)) : plain(v) ?? '');
     else put(made, plain(v), field.display && v != null && typeof v !== 'object' ? whole(String(v), formattedValueToString(field.display(v))) : plain(v) ?? '');
   }
   return made;
 }
+/** Without the moments that Grafana has put behind the last one, while bars were drawn, to give it its width. */
+const valuesOf = (field: Field, frame: DataFrame): any[] => field.values.slice(0, frame.length);
 const shown = (f: Field) => !f.config.custom?.hidden && !f.config.custom?.hideFrom?.viz;
 const tableOf = (form: Figures['form']) => (frame: DataFrame): Figures => ({ form, name: frame.name ?? '', columns: frame.fields.filter(shown).map((f) => columnOf(f, frame)) });
 
