@@ -52,6 +52,13 @@ def test_own_tests_with_a_real_browser(installed: Path) -> None:
     assert "# skipped 0" in done.stdout, "the smoke test needs Chromium: scripts/browser.sh installs it"
 
 
+def test_a_dashboard_that_is_not_there_is_said(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "board.json").write_text(json.dumps({"uid": "a-board", "title": "A board", "panels": []}))
+    command = [_node(installed), installed / "src" / "cli.mjs", "--dashboards", ".", "--no-pictures"]
+    done = subprocess.run([*command, "--only", "a-board,another"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "--only a-board,another: no dashboard here has this uid; there are a-board" in done.stderr
+
+
 def test_it_ends_when_it_is_told_to(installed: Path, tmp_path: Path) -> None:
     """Its browser, which may have been told as well, is not waited for."""
     (tmp_path / "page.html").write_text("<p>")
