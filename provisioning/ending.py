@@ -73,8 +73,8 @@ class Commands(click.Group):
             ctx.exit(WRONG_INPUT)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
-        except click.Abort as problem:  # click's word for it, where a command stands in a module of its own
-            if isinstance(problem.__cause__, KeyboardInterrupt):
+        except click.Abort as problem:  # click's word for it, at a question or where a command stands in a module of its own
+            if isinstance(problem.__context__, KeyboardInterrupt):
                 ctx.exit(INTERRUPTED)
             raise
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -259,6 +260,20 @@ def test_an_interrupt_of_what_stands_in_a_module_of_its_own_is_130(monkeypatch: 
     monkeypatch.setattr(document, "make", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     done = observatory("report", "--tab", "overview", "--out", str(tmp_path / "out.html"))
     assert done.exit_code == 130 and done.output.strip() == ""
+
+
+def test_an_interrupt_at_a_question_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    from provisioning import build
+
+    def asked(settings: Settings) -> dict[str, bytes]:
+        with monkeypatch.context() as patch:
+            patch.setattr(click.termui, "visible_prompt_func", lambda _: signal.raise_signal(signal.SIGINT))
+            click.confirm("Do it?")
+        return {}
+
+    monkeypatch.setattr(build, "artefacts", asked)
+    done = observatory("build")
+    assert done.exit_code == 130 and "Aborted" not in done.output
 
 
 @pytest.mark.parametrize("command", ["build", "doctor", "rules", "report", "db", "exporter backfill"])
