@@ -95,7 +95,7 @@ def _prepared(place: Path, body: bytes, created: list[Path]) -> Path:
         with os.fdopen(handle, "wb") as file:
             file.write(body)
         Path(name).chmod(0o644)  # servers run as other users; nothing here is secret
-    except OSError:
+    except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
     return Path(name)

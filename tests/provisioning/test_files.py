@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,10 @@ def test_an_interruption_leaves_no_temporary_files(tmp_path: Path, monkeypatch: 
         files.write({"a": b"1", "b": b"2"}, tmp_path)
     monkeypatch.undo()
     assert tree(tmp_path) == {"a": b"1"}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "chmod", lambda *_: signal.raise_signal(signal.SIGINT))
+        files.write({"a": b"1", "b": b"2"}, tmp_path)
+    assert tree(tmp_path) == {"a": b"1"}, "nor does one while a file is written"
     files.write({"b": b"2"}, tmp_path)
     assert tree(tmp_path) == {"b": b"2"}, "the next build knows the files of the interrupted one"
 
