@@ -26,7 +26,7 @@ from demo.database.load import load
 from demo.history import active, blocks, model_calls, recorded, samples
 from demo.history.blocks import HistoryError
 from demo.history.exporter import ExporterHistory
-from demo.history.fill import LEFT_OUT, Filled, Instances, fill
+from demo.history.fill import LEFT_OUT, Filled, Instances, Progress, fill
 from demo.history.past import Past
 from demo.history.platform import EVERYWHERE, LAST_SECONDS, MOST_SERIES, PRODUCTION
 from demo.history.samples import Column, Table
@@ -105,11 +105,7 @@ def first(loaded: Place, prometheus_tools: PrometheusTools) -> Filled:
     return _fill(loaded, prometheus_tools, ANCHOR)
 
 
-def _fill(place: Place, tools: PrometheusTools, until: float, steps: list[tuple[str, float]] | None = None) -> Filled:
-    def progress(step: str, share: float) -> None:
-        if steps is not None:
-            steps.append((step, share))
-
+def _fill(place: Place, tools: PrometheusTools, until: float, progress: Progress = lambda _step, _share: None) -> Filled:
     return fill(place.var, place.dsn, World(SPEC), SETTINGS, tools.prometheus, INSTANCES, until, progress, Past(DAYS))
 
 
@@ -441,7 +437,7 @@ def test_later_only_what_is_missing_is_written(loaded: Place, first: Filled, pro
     store.close()
     _count(loaded.dsn, loaded.var, ANCHOR + GAP)
     steps: list[tuple[str, float]] = []
-    filled = _fill(loaded, prometheus_tools, ANCHOR + GAP, steps)
+    filled = _fill(loaded, prometheus_tools, ANCHOR + GAP, lambda step, share: steps.append((step, share)))
     assert (filled.since, filled.until) == (ANCHOR, ANCHOR + GAP)
     assert [share for _, share in steps] == sorted(share for _, share in steps)
     assert steps[-1][1] == pytest.approx(1.0)
