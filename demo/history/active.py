@@ -65,7 +65,8 @@ def before(dsn: str, until: float) -> Iterator[tuple[str, float, int]]:
     Raises psycopg.Error when the platform's messages cannot be read.
     """
     with psycopg.connect(dsn) as connection:
-        found = changes(connection, until, until)
+        # The first moment of each lies up to a step before the window does.
+        found = changes(connection, until - max(_STEPS.values()), until)
     for window, step in _STEPS.items():
         moments = range(int((until - COMPARED[window]) // step) * step, int(until) + 1, step)
         yield from ((window, at, count) for at, count in zip(moments, read(found[window], moments), strict=True))
