@@ -29,8 +29,9 @@ from provisioning.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# What fails in a module that tests share shows its values, too.
-pytest.register_assert_rewrite(*(f"tests.{folder.name}" for folder in Path(__file__).parent.iterdir() if folder.is_dir()))
+if __name__ != "tests.conftest":  # under which name tests import it again
+    # What fails in a module that tests share shows its values, too.
+    pytest.register_assert_rewrite(*(f"tests.{folder.name}" for folder in Path(__file__).parent.iterdir() if folder.is_dir()))
 
 # How long an example takes says something of the machine, and nothing of what is tested.
 settings.register_profile("untimed", deadline=None)
