@@ -74,6 +74,9 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
         except click.Abort as problem:  # click's word for it, at a question or where a command stands in a module of its own
+            if isinstance(problem.__context__, EOFError):
+                say("error: nobody is there to be asked: say --yes, or --dry-run to see what would change", err=True)
+                ctx.exit(WRONG_INPUT)
             if isinstance(problem.__context__, KeyboardInterrupt):
                 ctx.exit(INTERRUPTED)
             raise

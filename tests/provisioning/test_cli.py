@@ -262,18 +262,27 @@ def test_an_interrupt_of_what_stands_in_a_module_of_its_own_is_130(monkeypatch: 
     assert done.exit_code == 130 and done.output.strip() == ""
 
 
-def test_an_interrupt_at_a_question_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nobody(_prompt: str) -> str:
+    raise EOFError
+
+
+@pytest.mark.parametrize(
+    ("answered", "code", "said"),
+    [(lambda _: signal.raise_signal(signal.SIGINT), 130, ""), (_nobody, 2, "nobody is there to be asked: say --yes")],
+    ids=["interrupted", "no terminal"],
+)
+def test_a_question_that_nobody_answers(monkeypatch: pytest.MonkeyPatch, answered: Any, code: int, said: str) -> None:
     from provisioning import build
 
     def asked(settings: Settings) -> dict[str, bytes]:
         with monkeypatch.context() as patch:
-            patch.setattr(click.termui, "visible_prompt_func", lambda _: signal.raise_signal(signal.SIGINT))
+            patch.setattr(click.termui, "visible_prompt_func", answered)
             click.confirm("Do it?")
         return {}
 
     monkeypatch.setattr(build, "artefacts", asked)
     done = observatory("build")
-    assert done.exit_code == 130 and "Aborted" not in done.output
+    assert done.exit_code == code and said in done.output and "Aborted" not in done.output
 
 
 @pytest.mark.parametrize("command", ["build", "doctor", "rules", "report", "db", "exporter backfill"])
