@@ -22,6 +22,8 @@ import pytest
 from observatory_tracking import Tracker, correlation_id, names, tables
 from observatory_tracking.metrics import Metrics
 from prometheus_client import CollectorRegistry
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from contract import buckets
@@ -29,7 +31,9 @@ from contract.catalogue import metric as declared
 from contract.labels import ERROR_TYPES, LABELS
 from contract.relations import RELATIONS, SQL_TYPES
 from contract.status import normalise
+from tests.database.pooler import pooler
 
+ADMIN = "postgres"
 SECRET = "what the user asked: my password is hunter2"
 
 
@@ -379,6 +383,46 @@ class TestTrouble:
             assert ended == [(True,)]
         assert [row["agent_name"] for row in rows(tables_database, "agent_executions")] == ["one", "two", "three"]
 
+    def test_rows_wait_while_nothing_may_be_written(self, tracker: Tracker, tables_database: str) -> None:
+        """As on a standby that is about to take over, or where the host has closed a database whose disk is nearly full."""
+        name = sql.Identifier(str(conninfo_to_dict(tables_database)["dbname"]))
+        with psycopg.connect(tables_database, autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+            with tracker.track_execution("billing"):
+                pass
+            assert not tracker.flush(0.5)
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+        assert tracker.flush(20)
+        assert len(rows(tables_database, "agent_executions")) == 1
+
+    def test_rows_are_written_through_a_pooler(self, tables_database: str, registry: CollectorRegistry) -> None:
+        """Of transactions, which knows no options of a session, and gives each transaction another one."""
+        database = str(conninfo_to_dict(tables_database)["dbname"])
+        with pooler(tables_database, {ADMIN: "word"}) as found:
+            trackers = [Tracker(found.dsn(database, ADMIN), registry=CollectorRegistry()) for _ in range(3)]
+            for number in range(21):
+                for tracker in trackers:
+                    with tracker.track_execution("billing", str(number)):
+                        pass
+                assert all(tracker.flush(20) for tracker in trackers)
+            assert all(tracker.close() for tracker in trackers)
+        assert len(rows(tables_database, "agent_executions")) == 63
+
+    def test_a_thread_that_cannot_begin_is_asked_for_again(
+        self, tracker: Tracker, tables_database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refused)
+            with tracker.track_execution("one"):
+                pass
+        with tracker.track_execution("two"):
+            pass
+        assert tracker.flush(10)
+        assert {row["agent_name"] for row in rows(tables_database, "agent_executions")} == {"one", "two"}
+
     def test_rows_wait_while_the_table_is_locked(self, tracker: Tracker, tables_database: str) -> None:
         def tracked() -> None:
             with tracker.track_execution("billing"):
@@ -412,6 +456,16 @@ class TestTrouble:
         assert len(done) == 3 and correlation_id() == ""
         assert value(registry, "agent_tracking_failures_total") == 6
         assert caplog.text.count("tracking failed: RuntimeError: a bug") == 1
+
+    def test_an_error_without_words_ends_what_it_ends(self, registry: CollectorRegistry) -> None:
+        class Wordless(Exception):
+            def __str__(self) -> str:
+                raise AttributeError("no words")
+
+        with suppress(Wordless), Tracker(registry=registry).track_execution("billing"):
+            raise Wordless
+        assert value(registry, "agent_queries_total", agent="billing", status="error", version="") == 1
+        assert value(registry, "agent_queries_in_progress", agent="billing") == 0
 
     def test_a_process_that_ends_writes_what_waits(self, tables_database: str) -> None:
         program = """

@@ -66,6 +66,14 @@ def _error_type(error: BaseException) -> str:
     return next((kind for class_, kind in kinds if isinstance(error, class_)), "internal")
 
 
+def _words(error: BaseException) -> str:
+    """The class of an error and its words, which some cannot say."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
 class Span(ABC):
     """What all of them share: an id, a beginning, an end, an outcome. `seconds` is what it took, once it has ended."""
 
@@ -123,7 +131,7 @@ class Span(ABC):
         self.status = _outcome(error) if error is not None else self._said or SUCCESS
         if self.failed and error is not None and not self.error_type:
             self.error_type = self._kind(error)
-            self.error_message = f"{type(error).__name__}: {error}"
+            self.error_message = _words(error)
         self._closed()
 
     def _leave(self) -> None:

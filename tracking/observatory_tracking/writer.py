@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from observatory_tracking.names import TABLES
 
@@ -26,6 +27,13 @@ Row = dict[str, Any]
 Rows = dict[tuple[str, str], Row]
 Connection = psycopg.Connection[Any]
 
+_LIMITS = (
+    "SELECT set_config('statement_timeout', '10s', true), set_config('lock_timeout', '5s', true),"
+    " set_config('timezone', 'UTC', true)"
+)
+"""Of one transaction: a pooler may give the next one another session, and refuses options of a session."""
+_READ_ONLY = "25006"
+"""A standby that is still to take over, or a database that its host closed because the disk fills."""
 _LONGEST_PAUSE_SECONDS = 30.0
 _AT_EXIT_SECONDS = 3.0
 
@@ -73,8 +81,9 @@ class Writer:
             if not full:
                 self._waiting[key] = row
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="observatory-tracking", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name="observatory-tracking", daemon=True)
+                    thread.start()  # one that the system does not give now is asked for with the next row
+                    self._thread = thread
                 if len(self._waiting) >= self._batch:
                     self._wake.notify_all()
         if full:
@@ -170,6 +179,7 @@ class Writer:
 
     def _store(self, connection: Connection, rows: Rows) -> None:
         with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(_LIMITS)
             for table in TABLES:
                 those = [row for (place, _), row in rows.items() if place == table]
                 if not those:
@@ -210,13 +220,13 @@ class Writer:
 
 
 def _passes(error: Exception) -> bool:
-    """Whether the trouble is the database's and not the row's: no answer, no room, a lock, a restart, a deadlock."""
+    """Whether the trouble is the database's and not the row's: no answer, no room, a lock, a restart, a deadlock, a standby."""
     if not isinstance(error, psycopg.Error):
         return isinstance(error, OSError)  # such as a text that is no UTF-8
     state = error.diag.sqlstate
     if state is None:  # not from the server: it is away, or the row cannot even be sent, as a text with a NUL
         return not isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
-    return state[:2] in ("08", "40", "53", "55", "57", "58")
+    return state[:2] in ("08", "40", "53", "55", "57", "58") or state == _READ_ONLY
 
 
 def _upsert(schema: str, table: str) -> sql.Composed:
@@ -253,13 +263,12 @@ def _forked(reference: weakref.ref[Writer]) -> None:
 
 
 def connector(dsn: str) -> Callable[[], Connection]:
-    """Opens connections that give up in time, and whose sessions PostgreSQL's lists name."""
+    """Opens connections that give up in time, prepare nothing, and whose sessions PostgreSQL's lists name."""
 
     def connect() -> Connection:
-        settings: Mapping[str, Any] = {
-            "connect_timeout": 5, "application_name": "observatory-tracking",
-            "options": "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC",
-        }  # fmt: skip
-        return psycopg.connect(dsn, autocommit=True, **settings)
+        patience = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+        given: Mapping[str, Any] = {**patience, "tcp_user_timeout": 30_000, **conninfo_to_dict(dsn)}
+        fixed = {"application_name": "observatory-tracking", "autocommit": True, "prepare_threshold": None}
+        return psycopg.connect(**{**given, **fixed})
 
     return connect
