@@ -20,7 +20,8 @@ from provisioning.interpolation import Span
 from provisioning.report.model import Report
 
 Form = Literal["html", "pdf", "xlsx", "csv", "json"]
-_ADDRESS = re.compile(r"^[^@\s,<>]+@[^@\s,<>]+$")
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 
 
 @click.command()
@@ -71,7 +72,7 @@ def report(
     """  # fmt: skip
     span, chosen = _span(length, until), [_variable(text) for text in variables]
     for address in to:
-        if not _ADDRESS.match(address):
+        if not _ADDRESS.fullmatch(address):
             raise InputError(f"error: --mail {address}: write one address, such as team@example.com")
     if out and not out.absolute().parent.is_dir():
         raise InputError(f"error: --out {out}: there is no folder {out.parent}; create it, or name another")
@@ -90,11 +91,14 @@ def report(
     click.echo(f"{file}: {len(made.sections)} sections, {len(body)} bytes")
     for remark in made.remarks:
         click.echo(remark, err=True)
-    if to:
-        mail.send(settings.notifications.smtp, to, made, file.name, body)
-        click.echo(f"sent to {', '.join(to)}")
-    for remark in record.exported(made, form, to):
+    refused = mail.send(settings.notifications.smtp, to, made, file.name, body) if to else {}
+    if sent := [address for address in to if address not in refused]:
+        click.echo(f"sent to {', '.join(sent)}")
+    for remark in record.exported(made, form, sent):
         click.echo(remark, err=True)
+    if refused:
+        said = "; ".join(f"{address}: {words}" for address, words in refused.items())
+        raise Unreachable(f"error: the mail server {settings.notifications.smtp.smarthost} refuses {said}")
     if made.unread:
         raise Unreachable("error: no panel could be read; the file says of each why")
 
@@ -111,6 +115,8 @@ def _span(length: str, until: str) -> Span:
     except ValueError:
         raise InputError(f"error: --until {until}: write a time such as 2026-01-31T00:00:00Z") from None
     end = int((named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp())
+    if not 2 * seconds <= end <= _LATEST:
+        raise InputError(f"error: --until {until}: write a time between 1970 and 2199")
     return Span(end - int(seconds), end, max(15, int(seconds) // 1000))
 
 

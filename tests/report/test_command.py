@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shlex
+import ssl
 import stat
 from collections.abc import Iterator
 from email import policy
@@ -23,6 +24,7 @@ from provisioning import cli
 from provisioning.findings import InputError, Unreachable
 from provisioning.report import drawn, mail, schedule
 from provisioning.report.model import Report
+from tests.exporters.serving import CERTIFICATES, trusting
 from tests.provisioning.conftest import Scraped, free_port
 
 
@@ -60,7 +62,10 @@ def test_a_panel_of_a_real_tab_as_csv(site: str, tmp_path: Path) -> None:
         (["--tab", "overview", "--range", "week"], "such as 24h, 7d or 30d"),
         (["--tab", "overview", "--range", "0s"], "such as 24h, 7d or 30d"),
         (["--tab", "overview", "--until", "noon"], "2026-01-31T00:00:00Z"),
+        (["--tab", "overview", "--until", "0001-01-03"], "between 1970 and"),
+        (["--tab", "overview", "--until", "9999-12-31T23:59:59-12:00"], "between 1970 and"),
         (["--tab", "overview", "--mail", "a@b, c@d"], "one address"),
+        (["--tab", "overview", "--mail", "a@b.example\n"], "one address"),
         (["--tab", "overview", "--out", "nowhere/a.pdf"], "there is no folder nowhere"),
         (["--tab", "performence", "--schedule", "daily@07:00"], "did you mean performance?"),
         (["--tab", "overview", "--schedule", "daily@25:00"], "daily@07:00"),
@@ -89,6 +94,12 @@ class _Inbox:
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
 
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+        if address.startswith("nobody@"):
+            return "550 5.1.1 nobody has this name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         parsed = BytesParser(policy=policy.default).parsebytes(envelope.content)
         assert isinstance(parsed, EmailMessage)
@@ -110,9 +121,33 @@ def test_the_report_is_sent_through_the_mail_server(inbox: tuple[_Inbox, str], r
     mail.send(Smtp(smarthost=address), ("a@example.com", "b@example.com"), report, "small-report.pdf", b"%PDF-1.4")
     [message] = handler.received
     assert message["To"] == "a@example.com, b@example.com" and message["Subject"] == "Report: Small <board>"
+    assert message["Date"].datetime.tzinfo and message["Message-ID"].endswith("@example.com>")
     [attached] = message.iter_attachments()
     assert (attached.get_filename(), attached.get_content_type()) == ("small-report.pdf", "application/pdf")
     assert attached.get_content() == b"%PDF-1.4"
+
+
+def test_whom_the_mail_server_refuses_is_told(inbox: tuple[_Inbox, str], report: Report) -> None:
+    handler, address = inbox
+    everybody = ("a@example.com", "nobody@example.com")
+    refused = {"nobody@example.com": "550 5.1.1 nobody has this name"}
+    assert mail.send(Smtp(smarthost=address), everybody, report, "r.html", b"x") == refused and len(handler.received) == 1
+    assert mail.send(Smtp(smarthost=address), everybody[1:], report, "r.html", b"x") == refused and len(handler.received) == 1
+
+
+def test_a_mail_server_that_speaks_tls_from_the_first_byte_on(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, port, shown = _Inbox(), free_port(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    shown.load_cert_chain(CERTIFICATES / "first.pem", CERTIFICATES / "first.key")
+    controller = Controller(handler, hostname="127.0.0.1", port=port, ssl_context=shown)
+    controller.start()
+    monkeypatch.setattr(mail, "TLS_PORT", port)
+    trusts = trusting()
+    monkeypatch.setattr(mail.ssl, "create_default_context", lambda: trusts)
+    try:
+        mail.send(Smtp(smarthost=f"127.0.0.1:{port}", require_tls=True), ("a@example.com",), report, "r.html", b"x")
+    finally:
+        controller.stop()
+    assert len(handler.received) == 1
 
 
 def test_a_mail_server_that_is_not_there_or_knows_no_tls(inbox: tuple[_Inbox, str], report: Report) -> None:
