@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from api.access import caller_of, token_of
@@ -20,6 +21,19 @@ from api.tokens import Caller
 _OF_ALL = (Role.ADMIN, Role.BUSINESS)
 _QUIET_SECONDS = 15.0
 """After so long without figures a word is said, so that nobody on the way takes the connection for dead."""
+
+
+class _Events(StreamingResponse):
+    """Events that have a `place` until they end, also where the client is gone before the first of them."""
+
+    def __init__(self, events: AsyncIterator[bytes], place: ExitStack) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, headers=headers, media_type="text/event-stream")
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 class Streams:
@@ -38,15 +52,13 @@ class Streams:
         subscriber = place.enter_context(self._live.subscribed(caller.name))
 
         async def told() -> AsyncIterator[bytes]:
-            with place:
-                while True:
-                    figures = await _next(subscriber)
-                    if not self._still(request, caller):
-                        return
-                    yield b"event: live\ndata: " + figures + b"\n\n" if figures else b": nothing new\n\n"
+            while True:
+                figures = await _next(subscriber)
+                if not self._still(request, caller):
+                    return
+                yield b"event: live\ndata: " + figures + b"\n\n" if figures else b": nothing new\n\n"
 
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
+        return _Events(told(), place)
 
     async def websocket(self, socket: WebSocket) -> None:
         """A text for each change. What the client says is not listened to."""

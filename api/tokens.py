@@ -11,8 +11,9 @@ import logging
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,12 +105,23 @@ def read(path: Path) -> tuple[Token, ...]:
 
 
 def write(path: Path, tokens: Iterable[Token]) -> None:
-    """Replaces the file as a whole, readable for its owner only."""
+    """Replaces the file as a whole. Who may read it stays as it was, or the service would go on with the tokens of before; a
+    new one is its owner's. Raises TokensRefused, with the file as it was."""
     new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600, exist_ok=False)
-    new.write_text(_HEAD + "".join(f"{token.line}\n" for token in tokens), encoding="utf-8")
-    new.replace(path)
+    try:
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600, exist_ok=False)
+        new.write_text(_HEAD + "".join(f"{token.line}\n" for token in tokens), encoding="utf-8")
+        with suppress(FileNotFoundError):
+            before = path.stat()
+            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                os.chown(new, before.st_uid, before.st_gid)
+            new.chmod(stat.S_IMODE(before.st_mode))
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)  # half a file would take the room that there is
+        raise TokensRefused(f"{path} cannot be written: {error.strerror}") from None
 
 
 @contextmanager

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 import api.limits
 import api.protocol
@@ -23,6 +25,9 @@ from api.limits import Rates
 from api.live import Live
 from api.problems import Problem
 from api.process import served as served_by
+from api.service import Service
+from api.streams import Streams
+from api.tokens import Caller
 from tests.api.conftest import NO_TLS, Callers, Lived, Served, serving, setup_of
 
 MOST = 12
@@ -331,3 +336,25 @@ def test_whoever_opens_many_streams_leaves_places_to_others() -> None:
             pass
     with live.subscribed("flood"), live.subscribed("flood"):
         pass
+
+
+def test_a_stream_that_ends_before_its_first_word_leaves_its_place() -> None:
+    """Its client asked for more than it took, and went away."""
+
+    async def nothing() -> bytes:
+        return b""
+
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def stuck(_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        live, scope = Live(nothing, None, 1), {"type": "http", "headers": [], "asgi": {"spec_version": "2.3"}}
+        streams = Streams(cast(Service, SimpleNamespace(allowed=lambda *_: None)), live)
+        await streams.events(Request(scope), Caller("flood", Role.ADMIN))(scope, gone, stuck)
+        with live.subscribed("flood"):
+            pass
+
+    asyncio.run(scenario())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -117,6 +120,31 @@ def test_changes_come_one_after_the_other(tmp_path: Path) -> None:
         list(threads.map(create, names))
     assert sorted(one.caller.name for one in read(tmp_path / "tokens")) == sorted(names)
     assert [path.name for path in tmp_path.iterdir()] == ["tokens"]
+
+
+def test_who_may_read_the_file_may_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a service with a login of its own would not read that somebody is in it no more."""
+    file, given = tmp_path / "tokens", []
+    write(file, [])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o640)
+    monkeypatch.setattr(api.tokens.os, "geteuid", lambda: file.stat().st_uid + 1)  # another one than whose it is
+    monkeypatch.setattr(api.tokens.os, "chown", lambda path, owner, group: given.append((path.name, owner, group)))
+    write(file, [made(Caller("a", Role.ADMIN))[1]])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640 and len(read(file)) == 1
+    assert given == [(".tokens.new", file.stat().st_uid, file.stat().st_gid)]
+
+
+def test_on_a_full_disk_the_file_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "tokens", [made(Caller("a", Role.ADMIN))[1]])
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(TokensRefused, match="tokens cannot be written: No space left"):
+        write(tmp_path / "tokens", [])
+    assert len(read(tmp_path / "tokens")) == 1 and [path.name for path in tmp_path.iterdir()] == ["tokens"]
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path, site: Path) -> None:
