@@ -21,7 +21,8 @@ from exporters.journal import Answer
 from exporters.logs import LOG, pairs
 from exporters.outlook import evidence, tables
 from exporters.outlook.launch import LONGEST_SECONDS, Launch
-from exporters.outlook.series import COUNTED, LIMITS, agents, count_active, filled, question, uncounted
+from exporters.outlook.series import COUNTED, LIMITS, agents, count_active, filled, midnight, question, uncounted
+from exporters.rollups.capture.window import SKEW_SECONDS
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -30,6 +31,8 @@ LOOKED_EVERY = "15s"
 """How often it is looked whether what stands is old."""
 _AGAIN = timedelta(hours=1)
 """After a failure it is left alone for so long: it costs processor time."""
+_LATE = timedelta(seconds=SKEW_SECONDS)
+"""A day is learnt from when its end is so long ago: by then its last rows are there."""
 
 YIELDS: dict[str, tuple[str, ...]] = {
     "standing": (
@@ -64,11 +67,12 @@ class OutlookCollector(DatabaseCollector):
         if known and self._settled and self._due(at):
             self._tried = at
             if self.ask(_MADE, now, lambda: self._make(at)):
+                self._tried = None
                 self.ask("standing", now, self._standing, late=True)
         self._settled = True
 
     def _due(self, at: datetime) -> bool:
-        old = self._last is None or at - self._last >= self._every
+        old = self._last is None or at - self._last >= self._every or self._last < midnight(at - _LATE)
         return old and (self._tried is None or at - self._tried >= _AGAIN)
 
     def _standing(self) -> Answer:

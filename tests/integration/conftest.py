@@ -224,9 +224,11 @@ def _still(stack: LivingStack) -> Iterator[Moment]:
             for labels, value in stack.query("max by (source) (exporter_source_data_timestamp_seconds)", at):
                 ages[labels["source"]] = value - held
             midnight = at // DAY * DAY
-            looked_ahead = held + ages.get("outlook", 0) > midnight  # what a day held is noted when it is over
+            # What a day held is learnt from minutes after its end, and users who were active are counted for that.
+            looked_ahead = stack.query("max(platform_forecast_made_timestamp_seconds)", at)
             since = max(held + 3, midnight)
-            return at if looked_ahead and all(held + ages.get(source, 0) > since for source in READ) else None
+            learnt = any(made > midnight for _, made in looked_ahead)
+            return at if learnt and all(held + ages.get(source, 0) > since for source in READ) else None
 
         at = eventually(read, PATIENCE, "figures of the still platform", seen=ages)
         assert at is not None

@@ -289,6 +289,17 @@ def test_a_failure_is_told_and_not_repeated_at_once(
     assert len(_rows(lived, "SELECT 1 FROM analytics.active_users_daily")) == 30
 
 
+def test_a_day_that_is_over_is_learnt_from_once_its_last_rows_are_there(
+    lived: str, collector: OutlookCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch.Launch, "run", lambda *_: {"forecasts": {}, "compared": 0, "advice": []})
+    over = MIDNIGHT + timedelta(days=8)
+    _run(collector, over - timedelta(minutes=2))
+    for minutes, last in ((-1, -1), (1, -1), (4, -1), (6, 6), (7, 6), (300, 6)):
+        published = _run(collector, over + timedelta(minutes=minutes))
+        assert published["platform_forecast_made_timestamp_seconds",] == (over + timedelta(minutes=last)).timestamp(), minutes
+
+
 def test_the_process_is_ended_when_it_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_PROGRAM", (sys.executable, "-c", "import time; time.sleep(600)"))
     monkeypatch.setattr(launch, "LONGEST_SECONDS", 0.2)
