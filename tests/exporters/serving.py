@@ -14,7 +14,9 @@ from pathlib import Path
 from exporters.server import Patience, Request, Response, Server
 
 CERTIFICATES = Path(__file__).parent / "certificates"
-IMPATIENT = Patience(handshake=0.2, head=0.2, answer=0.5, idle=0.2, linger=0.1)
+IMPATIENT = Patience(handshake=0.2, head=0.2, answer=0.2, idle=0.2, linger=0.1)
+PATIENT = Patience(handshake=30.0, head=30.0, answer=30.0, idle=30.0, linger=0.1)
+"""For clients that behave well: on a busy machine they take their time, too."""
 
 
 class Serving:
@@ -29,7 +31,7 @@ class Serving:
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self.loop.run_until_complete, args=(self._serve(),))
         self._thread.start()
-        assert self._begun.wait(5)
+        assert self._begun.wait(60)
 
     async def _serve(self) -> None:
         self.server.listen(self._listening)
@@ -44,7 +46,7 @@ class Serving:
         self.loop.close()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 5)
+        return socket.create_connection(("127.0.0.1", self.port), 60)
 
     def ask(self, text: bytes, client: socket.socket | None = None) -> bytes:
         """All that is answered to these bytes until the connection ends."""
@@ -66,7 +68,7 @@ def request(path: str = "/", *headers: str, method: str = "GET", version: str = 
 @contextmanager
 def serving(
     answer: Callable[[Request], Response],
-    patience: Patience = IMPATIENT,
+    patience: Patience = PATIENT,
     connections: int = 32,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Serving]:
@@ -86,7 +88,7 @@ def trusting(certificate: str = "") -> ssl.SSLContext:
     return context
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "did not happen in time"

@@ -94,7 +94,7 @@ class Exporter:
         assert SECRET not in log
         return log
 
-    def until(self, condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while True:
             try:

@@ -73,7 +73,7 @@ def page_lines(publication: Publication) -> dict[str, str]:
     return {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines}
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "did not happen in time"

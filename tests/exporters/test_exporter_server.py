@@ -5,15 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from dataclasses import replace
 
 import pytest
-from serving import CERTIFICATES, IMPATIENT, request, serving, trusting, until
+from serving import CERTIFICATES, IMPATIENT, PATIENT, request, serving, trusting, until
 
 from contract.data_plane import Tls
 from exporters.access import tls_context
-from exporters.server import HEAD_BYTES, Patience, Request, Response
+from exporters.server import HEAD_BYTES, Request, Response
 
-PATIENT = Patience(handshake=30.0, head=30.0, answer=30.0, idle=30.0)
 GREAT = b"0123456789abcdef" * (1 << 20)
 """More than the buffers between two sockets hold."""
 
@@ -88,7 +88,7 @@ def test_only_reading_is_allowed_and_a_page_that_fails_is_one_answer(caplog: pyt
 
 
 def test_silent_and_half_spoken_clients_are_left_after_their_time() -> None:
-    with serving(echo) as at:
+    with serving(echo, IMPATIENT) as at:
         silent, half = at.connect(), at.connect()
         half.sendall(b"GET / HTTP/1.1\r\nHost:")
         assert ended(silent)
@@ -99,7 +99,7 @@ def test_silent_and_half_spoken_clients_are_left_after_their_time() -> None:
 
 
 def test_a_connection_between_requests_ends_without_being_counted() -> None:
-    with serving(echo) as at, at.connect() as client:
+    with serving(echo, replace(PATIENT, idle=0.2)) as at, at.connect() as client:
         client.sendall(request("/"))
         received = b""
         while data := client.recv(4096):
@@ -109,19 +109,21 @@ def test_a_connection_between_requests_ends_without_being_counted() -> None:
 
 
 def test_a_client_that_does_not_read_is_left_and_holds_up_nobody() -> None:
-    with serving(great, Patience(head=30.0, answer=0.5)) as at:
-        lazy = [at.connect() for _ in range(3)]
-        for client in lazy:
-            client.sendall(request("/great"))
+    with serving(great) as at, at.connect() as lazy:
+        lazy.sendall(request("/great"))
         assert at.get("/other") == b"GET /other "
-        until(lambda: at.server.refused == 3)
         assert at.get("/great") == GREAT, "one that reads gets all of it"
-        for client in lazy:
+    with serving(great, replace(PATIENT, answer=0.2)) as at:
+        several = [at.connect() for _ in range(3)]
+        for client in several:
+            client.sendall(request("/great"))
+        until(lambda: at.server.refused == 3)
+        for client in several:
             client.close()
 
 
 def test_at_the_limit_the_one_that_has_been_silent_longest_gives_way() -> None:
-    with serving(echo, PATIENT, connections=4) as at:
+    with serving(echo, connections=4) as at:
         idle = at.connect()
         idle.sendall(request("/kept"))
         assert idle.recv(4096).endswith(b"GET /kept ")
@@ -135,7 +137,7 @@ def test_at_the_limit_the_one_that_has_been_silent_longest_gives_way() -> None:
 
 
 def test_when_all_are_slow_readers_the_slowest_gives_way() -> None:
-    with serving(great, PATIENT, connections=3) as at:
+    with serving(great, connections=3) as at:
         lazy = [at.connect() for _ in range(3)]
         for client in lazy:
             client.sendall(request("/great"))
@@ -158,31 +160,35 @@ def test_fifty_at_once_all_get_their_answer() -> None:
 
 
 def test_silent_clients_of_tls_hold_up_nobody_and_are_left_after_their_time() -> None:
-    with serving(echo, IMPATIENT, tls=tls()) as at:
+    with serving(echo, tls=tls()) as at:
         silent = [at.connect() for _ in range(20)]
         with trusting().wrap_socket(at.connect(), server_hostname="localhost") as client:
             assert at.get("/secret", client) == b"GET /secret "
-        for client in silent:
-            assert ended(client)
-            client.close()
+        for one in silent:
+            one.close()
+    with serving(echo, IMPATIENT, tls=tls()) as at:
+        silent = [at.connect() for _ in range(20)]
+        for one in silent:
+            assert ended(one)
+            one.close()
         until(lambda: at.server.refused == 20)
 
 
 def test_who_speaks_no_tls_is_refused() -> None:
-    with serving(echo, PATIENT, tls=tls()) as at, at.connect() as client:
+    with serving(echo, tls=tls()) as at, at.connect() as client:
         client.sendall(request("/"))
         assert b"HTTP" not in client.recv(4096)
         until(lambda: at.server.refused == 1)
 
 
 def test_a_great_page_goes_through_tls() -> None:
-    with serving(great, PATIENT, tls=tls()) as at:
+    with serving(great, tls=tls()) as at:
         client = trusting().wrap_socket(at.connect(), server_hostname="localhost")
         assert at.get("/great", client) == GREAT
 
 
 def test_only_clients_with_a_certificate_where_one_is_wanted() -> None:
-    with serving(echo, PATIENT, tls=tls(client_ca_file="authority.pem")) as at:
+    with serving(echo, tls=tls(client_ca_file="authority.pem")) as at:
         with trusting().wrap_socket(at.connect(), server_hostname="localhost") as stranger:
             assert ended(stranger), "in TLS 1.3 a client learns it when it reads"
         until(lambda: at.server.refused == 1)
@@ -194,7 +200,7 @@ def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on() -> N
     def number(client: ssl.SSLSocket) -> object:
         return (client.getpeercert() or {})["serialNumber"]
 
-    with serving(echo, PATIENT, tls=tls()) as at:
+    with serving(echo, tls=tls()) as at:
         old = trusting().wrap_socket(at.connect(), server_hostname="localhost")
         old.sendall(request("/old"))
         assert old.recv(4096).endswith(b"GET /old ")
@@ -206,7 +212,7 @@ def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on() -> N
 
 
 def test_the_end_waits_for_running_answers_only() -> None:
-    with serving(great, PATIENT) as at:
+    with serving(great) as at:
         silent, reader = at.connect(), at.connect()
         reader.sendall(request("/great"))
         received = bytearray(reader.recv(1000))

@@ -26,6 +26,8 @@ from exporters.snapshot import Distribution
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 KEYS = Keys("pk-lf-test", "sk-lf-test")
+PATIENT = Timeouts(30.0, 30.0, 0.001)
+"""Where an answer comes it may take its time, for machines are slow; after one that failed nobody waits."""
 PRICES = (Price("gpt-x", {"input": 2e-6, "output": 8e-6, "input_cached_tokens": 5e-7}),)
 
 
@@ -68,7 +70,7 @@ class World:
         client = LangfuseClient(
             lambda: LangfuseAccess(self.url, KEYS.public, KEYS.secret),
             RequestBudget(plan, lambda: self.now[0].timestamp()),
-            Timeouts(2.0, 5.0, 0.001),
+            PATIENT,
         )
         seat = (shared or self.shared).seat()
         return LedgerCollector(settings, client, seat, Mapping.of(settings), lambda name: f"key-of-{name[:3]}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ledger_world import PATIENT
 
 from contract.settings import Settings
 from demo.langfuse.server import running
@@ -16,7 +17,6 @@ from exporters.credentials import LangfuseAccess
 from exporters.journal import SourceDown
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.request_budget import METRICS, RequestBudget
-from exporters.langfuse.transport import Timeouts
 from exporters.langfuse.windows import WindowsCollector
 
 NOW = datetime(2026, 2, 26, 12, 0, 30, tzinfo=UTC)  # a Thursday; windows end on noon
@@ -65,9 +65,7 @@ def langfuse(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
 
 def collector(url: str, secret: str = KEYS.secret) -> WindowsCollector:
     settings = Settings.model_validate({"budgets": [{"scope": "all", "monthly_usd": 200}]})
-    client = LangfuseClient(
-        lambda: LangfuseAccess(url, KEYS.public, secret), RequestBudget("self-hosted"), Timeouts(2.0, 5.0, 0.01)
-    )
+    client = LangfuseClient(lambda: LangfuseAccess(url, KEYS.public, secret), RequestBudget("self-hosted"), PATIENT)
     return WindowsCollector(settings, client)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ledger_world import NOON, PRICES, World, call, score, world
+from ledger_world import NOON, PATIENT, PRICES, World, call, score, world
 
 from exporters.credentials import LangfuseAccess
 from exporters.journal import QueryFailed, SourceDown
@@ -14,7 +14,6 @@ from exporters.langfuse.calls import Call, error_type, read_call, read_score
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.prices import PriceList
 from exporters.langfuse.request_budget import GENERAL, RequestBudget
-from exporters.langfuse.transport import Timeouts
 from exporters.langfuse.usage import tokens_by_type, total_tokens, types_of
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def read(**others: Any) -> Call:
 
 
 def client(url: str, plan: str = "self-hosted") -> LangfuseClient:
-    return LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget(plan), Timeouts(1.0, 1.0, 0.001))
+    return LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget(plan), PATIENT)
 
 
 @pytest.mark.parametrize("mode", ["v4", "v3", "dual", "cloud"])
@@ -61,9 +60,7 @@ def test_every_mode_gives_the_same_calls(mode: str, shared: SharedSession) -> No
 
 
 def client_of(here: World) -> LangfuseClient:
-    return LangfuseClient(
-        lambda: LangfuseAccess(here.url, "pk-lf-test", "sk-lf-test"), RequestBudget("self-hosted"), Timeouts(1.0, 1.0, 0.001)
-    )
+    return LangfuseClient(lambda: LangfuseAccess(here.url, "pk-lf-test", "sk-lf-test"), RequestBudget("self-hosted"), PATIENT)
 
 
 @pytest.mark.parametrize("mode", ["v4", "v3"])
@@ -103,7 +100,7 @@ def test_the_newer_endpoint_is_tried_again_after_an_hour(server: ScriptedServer,
     asked = LangfuseClient(
         lambda: LangfuseAccess(server.url, "pk", "sk"),
         RequestBudget("self-hosted"),
-        Timeouts(1.0, 1.0, 0.001),
+        PATIENT,
         timer=lambda: now[0],
     )
     for at in (0.0, 60.0, 3601.0, 3660.0):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ledger_world import PATIENT
 
 from contract.settings import Settings
 from exporters.credentials import LangfuseAccess
 from exporters.journal import SourceDown
 from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.request_budget import METRICS, RequestBudget
-from exporters.langfuse.transport import Timeouts
 from exporters.langfuse.windows import WindowsCollector
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def langfuse(handler: BaseHTTPRequestHandler) -> None:
 
 
 def collector(url: str, settings: Settings = SETTINGS, plan: str = "self-hosted") -> WindowsCollector:
-    client = LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget(plan), Timeouts(1.0, 1.0, 0.01))
+    client = LangfuseClient(lambda: LangfuseAccess(url, "pk", "sk"), RequestBudget(plan), PATIENT)
     return WindowsCollector(settings, client)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
-from ledger_world import KEYS, World, call, score, world
+from ledger_world import KEYS, PATIENT, World, call, score, world
 
 from contract.catalogue import catalogue
 from contract.metrics import Source
@@ -18,7 +18,6 @@ from exporters.langfuse.client import LangfuseClient
 from exporters.langfuse.collectors import langfuse_collectors, user_pseudonyms
 from exporters.langfuse.cost import CostCollector
 from exporters.langfuse.request_budget import RequestBudget
-from exporters.langfuse.transport import Timeouts
 from exporters.langfuse.windows import WindowsCollector
 from exporters.scheduler import Collector
 
@@ -72,9 +71,7 @@ def test_what_is_given_is_what_was_said(shared: SharedSession) -> None:
         money = CostCollector(Settings(), shared.seat())
         money.collect(here.now[0].timestamp())
         assert given(money) == {query: set(names) for query, names in cost.YIELDS.items()}
-        client = LangfuseClient(
-            lambda: LangfuseAccess(here.url, KEYS.public, KEYS.secret), RequestBudget("core"), Timeouts(2.0, 5.0, 0.01)
-        )
+        client = LangfuseClient(lambda: LangfuseAccess(here.url, KEYS.public, KEYS.secret), RequestBudget("core"), PATIENT)
         without = WindowsCollector(Settings(), client)
         without.collect(here.now[0].timestamp())
         assert given(without) == {query: set(names) for query, names in windows.YIELDS.items()}
