@@ -81,7 +81,7 @@ def newest_first(requests: list[Request]) -> list[Request]:
 
 def of_agent(moment: Moment) -> list[Request]:
     found = [one for one in requests_of(moment) if one.agent == AGENT]
-    assert len(found) > 10
+    assert found
     return found
 
 
