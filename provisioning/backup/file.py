@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -98,20 +99,25 @@ class Writing:
 @contextmanager
 def writing(path: Path) -> Iterator[Writing]:
     """A new file, which has its name only once it is whole. Raises InputError when there is one already."""
-    if path.exists():
-        raise InputError(f"error: {path} is there already, and is not written over; name another file")
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    _refuse_what_is_there(path)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent)  # its owner's alone
+    unfinished = Path(name)
     try:
-        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         with naming(path), os.fdopen(descriptor, "w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
                 yield Writing(packed)
             file.flush()
             os.fsync(file.fileno())
+        _refuse_what_is_there(path)  # somebody else may have written one meanwhile
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def _refuse_what_is_there(path: Path) -> None:
+    if path.exists():
+        raise InputError(f"error: {path} is there already, and is not written over; name another file")
 
 
 class Reading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import psycopg
@@ -91,5 +91,5 @@ def _platforms(settings: Settings, now: datetime) -> Iterator[Kept]:
 
 
 def _whole_hour(at: datetime) -> datetime:
-    """Old rows go by whole hours, so that each file of an archive holds whole ones."""
-    return at.replace(minute=0, second=0, microsecond=0)
+    """Old rows go by whole hours (UTC), so that each file of an archive holds whole ones."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -16,6 +16,7 @@ from psycopg import sql
 from contract.analytics import READABLE
 from exporters.database.migrations import available, migrate
 from provisioning.backup import restoring, saving
+from provisioning.backup.file import writing
 from provisioning.database import installing
 from provisioning.findings import InputError
 from provisioning.retention.applying import Connection
@@ -166,6 +167,17 @@ def _changed(saved: Path, **manifest: Any) -> Path:
             said = old.read(entry)
             new.writestr(entry, json.dumps({**json.loads(said), **manifest}) if entry.filename == "manifest.json" else said)
     return other
+
+
+def test_two_that_are_written_at_once_are_two(counted: Connection, saved: Path) -> None:
+    """Of one name: the first to end has it, whole, and the other one says that it is there already."""
+    place = saved.with_name("both.zip")
+    with pytest.raises(InputError, match="is there already"), writing(place), zipfile.ZipFile(saved) as packed:
+        saving.save(counted, place, lambda _: None)
+        size = len(packed.read("tables/totals.copy"))
+    with zipfile.ZipFile(place) as packed:
+        assert packed.testzip() is None and len(packed.read("tables/totals.copy")) == size
+    assert [path.name for path in saved.parent.glob("*both*")] == ["both.zip"], "and nothing unfinished"
 
 
 def test_what_is_no_backup_of_ours_is_refused_in_words(counted: Connection, observatory: Observatory, saved: Path) -> None:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,14 @@ def test_what_is_too_old_goes_and_nothing_else(counted: Connection, observatory:
     )
     assert recorded == {"analytics.alert_events": OLD_ALERTS, "analytics.audit_log": 70, "analytics.incidents": 1}
     assert observatory("retention", "apply", "--yes").output == "nothing is too old\n"
+
+
+def test_whole_hours_are_those_of_utc_wherever_the_database_is(counted: Connection) -> None:
+    """In Kathmandu they begin a quarter of an hour later: what was younger than its retention would go along."""
+    counted.execute("SET timezone = 'Asia/Kathmandu'")
+    for each in kept(counted, Settings()):
+        at = each.before.astimezone(UTC)
+        assert each.tier == "minute" or (at.minute, at.second) == (0, 0), each
 
 
 def test_an_archive_holds_what_was_removed(counted: Connection, tmp_path: Path) -> None:
