@@ -142,11 +142,15 @@ def _row(row: sqlite3.Row, known: dict[str, tuple[Any, ...]]) -> Row:
         sum(n for key, n in usage.items() if key.startswith("input")),
         sum(n for key, n in usage.items() if key.startswith("output")),
         usage.get("input_cached_tokens", 0), usage["total"], cost["total"] / USD if cost else None, row["level"] == "ERROR",
-        (row["ended"] - row["started"]) / 1e6,
-        None if row["first_token"] is None else (row["first_token"] - row["started"]) / 1e6,
+        _took(row, "ended"), None if row["first_token"] is None else _took(row, "first_token"),
         row["prompt_name"], None if version is None else int(version), row["trace_id"], row["type"] == "GENERATION",
         agent, conversation, role, department,
     )  # fmt: skip
+
+
+def _took(row: sqlite3.Row, until: str) -> float:
+    """Seconds between two times as they are sent, each cut to a millisecond: it may be another side of a bucket's bound."""
+    return float(row[until] // 1000 - row["started"] // 1000) / 1000
 
 
 def by(rows: Iterable[Any], key: Callable[[Any], Hashable]) -> dict[Any, list[Any]]:
