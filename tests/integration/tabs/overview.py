@@ -117,7 +117,8 @@ def success_ratio(moment: Moment) -> None:
     shown, goals = moment.panel("overview/success_ratio"), Goals(moment, RATE, "agent:conversation_success:ratio_rate1h")
     assert goals.agents
     for agent in goals.agents:
-        assert goals.agree(shown[f"{agent} · production"], agent), (agent, shown, vars(goals))
+        name = f"{agent} · production"
+        assert name in shown and goals.agree(shown[name], agent), (agent, shown, vars(goals))
     assert all(legend.endswith(" · production") for legend in shown)
 
 
