@@ -22,7 +22,7 @@ LIMIT, SPENT = (f'platform_budget_{name}{{scope="staging"}}' for name in ("limit
 
 def rules(stack: LivingStack) -> set[str]:
     """Names of the rules that Prometheus has now."""
-    groups = requests.get(f"{stack.url('prometheus')}/api/v1/rules", timeout=10).json()["data"]["groups"]
+    groups = requests.get(f"{stack.url('prometheus')}/api/v1/rules", timeout=60).json()["data"]["groups"]
     return {rule["name"] for group in groups for rule in group["rules"]}
 
 

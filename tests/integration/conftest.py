@@ -43,7 +43,7 @@ PAGE, INCIDENT_SECONDS = "AgentErrorsPage", 40
 """What pages of the incident, and how long that lasts."""
 READ = ("rollups", "postgres", "tables", "langfuse", "cost")
 """Sources whose figures have a time."""
-PATIENCE = 480.0
+PATIENCE = 900.0
 """Seconds until a test gives up on what has no promised time: machines are slow. Promised times stand where they are kept."""
 _GRAVE = re.compile(r"level=(warn|error)|WARNING|ERROR|FATAL|PANIC|Traceback|terminated|starting PostgreSQL|was interrupted")
 SLOW_GROUPS, SOONER = ("slo_objectives*", "slo_slowest_windows", "slo_period_windows", "slo_slow_burns", "slo_budgets"), "20s"
@@ -88,7 +88,7 @@ class LivingStack:
     def query(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
         """An instant query: labels and value of each series. Raises ValueError when Prometheus does not understand it."""
         asked = {"query": expression, **({"time": at} if at else {})}
-        answer = self.http.get(f"{self.url('prometheus')}/api/v1/query", params=asked, timeout=10).json()
+        answer = self.http.get(f"{self.url('prometheus')}/api/v1/query", params=asked, timeout=60).json()
         if answer["status"] != "success":
             raise ValueError(f"{answer['error']}: {expression}")
         return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
@@ -101,7 +101,7 @@ class LivingStack:
     def messages(self, kind: str, since: float) -> list[dict[str, Any]]:
         """What the inbox received, oldest first."""
         found: list[dict[str, Any]] = requests.get(
-            f"{self.url('inbox')}/api/messages", params={"kind": kind, "since": since}, timeout=10
+            f"{self.url('inbox')}/api/messages", params={"kind": kind, "since": since}, timeout=60
         ).json()
         return found[::-1]
 
@@ -109,7 +109,7 @@ class LivingStack:
         """The first of them with all these words."""
         return next((one for one in self.messages(kind, since) if all(word in str(one) for word in words)), None)
 
-    def observatory(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def observatory(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
         )
@@ -167,8 +167,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingStack]:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-                process.wait(30)
-            subprocess.run([*COMMAND, "down", "--var", str(var)], cwd=ROOT, capture_output=True, timeout=60, check=False)
+                process.wait(120)
+            subprocess.run([*COMMAND, "down", "--var", str(var)], cwd=ROOT, capture_output=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -170,7 +170,7 @@ class Moment:
                     "fields": "core,basic,model,usage", **({"cursor": cursor} if cursor else {}),
                 }  # fmt: skip
                 url = f"{self.stack.url('langfuse')}/api/public/v2/observations"
-                page = requests.get(url, params=asked, auth=(keys[0], keys[1]), timeout=30).json()
+                page = requests.get(url, params=asked, auth=(keys[0], keys[1]), timeout=60).json()
                 found += [row for row in page["data"] if row["type"] in ("GENERATION", "EMBEDDING")]
                 cursor = page["meta"].get("cursor")
             self._observations[since, until] = found

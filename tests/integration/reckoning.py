@@ -18,6 +18,9 @@ from tests.integration.moment import Moment
 EDGE = timedelta(minutes=1)
 """As far from the ends of an hour that is counted from scrapes may a row lie that is counted or not."""
 
+_COUNTED = 'max(last_over_time(exporter_source_data_timestamp_seconds{source="rollups"}[1h]))'
+"""Until when the exporter had counted, in seconds since the epoch. While a stack starts nobody says."""
+
 
 class Hour(NamedTuple):
     """An hour as a rate over it knows it: what is after `begin` may be in it, from `first` to `last` it is, later it may be."""
@@ -40,7 +43,10 @@ def told_hour(moment: Moment, *recorded: str) -> Hour:
     for name in reversed(recorded):
         told = [at for then in (early, late) for _, at in moment.stack.query(f"max(timestamp({name}))", then)]
         early, late = (min(told), max(told)) if told else (early - 2 * EDGE.total_seconds(), late)
-    counted = moment.stack.value('max(exporter_source_data_timestamp_seconds{source="rollups"})', early)
+    counted = moment.stack.value(_COUNTED, early)
+    started = moment.stack.value('max(process_start_time_seconds{job="prometheus"})', moment.at)
+    if counted < started + EDGE.total_seconds():  # what happened while a stack started is written once its platform lives
+        counted = moment.stack.value(_COUNTED, started)
     begin, first = (datetime.fromtimestamp(at - 3600, UTC) for at in (early, late))
     return Hour(begin - EDGE, first + EDGE, datetime.fromtimestamp(counted, UTC) - EDGE)
 

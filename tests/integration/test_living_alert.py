@@ -25,7 +25,7 @@ def _first_bad_scrape(stack: LivingStack, since: float) -> float:
         "query": 'agent_queries_total{environment="production",status=~"error|timeout"}[3m]',
         "time": min(since + 180, time.time()),
     }
-    answer = requests.get(f"{stack.url('prometheus')}/api/v1/query", params=asked, timeout=10).json()
+    answer = requests.get(f"{stack.url('prometheus')}/api/v1/query", params=asked, timeout=60).json()
     at: dict[float, float] = {}
     for series in answer["data"]["result"]:
         for when, value in series["values"]:
@@ -56,7 +56,7 @@ def test_its_links_lead_somewhere(stack: LivingStack, incident: float) -> None:
     message = stack.message("slack", incident, PAGE)
     links = {link.replace("&amp;", "&") for link in re.findall(r"https?://[^\s'\"|>\\]+", str(message))}
     runbook = next(link for link in links if "/runbooks/" in link)
-    page = requests.get(runbook, timeout=10)
+    page = requests.get(runbook, timeout=60)
     assert page.status_code == 200 and "Look first" in page.text
     board = next(link for link in links if "/d/observatory-overview" in link)
     assert "var-environment=production" in board and "viewPanel=" in board
@@ -64,7 +64,7 @@ def test_its_links_lead_somewhere(stack: LivingStack, incident: float) -> None:
 
     def opened() -> bool:
         try:
-            return requests.get(board, timeout=10).status_code == 200
+            return requests.get(board, timeout=60).status_code == 200
         except requests.ConnectionError:
             return False  # the preview is still being installed
 

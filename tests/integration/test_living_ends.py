@@ -57,7 +57,7 @@ def test_an_alert_tells_of_the_level_that_a_load_test_broke(stack: LivingStack, 
     asked = {"filter": [f'{label}="{value}"' for label, value in about.items()]}
 
     def arrived() -> list[dict[str, str]]:
-        answer = requests.get(f"{stack.url('alertmanager')}/api/v2/alerts", params=asked, timeout=10)
+        answer = requests.get(f"{stack.url('alertmanager')}/api/v2/alerts", params=asked, timeout=60)
         return [alert["annotations"] for alert in answer.json()]
 
     [said] = eventually(arrived, PATIENCE, "Alertmanager has it")

@@ -33,7 +33,7 @@ def page(stack: LivingStack) -> Series:
     """What /metrics says now, by name and label values in the contract's order; of a histogram its counts and sums."""
     declared = {metric.name: metric for metric in exporter_metrics.METRICS}
     found: Series = {}
-    for family in text_string_to_metric_families(requests.get(f"{stack.url('exporter')}/metrics", timeout=10).text):
+    for family in text_string_to_metric_families(requests.get(f"{stack.url('exporter')}/metrics", timeout=60).text):
         metric = declared.get(family.name) or declared.get(f"{family.name}_total")
         for item in family.samples if metric else ():
             if "le" not in item.labels:

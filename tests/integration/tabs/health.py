@@ -42,7 +42,7 @@ def rows(moment: Moment) -> None:
 def growth(moment: Moment) -> None:
     """The line through what was scraped in the last day, by least squares; none before a table was seen twice."""
     asked = {"query": "max by (table) (platform_table_size_bytes)[1d:1m]", "time": moment.at}
-    answer = requests.get(f"{moment.stack.url('prometheus')}/api/v1/query", params=asked, timeout=20).json()
+    answer = requests.get(f"{moment.stack.url('prometheus')}/api/v1/query", params=asked, timeout=60).json()
     slopes = {}
     for series in answer["data"]["result"]:
         times, sizes_ = zip(*((float(at), float(size)) for at, size in series["values"]), strict=True)

@@ -68,7 +68,7 @@ def rows_counted(moment: Moment) -> None:
     assert set(shown) == _sources(moment)
     for source, table in ADDED_ONLY.items():
         asked: dict[str, str | float] = {"query": f'platform_rollup_rows_total{{source="{source}"}}[1h]', "time": moment.at}
-        answer = requests.get(f"{moment.stack.url('prometheus')}/api/v1/query", params=asked, timeout=20).json()
+        answer = requests.get(f"{moment.stack.url('prometheus')}/api/v1/query", params=asked, timeout=60).json()
         [series] = answer["data"]["result"]
         (first, before), (last, _) = series["values"][0], series["values"][-1]
         new = moment.number(f"SELECT count(*) FROM {table}") - float(before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.conftest import PATIENCE, eventually
 from tests.integration.model_calls import by, cost, ledger, midnight
 from tests.integration.moment import Moment
 
@@ -32,13 +32,14 @@ Past = Callable[[Moment, datetime], Values]
 
 def made(moment: Moment) -> datetime:
     """When forecasts were made last; the first come some minutes after the exporter's start."""
-    until = time.monotonic() + 480
-    while time.monotonic() < until:
+
+    def last() -> datetime | None:
         [(at,)] = moment.sql("SELECT max(made_at) FROM analytics.outlook_runs")
-        if at is not None:
-            return at.astimezone(UTC)
-        time.sleep(1)
-    raise AssertionError("no forecast was made in eight minutes")
+        return at and at.astimezone(UTC)
+
+    at = eventually(last, PATIENCE, "a forecast is made")
+    assert at is not None
+    return at
 
 
 def counted(subject: str) -> Past:
