@@ -201,11 +201,11 @@ def answer(dsn: str, query: str, now: datetime, window: Window | None = None) ->
     return {tuple(map(str, row[:-1])): float(row[-1]) for row in rows}
 
 
-def windowed(dsn: str, query: str, now: datetime, names: Sequence[str] = WINDOWS) -> Figures:
-    """The same for several windows; each names itself in the last label."""
+def windowed(dsn: str, query: str, now: datetime, names: Sequence[str] = WINDOWS, looked: datetime | None = None) -> Figures:
+    """The same for several windows; each names itself in the last label. `looked`: when open tickets were looked at last."""
     found: Figures = {}
     for name in names:
-        found |= answer(dsn, query, now, window(name, now))
+        found |= answer(dsn, query, looked or now, window(name, now))
     return found
 
 

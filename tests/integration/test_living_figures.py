@@ -133,7 +133,8 @@ class TestEveryFigure:
                 expected = {labels: value for labels, value in plain.answer(moment.dsn, query, oldest).items() if value}
                 assert of(shown, name) == pytest.approx(expected, abs=1e-3), name
             for name, query in {**plain.WINDOWED, "platform_feedback_response_ratio": plain.FEEDBACK_RESPONSE_FIRST}.items():
-                expected = {labels: value for labels, value in plain.windowed(moment.dsn, query, windows).items() if value}
+                found = plain.windowed(moment.dsn, query, windows, looked=oldest)
+                expected = {labels: value for labels, value in found.items() if value}
                 assert of(shown, name) == pytest.approx(expected), name
             return True
 
