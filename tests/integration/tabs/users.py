@@ -11,6 +11,7 @@ from statistics import fmean, median
 from typing import Any
 
 import pytest
+import requests
 
 from tests.integration.model_calls import ledger
 from tests.integration.moment import DAY, Moment
@@ -21,6 +22,7 @@ from tests.integration.user_weeks import OWN, Cohorts, monday, segmented, weeks_
 RANGE, WEEK = 30 * DAY, 7 * DAY
 STICKING, OLD = 6 * 3600, 300
 """Seconds between looks at the active users of a day, and how old a sample may be that is taken for the present."""
+ACTIVE_OF_A_DAY = 'max without (instance) (platform_users_active{window="24h"})'
 SEGMENTS = ("power", "regular", "new or back", "at risk", "dormant")
 
 
@@ -81,12 +83,14 @@ def _sticking(moment: Moment, name: str) -> None:
     """The days are looked at every six hours (of the clock), for as long as Prometheus knows them.
 
     A sample may be five minutes old, and its day begins at a full minute: no fewer than were there after the one beginning and
-    before the other end, no more than in all that time.
+    before the other end, no more than in all that time. While a stack starts there may be none.
     """
     [shown] = moment.panel(f"users/{name}").values()
-    day = 'max without (instance) (platform_users_active{window="24h"})'
-    first = moment.stack.value(f"min_over_time(timestamp({day})[30d:6h])", moment.at)
-    looks = range(math.ceil(first / STICKING) * STICKING, int(moment.at) + 1, STICKING)
+    asked: dict[str, str | float] = {"query": f"({ACTIVE_OF_A_DAY})[30d:{STICKING}s]", "time": moment.at}
+    answer = requests.get(f"{moment.stack.url('prometheus')}/api/v1/query", params=asked, timeout=60).json()
+    [series] = answer["data"]["result"]
+    looks = [round(float(at)) for at, _ in series["values"]]
+    assert all(look % STICKING == 0 for look in looks)
     assert len(looks) >= 3
 
     def seen(begin: int, end: int) -> float:
