@@ -50,6 +50,8 @@ SLOW_GROUPS, SOONER = ("slo_objectives*", "slo_slowest_windows", "slo_period_win
 """What is evaluated every few minutes and looked at here: the same rules, only sooner."""
 RARELY = (ratio("3d"), ratio("30d"), burn("3d"), PERIOD_BURN, REMAINING)
 """What panels show and is recorded every few minutes, and what that is made of: after a start there is none for a while."""
+TWICE = "agent:conversation_success:ratio_rate1h"
+"""What is recorded of what is recorded: after a start that took longer than Prometheus looks back, there is none for minutes."""
 
 
 def eventually(question: Callable[[], T], seconds: float, what: str, seen: object = "") -> T:
@@ -204,14 +206,14 @@ def moment(stack: LivingStack) -> Iterator[Moment]:
 
 
 def _recorded(stack: LivingStack) -> bool:
-    """Whether Prometheus has recorded by itself what it records rarely. What is left of the past may not last until it does."""
+    """Whether Prometheus has recorded by itself what it records last. What is left of the past may not last until it does."""
     started = 'scalar(process_start_time_seconds{job="prometheus"})'
-    return all(stack.query(f"timestamp({name}) > {started}") for name in RARELY)
+    return all(stack.query(f"timestamp({name}) > {started}") for name in (*RARELY, TWICE))
 
 
 def _still(stack: LivingStack) -> Iterator[Moment]:
     eventually(lambda: len(stack.query('up{job="platform"} == 1')) == 3, PATIENCE, "the platform is scraped")
-    eventually(lambda: _recorded(stack), PATIENCE, f"{', '.join(RARELY)} are recorded")
+    eventually(lambda: _recorded(stack), PATIENCE, f"{', '.join(RARELY)}, {TWICE} are recorded")
     eventually(lambda: stack.query("platform_rollup_drift_rows"), PATIENCE, "counts are audited")
     stack.send("platform", signal.SIGSTOP)
     try:
