@@ -30,7 +30,7 @@ ADDRESS = "https://alerts.example.com"
 QUERY = "http://prometheus.example.com/graph?g0.expr=a+%3E+1&g0.tab=1"
 BEGAN = datetime(2026, 11, 20, 3, 10, 5, tzinfo=UTC)
 LATER, OVER = timedelta(minutes=5), timedelta(seconds=-1)
-PATIENCE = 20.0
+PATIENCE = 60.0
 T = TypeVar("T")
 
 

@@ -176,7 +176,7 @@ def test_a_question_that_takes_too_long_is_ended(lived: Lived, callers: Callers)
     import psycopg
 
     with (
-        serving(setup_of(lived, callers, statement_timeout="100ms"), callers) as hasty,
+        serving(setup_of(lived, callers, statement_timeout="500ms"), callers) as hasty,
         psycopg.connect(lived.dsn) as other,
     ):
         other.execute("LOCK TABLE app.tickets IN ACCESS EXCLUSIVE MODE")

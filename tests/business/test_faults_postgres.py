@@ -254,7 +254,7 @@ def bench(template: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)

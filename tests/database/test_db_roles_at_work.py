@@ -226,7 +226,7 @@ def test_sessions_say_in_one_line_what_is_wrong_and_hide_the_password(database: 
     with pytest.raises(DatabaseDown) as said:
         Session(lambda: "postgresql://me:geheimnis@127.0.0.1:1/nowhere", 1).open()
     assert "geheimnis" not in str(said.value) and "\n" not in str(said.value)
-    session = Session(lambda: database, 0.05)
+    session = Session(lambda: database, 0.5)
     session.open()
     with pytest.raises(StatementRefused, match="statement timeout") as slow:
         session.rows("SELECT pg_sleep(5)")

@@ -482,7 +482,7 @@ def _scrape_for_a_while(place: Place, tools: PrometheusTools) -> float:
         stderr=subprocess.DEVNULL,
     )
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 found = _ask(f"http://127.0.0.1:{port}", 'timestamp(prometheus_build_info{job="itself"})', time.time())

@@ -30,6 +30,7 @@ from demo.platform.follower import Follower, Present
 from demo.platform.metrics import PlatformMetrics
 from demo.world import spec_file
 from demo.world.model import Incident, WorldSpec
+from demo.world.rhythm import ahead_to_the_peak
 from demo.world.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,7 +160,7 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _until(condition: Callable[[], object], seconds: float = 30.0) -> object:
+def _until(condition: Callable[[], object], seconds: float = 60.0) -> object:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -199,7 +200,8 @@ def _scrape(port: int, environment: str = "production") -> Series:
 @pytest.mark.integration
 def test_a_platform_lives_goes_on_without_its_database_and_ends_when_told(tmp_path: Path, database: str) -> None:
     anchor = time.time() // 60 * 60 - 120
-    spec = WorldSpec(seed=3, anchor=anchor, days=1, scale=0.3)
+    ahead = ahead_to_the_peak(anchor)  # so that models are asked at night, too
+    spec = WorldSpec(seed=3, anchor=anchor, days=1, scale=0.3, ahead=ahead)
     load(database, spec, lambda _rows, _scores: None, lambda _what, _share: None, workers=1)
     spec_file.write(tmp_path / "world.json", spec)
     filled = PlatformMetrics(World(spec), anchor - 7200)

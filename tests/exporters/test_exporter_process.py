@@ -77,7 +77,7 @@ class Exporter:
         self.file.write_text(json.dumps(self.settings))
 
     def get(self, path: str, **headers: str) -> requests.Response:
-        return requests.get(self.url + path, headers=headers, timeout=5, auth=self.auth, verify=AUTHORITY)
+        return requests.get(self.url + path, headers=headers, timeout=60, auth=self.auth, verify=AUTHORITY)
 
     def change(self, **exporter: Any) -> None:
         """Writes other settings and tells the exporter."""
@@ -143,7 +143,7 @@ def test_it_serves_ready_bytes_in_every_form(
         assert packed.headers["Content-Encoding"] == "gzip"
         names = {family.name for family in parse_openmetrics(packed.text)}  # type: ignore[no-untyped-call]
         assert {"exporter_source_up", "platform_users_new", "process_cpu_seconds"} <= names
-        raw = requests.get(exporter.url + "/metrics", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=5)
+        raw = requests.get(exporter.url + "/metrics", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=60)
         assert b"exporter_source_up" in gzip.decompress(raw.raw.read(decode_content=False))
         assert exporter.get("/healthz").text == "ok\n"
         ready = exporter.get("/readyz").json()

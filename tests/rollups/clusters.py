@@ -56,7 +56,7 @@ class Cluster:
         postmaster = int((self.folder / "postmaster.pid").read_text().splitlines()[0])
         os.kill(postmaster, signal.SIGQUIT)
         os.kill(stopped, signal.SIGKILL)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while (self.folder / "postmaster.pid").exists():
             assert time.monotonic() < end, "the server does not end"
             time.sleep(0.02)
@@ -112,7 +112,7 @@ def caught_up(primary: Cluster, following: Cluster) -> None:
         connection.execute("SELECT pg_switch_wal()")
         row = connection.execute("SELECT pg_current_wal_lsn()::text").fetchone()
         assert row is not None
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while other.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone() != (True,):
             assert time.monotonic() < end, "the standby does not follow"
             time.sleep(0.02)

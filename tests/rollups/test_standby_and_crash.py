@@ -330,7 +330,7 @@ def _page(address: str) -> str:
 
 
 def _until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 40
+    end = time.monotonic() + 60
     while not condition():
         assert process.poll() is None, "the exporter has ended"
         assert time.monotonic() < end, "did not happen in time"

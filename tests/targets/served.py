@@ -118,7 +118,7 @@ def house(settings: Settings) -> dict[str, bytes]:
     }
 
 
-def until(condition: Callable[[], bool], what: Callable[[], str], seconds: float = 30) -> None:
+def until(condition: Callable[[], bool], what: Callable[[], str], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, what()
