@@ -51,7 +51,7 @@ SLOW_GROUPS, SOONER = ("slo_objectives*", "slo_slowest_windows", "slo_period_win
 RARELY = (ratio("3d"), ratio("30d"), burn("3d"), PERIOD_BURN, REMAINING)
 """What panels show and is recorded every few minutes, and what that is made of: after a start there is none for a while."""
 TWICE = "agent:conversation_success:ratio_rate1h"
-"""What is recorded of what is recorded: after a start that took longer than Prometheus looks back, there is none for minutes."""
+"""What is recorded of what is recorded: after a start that took longer than Prometheus looks back there is none at first."""
 
 
 def eventually(question: Callable[[], T], seconds: float, what: str, seen: object = "") -> T:
