@@ -382,7 +382,7 @@ FIGURES = {
 FAULTS = (
     Fault("users/active", 'window="7d"', 'window="30d"'),
     Fault("users/cohorts", "r.weeks = 1)", "r.weeks = 2)"),
-    Fault("users/lifecycle", "w.week - 7 = lag", "w.week > lag"),
+    Fault("users/lifecycle", "w.week - 7 = lag", "w.week - 14 = lag"),
     Fault("users/segments", "s.full_weeks = 4", "s.full_weeks >= 3"),
     Fault("users/conversations_mean", "GROUP BY c.user_key", "GROUP BY c.user_key, c.agent_id"),
     Fault("users/adoption", "m.role = 'user'", "m.role <> 'user'"),
