@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +18,7 @@ from api.catalogue.endpoints import Role
 from api.catalogue.model import Query
 from api.database import Database, Rows
 from api.limits import Rates
-from api.parameters import FIRST_PAGE, Page, Range, bounded
+from api.parameters import FIRST_PAGE, MOST_PAGE_SIZE, Page, Range, bounded
 from api.problems import Problem
 from api.prometheus import Prometheus
 from api.tokens import Caller, Tokens
@@ -83,7 +84,8 @@ class Service:
     async def fresh(self, caller: Caller, query: Query, asked: Asked) -> Part:
         """The answer as it is now, whatever is kept. Raises Problem."""
         rows, since, until, acted = await self._rows(caller, query, asked, asked.page.parameters)
-        return part(query, rows, asked.page, since, until, acted)
+        told = partial(part, query, rows, asked.page, since, until, acted)
+        return told() if len(rows) <= MOST_PAGE_SIZE else await asyncio.to_thread(told)  # nobody waits for a long one
 
     async def whole_table(self, caller: Caller, query: Query, asked: Asked) -> bytes:
         """All rows as CSV. Raises Problem when there are more than one answer may have."""

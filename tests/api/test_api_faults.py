@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,12 +18,13 @@ import pytest
 import api.database
 import api.live
 import api.service
+from api.answers import Part, part
 from api.catalogue.endpoints import Role
 from api.catalogue.model import Query
 from api.database import Bounds, Database
 from api.grafana import Grafana
 from api.live import Live
-from api.parameters import Range
+from api.parameters import Page, Range
 from api.problems import Problem
 from api.process import FIGURES, told
 from api.prometheus import Prometheus
@@ -90,6 +92,28 @@ def test_long_questions_are_not_kept_beside_their_answers(tmp_path: Path, monkey
     finally:
         tracemalloc.stop()
     assert after - before < 400_000
+
+
+def test_nobody_waits_while_a_long_answer_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download of all rows as JSON takes a second and more, in which others are answered."""
+    going_on = threading.Event()
+
+    class Much:
+        async def rows(self, *_: Any) -> list[Any]:
+            return [()] * 2000
+
+    def written(*given: Any) -> Part:
+        assert going_on.wait(SECONDS)
+        return part(*given)
+
+    async def scenario() -> None:
+        service = Service(cast(Database, Much()), Tokens(tmp_path / "tokens"), ApiLimits(), Prometheus(""), {}, "")
+        asking = asyncio.create_task(service.fresh(BOSS, ONE, Asked(Range(None, None, 1), {}, Page(size=2000))))
+        asyncio.get_running_loop().call_later(0.01, going_on.set)
+        await asking
+
+    monkeypatch.setattr(api.service, "part", written)
+    asyncio.run(scenario())
 
 
 def test_a_database_that_falls_silent_is_heard_again(
