@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
@@ -16,6 +16,9 @@ TIMEOUT = (3.0, 20.0)
 """Seconds to connect, and between two pieces of an answer."""
 QUERY_TIMEOUT = "15s"
 """When Prometheus itself gives up: before we do, so that a slow query is told from a lost server."""
+
+
+Answer = TypeVar("Answer")
 
 
 class QueryError(Exception):
@@ -34,10 +37,10 @@ class Prometheus:
 
     def ready(self) -> str:
         """The version of a server that is ready."""
-        return str(self._get("/api/v1/status/buildinfo", {}).get("version", ""))
+        return self._get("/api/v1/status/buildinfo", {}, lambda data: str(data["version"]))
 
     def instant(self, expression: str, at: float) -> list[dict[str, Any]]:
-        return _series(self._get("/api/v1/query", {"query": expression, "time": at, "timeout": QUERY_TIMEOUT}))
+        return self._get("/api/v1/query", {"query": expression, "time": at, "timeout": QUERY_TIMEOUT}, _series)
 
     def range(self, expression: str, span: Span) -> list[dict[str, Any]]:
         """A query over a range; start and end are put on multiples of the step, as Grafana does."""
@@ -48,15 +51,14 @@ class Prometheus:
             "step": span.step,
             "timeout": QUERY_TIMEOUT,
         }
-        return _series(self._get("/api/v1/query_range", asked))
+        return self._get("/api/v1/query_range", asked, _series)
 
     def label_values(self, label: str, selector: str, span: Span) -> list[str]:
         """Values of a label on the series of a selector (all series when it is empty) that exist in the range."""
         asked: dict[str, Any] = {"start": span.start, "end": span.end}
         if selector:
             asked["match[]"] = selector
-        values = self._get(f"/api/v1/label/{label}/values", asked)
-        return [str(value) for value in values]
+        return self._get(f"/api/v1/label/{label}/values", asked, lambda values: list(map(str, values)))
 
     def exists(self, selector: str, span: Span) -> bool:
         """Whether any series of a selector exists in the range. Many queries read the same: asked once."""
@@ -80,17 +82,24 @@ class Prometheus:
         return frozenset(rule["name"] for rule in self._rules("alerting"))
 
     def _rules(self, kind: str) -> list[dict[str, Any]]:
-        groups = self._get("/api/v1/rules", {})["groups"]
-        return [rule for group in groups for rule in group["rules"] if rule["type"] == kind]
+        def of_kind(data: Any) -> list[dict[str, Any]]:
+            return [rule for group in data["groups"] for rule in group["rules"] if rule["type"] == kind]
 
-    def _get(self, path: str, asked: dict[str, Any]) -> Any:
+        return self._get("/api/v1/rules", {}, of_kind)
+
+    def _get(self, path: str, asked: dict[str, Any], read: Callable[[Any], Answer]) -> Answer:
+        """What `read` finds in the data of an answer; other programs give data, too, and it is other data."""
         if self._lost:  # hundreds of queries would wait as long, one after the other
             raise Unreachable("Prometheus does not answer in time")
         try:
-            return within("Prometheus", lambda: self._answer(path, asked))
+            data = within("Prometheus", lambda: self._answer(path, asked))
         except Unreachable as problem:
             self._lost = "in time" in str(problem)
             raise
+        try:
+            return read(data)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise Unreachable("something answers, but it is not Prometheus") from None
 
     def _answer(self, path: str, asked: dict[str, Any]) -> Any:
         try:
@@ -107,7 +116,7 @@ class Prometheus:
             raise Unreachable("something answers, but it is not Prometheus")
         if body["status"] == "error":
             raise QueryError(str(body.get("error", "no reason given")))
-        return body["data"]
+        return body.get("data")
 
 
 def _series(data: dict[str, Any]) -> list[dict[str, Any]]:

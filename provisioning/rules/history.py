@@ -63,7 +63,8 @@ class History:
         self._session = requests.Session()
 
     def ready(self) -> None:
-        self._get("/api/v1/query", {"query": "vector(1)"})
+        if self._get("/api/v1/query", {"query": "vector(1)"}).get("resultType") != "vector":
+            raise self._another(200)
 
     def range(self, expression: str, span: Span) -> Answer:
         """What the expression gives at every evaluation of a span. It is asked in parts where it is too much at once."""
@@ -134,11 +135,14 @@ class History:
             body = response.json()
         except ValueError:
             body = None
-        if not isinstance(body, dict) or body.get("status") not in ("success", "error"):
-            raise Unreachable(f"error: something at {self.url} answers {response.status_code}, but it is not {self.name}")
-        if body["status"] == "error":
+        if isinstance(body, dict) and body.get("status") == "error":
             raise QueryError(str(body.get("error", "no reason given")))
+        if not isinstance(body, dict) or body.get("status") != "success" or not isinstance(body.get("data"), dict):
+            raise self._another(response.status_code)
         return body["data"]
+
+    def _another(self, status: int) -> Unreachable:
+        return Unreachable(f"error: something at {self.url} answers {status}, but it is not {self.name}")
 
 
 def _series(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, Labels], list[tuple[float, float]]]]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import requests
 from click.testing import CliRunner
 
 from contract.settings import Settings
@@ -21,6 +22,8 @@ from provisioning.doctor.answers import Answer, Item, Report, SourceHealth
 from provisioning.doctor.postgres import Postgres, SqlError
 from provisioning.doctor.prometheus import Prometheus
 from provisioning.findings import InputError, Unreachable
+from provisioning.interpolation import Span
+from provisioning.rules.history import History
 from tests.provisioning.conftest import asked, free_port
 
 
@@ -182,6 +185,28 @@ def test_a_server_that_trickles_is_left(trickle: tuple[str, list[str]], monkeypa
     assert len(paths) == 1, "every further question would have waited as long"
     settings = Settings.model_validate({"sources": {"alertmanager": {"url": url}}})
     assert "in time" in doctor.asker.sources.alertmanager_health(settings).message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"status": "success"}',
+        '{"status": "success", "data": null}',
+        '{"status": "success", "data": {"id": 7}}',
+        '{"status": "success", "data": {"resultType": "matrix", "result": [7], "groups": [7]}}',
+    ],
+)
+def test_another_program_is_not_taken_for_prometheus(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """Many say so that all is well, and have data of their own."""
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, body.encode()
+    monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
+    one, span = Prometheus("http://127.0.0.1:9"), Span(0, 60, 15)
+    for ask in (one.ready, lambda: one.instant("up", 60), lambda: one.range("up", span), lambda: one.loaded_rules):
+        with pytest.raises(Unreachable, match="not Prometheus"):
+            ask()
+    with pytest.raises(Unreachable, match="not Prometheus"):
+        History("http://127.0.0.1:9").ready()
 
 
 def test_what_was_not_asked_is_no_success() -> None:
