@@ -91,6 +91,7 @@ class Server:
         self._patience, self._most = patience, connections
         self._connections: set[_Connection] = set()
         self._listening: dict[socket.socket, asyncio.Task[None]] = {}
+        self._ending = False
         self.refused = 0
 
     def listen(self, listening: socket.socket) -> None:
@@ -106,6 +107,7 @@ class Server:
 
     async def close(self, grace: float) -> None:
         """Accepts no more, lets running answers end for `grace` seconds, and closes everything."""
+        self._ending = True
         for listening in list(self._listening):
             self.leave(listening)
         for connection in list(self._connections):
@@ -177,7 +179,7 @@ class Server:
                 connection.now(waiting=False)
                 async with asyncio.timeout(self._patience.answer):
                     await _send(http, writer, self._answered(request), with_body=request.method != b"HEAD")
-                if http.our_state is not h11.DONE:
+                if self._ending or http.our_state is not h11.DONE:
                     return
                 http.start_next_cycle()
                 connection.now(waiting=True, idle=True)

@@ -37,12 +37,12 @@ class Serving:
         self.server.listen(self._listening)
         self._begun.set()
         await self._end.wait()
-        await self.server.close(5.0)
+        await self.server.close(60.0)
 
     def end(self) -> None:
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(10)
+            self._thread.join(120)
         self.loop.close()
 
     def connect(self) -> socket.socket:

@@ -222,7 +222,8 @@ def test_the_end_waits_for_running_answers_only() -> None:
         while data := reader.recv(1 << 20):
             received += data
         assert received.endswith(GREAT)
-        ending.join(10)
+        ending.join(30)
+        assert not ending.is_alive(), "who has got an answer is waited for no more"
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.1", at.port), 1)
         silent.close()
