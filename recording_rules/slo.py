@@ -12,7 +12,9 @@ next: every event is counted once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
+from math import inf
 
 from contract.settings import Settings
 from contract.signals.agents import AGENT_FAILURES, AGENT_QUERIES
@@ -135,8 +137,10 @@ def _halves(slo: Slo, rate: Callable[[Signal], str], where: Matches) -> tuple[st
             return rate(LLM_COST), f"0 * {rate(LLM_COST)} + {pace}"
         case _:
             succeeded = (equal("status", "success"),) if slo.sli == "latency" else ()
-            every = Rate("", "", "", "ops", TIMED[slo.sli], succeeded)
+            # Both from one series: what is scraped, less what was recorded some seconds before, is noise when nothing goes
+            # wrong, and what of it is above zero would stay as errors.
             in_time = Rate("", "", "", "ops", TIMED[slo.sli], succeeded, at_most=slo.target_seconds)
+            every = replace(in_time, at_most=inf)
             return f"clamp_min({rate(every)} - {rate(in_time)}, 0)", rate(every)
 
 

@@ -37,10 +37,16 @@ def _expressions(settings: Settings) -> dict[str, list[str]]:
 
 
 def _promtool(
-    tools: Any, folder: Path, settings: Settings | None, series: dict[str, str], expected: list[Any], step: str
+    tools: Any, folder: Path, settings: Settings | None, series: dict[str, str], expected: list[Any], step: str,
+    backwards: bool = False,
 ) -> None:
-    """Expected are (expression, moment, value); with settings the rules are evaluated too, every `step`."""
+    """Expected are (expression, moment, value); with settings the rules are evaluated too, every `step`.
+
+    `backwards`, what is recorded is read before it is recorded anew.
+    """
     groups: list[Any] = registry.rule_groups(settings) if settings else []
+    if backwards:
+        groups.reverse()
     (folder / "rules.yml").write_text(json.dumps({"groups": groups}))
     tests = [
         {"expr": f"abs(({expr}) - {value}) < bool 1e-9", "eval_time": at, "exp_samples": [{"labels": "{}", "value": 1}]}
@@ -138,6 +144,24 @@ def test_restarts_late_series_and_replicas(prometheus_tools: Any, tmp_path: Path
         ("sum(slo:period_error_budget_remaining:ratio{%s})" % (chosen % "goals"), "55m", 1 - 10 / 3),
     ]
     _promtool(prometheus_tools, tmp_path, _site(QUERIES, GOALS), series, expected, "1m")
+
+
+def test_traffic_that_begins_is_no_error(prometheus_tools: Any, tmp_path: Path) -> None:
+    """Everything is answered in time, ever more of it, and buckets were recorded some seconds before they are read."""
+    quick = {"name": "quick", "sli": "responses", "objective": "99.9", "target_seconds": 0.5, "team": "platform"}
+    first = {"name": "first", "sli": "first_token", "objective": "99.9", "target_seconds": 2.56, "team": "agents", "each": True}
+    settings = _site(*(told | {"description": "Answers come in time."} for told in (quick, first)))
+    target = 'environment="production",instance="1",job="platform"'
+    http = f'http_request_duration_seconds_%s{{{target},handler="/",method="GET"%s}}'
+    chunk = f'gen_ai_client_operation_time_to_first_chunk_seconds_%s{{{target},gen_ai_request_model="m"%s}}'
+    course = "0x20 0+10x20 200+40x20 1000+160x20"
+    series = {
+        name % part: course
+        for name, bound in ((http, "0.5"), (chunk, "2.56"))
+        for part in (("count", ""), ("bucket", f',le="{bound}"'), ("bucket", ',le="+Inf"'))
+    }
+    expected = [("count(slo:sli_events:rate5m > 0)", "15m", 2), ("max(sum_over_time(slo:sli_errors:rate5m[20m]))", "20m", 0)]
+    _promtool(prometheus_tools, tmp_path, settings, series, expected, "15s", backwards=True)
 
 
 def test_rules_grow_with_service_levels_and_not_with_agents() -> None:
