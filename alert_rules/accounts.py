@@ -230,8 +230,8 @@ def seldom(alert: Alert, settings: Settings) -> float:
 
 
 def _ordinary(alert: Alert, settings: Settings) -> float:
-    """Events per minute: four times what the first guard asks for."""
-    return 8 * seldom(alert, settings)
+    """Events per minute: four times what the guard that asks for most asks for."""
+    return max(4 * guard.count(settings) / (duration_seconds(guard.window) / 60) for guard in alert.guards)
 
 
 def _step(alert: Alert) -> float:

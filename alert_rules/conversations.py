@@ -11,6 +11,7 @@ from alert_rules.stories import Story, standard
 from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO
 from contract.signals.conversations import (
+    CONVERSATIONS_CLOSED,
     CONVERSATIONS_ENDED,
     CONVERSATIONS_MISSED,
     HANDOFF_CHANGE,
@@ -87,6 +88,15 @@ SUCCESS_RATE = Alert(
     guards=(Guard(CONVERSATIONS_ENDED, "1h", "minimum_conversations"), Guard(CONVERSATIONS_MISSED, "1h", "minimum_missed")),
 )
 
+
+def _enough_handoffs(ago: str) -> tuple[Guard, ...]:
+    """Handoffs now, and conversations then: of a handful, the share that was handed over is chance."""
+    return (
+        Guard(HANDOFFS, "1h", "minimum_handoffs"),
+        Guard(CONVERSATIONS_CLOSED.shifted(ago), "1h", "minimum_conversations"),
+    )
+
+
 HANDOFFS_JUMP = replace(
     SUCCESS_RATE,
     name="AgentHandoffsJumped",
@@ -123,7 +133,7 @@ HANDOFFS_JUMP = replace(
             counted("platform_conversations_ended_total", ("goal", "achieved")),
         )
     ),
-    guards=(Guard(HANDOFFS, "1h", "minimum_handoffs"),),
+    guards=_enough_handoffs("1d"),
 )
 HANDOFFS_WEEK = replace(
     HANDOFFS_JUMP,
@@ -137,6 +147,7 @@ HANDOFFS_WEEK = replace(
     meaning="The same weekday and hour are compared, so habits of the week do not explain it. It may have grown over days.",
     impact="More work for people, day after day, without a moment at which it began.",
     checks=(MetricCheck("Which agents are it?", HANDOFF_CHANGE_WEEK, AGENT, "1h"), *HANDOFFS_JUMP.checks[1:]),
+    guards=_enough_handoffs("7d"),
 )
 
 ALERTS = (SUCCESS_RATE, HANDOFFS_JUMP, HANDOFFS_WEEK)

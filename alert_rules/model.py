@@ -48,6 +48,11 @@ class Guard:
     window: str
     least: str
 
+    @property
+    def when(self) -> str:
+        """The time in which it counts, such as `1h`, or `1h, 1d before`."""
+        return f"{self.window}, {self.signal.offset} before" if self.signal.offset else self.window
+
     def count(self, settings: Settings) -> int:
         return int(getattr(settings.thresholds, self.least))
 

@@ -51,6 +51,11 @@ _KINDS = MetricCheck("What kind of errors are they?", LLM_FAILURES, (*MODEL, "er
 _CALLED = MetricCheck("How many calls are there?", LLM_CALLS, MODEL, "15m")
 _WHO = TableCheck("Which agents and versions make these calls?", _CALLS_SQL)
 
+_ENOUGH_TODAY_AND_YESTERDAY = tuple(
+    Guard(calls, "1h", "minimum_model_calls_hour") for calls in (LLM_CALLS, LLM_CALLS.shifted("1d"))
+)
+"""The first few calls of a new model say nothing of what is usual for it."""
+
 ERRORS = Alert(
     name="ModelErrorRatioHigh",
     group=GROUP,
@@ -201,7 +206,7 @@ SLOWER_START = replace(
         DEPLOYMENTS,
     ),
     scenarios=standard(slower(_ABOUT, _WELL)),
-    guards=(Guard(LLM_CALLS, "1h", "minimum_model_calls_hour"),),
+    guards=_ENOUGH_TODAY_AND_YESTERDAY,
 )
 TOKENS_JUMP = replace(
     SLOWER_START,

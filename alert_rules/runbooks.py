@@ -37,8 +37,7 @@ def _check(number: int, check: MetricCheck | TableCheck) -> Iterator[str]:
 
 
 def _guard(guard: Guard, settings: Settings) -> str:
-    what = guard.signal.title[0].lower() + guard.signal.title[1:]
-    return f"Only with at least {guard.count(settings)} {what} in {wording.span(guard.window)} (`thresholds.{guard.least}`)."
+    return f"Only with at least {wording.least(guard, settings)} (`thresholds.{guard.least}`)."
 
 
 def _each(alert: Alert) -> str:

@@ -99,7 +99,7 @@ REDIS_EVICTS = replace(
     window="5m",
     threshold="redis_evictions",
     summary="Redis drops keys for want of memory.",
-    description="Redis behind {instance} ({job}) drops {value} keys; more than {threshold} for {hold}.",
+    description="Redis behind {instance} ({job}) drops keys: {value}, and more than {threshold} for {hold}.",
     meaning="New keys push out others that were still wanted.",
     impact="Cached answers are made again and again: slower and dearer. Sessions that are dropped log their users out.",
     checks=(
@@ -240,7 +240,7 @@ CACHE_MISSES = Alert(
             together(_MISS, _MISS),
         )
     ),
-    guards=(Guard(CACHE_LOOKUPS, "5m", "minimum_lookups"),),
+    guards=tuple(Guard(lookups, "5m", "minimum_lookups") for lookups in (CACHE_LOOKUPS, CACHE_LOOKUPS.shifted("1d"))),
 )
 VECTOR_ERRORS = Alert(
     name="VectorStoreErrorRatioHigh",

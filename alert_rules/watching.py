@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alert_rules.model import Alert, AlertGroup, Flow, Kind, MetricCheck, Phase, Scenario, Severity
+from alert_rules.model import Alert, AlertGroup, Also, Flow, Kind, MetricCheck, Phase, Scenario, Severity
 from alert_rules.stories import MINUTE, Story, events, level, standard
 from contract.settings import Settings
 from contract.signals.sources import (
@@ -260,6 +260,7 @@ SCRAPE_SHRANK = Alert(
         "The process started a moment ago: its series appear with the first events; look again in ten minutes.",
     ),
     scenarios=standard(_shrunk),
+    also=(Also(TARGET_UP, "1m", ">", 0.0),),  # of one that does not answer, TargetDown tells: it gives none at all
 )
 WATCHDOG = Alert(
     name="Watchdog",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from string import Formatter
 from urllib.parse import quote_plus
 
-from alert_rules.model import Alert, Labels
+from alert_rules.model import Alert, Guard, Labels
 from contract.keys import dashboard_uid, panel_id, panel_url
 from contract.settings import Settings
 
@@ -41,6 +41,13 @@ def span(duration: str) -> str:
     count, unit = duration.rstrip("msdhw"), duration.lstrip("0123456789")
     word = _SPANS.get(unit)
     return f"{count} {word}{'' if count == '1' else 's'}" if word and count.isdigit() else duration
+
+
+def least(guard: Guard, settings: Settings) -> str:
+    """What a guard asks for: `10 agent queries in 5 minutes`, and how long ago where it is not about now."""
+    what = guard.signal.title[0].lower() + guard.signal.title[1:]
+    ago = f", {span(guard.signal.offset)} before" if guard.signal.offset else ""
+    return f"{guard.count(settings)} {what} in {span(guard.window)}{ago}"
 
 
 def shown(unit: str, value: float) -> str:

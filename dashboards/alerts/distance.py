@@ -19,6 +19,8 @@ _OF_ITS_LIMIT: Json = {
     "options": {"mode": "reduceRow", "reduce": {"reducer": "max"}, "alias": "Of its limit"},
 }
 """Each query has a column of its own for its values; every row has a value in one of them."""
+_FARTHEST = 100
+"""What distances are at most, where less is worse: what is nothing at all is no number of times below its limit."""
 _NO_SCALE = frozenset({"none", "events"})
 """Units of what either is or is not."""
 
@@ -31,7 +33,7 @@ def has_distance(alert: Alert, settings: Settings) -> bool:
 def distance(alert: Alert, settings: Settings) -> str:
     """PromQL of the series that is nearest to firing: 1 at the limit, less before it, more beyond."""
     value, limit = watched(alert, settings), f"{alert.limit(settings):.9g}"
-    share = f"{value} / {limit}" if alert.comparison == ">" else f"{limit} / ({value} > 0)"
+    share = f"{value} / {limit}" if alert.comparison == ">" else f"{limit} / clamp_min({value}, {limit} / {_FARTHEST})"
     return f'label_replace(topk(1, {share}), "alertname", "{alert.name}", "", "")'
 
 

@@ -90,7 +90,7 @@ def now(settings: Settings) -> Panel:
 
 
 def timeline() -> Panel:
-    fired = (f"{level} * max_over_time({of_severity('firing', word.text)}[$__interval])" for level, word in _LEVELS.items())
+    fired = (f"{level} * {_within_a_step(of_severity('firing', word.text))}" for level, word in _LEVELS.items())
     return StateTimeline(
         name="timeline",
         title="What fired when",
@@ -100,6 +100,11 @@ def timeline() -> Panel:
         mappings=tuple(words(_LEVELS)),
         no_value="nothing fired in range",
     )
+
+
+def _within_a_step(firing: str) -> str:
+    """PromQL of alerts that fired between two points; as it last was, where points are closer than evaluations."""
+    return f"(max_over_time({firing}[$__interval]) or {firing})"
 
 
 def load() -> Panel:

@@ -13,7 +13,7 @@ from dashboards.alerts.known import SEVERITY_COLOURS
 from dashboards.lib import colours
 from dashboards.lib.field import Link, Thresholds
 from dashboards.lib.graphs import TimeSeries
-from dashboards.lib.judged import watched
+from dashboards.lib.judged import at_least, watched
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery
 
@@ -81,11 +81,7 @@ def _shaded(alert: Alert, limit: float) -> Thresholds:
 def _words(alert: Alert, settings: Settings) -> str:
     worst = "greatest" if alert.comparison == ">" else "least"
     shown = f" The {MOST} {worst} at each moment are drawn." if _is_wide(alert) else ""
-    guards = " and ".join(
-        f"{guard.count(settings)} {guard.signal.title[0].lower()}{guard.signal.title[1:]} in {wording.span(guard.window)}"
-        for guard in alert.guards
-    )
-    judged = f" Drawn only where there were at least {guards}." if guards else ""
+    judged = f" Drawn only where there were {at_least(alert, settings)}." if alert.guards else ""
     more = " It fires only while its further conditions hold too; the runbook names them." if alert.also else ""
     held = f" Held for {wording.span(alert.hold)} before it fires." if alert.hold_seconds else ""
     return (

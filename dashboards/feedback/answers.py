@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alert_rules.feedback import NEGATIVE
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from contract.signals.users import FEEDBACK_NEGATIVE_RATIO
@@ -10,8 +11,9 @@ from dashboards.lib import colours
 from dashboards.lib.field import lines, narrowing_link, painted
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.judged import at_least
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, SqlQuery, ask, leading
+from dashboards.lib.queries import PromQuery, SqlQuery, ask, in_range, leading
 
 MOST = 8
 """Agents that are drawn."""
@@ -28,7 +30,7 @@ WITH given AS (
 ), days AS (
   SELECT u.day, sum(u.answers) AS answers, max(coalesce(g.rated, 0)) AS rated
   FROM analytics.usage_analytics_daily u LEFT JOIN given g ON g.day = u.day
-  WHERE $__timeFilter(u.day) AND {chosen_all(environment="u.environment")}
+  WHERE {in_range("u.day")} AND {chosen_all(environment="u.environment")}
   GROUP BY u.day
 )
 """.strip()
@@ -59,15 +61,16 @@ LIMIT 1200
 
 
 def negative(settings: Settings) -> Panel:
-    limit, least = settings.thresholds.negative_feedback_ratio, settings.thresholds.minimum_negative_feedback
+    limit = settings.thresholds.negative_feedback_ratio
     by = ("environment", "agent")
     worst = leading(ask(FEEDBACK_NEGATIVE_RATIO, by, "1h"), by, MOST)
     return TimeSeries(
         name="negative",
         title=f"Thumbs down by agent (alert above {limit:.0%})",
         description=(
-            f"Thumbs down / thumbs given, over one hour, as the alert asks from {least} thumbs on. A single thumb in a quiet "
-            "hour is 100 %, and is no alert. Above for long: see whether this agent fails, is slow, or has a new version."
+            f"Thumbs down / thumbs given, over one hour, as the alert asks where there were {at_least(NEGATIVE, settings)}. A "
+            "single thumb in a quiet hour is 100 %, and is no alert. Above for long: see whether this agent fails, is slow, or "
+            "has a new version."
         ),
         targets=(PromQuery(expr=worst, legend="{{agent}} · {{environment}}", step="1h"),),
         unit="percentunit",

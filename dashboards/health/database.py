@@ -54,7 +54,7 @@ def waiting(settings: Settings) -> Panel:
     limit = settings.thresholds.pool_waiting
     return TimeSeries(
         name="pool_waiting",
-        title=f"Waiting requests (alert from {limit:g})",
+        title=f"Waiting requests (alert above {limit:g})",
         description=(
             f"{POOL_PENDING.description}, by pool. Anything but zero is time that users wait for nothing; look beside it for "
             "what became slow."

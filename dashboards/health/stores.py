@@ -128,7 +128,7 @@ def queue_length(settings: Settings) -> Panel:
     limit = settings.thresholds.queue_messages
     return TimeSeries(
         name="queue_length",
-        title=f"Messages waiting in queues (alert from {limit:,})",
+        title=f"Messages waiting in queues (alert above {limit:,})",
         description=(
             f"{QUEUE_LENGTH.description}. It rises without end: messages come faster than they are taken, or nobody takes them."
         ),

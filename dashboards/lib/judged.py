@@ -35,6 +35,11 @@ def watched(alert: Alert, settings: Settings) -> str:
     return "(" + " and ".join((f"({value})", *guards)) + ")" if alert.guards else f"({value})"
 
 
+def at_least(alert: Alert, settings: Settings) -> str:
+    """What has to happen for an alert to judge, in words, as they follow `where there were`."""
+    return "at least " + " and ".join(wording.least(guard, settings) for guard in alert.guards)
+
+
 def lights(
     name: str,
     title: str,

@@ -107,6 +107,13 @@ class LiveQuery:
 Query = PromQuery | SqlQuery | LiveQuery
 
 
+def in_range(begin: str) -> str:
+    """An SQL condition: a day or an hour of a roll-up has its `begin` in the range. The one that begins where the range ends is
+    the first of what comes after it, which `$__timeFilter` would let in whole.
+    """
+    return f"({begin} >= $__timeFrom() AND {begin} < $__timeTo())"
+
+
 def ask(signal: Signal, by: tuple[str, ...] = (), window: str = "$__rate_interval", where: Matches = (), ago: str = "") -> str:
     """PromQL of a signal under the dashboard's filters, from recorded series where they fit; as it was `ago` before."""
     return registry.query(signal, by, window, where + filtered(signal), ago)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alert_rules.agents import ERROR_RATIO
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from contract.signals.agents import (
@@ -15,6 +16,7 @@ from contract.signals.agents import (
 from dashboards.lib import colours
 from dashboards.lib.field import lines, painted
 from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.judged import at_least
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery
 from dashboards.one_agent.asking import NO_TRAFFIC, course, of_agent
@@ -66,8 +68,8 @@ def error_share(settings: Settings) -> Panel:
         name="error_share",
         title=f"Error ratio (alert above {limits.error_ratio:.0%})",
         description=(
-            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks from {limits.minimum_queries} "
-            "queries on, for each chosen environment. Lines: warning and critical."
+            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, for each chosen environment, as the alert asks where "
+            f"there were {at_least(ERROR_RATIO, settings)}. Lines: warning and critical."
         ),
         targets=(course(AGENT_ERROR_RATIO, ("environment", "agent"), legend="{{environment}}"),),
         unit="percentunit",

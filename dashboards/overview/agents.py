@@ -5,6 +5,8 @@ Of a large fleet each graph shows the agents that came nearest to the alert.
 
 from __future__ import annotations
 
+from alert_rules.agents import ERROR_RATIO, RESPONSE_TIME
+from alert_rules.conversations import SUCCESS_RATE
 from contract.definitions import DEFINITIONS
 from contract.settings import Settings
 from contract.signals.agents import AGENT_ERROR_RATIO, AGENT_LATENCY
@@ -16,6 +18,7 @@ from dashboards.lib.executions import HAS_FAILED
 from dashboards.lib.field import Word, lines, named, narrowing_link, words
 from dashboards.lib.filters import chosen
 from dashboards.lib.graphs import TimeSeries
+from dashboards.lib.judged import at_least
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask, leading
 from dashboards.lib.requests import trace_links
@@ -35,14 +38,14 @@ def _asked(signal: Signal, window: str, *, lowest: bool = False) -> PromQuery:
 
 
 def success_ratio(settings: Settings) -> Panel:
-    target, enough = settings.thresholds.success_ratio, settings.thresholds.minimum_conversations
+    target = settings.thresholds.success_ratio
     return TimeSeries(
         name="success_ratio",
         title=f"Success by agent (alert below {target:.0%})",
         description=(
-            "Ended conversations with the goal achieved / those with a known goal, over one hour, as the alert asks, from "
-            f"{enough} conversations on. Below the line: compare with the agent's newest version, its error ratio and the "
-            "reasons of handoffs."
+            "Ended conversations with the goal achieved / those with a known goal, over one hour, as the alert asks where "
+            f"there were {at_least(SUCCESS_RATE, settings)}. Below the line: compare with the agent's newest version, its "
+            "error ratio and the reasons of handoffs."
         ),
         targets=(_asked(SUCCESS_RATIO, "1h", lowest=True),),
         unit="percentunit",
@@ -62,9 +65,9 @@ def agent_errors(settings: Settings) -> Panel:
         name="agent_errors",
         title=f"Error ratio by agent (alert above {limits.error_ratio:.0%})",
         description=(
-            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks from {limits.minimum_queries} "
-            "queries on. Lines: warning and critical. Above: see the kind of error in the latest failed executions; when one "
-            "kind leads, look at that model, tool or service."
+            f"{DEFINITIONS['error_ratio'].formula}, over five minutes, as the alert asks where there were "
+            f"{at_least(ERROR_RATIO, settings)}. Lines: warning and critical. Above: see the kind of error in the latest "
+            "failed executions; when one kind leads, look at that model, tool or service."
         ),
         targets=(_asked(AGENT_ERROR_RATIO, "5m"),),
         unit="percentunit",
@@ -80,13 +83,13 @@ def agent_errors(settings: Settings) -> Panel:
 
 def agent_latency(settings: Settings) -> Panel:
     limit = settings.thresholds.response_seconds
-    enough = settings.thresholds.minimum_queries
     return TimeSeries(
         name="agent_latency",
         title=f"p95 by agent (alert above {limit:g} s)",
         description=(
-            f"95th percentile of the time from query to answer, over five minutes, as the alert asks from {enough} queries "
-            "on. Too slow: see whether all agents are slow (a model or the database) or one (its tools, its newest version)."
+            "95th percentile of the time from query to answer, over five minutes, as the alert asks where there were "
+            f"{at_least(RESPONSE_TIME, settings)}. Too slow: see whether all agents are slow (a model or the database) or one "
+            "(its tools, its newest version)."
         ),
         targets=(_asked(AGENT_LATENCY, "5m"),),
         unit="s",

@@ -131,7 +131,7 @@ def _abouts(name: str, count: int) -> list[tuple[str, str]]:
     if alert is None or 1 + len(alert.also) + len(alert.guards) != count:
         return plain
     also = [(one.signal.unit, f"fires only with {one.signal.title} {{side}} {{now}} instead of {{was}}") for one in alert.also]
-    guards = [("none", f"needs {{now}} instead of {{was}} events ({one.signal.title}, {one.window})") for one in alert.guards]
+    guards = [("none", f"needs {{now}} instead of {{was}} events ({one.signal.title}, {one.when})") for one in alert.guards]
     return [(alert.signal.unit, plain[0][1]), *also, *guards]
 
 

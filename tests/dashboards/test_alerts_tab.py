@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from dashboards.alerts.panels import MOST
 from dashboards.lib.durations import SECONDS
 from dashboards.lib.judged import watched
 from recording_rules.registry import query
+from tests.conftest import PrometheusTools
 
 Json = dict[str, Any]
 SETTINGS = Settings()
@@ -117,6 +120,64 @@ def test_the_distance_is_one_at_the_limit() -> None:
     for alert in far:
         text, limit = distance(alert, SETTINGS), f"{alert.limit(SETTINGS):.9g}"
         assert f" / {limit})" in text if alert.comparison == ">" else f"topk(1, {limit} / " in text, alert.name
+
+
+Asked = tuple[str, str, str, float | None]
+"""A question, a moment, and the labels and the value of the only answer; None for no answer."""
+
+
+def promql(tools: PrometheusTools, folder: Path, series: dict[str, str], asked: list[Asked]) -> None:
+    """Fails unless each question is answered so, of series with a sample every half minute."""
+    tests = [
+        {"expr": expr, "eval_time": at, "exp_samples": [] if value is None else [{"labels": labels, "value": value}]}
+        for expr, at, labels, value in asked
+    ]
+    told = [{"series": name, "values": values} for name, values in series.items()]
+    document = {"tests": [{"interval": "30s", "input_series": told, "promql_expr_test": tests}]}
+    (folder / "test.yml").write_text(json.dumps(document))
+    run = [tools.promtool, "test", "rules", folder / "test.yml"]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_nothing_is_left_of_is_far_beyond_its_limit(prometheus_tools: PrometheusTools, tmp_path: Path) -> None:
+    """Of no number a share of nothing can be made: without care the worst of all would not be shown."""
+    budget = next(alert for alert in ALERTS if alert.name == "BudgetExhaustsSoon")
+    series = {'scope:budget_left:seconds{scope="all"}': "0x10", 'scope:budget_left:seconds{scope="staging"}': "1e6x10"}
+    labels = '{alertname="BudgetExhaustsSoon",scope="all"}'
+    promql(prometheus_tools, tmp_path, series, [(distance(budget, SETTINGS), "5m", labels, 100)])
+
+
+def test_what_fires_has_no_gaps_where_its_rule_is_evaluated_every_other_minute(
+    panels: dict[int, Json], prometheus_tools: PrometheusTools, tmp_path: Path
+) -> None:
+    [target] = panels[panel_id("alerts/timeline")]["targets"]
+    expression = unfiltered(target["expr"].replace("($environment)|", "$environment").replace("($agent)|", "$agent"))
+    fired = 'ALERTS{alertname="AnomalyHigh",alertstate="firing",severity="warning"}'
+    asked = [(expression.replace("$__interval", "1m"), f"{at}m", '{alertname="AnomalyHigh"}', 2.0) for at in range(3, 11)]
+    over = (expression.replace("$__interval", "1m"), "11m", "", None)
+    promql(prometheus_tools, tmp_path, {fired: "_x5 1 _x3 1 _x3 1 _x3 1 _x3 stale _x4"}, [*asked, over])
+
+
+@pytest.mark.parametrize(
+    ("tab", "panel", "alert"),
+    [
+        ("overview", "success_ratio", "AgentSuccessRateLow"),
+        ("overview", "agent_errors", "AgentErrorRatioHigh"),
+        ("overview", "agent_latency", "AgentResponseTimeHigh"),
+        ("one-agent", "error_share", "AgentErrorRatioHigh"),
+        ("feedback", "negative", "NegativeFeedbackHigh"),
+        ("alerts", "model_tokens_per_call_jumped", "ModelTokensPerCallJumped"),
+    ],
+)
+def test_a_panel_says_what_its_alert_wants_to_have_seen(tab: str, panel: str, alert: str) -> None:
+    guards = next(one for one in ALERTS if one.name == alert).guards
+    other = {guard.least: 900 + number for number, guard in enumerate(guards)}
+    settings = Settings.model_validate({"thresholds": other})
+    text = catalogue.panel(f"{tab}/{panel}", settings).description
+    for guard in guards:
+        assert f"{guard.count(settings)} {guard.signal.title.lower()} in " in text.lower()
+        assert not guard.signal.offset or f"{guard.count(settings)} model calls in 1 hour, 1 day before" in text
 
 
 def test_other_limits_are_drawn_where_the_configuration_has_them() -> None:
