@@ -16,14 +16,15 @@ from dashboards.lib.graphs import TimeSeries, Trend
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
 from dashboards.lib.shares import BarChart
-from dashboards.lib.spending import DAYS, FIRST_DAY, TO
+from dashboards.lib.spending import DAYS, FIRST_DAY, TO, whole_days
 
 NO_CALLS = "no model calls in the last weeks"
 HISTORY_DAYS, AHEAD_DAYS = 28, 14
 CERTAIN = 1.96
 """Standard deviations on each side that hold 95 of 100 normal values."""
 
-_TODAY = f"date_trunc('day', {TO}, 'UTC')"
+_TODAY, _DAY = f"date_trunc('day', {TO}, 'UTC')", whole_days(1)
+_EARLIEST = f"{_TODAY} - {whole_days(HISTORY_DAYS)}"
 _BAND = (
     named("low", color=fixed(colours.SKY), custom_lineWidth=1, custom_lineStyle={"fill": "dash", "dash": [4, 4]}),
     named(
@@ -38,12 +39,12 @@ def _usual(measure: str, filters_: str, since: str) -> str:
     return f"""
 daily AS (
   SELECT day, sum({measure})::float8 AS amount FROM analytics.model_usage_statistics
-  WHERE day >= {since} AND day <= {TO} AND {filters_} GROUP BY day
+  WHERE day >= {since} AND day < {TO} AND {filters_} GROUP BY day
 ), history AS (
   SELECT d AS day, extract(isodow FROM d AT TIME ZONE 'UTC') AS weekday, coalesce(amount, 0) AS amount
-  FROM generate_series({_TODAY} - interval '{HISTORY_DAYS} days', {_TODAY} - interval '1 day', interval '1 day') d
+  FROM generate_series({_EARLIEST}, {_TODAY} - {_DAY}, {_DAY}) d
   LEFT JOIN daily ON daily.day = d
-  WHERE d >= (SELECT min(day) FROM daily WHERE day >= {_TODAY} - interval '{HISTORY_DAYS} days')
+  WHERE d >= (SELECT min(day) FROM daily WHERE day >= {_EARLIEST})
 ), usual AS (
   SELECT weekday, coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY amount),
                            (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) FROM history)) AS amount
@@ -58,13 +59,14 @@ daily AS (
 def course(settings: Settings) -> Panel:
     limit = next((budget.monthly_usd for budget in settings.budgets if budget.scope == "all"), None)
     begin = f"date_trunc('month', {TO}, 'UTC')"
-    since = f"least({begin}, {_TODAY} - interval '{HISTORY_DAYS} days')"
+    end = f"({begin} AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'"
+    since = f"least({begin}, {_EARLIEST})"
     sql = f"""
 WITH {_usual("cost_usd", "true", since)}, days AS (
   SELECT d AS day, extract(day FROM d AT TIME ZONE 'UTC')::int AS number,
          CASE WHEN d <= {TO} THEN coalesce(daily.amount, 0) END AS spent,
          CASE WHEN d > {TO} THEN 1 WHEN d = {_TODAY} THEN rest.share ELSE 0 END AS share, usual.amount AS usual
-  FROM generate_series({begin}, {begin} + interval '1 month' - interval '1 day', interval '1 day') d
+  FROM generate_series({begin}, {end} - {_DAY}, {_DAY}) d
   CROSS JOIN rest LEFT JOIN daily ON daily.day = d
   JOIN usual ON usual.weekday = extract(isodow FROM d AT TIME ZONE 'UTC')
 ), added AS (
@@ -108,12 +110,12 @@ ORDER BY day
 def usage() -> Panel:
     filters_ = chosen_all(environment="environment", model="model")
     sql = f"""
-WITH {_usual("calls", filters_, f"{_TODAY} - interval '{HISTORY_DAYS} days'")}
+WITH {_usual("calls", filters_, _EARLIEST)}
 SELECT extract(day FROM d - {_TODAY})::int AS days, CASE WHEN d < {_TODAY} THEN history.amount END AS calls,
        CASE WHEN d >= {_TODAY} THEN usual.amount END AS expected,
        CASE WHEN d >= {_TODAY} THEN greatest(usual.amount - {CERTAIN} * deviation, 0) END AS low,
        CASE WHEN d >= {_TODAY} THEN usual.amount + {CERTAIN} * deviation END AS high
-FROM generate_series({_TODAY} - interval '{HISTORY_DAYS} days', {_TODAY} + interval '{AHEAD_DAYS - 1} days', interval '1 day') d
+FROM generate_series({_EARLIEST}, {_TODAY} + {whole_days(AHEAD_DAYS - 1)}, {_DAY}) d
 CROSS JOIN spread
 JOIN usual ON usual.weekday = extract(isodow FROM d AT TIME ZONE 'UTC')
 LEFT JOIN history ON history.day = d
@@ -146,7 +148,7 @@ def trend() -> Panel:
     sql = f"""
 WITH daily AS (
   SELECT day, sum(cost_usd) AS cost FROM analytics.model_usage_statistics
-  WHERE day >= {FIRST_DAY} - interval '6 days' AND day < {_TODAY} AND {filters_} GROUP BY day
+  WHERE day >= {FIRST_DAY} - {whole_days(6)} AND day < {_TODAY} AND {filters_} GROUP BY day
 )
 SELECT day AS "time", cost AS "a day", mean AS "mean of seven days"
 FROM (SELECT day, cost, CASE WHEN count(*) OVER week = 7 THEN avg(cost) OVER week END AS mean FROM daily

@@ -10,7 +10,7 @@ from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.paging import ACTS, one_page
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery
+from dashboards.lib.queries import SqlQuery, in_range
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import Table, columns, moment, shortened
 
@@ -37,7 +37,7 @@ def per_hour() -> Panel:
                 sql=f"""
 SELECT h.hour AS "time", sum(h.started)::float8 AS "sessions"
 FROM analytics.session_hourly h
-WHERE $__timeFilter(h.hour) AND {chosen_all(environment="h.environment")}
+WHERE {in_range("h.hour")} AND {chosen_all(environment="h.environment")}
 GROUP BY 1
 ORDER BY 1
 """.strip(),

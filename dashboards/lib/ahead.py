@@ -11,7 +11,7 @@ from dashboards.lib.field import Override, Word, fixed, named, words
 from dashboards.lib.graphs import Trend
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import SqlQuery
-from dashboards.lib.spending import TO
+from dashboards.lib.spending import TO, whole_days
 from dashboards.lib.tables import NARROW, Table, columns
 
 BACK_DAYS = 56
@@ -35,7 +35,8 @@ BAND: tuple[Override, ...] = (
 def ahead(key: str, name: str, title: str, description: str, width: int | None = None) -> Panel:
     """A subject's last weeks and the days to come."""
     subject = SUBJECTS[key]
-    past = subject.sql.format(since=f"{_TODAY} - interval '{BACK_DAYS} days'", until=_TODAY)
+    since = f"{_TODAY} - {whole_days(BACK_DAYS)}"
+    past = subject.sql.format(since=since, until=_TODAY)
     if not subject.counted:
         known = "past.amount"
     else:
@@ -45,7 +46,7 @@ WITH past AS (
 {past}
 )
 SELECT extract(day FROM d - {_TODAY})::int AS days, {known} AS known, f.value AS expected, f.low, f.high
-FROM generate_series({_TODAY} - interval '{BACK_DAYS} days', {_TODAY} + interval '{HORIZON_DAYS - 1} days', interval '1 day') d
+FROM generate_series({since}, {_TODAY} + {whole_days(HORIZON_DAYS - 1)}, {whole_days(1)}) d
 LEFT JOIN past ON past.day = d
 LEFT JOIN analytics.forecasts f ON f.series = '{key}' AND f.at = d
 WHERE EXISTS (SELECT FROM past)

@@ -15,8 +15,8 @@ UNPRICED = words({0: Word("–", colours.GREY)})
 """What the cost of one piece says where no call had a price: that it is not known, not that it is nothing."""
 _FROM, TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
 FIRST_DAY = f"date_trunc('day', {_FROM}, 'UTC')"
-DAYS = f"day >= {FIRST_DAY} AND day <= {TO}"
-"""The days that the range touches."""
+DAYS = f"day >= {FIRST_DAY} AND day < {TO}"
+"""The days that the range touches. One that begins where the range ends is the next."""
 LENGTH = f"({TO} - {FIRST_DAY})"
 """How much time these days cover, up to the end of the range."""
 BEFORE = SwitchVariable(
@@ -26,13 +26,19 @@ BEFORE = SwitchVariable(
     description="Acts on every figure that says how the range changed: the small ones beside those of the range, and columns "
     "called Change. Earlier are as many days, counted by day (UTC).",
 )
+
+
+def whole_days(number: int) -> str:
+    """So many days (UTC) as an SQL interval, in hours: a day of PostgreSQL is one of the session's time zone, which may be an
+    hour longer or shorter.
+    """
+    return f"interval '{24 * number} hours'"
+
+
 _SECONDS = f"extract(epoch FROM {LENGTH})"
-_SHIFTED = (
-    "coalesce(nullif(${before:sqlstring}::int, 0) * interval '24 hours', " + f"make_interval(secs => {_SECONDS}::float8))"
-)
+_SHIFTED = f"coalesce(nullif(${{before:sqlstring}}::int, 0) * {whole_days(1)}, make_interval(secs => {_SECONDS}::float8))"
 _FIRST_BEFORE = f"date_trunc('day', {FIRST_DAY} - {_SHIFTED}, 'UTC')"
-_WHOLE_LENGTH = f"ceil({_SECONDS} / 86400)::int * interval '24 hours'"
-"""In hours: a day of PostgreSQL is an hour longer or shorter where clocks are changed."""
+_WHOLE_LENGTH = f"ceil({_SECONDS} / 86400)::int * {whole_days(1)}"
 DAYS_BEFORE = f"day >= {_FIRST_BEFORE} AND day < {_FIRST_BEFORE} + {_WHOLE_LENGTH}"
 """As many days, so much earlier as is chosen: at first those that end where the range begins."""
 PER_MONTH = f"(2592000 / greatest(extract(epoch FROM {LENGTH})::float8, 3600))"
@@ -53,7 +59,7 @@ def over_time(hourly: str, daily: str) -> str:
     `hourly` and `daily` say what to select beside that, alike in both, and each ends with a condition.
     Only one of them is read: hours when hours are shown, days else.
     """
-    hours = f"hour >= date_trunc('hour', {_FROM}, 'UTC') AND hour <= {TO}"
+    hours = f"hour >= date_trunc('hour', {_FROM}, 'UTC') AND hour < {TO}"
     return (
         f"(SELECT date_trunc({WIDTH}, bucket, 'UTC') AS at, counted.* FROM (\n"
         f"  SELECT hour AS bucket, {hourly} AND {hours} AND {WIDTH} = 'hour'\n"

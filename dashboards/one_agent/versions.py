@@ -11,7 +11,7 @@ from dashboards.lib.field import Word, at_most, fixed, lines, named, of_query, w
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, SqlQuery, ask
+from dashboards.lib.queries import PromQuery, SqlQuery, ask, in_range
 from dashboards.lib.states import StateTimeline
 from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment, shortened
 from dashboards.one_agent.asking import NO_TRAFFIC
@@ -100,7 +100,8 @@ _BOUNDS = f"'{{{','.join(f'{bound:g}' for bound in AGENT)}}}'"
 def _deployments() -> str:
     return f"""
 WITH deployed AS (
-  SELECT d.id, a.name AS agent, d.version, d.environment, d.commit_ref, d.deployed_at, date_trunc('hour', d.deployed_at) AS hour
+  SELECT d.id, a.name AS agent, d.version, d.environment, d.commit_ref, d.deployed_at,
+         date_trunc('hour', d.deployed_at, 'UTC') AS hour
   FROM {_DEPLOYED}
   WHERE $__timeFilter(d.deployed_at) AND {chosen_all(environment="d.environment", agent="a.name", version="d.version")}
   ORDER BY d.deployed_at DESC LIMIT 50
@@ -168,7 +169,7 @@ def _compared() -> str:
     return f"""
 WITH hours AS (
   SELECT h.version, h.environment, h.hour, h.n, h.failed, h.histogram FROM analytics.latency_hourly h
-  WHERE $__timeFilter(h.hour) AND {chosen}
+  WHERE {in_range("h.hour")} AND {chosen}
 ), counts AS (
   SELECT h.version, h.environment, b.place, sum(b.count)::bigint AS count
   FROM hours h CROSS JOIN unnest(h.histogram) WITH ORDINALITY AS b (count, place) GROUP BY h.version, h.environment, b.place

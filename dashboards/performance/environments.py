@@ -11,7 +11,7 @@ from dashboards.lib.executions import FAILED_ROW, SECONDS, ended, percentile
 from dashboards.lib.field import Override, Thresholds, Word, named, painted, special, words
 from dashboards.lib.filters import acting, chosen_all
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery
+from dashboards.lib.queries import SqlQuery, in_range
 from dashboards.lib.requests import FILTERS, trace_links
 from dashboards.lib.shares import BarChart
 from dashboards.lib.tables import COLOURED_CELL, COLOURED_TEXT, Table, columns, moment, shortened
@@ -40,11 +40,11 @@ PARITY = """
 WITH times AS (
   SELECT l.environment, {p95} AS p95, sum(l.n)::float8 AS executions, sum(l.failed) / nullif(sum(l.n), 0)::float8 AS errors
   FROM analytics.latency_hourly l
-  WHERE $__timeFilter(l.hour) AND {chosen_times} GROUP BY 1
+  WHERE {times_in_range} AND {chosen_times} GROUP BY 1
 ), costs AS (
   SELECT m.environment, sum(m.cost_usd) / nullif(sum(m.executions), 0)::float8 AS cost
   FROM analytics.trace_metrics_hourly m
-  WHERE $__timeFilter(m.hour) AND {chosen_costs} GROUP BY 1
+  WHERE {costs_in_range} AND {chosen_costs} GROUP BY 1
 ), found AS (
   SELECT t.environment, t.p95::float8 AS p95, t.errors::float8 AS errors, t.executions, c.cost::float8 AS cost
   FROM times t LEFT JOIN costs c USING (environment) WHERE t.executions > 0
@@ -71,6 +71,8 @@ def parity_query(settings: Settings, name: str) -> str:
     with acting(_OTHERS):
         return PARITY.format(
             p95=MERGED_P95,
+            times_in_range=in_range("l.hour"),
+            costs_in_range=in_range("m.hour"),
             chosen_times=chosen_all(agent="l.agent", version="l.version"),
             chosen_costs=chosen_all(agent="m.agent", version="m.version"),
             reference=_literal(name),

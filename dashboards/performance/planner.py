@@ -12,6 +12,7 @@ from dashboards.lib.firing import alerts, since
 from dashboards.lib.graphs import Trend
 from dashboards.lib.panel import Panel
 from dashboards.lib.queries import PromQuery, SqlQuery, ask
+from dashboards.lib.spending import whole_days
 from dashboards.lib.tables import BAR_CELL, COLOURED_TEXT, MERGED, NARROW, Table, columns
 from dashboards.performance.fleet import BY_AGENTS, NOW
 from dashboards.performance.places import one_agent
@@ -22,7 +23,7 @@ BACK, AHEAD = 28, 14
 PLAN = """
 WITH hours AS (
   SELECT m.hour, sum(m.executions) / 3600.0 AS rps FROM analytics.trace_metrics_hourly m
-  WHERE m.hour >= date_trunc('day', $__timeTo()::timestamptz, 'UTC') - interval '{back} days'
+  WHERE m.hour >= date_trunc('day', $__timeTo()::timestamptz, 'UTC') - {back_days}
     AND m.hour < date_trunc('day', $__timeTo()::timestamptz, 'UTC') AND {chosen_rows}
   GROUP BY 1
 ), days AS (
@@ -55,6 +56,7 @@ def plan(settings: Settings) -> Panel:
     warning = settings.thresholds.capacity_ratio
     text = PLAN.format(
         back=BACK,
+        back_days=whole_days(BACK),
         ahead=AHEAD,
         chosen_rows=chosen_all(environment="m.environment", agent="m.agent", version="m.version"),
         chosen_limits=chosen("c.scope", "agent"),

@@ -11,7 +11,7 @@ from dashboards.lib.field import Word, named, words
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery
+from dashboards.lib.queries import SqlQuery, in_range
 from dashboards.lib.tables import COLOURED_TEXT, NARROW, Table, columns, moment
 from dashboards.performance.environments import MERGED_P95
 from dashboards.performance.fleet import NO_TRAFFIC
@@ -116,7 +116,7 @@ def gates(settings: Settings) -> Panel:
 HISTORY = """
 WITH x AS (
   SELECT l.hour, l.agent || ' ' || l.version AS version, l.n, l.failed, l.histogram FROM analytics.latency_hourly l
-  WHERE $__timeFilter(l.hour) AND {chosen}
+  WHERE {range} AND {chosen}
 ), busiest AS (
   SELECT x.version FROM x GROUP BY 1 ORDER BY sum(x.n) DESC, 1 LIMIT {most}
 )
@@ -130,6 +130,7 @@ _BUCKET = f"date_bin(make_interval(secs => {_WIDTH}), l.hour, 'epoch'::timestamp
 
 def _history(name: str, title: str, description: str, figure: str, unit: str) -> Panel:
     chosen = chosen_all(environment="l.environment", agent="l.agent", version="l.version")
+    sql = HISTORY.format(range=in_range("l.hour"), chosen=chosen, most=MOST, bucket=_BUCKET, figure=figure)
     return TimeSeries(
         name=name,
         title=title,
@@ -137,7 +138,7 @@ def _history(name: str, title: str, description: str, figure: str, unit: str) ->
             f"{description} The {MOST} versions with most executions, by whole hours; deployments and versions that were "
             "found to be worse are marked."
         ),
-        targets=(SqlQuery(sql=HISTORY.format(chosen=chosen, most=MOST, bucket=_BUCKET, figure=figure), format="time_series"),),
+        targets=(SqlQuery(sql=sql, format="time_series"),),
         unit=unit,
         minimum=0,
         no_value=NO_TRAFFIC,

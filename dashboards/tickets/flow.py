@@ -9,7 +9,7 @@ from dashboards.lib import colours
 from dashboards.lib.field import fixed, named, painted
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import PromQuery, SqlQuery
+from dashboards.lib.queries import PromQuery, SqlQuery, in_range
 from dashboards.lib.shares import BarChart
 from dashboards.tickets.rows import OF_PRIORITY, OPEN, PRIORITY
 from recording_rules import registry
@@ -24,7 +24,7 @@ _DAILY = f"""
 SELECT d.day AS "time", sum(d.created)::float8 AS opened, sum(d.resolved)::float8 AS resolved,
        (sum(sum(d.created) - sum(d.resolved)) OVER (ORDER BY d.day))::float8 AS "{NET}"
 FROM analytics.ticket_daily d
-WHERE $__timeFilter(d.day) AND {PRIORITY.replace("t.priority", "d.priority")}
+WHERE {in_range("d.day")} AND {PRIORITY.replace("t.priority", "d.priority")}
 GROUP BY d.day
 ORDER BY d.day
 """.strip()

@@ -8,7 +8,7 @@ from dashboards.lib.field import named, narrowing_link, painted
 from dashboards.lib.filters import chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery
+from dashboards.lib.queries import SqlQuery, in_range
 from dashboards.lib.tables import BAR_CELL, NARROW, Table, columns
 
 OF_OUTCOMES = {
@@ -23,7 +23,7 @@ SELECT d.day AS "time", sum(d.solved)::float8 / nullif(sum(d.ended), 0) AS "solv
        sum(d.abandoned)::float8 / nullif(sum(d.ended), 0) AS abandoned,
        sum(d.failed)::float8 / nullif(sum(d.ended), 0) AS failed
 FROM analytics.conversation_daily d
-WHERE $__timeFilter(d.day) AND {chosen_all(environment="d.environment", agent="d.agent")}
+WHERE {in_range("d.day")} AND {chosen_all(environment="d.environment", agent="d.agent")}
 GROUP BY d.day
 ORDER BY d.day
 """.strip()
@@ -49,7 +49,7 @@ def reasons() -> Panel:
     sql = f"""
 SELECT d.day AS "time", replace(d.reason, '_', ' ') AS metric, sum(d.handoffs)::float8 AS value
 FROM analytics.handoff_daily d
-WHERE $__timeFilter(d.day) AND {chosen_all(environment="d.environment", agent="d.agent")}
+WHERE {in_range("d.day")} AND {chosen_all(environment="d.environment", agent="d.agent")}
 GROUP BY 1, 2
 ORDER BY 1, 2
 LIMIT 5000
@@ -120,7 +120,7 @@ SELECT d.agent, d.environment, sum(d.ended)::float8 AS ended, sum(d.solved)::flo
        sum(d.abandoned)::float8 / nullif(sum(d.ended), 0) AS abandoned,
        sum(d.failed)::float8 / nullif(sum(d.ended), 0) AS failed
 FROM analytics.conversation_daily d
-WHERE $__timeFilter(d.day) AND {chosen_all(environment="d.environment", agent="d.agent")}
+WHERE {in_range("d.day")} AND {chosen_all(environment="d.environment", agent="d.agent")}
 GROUP BY 1, 2
 ORDER BY 4, 1
 LIMIT 200

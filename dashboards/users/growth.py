@@ -7,14 +7,14 @@ from dashboards.lib import colours
 from dashboards.lib.field import fixed, named
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery, series
+from dashboards.lib.queries import SqlQuery, in_range, series
 from dashboards.lib.shares import PieChart
 
-GROWTH = """
+GROWTH = f"""
 SELECT g.day AS "time", g.users_created::float8 AS "new users", g.users::float8 AS "all users"
 FROM (SELECT d.day, d.users_created, sum(d.users_created) OVER (ORDER BY d.day) AS users
       FROM analytics.user_activity_metrics d) g
-WHERE $__timeFilter(g.day)
+WHERE {in_range("g.day")}
 ORDER BY g.day
 LIMIT 1200
 """.strip()

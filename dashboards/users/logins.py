@@ -12,7 +12,7 @@ from dashboards.lib.figures import Stat
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
 from dashboards.lib.promql import union
-from dashboards.lib.queries import PromQuery, SqlQuery, ask, series
+from dashboards.lib.queries import PromQuery, SqlQuery, ask, in_range, series
 
 HOUR = "1h"
 NOBODY = "nobody logged in"
@@ -79,10 +79,10 @@ def sessions() -> Panel:
     )
 
 
-BY_DAY = """
+BY_DAY = f"""
 SELECT d.day AS "time", d.logins::float8 AS success, d.logins_failed::float8 AS failure
 FROM analytics.user_activity_metrics d
-WHERE $__timeFilter(d.day)
+WHERE {in_range("d.day")}
 ORDER BY d.day
 LIMIT 1200
 """.strip()

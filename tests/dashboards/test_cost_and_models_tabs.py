@@ -137,6 +137,28 @@ def test_days_that_cost_the_same_leave_no_doubt(counts: Connection) -> None:
     assert last["low"] == last["high"] == pytest.approx(180 + 10 * (1 - 15 / 24) + 120)
 
 
+def test_a_range_ends_where_it_ends(counts: Connection) -> None:
+    """At midnight: the day that begins then is another range's first."""
+    midnight = datetime(2026, 11, 10, tzinfo=UTC)
+    for hours, usd in ((-24, 1.0), (-1, 2.0), (0, 4.0), (23, 8.0)):
+        called(counts, midnight + timedelta(hours=hours), usd)
+    for granularity in ("day", "hour"):
+        rows = shown(counts, COST, "spend", days=1, now=midnight, granularity=f"'{granularity}'")
+        assert sum(row["value"] for row in rows) == pytest.approx(3.0), granularity
+    assert [row["cost"] for row in shown(counts, COST, "by_model", days=1, now=midnight)] == [pytest.approx(3.0)]
+
+
+@pytest.mark.parametrize("name", ["course", "usage", "spend_ahead"])
+def test_days_are_utc_where_clocks_of_the_session_are_changed(counts: Connection, name: str) -> None:
+    now = datetime(2026, 10, 30, 15, tzinfo=UTC)  # some days after summer ended in Berlin
+    for n in range(70):
+        called(counts, now - timedelta(days=n), 1.0 + n)
+    expected = shown(counts, COST, name, now=now)
+    assert len(expected) >= 7
+    counts.execute("SET timezone = 'Europe/Berlin'")
+    assert shown(counts, COST, name, now=now) == expected
+
+
 def test_a_change_is_told_only_against_days_that_the_ledger_knows(counts: Connection) -> None:
     def counted(days: range, usd: float) -> None:
         for n in days:
