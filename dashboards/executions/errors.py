@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.settings import Settings
+from contract.status import sql_failed
 from dashboards.executions.detail import FILTERS
 from dashboards.executions.runs import AGENT_LINK
 from dashboards.lib.executions import ALL_FILTERS, HAS_FAILED, ended
@@ -56,7 +57,7 @@ def table(settings: Settings) -> Panel:
         f"{KIND} AS kind",
         "e.start_time AS at",
         "e.trace_id AS trace",
-        joins="LEFT JOIN analytics.tool_usage_metrics u ON u.execution_id = e.execution_id AND u.status <> 'success' "
+        joins=f"LEFT JOIN analytics.tool_usage_metrics u ON u.execution_id = e.execution_id AND {sql_failed('u.status')} "
         "AND u.start_time BETWEEN $__timeFrom() AND $__timeTo()::timestamptz + interval '1 hour'",
         where=HAS_FAILED,
     )

@@ -106,7 +106,7 @@ LIMIT 200
 
 
 def interfaces(settings: Settings) -> Panel:
-    target = at_least(1 - settings.thresholds.provider_error_ratio).to_json_data()
+    target = at_least(1 - settings.thresholds.tool_error_ratio).to_json_data()
     headings = {
         "api": "Interface", "calls": "Calls", "well": "2xx", "refused": "4xx", "failed": "5xx", "answered": "Answered",
         "p50": "p50", "p95": "p95",

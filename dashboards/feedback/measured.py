@@ -16,14 +16,20 @@ NOTHING = "no rated answer with model calls in range"
 
 CALLS = """
 CROSS JOIN LATERAL (
-  SELECT t.model, t.latency_ms, t.total_cost_usd, t.total_tokens
-  FROM analytics.llm_calls t WHERE t.trace_id = f.trace_id AND t.type = 'GENERATION' OFFSET 0
+  SELECT t.model, count(*) AS calls, sum(t.latency_ms) AS ms, count(t.latency_ms) AS timed, sum(t.total_cost_usd) AS cost,
+         count(t.total_cost_usd) AS priced, sum(t.total_tokens) AS tokens
+  FROM analytics.llm_calls t WHERE t.trace_id = f.trace_id AND t.type = 'GENERATION' GROUP BY t.model OFFSET 0
 ) k""".strip()
-"""Model calls of a rated answer, looked up one by one as its conversation is."""
+"""Model calls of a rated answer, looked up answer by answer as its conversation is, and added up by model: an answer's stars
+count once, however many calls it took."""
+_SECONDS = "(sum(k.ms) / nullif(sum(k.timed), 0) / 1000)::float8"
+_DOLLARS = "(sum(k.cost) / nullif(sum(k.priced), 0))::float8"
+_TOKENS = "(sum(k.tokens) / sum(k.calls))::float8"
+"""Means of the calls."""
 
 
 def _rated(columns: str, grouped: str, order: str, most: int, having: str = "") -> str:
-    """Model calls `k` behind the rated answers, by groups."""
+    """Rated answers with the model calls `k` behind them, by groups."""
     return f"""
 SELECT {columns}
 {given(CALLS)}
@@ -35,7 +41,7 @@ LIMIT {most}
 
 
 _POINTS = """k.model AS "Model", to_char(f.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "Day", {x},
-       avg(f.rating)::float8 AS "Stars", count(*)::float8 AS "Calls\""""
+       avg(f.rating)::float8 AS "Stars", sum(k.calls)::float8 AS "Calls\""""
 
 
 def _points(x: str, measured: str) -> str:
@@ -67,20 +73,17 @@ def _against(name: str, title: str, x: str, measured: str, unit: str, decimals: 
 
 
 def against_latency() -> Panel:
-    seconds = "(avg(k.latency_ms) / 1000)::float8"
-    return _against("rating_latency", "Do slow answers get fewer stars?", "Latency", seconds, "s", None)
+    return _against("rating_latency", "Do slow answers get fewer stars?", "Latency", _SECONDS, "s", None)
 
 
 def against_cost() -> Panel:
-    dollars = "avg(k.total_cost_usd)::float8"
-    return _against("rating_cost", "Do expensive answers get more stars?", "Cost per call", dollars, "currencyUSD", 4)
+    return _against("rating_cost", "Do expensive answers get more stars?", "Cost per call", _DOLLARS, "currencyUSD", 4)
 
 
 def by_model() -> Panel:
-    columns = """k.model AS "Model", count(DISTINCT f.id)::float8 AS "Answers", avg(f.rating)::float8 AS "Stars",
-       count(DISTINCT f.id) FILTER (WHERE f.rating <= 2)::float8 / count(DISTINCT f.id) AS "1 or 2 stars",
-       (avg(k.latency_ms) / 1000)::float8 AS "Latency", avg(k.total_cost_usd)::float8 AS "Cost each",
-       avg(k.total_tokens)::float8 AS "Tokens each\""""
+    columns = f"""k.model AS "Model", count(*)::float8 AS "Answers", avg(f.rating)::float8 AS "Stars",
+       count(*) FILTER (WHERE f.rating <= 2)::float8 / count(*) AS "1 or 2 stars",
+       {_SECONDS} AS "Latency", {_DOLLARS} AS "Cost each", {_TOKENS} AS "Tokens each\""""
     return Table(
         name="rating_by_model",
         title="Stars, speed and cost by model",

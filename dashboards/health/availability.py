@@ -61,12 +61,16 @@ def served(settings: Settings) -> Panel:
     def added(rate: str, window: str) -> str:
         return f"sum(sum_over_time(({rate})[{window}:1h]))"
 
+    def lost(window: str) -> str:
+        """None where nothing ever failed, and so has no series."""
+        return f"({added(failed, window)} or 0 * {added(all_, window)})"
+
     return _stat(
         "availability_served",
         "Available, by requests",
         "1 - answers of the 5xx class / all answers, each request weighing the same, hour by hour. Lower than by scrapes: it "
         "runs, and fails; higher: it was away while nobody asked.",
-        {title: f"(1 - {added(failed, window)} / ({added(all_, window)} > 0))" for title, window in WINDOWS.items()},
+        {title: f"(1 - {lost(window)} / ({added(all_, window)} > 0))" for title, window in WINDOWS.items()},
         _promised(settings, "requests"),
         "no traffic",
     )

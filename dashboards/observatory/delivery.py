@@ -49,7 +49,7 @@ def rule_failures() -> Panel:
         soft_maximum=1,
         style="bars",
         no_value="Prometheus does not scrape itself",
-        calculations=("sum",),
+        calculations=("max",),
     )
 
 

@@ -71,7 +71,7 @@ def corrections() -> Panel:
         style="bars",
         soft_maximum=1,
         no_value="no ledger: windows mode",
-        calculations=("sum",),
+        calculations=("max",),
     )
 
 
@@ -86,7 +86,7 @@ def unpriced() -> Panel:
         style="bars",
         soft_maximum=1,
         no_value="no ledger: windows mode",
-        calculations=("sum",),
+        calculations=("max",),
     )
 
 
@@ -100,5 +100,5 @@ def cut() -> Panel:
         style="bars",
         soft_maximum=1,
         no_value="nothing was ever cut",
-        calculations=("sum",),
+        calculations=("max",),
     )

@@ -27,7 +27,8 @@ COST = Level(
     (equal("window", "mtd"),),
     "max",
 )
-"""By scope: `all`, and each environment."""
+ALL = "all"
+"""By scope: this one, and each environment."""
 
 
 def success(settings: Settings) -> Panel:
@@ -96,8 +97,8 @@ def errors(settings: Settings) -> Panel:
 
 
 def cost(settings: Settings) -> Panel:
-    limits = ", ".join(f"{budget.scope} {budget.monthly_usd:,.0f} USD" for budget in settings.budgets)
-    scopes = like("scope", "|".join(budget.scope for budget in settings.budgets))
+    limits = ", ".join(f"{budget.scope} {budget.monthly_usd:,.0f} USD" for budget in settings.budgets) or "none"
+    scopes = like("scope", "|".join(budget.scope for budget in settings.budgets) or ALL)
     return Stat(
         name="cost_month",
         title="Cost this month",

@@ -89,9 +89,10 @@ def alerts_state() -> str:
 def components(settings: Settings) -> dict[str, str]:
     """Each component and its state."""
     limits, max_age = settings.thresholds, duration_seconds(settings.exporter.max_age)
+    failing = ask(HTTP_SERVER_ERROR_RATIO, ("environment",), "5m")
     platform = (
         reached(_selector(PLATFORM_UP, 'environment=~"$environment"')),
-        f"max({graded(ask(HTTP_SERVER_ERROR_RATIO, ('environment',), '5m'), limits.error_ratio, limits.error_ratio_critical)})",
+        f"max({graded(failing, limits.http_error_ratio, limits.http_error_ratio_page)})",
     )
     states = {
         "Platform API": worst(*platform),

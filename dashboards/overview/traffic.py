@@ -40,8 +40,8 @@ def server_errors(settings: Settings) -> Panel:
         name="server_error_share",
         title="Server errors, 1 h",
         description=(
-            f"{DEFINITIONS['server_error_ratio'].formula}, over one hour. Above {limits.error_ratio:.0%}: the platform itself "
-            "fails, before any agent is asked; look at its log and its database."
+            f"{DEFINITIONS['server_error_ratio'].formula}, over one hour. Above {limits.http_error_ratio:.0%}: the platform "
+            "itself fails, before any agent is asked; look at its log and its database."
         ),
         targets=(series(HTTP_SERVER_ERROR_RATIO, window="1h"),),
         width=5,
@@ -49,7 +49,7 @@ def server_errors(settings: Settings) -> Panel:
         decimals=2,
         minimum=0,
         no_value=NO_REQUESTS,
-        limits=at_most(limits.error_ratio, limits.error_ratio_critical),
+        limits=at_most(limits.http_error_ratio, limits.http_error_ratio_page),
         sparkline=True,
     )
 

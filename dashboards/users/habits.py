@@ -10,7 +10,7 @@ from dashboards.lib.figures import BarGauge, Stat
 from dashboards.lib.filters import chosen_agents, chosen_all
 from dashboards.lib.graphs import TimeSeries
 from dashboards.lib.panel import Panel
-from dashboards.lib.queries import SqlQuery
+from dashboards.lib.queries import SqlQuery, in_range
 from dashboards.lib.tables import COLOURED_CELL, Table
 
 BARS = 20
@@ -145,7 +145,7 @@ def _of_hours() -> str:
     return f"""
 WITH counted AS (
   SELECT s.hour AS at, sum(s.started) AS n FROM analytics.session_hourly s
-  WHERE $__timeFilter(s.hour) AND {chosen_all(environment="s.environment")}
+  WHERE {in_range("s.hour")} AND {chosen_all(environment="s.environment")}
   GROUP BY s.hour
 ), hours AS (
   SELECT extract(isodow FROM h.at AT TIME ZONE 'UTC')::int AS weekday, extract(hour FROM h.at AT TIME ZONE 'UTC')::int AS hour,
@@ -200,7 +200,8 @@ WITH active AS (
     WHERE $__timeFilter(m.created_at) AND m.role = 'user' AND m.user_key IS NOT NULL GROUP BY m.user_key
   ) u
 ), used AS (
-  SELECT e.feature, e.user_key FROM analytics.feature_usage_events e WHERE $__timeFilter(e.at) GROUP BY e.feature, e.user_key
+  SELECT e.feature, e.user_key FROM analytics.feature_usage_events e
+  WHERE $__timeFilter(e.at) AND e.user_key IS NOT NULL GROUP BY e.feature, e.user_key
 )
 SELECT u.feature AS "Feature", count(*)::float8 / nullif((SELECT n FROM active), 0) AS "Adoption"
 FROM used u
@@ -263,10 +264,10 @@ def first_use() -> Panel:
     )
 
 
-USES = """
+USES = f"""
 SELECT d.day AS "time", d.feature AS metric, d.uses::float8 AS value
 FROM analytics.feature_daily d
-WHERE $__timeFilter(d.day)
+WHERE {in_range("d.day")}
 ORDER BY 1, 2
 LIMIT 20000
 """.strip()

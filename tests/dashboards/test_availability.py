@@ -44,10 +44,14 @@ WELL, DOWN = f"1x{2 * DAY}", f"1x{DAY} 0x{DAY}"
             {answers("200"): f"0+9x{2 * DAY}", answers("503"): f"0x{DAY} 0+1x{DAY}"},
             {"24 h": 0.9, "7 d": 0.95, "30 d": 0.95},
         ),
+        ("availability_served", {answers("200"): f"0+9x{2 * DAY}"}, {"24 h": 1, "7 d": 1, "30 d": 1}),
         ("availability_served", {up("a"): WELL}, {}),
     ],
-    ids=["always there", "one of two targets is away for a day", "one in ten fails on the second day", "nobody asks"],
-)
+    ids=[
+        "always there", "one of two targets is away for a day", "one in ten fails on the second day", "nothing ever failed",
+        "nobody asks",
+    ],
+)  # fmt: skip
 def test_how_much_of_the_time_it_was_there(
     prometheus_tools: PrometheusTools, tmp_path: Path, panel: str, series: dict[str, str], expected: dict[str, float]
 ) -> None:

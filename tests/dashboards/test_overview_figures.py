@@ -16,6 +16,7 @@ import pytest
 from contract.keys import panel_id
 from contract.relations import RELATIONS, SQL_TYPES
 from contract.settings import Settings
+from dashboards.overview import TAB
 from dashboards.overview.health import DEGRADED, DOWN, OK, UNKNOWN
 from provisioning.check.excerpts import read_by
 from recording_rules import registry
@@ -108,6 +109,9 @@ CASES: dict[str, tuple[dict[str, str], Figures]] = {
     "a tenth of the answers are errors": (
         changed("0+11x60", f'{ANSWERS}"5xx"'), ALL_WELL | {"Platform API": DEGRADED, "Overall": DEGRADED},
     ),
+    "a quarter of them are, which wakes nobody yet": (
+        changed("0+33x60", f'{ANSWERS}"5xx"'), ALL_WELL | {"Platform API": DEGRADED, "Overall": DEGRADED},
+    ),
     "half of the queries fail": (
         changed("0+39x60", f'{QUERIES}"error"'), ALL_WELL | {"Agents": DOWN, "Overall": DOWN},
     ),
@@ -180,6 +184,12 @@ def test_figures_of_langfuse(prometheus_tools: PrometheusTools, tmp_path: Path, 
         prometheus_tools, tmp_path, panels, "model_distribution", "model", series,
         {"a": 50, "b": 40, "c": 30, "d": 20, "e": 10, "f": 9, "other": 109},
     )  # fmt: skip
+
+
+def test_what_a_month_cost_is_known_without_a_budget(prometheus_tools: PrometheusTools, tmp_path: Path) -> None:
+    series = replicated('platform_cost_usd{scope="all",window="mtd"} 12', 'platform_cost_usd{scope="staging",window="mtd"} 2')
+    panels = TAB.dashboard(Settings(budgets=()))["panels"]
+    expect(prometheus_tools, tmp_path, panels, "cost_month", "scope", series, {"all": 12})
 
 
 def test_ages(prometheus_tools: PrometheusTools, tmp_path: Path, panels: list[Json]) -> None:

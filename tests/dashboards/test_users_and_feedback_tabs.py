@@ -101,7 +101,7 @@ def counts(database: str) -> Iterator[Connection]:
         )
         connection.execute(
             "CREATE TABLE analytics.feedback (id bigint, conversation_id bigint, created_at timestamptz, rating smallint,"
-            " thumbs smallint, nps smallint, comment text)"
+            " thumbs smallint, nps smallint, comment text, trace_id text)"
         )
         yield connection
 
@@ -200,6 +200,39 @@ def test_terms_are_counted_once_a_comment_and_coloured_by_stars(counts: Connecti
     assert shown["slow (1.5 ★)"] == (2, "#D55E00") and shown["invoice (3.0 ★)"] == (2, "#E69F00")
     assert shown["right (5.0 ★)"] == (1, "#009E73") and shown["über"] == (1, "#8A8F98")
     assert "didn't (1.0 ★)" in shown and not any("<" in term or term.startswith(("the ", "too ")) for term in shown)
+
+
+def test_an_answer_of_many_calls_has_its_stars_once(counts: Connection) -> None:
+    counts.execute("INSERT INTO analytics.agents VALUES (1, 'billing')")
+    for stars, calls in ((5, 1), (1, 9)):
+        told(counts, 1, rating=stars)
+        counts.execute("UPDATE analytics.feedback SET trace_id = %s WHERE rating = %s", (f"trace {stars}", stars))
+        for number in range(calls):
+            counts.execute(
+                "INSERT INTO analytics.llm_calls (observation_id, trace_id, agent, environment, model, type, level, status,"
+                " started_at, latency_ms, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,"
+                " reasoning_tokens, total_tokens, changed_at) VALUES (%s, %s, 'billing', 'production', 'm', 'GENERATION',"
+                " 'DEFAULT', 'success', %s, %s, 0, 0, 0, 0, 0, 100, %s)",
+                (f"{stars} {number}", f"trace {stars}", NOW, 1000 * stars, NOW),
+            )
+    [row] = asked(counts, FEEDBACK, "rating_by_model")
+    assert (row["Answers"], row["Stars"], row["1 or 2 stars"]) == (2, 3, 0.5)
+    assert (row["Latency"], row["Cost each"], row["Tokens each"]) == (pytest.approx(1.4), None, 100)
+    [point] = asked(counts, FEEDBACK, "rating_latency")
+    assert (point["Stars"], point["Calls"], point["Latency"]) == (3, 10, pytest.approx(1.4))
+
+
+def test_uses_of_nobody_are_no_user(counts: Connection) -> None:
+    counts.execute("CREATE TABLE analytics.messages (created_at timestamptz, role text, user_key text)")
+    counts.execute("CREATE TABLE analytics.feature_usage_events (at timestamptz, feature text, user_key text)")
+    for key in ("a", "b"):
+        counts.execute("INSERT INTO analytics.messages VALUES (%s, 'user', %s)", (NOW - timedelta(hours=1), key))
+    for feature, keys in {"search": ("a", "a", None), "export": (None, None)}.items():
+        for key in keys:
+            counts.execute(
+                "INSERT INTO analytics.feature_usage_events VALUES (%s, %s, %s)", (NOW - timedelta(hours=1), feature, key)
+            )
+    assert asked(counts, USERS, "adoption") == [{"Feature": "search", "Adoption": 0.5}]
 
 
 USE = {"growing": (110, 100, 1), "steady": (101, 100, 0), "shrinking": (90, 100, -1)}

@@ -282,12 +282,17 @@ def rated_calls(moment: Moment) -> list[tuple[Given, Row]]:
     return [(row, call) for row in given(moment) if row.stars is not None and row.trace for call in of_trace[row.trace]]
 
 
+def answers(pairs: list[tuple[Given, Row]]) -> list[Given]:
+    """Each rated answer once, however many calls it took."""
+    return list({row.message: row for row, _ in pairs}.values())
+
+
 def _against(moment: Moment, name: str, column: str, figure: Any, within: float) -> None:
     found = grouped(rated_calls(moment), lambda pair: (pair[1].model, f"{pair[0].at:%Y-%m-%d}"))
     expected = {
         key: (
             len(pairs),
-            close(mean(row.stars for row, _ in pairs if row.stars is not None)),
+            close(mean(row.stars for row in answers(pairs) if row.stars is not None)),
             figure([call for _, call in pairs]),
         )
         for key, pairs in found.items()
@@ -323,10 +328,10 @@ def rating_by_model(moment: Moment) -> None:
     shown = {row["Model"]: row for row in rows(moment, "rating_by_model")}
     assert shown.keys() == found.keys()
     for name, pairs in found.items():
-        row, answers, calls = shown[name], {given_.message: given_ for given_, _ in pairs}, [call for _, call in pairs]
-        assert row["Answers"] == len(answers)
-        assert row["Stars"] == close(mean(given_.stars for given_, _ in pairs if given_.stars is not None))
-        assert row["1 or 2 stars"] == close(low([*answers.values()]))
+        row, rated, calls = shown[name], answers(pairs), [call for _, call in pairs]
+        assert row["Answers"] == len(rated)
+        assert row["Stars"] == close(mean(given_.stars for given_ in rated if given_.stars is not None))
+        assert row["1 or 2 stars"] == close(low(rated))
         assert row["Latency"] == pytest.approx(seconds(calls), abs=2e-3)
         assert row["Cost each"] == (None if dollars(calls) is None else pytest.approx(dollars(calls), abs=1e-6))
         assert row["Tokens each"] == close(mean(call.total for call in calls))
