@@ -90,9 +90,9 @@ def test_ctrl_c_leaves_nothing_behind(stack: LivingStack) -> None:
     ports = [urlsplit(part["address"]).port for part in record["parts"] if part["address"]]
     assert len(pids) >= 7 and all(_open(port) for port in ports if port)
     stack.process.send_signal(signal.SIGINT)
-    stack.process.wait(20)
+    stack.process.wait(PATIENCE)
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-    eventually(lambda: not [port for port in ports if port and _open(port)], 5, "every port is free")
+    eventually(lambda: not [port for port in ports if port and _open(port)], PATIENCE, "every port is free")
     assert not (stack.var / "stack.json").exists()
 
 
