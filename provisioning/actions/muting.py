@@ -125,14 +125,22 @@ class Mute:
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.settings.sources.alertmanager.url.rstrip('/')}/api/v2/{path}"
         try:
-            answer = requests.request(method, url, json=body, timeout=_SECONDS)
+            answer = requests.request(method, url, json=body, timeout=_SECONDS, allow_redirects=False)
         except requests.RequestException as problem:
             raise Unreachable(f"error: Alertmanager does not answer at {url}: {reason(problem)}") from None
         if answer.status_code == 404 and method == "DELETE":
             return None
-        if not answer.ok:
+        if not 200 <= answer.status_code < 300:
             raise InputError(f"error: Alertmanager refuses: HTTP {answer.status_code}: {answer.text[:200]}")
-        return answer.json() if answer.content else None
+        if method == "DELETE":
+            return None
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, list if method == "GET" else dict):
+            raise Unreachable(f"error: what answers at {url} is not Alertmanager; is a login page in front of it?")
+        return found
 
 
 def _length(silence: Mapping[str, Any]) -> str:

@@ -75,11 +75,16 @@ def _inhibition(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {**sides, "equal": sorted(map(str, rule.get("equal") or ()))}
 
 
+def _named(node: Any) -> Iterable[tuple[Any, Any]]:
+    """Labels with their values; none where somebody wrote anything else."""
+    return node.items() if isinstance(node, Mapping) else ()
+
+
 def _matchers(texts: Any, same: Any, like: Any) -> list[str]:
     """Matchers in the newer form, whatever form they have, in one order."""
     found = [text for text in texts or () if isinstance(text, str)] if not isinstance(texts, str) else [texts]
-    found += [_matcher(label, "=", value) for label, value in (same or {}).items()]
-    found += [_matcher(label, "=~", value) for label, value in (like or {}).items()]
+    found += [_matcher(label, "=", value) for label, value in _named(same)]
+    found += [_matcher(label, "=~", value) for label, value in _named(like)]
     return sorted(map(_written, found))
 
 

@@ -10,8 +10,10 @@ import pytest
 import requests
 import yaml
 
+from contract.settings import Settings
 from exporters.database.roles import Role
 from provisioning.actions import audit, muting
+from provisioning.findings import InputError, Unreachable
 from tests.actions.cases import as_role, log, run, silences
 from tests.actions.killing import unrecorded
 from tests.alert_rules.delivery import Delivery
@@ -97,3 +99,17 @@ def test_what_cannot_be_is_said(site: str, words: tuple[str, ...], said: str) ->
     done = run("alert", *words, "--yes")
     assert done.exit_code == 2 and said in done.output, done.output
     assert not log(site)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(200, "<title>Sign in</title>", "is not Alertmanager"), (200, "{}", "is not Alertmanager"), (302, "", "HTTP 302")],
+)
+def test_whatever_answers_in_its_place_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: str, said: str
+) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = status, body.encode()
+    monkeypatch.setattr(requests.Session, "request", lambda *_, allow_redirects, **__: answer)
+    with pytest.raises((InputError, Unreachable), match=said):
+        muting.Mute(None, Settings(), NAME, {}, "1h", "known", "anna").planned(None)

@@ -22,7 +22,7 @@ RULES, ALERTS = "/prometheus/config/v1/rules", "/api/v1/alerts"
 
 @dataclass
 class Fault:
-    """What the next `times` requests of a method meet instead of an answer."""
+    """What the next `times` requests of a method meet instead of an answer: this code, and a text."""
 
     method: str
     code: int = 503
@@ -30,6 +30,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     first: Callable[[], None] | None = None
     """Something that happens before the request is answered as ever, such as an edit by somebody else."""
+    text: str = "upstream says no"
 
 
 @dataclass
@@ -69,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None:
             fault.times -= 1
             if fault.first is None:
-                self._answer(fault.code, "upstream says no", fault.headers)
+                self._answer(fault.code, fault.text, fault.headers)
                 return
             fault.first()
         if self.world.login and self.headers.get("Authorization") != self.world.login:

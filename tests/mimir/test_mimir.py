@@ -15,7 +15,7 @@ from provisioning import build
 from provisioning.findings import ConfigError, InputError, Unreachable
 from provisioning.plan import apply, changes
 from provisioning.plan.changes import Choice, Plan
-from provisioning.plan.objects import Key, digest
+from provisioning.plan.objects import Key, State, digest
 from provisioning.plan.target import Moved, Refused
 from provisioning.plan.verdict import Verdict
 from provisioning.targets import mimir as target_of
@@ -345,6 +345,15 @@ def test_an_address_that_is_no_ruler_is_said(site: Site) -> None:
         site.plan()
     with pytest.raises(InputError, match=r"targets\.mimir\.url"):
         asking.connected(Settings())
+
+
+@pytest.mark.parametrize("text", ["<html>\n<title>Sign in: Acme</title>\n</html>", "ours: [5]", "ours: [{rules: []}]", "a: [b"])
+def test_whatever_answers_in_its_place_is_told_apart(site: Site, text: str) -> None:
+    """Such as the page of a login that stands before it."""
+    for ask in (site.plan, lambda: site.target().begin(State())):
+        site.world.faults = [Fault("GET", 200, 1, text=text)]
+        with pytest.raises(Unreachable, match="is not Mimir"):
+            ask()
 
 
 def test_an_empty_tenant_is_empty(site: Site) -> None:

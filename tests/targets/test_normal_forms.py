@@ -116,6 +116,12 @@ def test_no_secret_is_in_a_document(text: str) -> None:
     assert len(document) > 1
 
 
+@pytest.mark.parametrize("text", ["match: [a]", "match_re: b", "routes: [{match: 5}]", "matchers: {a: b}", "group_by: 5"])
+def test_a_route_that_is_written_wrongly_can_be_compared(text: str) -> None:
+    """Alertmanager refuses it, and says why; a plan shows what it is to become."""
+    assert routing.parsed(f"route: {{receiver: a, {text}}}") != routing.parsed("route: {receiver: b}")
+
+
 def test_another_address_of_the_same_host_is_another_one() -> None:
     one, other = (
         routing.parsed(

@@ -6,6 +6,7 @@ keeps the text as it is sent; its first line says whose it is.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -62,15 +63,22 @@ def sent(wanted: Wanted, owner: str) -> tuple[str, tuple[str, ...]]:
 
 def live(answer: str, tenant: str) -> Live:
     """What Mimir has. Raises ValueError when that is no configuration."""
-    found = yaml.load(answer, Loader=_Loader)  # noqa: S506  a safe loader
+    found = _read(answer)
     if not isinstance(found, dict) or not isinstance(found.get("alertmanager_config"), str):
         raise ValueError("no configuration of an Alertmanager")
     text = found["alertmanager_config"]
-    configuration = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe loader
-    document = {"alertmanager_config": _masked(configuration), "template_files": found.get("template_files") or {}}
+    document = {"alertmanager_config": _masked(_read(text)), "template_files": found.get("template_files") or {}}
     owner = re.match(r"# Managed by (\S+)\.", text)
     key, title = Key(KIND, tenant), f"Alertmanager of {tenant}"
     return Live(key, title, document, owner[1] if owner else "", digest(found), found)
+
+
+def _read(text: str) -> Any:
+    """YAML as JSON has it: names and dates are texts. Raises ValueError for what is none."""
+    try:
+        return json.loads(json.dumps(yaml.load(text, Loader=_Loader), default=str))  # noqa: S506  a safe loader
+    except (yaml.YAMLError, TypeError, RecursionError):
+        raise ValueError("no YAML") from None
 
 
 def marked(raw: Mapping[str, Any], owner: str) -> str:

@@ -47,16 +47,28 @@ def live(group: Mapping[str, Any], owner: str, namespace: str = "") -> Live:
 
 
 def namespaces(answer: str) -> dict[str, list[dict[str, Any]]]:
-    """Groups by namespace, from the list of all rules."""
-    found = yaml.load(answer, Loader=_Loader) or {}  # noqa: S506  a base loader makes texts, lists and dictionaries only
+    """Groups by namespace, from the list of all rules. Raises ValueError for what is none."""
+    found = _read(answer) or {}
     if not isinstance(found, dict) or not all(isinstance(groups, list) for groups in found.values()):
         raise ValueError("no namespaces with groups")
-    return found
+    return {namespace: [_checked(group) for group in groups] for namespace, groups in found.items()}
 
 
 def one_group(answer: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(answer, Loader=_Loader)  # noqa: S506  a base loader makes texts, lists and dictionaries only
-    return found
+    return _checked(_read(answer))
+
+
+def _read(answer: str) -> Any:
+    try:
+        return yaml.load(answer, Loader=_Loader)  # noqa: S506  a base loader makes texts, lists and dictionaries only
+    except yaml.YAMLError:
+        raise ValueError("no YAML") from None
+
+
+def _checked(group: Any) -> dict[str, Any]:
+    if not isinstance(group, dict) or "name" not in group or not isinstance(group.get("rules") or [], list):
+        raise ValueError("no group of rules")
+    return group
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class Tenant:
                 f"there is no ruler at {where}: {problem}; look at targets.mimir.prefix and -ruler.enable-api"
             ) from None
         except ValueError as problem:
-            raise Unreachable(f"what answers at {self._client.url} is not Mimir: {problem}") from None
+            raise self._no_mimir(problem) from None
 
     def _routes(self) -> Iterator[Live]:
         try:
@@ -138,11 +138,21 @@ class Tenant:
         except Absent:
             return
         except ValueError as problem:
-            raise Unreachable(f"what answers at {self._client.url} is not Mimir: {problem}") from None
+            raise self._no_mimir(problem) from None
+
+    def _no_mimir(self, problem: ValueError) -> Unreachable:
+        return Unreachable(f"what answers at {self._client.url} is not Mimir: {problem}")
+
+    def _group(self, name: str) -> dict[str, object]:
+        """One of ours. Raises Absent."""
+        try:
+            return rules.one_group(self._client.ask("GET", *self._rules, self._me, name))
+        except ValueError as problem:
+            raise self._no_mimir(problem) from None
 
     def _ledger(self) -> Ledger:
         try:
-            return Ledger.of(rules.one_group(self._client.ask("GET", *self._rules, self._me, LEDGER)))
+            return Ledger.of(self._group(LEDGER))
         except Absent:
             return Ledger()
 
@@ -153,7 +163,7 @@ class Tenant:
         try:
             if key.kind == routes.KIND:
                 return next(self._routes(), None)
-            return rules.live(rules.one_group(self._client.ask("GET", *self._rules, self._me, title)), self._me)
+            return rules.live(self._group(title), self._me)
         except Absent:
             return None
 
