@@ -30,6 +30,11 @@ STRANGERS = {
     "many.yml": "kind: Service\nmetadata: {name: a}\n---\nkind: ConfigMap\nmetadata: {name: b, namespace: elsewhere}\n",
     "password.yaml": "kind: Secret\nmetadata: {name: login}\nstringData: {password: CANARY-1}\n",
     "template.yaml": "kind: {{ .Values.kind }}\n",
+    "ports.yaml": "kind: ConfigMap\nmetadata: {name: ports, creationTimestamp: 2026-01-31T00:00:00Z}\ndata: {9000: a/b:80}\n",
+    "dated.yaml": "kind: ConfigMap\nmetadata: {name: dated, namespace: null}\ndata: {a.yaml: 'since: 2026-01-31'}\n",
+    "odd.yaml": "kind: [a]\nmetadata: {name: a}\n---\nkind: ConfigMap\nmetadata: {name: a, labels: b}\n---\n"
+                "kind: ConfigMap\nmetadata: {name: a, annotations: [b]}\n---\nkind: Secret\nmetadata: {name: a}\ndata: 5\n",
+    "itself.yaml": "kind: ConfigMap\nmetadata: {name: itself}\nspec: &a [*a]\n",
     "kustomization.yaml": "kind: Kustomization\nresources: [theirs.yaml]\n",
     "notes.txt": "nothing of ours",
 }  # fmt: skip
@@ -76,7 +81,7 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
 
 def test_everything_is_created_once_and_a_second_plan_is_empty(site: Path) -> None:
     first = plan(site)
-    assert set(verdicts(first)) == {Verdict.CREATE} and first.parts[0].foreign == 3
+    assert set(verdicts(first)) == {Verdict.CREATE} and first.parts[0].foreign == 5
     assert len(applied(site).done) == len(first.todo) > 20
     again = plan(site)
     assert not again.changes and again.parts[0].same == len(first.todo)
@@ -261,6 +266,7 @@ def test_what_cannot_be_read_is_said_and_secrets_are_not_read(site: Path) -> Non
     (site / "routes.yaml").write_text(their_routes)
     state = target(site).live()
     assert state.unverified == (
+        "itself.yaml was not looked into: it is no YAML",
         "template.yaml was not looked into: it is no YAML",
         f"{KEY} stands in copy.yaml and in {RULE}; the first is looked at",
     )

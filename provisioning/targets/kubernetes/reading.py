@@ -47,7 +47,7 @@ class Held:
 def key(document: Object, namespace: str) -> Key:
     """Names of objects in another namespace than ours carry it, so that they are told apart."""
     metadata = document["metadata"]
-    elsewhere = metadata.get("namespace", namespace)
+    elsewhere = metadata.get("namespace") or namespace
     name = metadata["name"] if elsewhere == namespace else f"{elsewhere}/{metadata['name']}"
     return Key(KINDS[document["kind"]], name)
 
@@ -86,10 +86,16 @@ def _said(name: str, value: Any) -> Any:
         if isinstance(value, str) and name.endswith(".json"):
             return json.loads(value)
         if isinstance(value, str) and name.endswith((".yaml", ".yml")):
-            return yaml.load(value, Loader=_LOADER)  # noqa: S506  a safe loader
-    except (ValueError, yaml.YAMLError):
+            return _as_json(yaml.load(value, Loader=_LOADER))  # noqa: S506  a safe loader
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError):
         return value
     return value
+
+
+def _as_json(document: Any) -> Any:
+    """What YAML says, as Kubernetes takes it: names are texts, and so are dates. Raises ValueError, TypeError or RecursionError
+    for what is nothing there, such as a list within itself."""
+    return json.loads(json.dumps(document, default=str))
 
 
 def state_of(path: Path) -> str:
@@ -108,20 +114,26 @@ def in_folder(folder: Path) -> tuple[list[Held], list[str]]:
         if path.suffix in (".yaml", ".yml", ".json") and path.is_file():
             try:
                 found += _objects(path)
-            except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
+            except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as problem:
                 why = problem.strerror if isinstance(problem, OSError) else "it is no YAML"
                 unread.append(f"{path.name} was not looked into: {why}")
     return found, unread
 
 
 def _objects(path: Path) -> Iterator[Held]:
-    documents = [one for one in yaml.load_all(path.read_bytes(), Loader=_LOADER) if one is not None]
-    for one in documents:
-        metadata = one.get("metadata") if isinstance(one, dict) else None
-        if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or one.get("kind") not in KINDS:
-            continue
+    documents = [_as_json(one) for one in yaml.load_all(path.read_bytes(), Loader=_LOADER) if one is not None]
+    for one in filter(_is_object, documents):
         if one["kind"] != "Secret" or any(CONFIGURATION in (one.get(part) or {}) for part in _PARTS):
             yield Held(path, one, len(documents) == 1)
+
+
+def _is_object(document: Any) -> bool:
+    """Whether this is an object of the kinds above, in the form that Kubernetes takes."""
+    metadata = document.get("metadata") if isinstance(document, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        return False
+    named = [*(metadata.get(part) for part in ("labels", "annotations")), *(document.get(part) for part in _PARTS)]
+    return str(document.get("kind")) in KINDS and all(isinstance(part, dict | None) for part in named)
 
 
 def live(held: Held, namespace: str, me: str) -> Live:
