@@ -38,6 +38,17 @@ def _tag(text: str | None) -> str:
     return escaped
 
 
+class Bearer(requests.auth.AuthBase):
+    """A token as the only credential: a login in ~/.netrc would otherwise take its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 @dataclass(frozen=True)
 class Grafana:
     """Where Grafana answers, and the token of a service account; any role may publish."""
@@ -59,12 +70,12 @@ class Grafana:
                     LOG.warning("Grafana does not take live figures: %s", problem)
 
     def _push(self, text: str) -> str:
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "text/plain"}
         try:
             answer = requests.post(
                 f"{self.url}/api/live/push/{STREAM}",
                 data=text.encode(),
-                headers=headers,
+                headers={"Content-Type": "text/plain"},
+                auth=Bearer(self.token),
                 timeout=_SECONDS,
                 allow_redirects=False,
             )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import requests
 
+from api.grafana import Bearer
 from api.opened import Opened, Unreadable
 from contract.viewers import ACCOUNTS, VIEWERS, WINDOWS
 
@@ -93,9 +94,9 @@ class Viewers:
 
     def ask(self) -> None:
         """Asks once. Raises NotSaid, and knows what it knew before."""
-        headers = {"Authorization": f"Bearer {self.token}"}
+        own = Bearer(self.token)
         try:
-            answer = requests.get(f"{self.url}/api/org/users", headers=headers, timeout=_SECONDS, allow_redirects=False)
+            answer = requests.get(f"{self.url}/api/org/users", auth=own, timeout=_SECONDS, allow_redirects=False)
             if answer.status_code in (401, 403):
                 raise NotSaid(f"Grafana answers {answer.status_code}; the token needs the role Admin")
             answer.raise_for_status()

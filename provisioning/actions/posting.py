@@ -40,5 +40,12 @@ def _last(state: RetryCallState) -> int:
 
 def _once(url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> int:
     timeout = (_CONNECT_SECONDS, _ANSWER_SECONDS)
-    with requests.post(url, json=body, headers=headers, timeout=timeout, allow_redirects=False, stream=True) as answer:
+    with requests.post(
+        url, json=body, headers=headers, auth=_as_it_is, timeout=timeout, allow_redirects=False, stream=True
+    ) as answer:
         return answer.status_code
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """With the credentials of the headers, or none: a login in ~/.netrc would otherwise take their place."""
+    return request

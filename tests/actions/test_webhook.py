@@ -116,6 +116,16 @@ def test_what_is_no_header_is_said_without_a_word_of_it(tmp_path: Path, held: by
     assert "gently" not in said and "down" not in said
 
 
+def test_the_header_is_sent_whatever_login_is_kept_for_the_host(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login anna password hers\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert posting.posted(system.url, {"Authorization": SECRET}, {}) == 200
+    assert posting.posted(system.url, {}, {}) == 200
+    assert [header for header, _ in system.told] == [SECRET, None]
+
+
 def test_a_pipe_is_no_secret_and_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     place = Webhook(url="http://127.0.0.1:9/hook", authorization_file=str(tmp_path / "pipe"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.grafana import Grafana
 from api.opened import MOST_OF_A_LINE, Opened
 from api.process import Setup
 from api.viewers import FORGOTTEN_AFTER, NotSaid, Viewers
@@ -73,6 +74,15 @@ def test_what_grafana_does_not_say_is_said_in_words(grafana: GrafanaServer) -> N
         Viewers(grafana.url, TOKEN).ask()
     with pytest.raises(NotSaid, match="ConnectionError"):
         Viewers(f"http://127.0.0.1:{free_port()}", TOKEN).ask()
+
+
+def test_the_token_is_shown_whatever_login_is_kept_for_the_host(
+    grafana: GrafanaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login anna password hers\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    Viewers(grafana.url, TOKEN).ask()
+    assert Grafana(grafana.url, TOKEN)._push("live,environment=all errors=2") == ""
 
 
 def request(who: int, when: datetime, page: str, name: str = "anna@example.com") -> str:
