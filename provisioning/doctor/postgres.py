@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg import sql
 
+from exporters.database.sessions import OVERDUE_SECONDS, Patient
 from provisioning.findings import Unreachable
 
 CONNECT_SECONDS = 5
@@ -26,7 +27,7 @@ class Postgres:
     dsn: str
     address: str
     name: str = "PostgreSQL"
-    statement_seconds: int = 15
+    statement_seconds: float = 15
     _kept: list[psycopg.Connection] | None = field(default=None, repr=False, compare=False)
     """Connections that nobody asks just now, where they are kept."""
 
@@ -50,13 +51,7 @@ class Postgres:
     def rows(self, query: str) -> int:
         """How many rows a query gives. Raises SqlError, or Unreachable."""
         with self._asking() as connection:
-            try:
-                connection.execute(
-                    sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(self.statement_seconds * 1000))
-                )
-                return len(connection.execute(query.encode()).fetchall())
-            except psycopg.errors.QueryCanceled:
-                raise SqlError(f"took longer than {self.statement_seconds} s") from None
+            return len(connection.execute(query.encode()).fetchall())
 
     def first_column(self, query: str) -> list[str]:
         """The first column of a query as text. Raises SqlError, or Unreachable."""
@@ -75,7 +70,12 @@ class Postgres:
         """A connection for one transaction. Raises SqlError where the server refuses, Unreachable where it cannot be asked."""
         connection = self._free() or self._connect()
         try:
+            connection.execute(
+                sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(round(self.statement_seconds * 1000)))
+            )
             yield connection
+        except psycopg.errors.QueryCanceled:
+            raise SqlError(f"took longer than {self.statement_seconds:g} s") from None
         except psycopg.Error as problem:
             if connection.closed:
                 raise Unreachable(f"PostgreSQL: {_refusal(problem)}") from None
@@ -101,10 +101,10 @@ class Postgres:
     def _connect(self) -> psycopg.Connection:
         try:
             # Behind a pooler each transaction may be of another connection, which knows nothing of prepared statements.
-            connection = psycopg.connect(self.dsn, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
+            connection = Patient.connect(self.dsn, connect_timeout=CONNECT_SECONDS, prepare_threshold=None)
         except psycopg.Error as problem:
             raise Unreachable(f"PostgreSQL: {_refusal(problem)}") from None
-        connection.read_only = True
+        connection.read_only, connection.patience = True, self.statement_seconds + OVERDUE_SECONDS
         return connection
 
 

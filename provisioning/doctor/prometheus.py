@@ -37,7 +37,7 @@ class Prometheus:
 
     def ready(self) -> str:
         """The version of a server that is ready."""
-        return self._get("/api/v1/status/buildinfo", {}, lambda data: str(data["version"]))
+        return self._get("/api/v1/status/buildinfo", {}, lambda data: str(data.get("version", "")))
 
     def instant(self, expression: str, at: float) -> list[dict[str, Any]]:
         return self._get("/api/v1/query", {"query": expression, "time": at, "timeout": QUERY_TIMEOUT}, _series)

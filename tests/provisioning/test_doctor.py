@@ -52,8 +52,20 @@ def test_what_postgresql_says(sources: Settings, sql: str, state: str, why: str)
 
 
 def test_a_query_that_takes_too_long_is_ended(database: str) -> None:
-    with pytest.raises(SqlError, match="took longer than 1 s"):
-        Postgres(database, "here", statement_seconds=1).rows("SELECT pg_sleep(3600)")
+    """Panels, variables, and whether there are rows at all: while a table is rebuilt, nobody may read it."""
+    one = Postgres(database, "here", statement_seconds=0.1)
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE rebuilt ()")
+        asked = (
+            lambda: one.rows("SELECT pg_sleep(3600)"),
+            lambda: one.first_column("SELECT * FROM rebuilt"),
+            lambda: one.has_rows("public", "rebuilt"),
+        )
+        connection.commit()
+        connection.execute("LOCK TABLE rebuilt IN ACCESS EXCLUSIVE MODE")
+        for ask in asked:
+            with pytest.raises(SqlError, match=r"took longer than 0\.1 s"):
+                ask()
 
 
 def test_a_kept_connection_outlives_refusals_and_is_replaced_when_it_is_lost(database: str) -> None:
@@ -192,8 +204,8 @@ def test_a_server_that_trickles_is_left(trickle: tuple[str, list[str]], monkeypa
     [
         '{"status": "success"}',
         '{"status": "success", "data": null}',
-        '{"status": "success", "data": {"id": 7}}',
-        '{"status": "success", "data": {"resultType": "matrix", "result": [7], "groups": [7]}}',
+        '{"status": "success", "data": [7]}',
+        '{"status": "success", "data": "fine"}',
     ],
 )
 def test_another_program_is_not_taken_for_prometheus(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
