@@ -11,6 +11,7 @@ from psycopg import sql
 
 from contract.analytics import ANALYTICS_SCHEMA
 from provisioning.backup.file import FORMAT, Manifest, writing
+from provisioning.database.admin import EXACTLY
 
 OF_THE_INSTALLATION = ("migrations", "person_logins")
 """What `db install` writes by itself, and what the manifest says."""
@@ -45,6 +46,7 @@ def save(connection: psycopg.Connection[Any], path: Path, say: Callable[[str], N
     """Writes a backup of what one transaction sees; nobody waits for it. Raises InputError, OSError."""
     with writing(path) as backup, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute(EXACTLY)
         row = connection.execute(
             "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), current_database(),"
             " current_setting('server_version')"

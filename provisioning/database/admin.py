@@ -34,6 +34,9 @@ _REFUSALS = (
 )
 
 
+EXACTLY = "SELECT set_config('extra_float_digits', '1', true), set_config('intervalstyle', 'postgres', true)"
+"""Lets a transaction write numbers and lengths of time so that reading them gives the same, whatever a database prefers."""
+
 _MISSING = "no connection string of somebody who may create a schema in the platform's database"
 
 

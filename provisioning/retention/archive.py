@@ -24,6 +24,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from provisioning.database.admin import EXACTLY
 from provisioning.files import naming
 from provisioning.findings import InputError
 from provisioning.retention.chunks import Chunk, condition
@@ -104,6 +105,7 @@ def write(connection: psycopg.Connection[Any], kept: Kept, chunk: Chunk, archive
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = _free_name(folder, chunk)
     path = folder / f"{name}{UNFINISHED}"
+    connection.execute(EXACTLY)
     with naming(path):
         copied = _copy(connection, kept, chunk, path)
     rows, digest = _read_back(path)

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from contract.analytics import READABLE
 from exporters.database.migrations import available, migrate
+from exporters.database.sessions import connect
 from provisioning.backup import restoring, saving
 from provisioning.backup.file import writing
 from provisioning.database import installing
@@ -167,6 +168,15 @@ def _changed(saved: Path, **manifest: Any) -> Path:
             said = old.read(entry)
             new.writestr(entry, json.dumps({**json.loads(said), **manifest}) if entry.filename == "manifest.json" else said)
     return other
+
+
+def test_figures_are_saved_to_their_last_digit(counted: Connection, copied: str, tmp_path: Path) -> None:
+    """A database may prefer shorter ones."""
+    counted.execute("INSERT INTO analytics.forecasts VALUES ('spend', now(), 1 / 3.0, 0, 1, 'naive', now())")
+    counted.execute(f"ALTER DATABASE {counted.info.dbname} SET extra_float_digits = -10".encode())
+    with connect(copied, "test") as connection:
+        told = saving.save(connection, tmp_path / "short.zip", lambda _: None)
+    assert told.tables == saving.save(counted, tmp_path / "long.zip", lambda _: None).tables
 
 
 def test_two_that_are_written_at_once_are_two(counted: Connection, saved: Path) -> None:
