@@ -107,6 +107,9 @@ def read(path: Path) -> tuple[Token, ...]:
 def write(path: Path, tokens: Iterable[Token]) -> None:
     """Replaces the file as a whole. Who may read it stays as it was, or the service would go on with the tokens of before; a
     new one is its owner's. Raises TokensRefused, with the file as it was."""
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():
+        raise TokensRefused(f"{path} cannot be written: it is no file")
     new = path.with_name(f".{path.name}.new")
     try:
         new.unlink(missing_ok=True)

@@ -135,6 +135,15 @@ def test_who_may_read_the_file_may_afterwards(tmp_path: Path, monkeypatch: pytes
     assert given == [(".tokens.new", file.stat().st_uid, file.stat().st_gid)]
 
 
+def test_a_link_stays_one_and_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "tokens")
+    write(tmp_path / "link", [made(Caller("a", Role.ADMIN))[1]])
+    assert (tmp_path / "link").is_symlink() and len(read(tmp_path / "tokens")) == 1
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TokensRefused, match="pipe cannot be written: it is no file"):
+        write(tmp_path / "pipe", [])
+
+
 def test_on_a_full_disk_the_file_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "tokens", [made(Caller("a", Role.ADMIN))[1]])
 
