@@ -137,7 +137,9 @@ _MANNERS = ("actor", "dry_run", "yes", "dsn_file", "form")
 
 def _item(listed: Listed, name: str, given: dict[str, Any]) -> Item:
     """The entry as YAML: only what was said. Whole numbers are written as such."""
-    said = {key: value for key, value in given.items() if key not in _MANNERS and value not in (None, (), False)}
+    said = {
+        key: value for key, value in given.items() if key not in _MANNERS and value is not False and value not in (None, ())
+    }
     return {listed.key: name, **{key: _plain(value) for key, value in said.items()}}
 
 

@@ -311,6 +311,7 @@ def test_an_alert_of_ones_own(site: Path, log: str) -> None:
     ("change", "said"),
     [
         (("--above", "6"), "no bucket bound"),
+        (("--above", "0"), "0 should be greater than 0"),
         (("--measure", "errors"), "between 0 and 1"),
         (("--team", "nobody"), "nobody"),
         (("--hold", "2d"), "1h"),
