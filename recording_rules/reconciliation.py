@@ -16,9 +16,9 @@ from recording_rules.model import KEPT, Formula, Group, Recorded
 
 Query = Callable[[Signal, tuple[str, ...], str], str]
 
-WINDOW = "1h"
+WINDOW, QUICK = "1h", "5m"
 COUNTED = (AGENT_QUERIES, EXECUTIONS, MODEL_TRACES)
-_WORK = "environment_source:agent_work:rate1h"
+_COUNTED, _WORK = "environment_source:agent_work:rate5m", "environment_source:agent_work:rate1h"
 _MOST = "environment:agent_work:max1h"
 
 ACCOUNTED = Recorded(
@@ -43,11 +43,17 @@ WORK = Recorded(
 
 
 def groups(settings: Settings, query: Query) -> tuple[Group, ...]:
-    """What each source counts, and which part of the largest count that is; nothing with less than the least of an hour."""
-    counts = tuple(Formula(_WORK, query(signal, (KEPT,), WINDOW), (KEPT,), (("source", signal.source),)) for signal in COUNTED)
+    """What each source counts, and which part of the largest count that is; nothing with less than the least of an hour.
+
+    An hour is the mean of short rates. A rate over a whole hour would be too small as long as counters are younger than that,
+    as those of an exporter that was installed or moved to another address within the hour. What counts no more has none.
+    """
+    asked = ((signal.source, query(signal, (KEPT,), QUICK)) for signal in COUNTED)
+    counts = tuple(Formula(_COUNTED, expression, (KEPT,), (("source", source),)) for source, expression in asked)
+    hours = Formula(_WORK, f"avg_over_time({_COUNTED}[{WINDOW}]) and {_COUNTED}", (KEPT, "source"))
     enough = f"({_MOST} * 3600 >= {settings.thresholds.minimum_accounted}) / 3600"
     return (
-        Group("reconciliation_counts", "1m", counts, level=2),
+        Group("reconciliation_counts", "1m", (*counts, hours), level=2),
         Group("reconciliation_most", "1m", (Formula(_MOST, f"max by ({KEPT}) ({_WORK})", (KEPT,)),), level=3),
         Group(
             "reconciliation_shares",

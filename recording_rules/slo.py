@@ -214,10 +214,11 @@ def _usual() -> Formula:
 
 
 def _missing() -> Formula:
-    """1 where a service level was measured within the last day, and is not now."""
+    """1 where a service level was measured within the last day, and is not now, though it is still one."""
     by = "environment, slo, team"
     seen = f"group by ({by}) (last_over_time({_ERRORS}[1d]))"
-    return Formula(MISSING, f"{seen} unless group by ({by}) ({_ERRORS})", ("environment", "slo", "team"))
+    lost = f"{seen} unless group by ({by}) ({_ERRORS})"
+    return Formula(MISSING, f"({lost}) and on (slo, team) {_OBJECTIVE}", ("environment", "slo", "team"))
 
 
 def _periods(settings: Settings) -> list[tuple[int, str]]:

@@ -24,6 +24,8 @@ CALLS = f'gen_ai_client_operation_duration_seconds_count{{{MODEL},error_type=""}
 TOKENS = f'gen_ai_client_token_usage_sum{{{MODEL},gen_ai_token_type="input"}}'
 CHUNK = f'gen_ai_client_operation_time_to_first_chunk_seconds_bucket{{{MODEL},le="%s"}}'
 AGENT = 'agent="billing",environment="production",instance="e",job="exporter"'
+QUERIES = f'agent_queries_total{{{PLATFORM},agent="billing",status="success",version="1"}}'
+EXECUTIONS = f'platform_executions_total{{{AGENT},status="success",version="1"}}'
 HANDOFFS = f'platform_handoffs_total{{{AGENT},reason="policy"}}'
 ENDED = f'platform_conversations_ended_total{{{AGENT},goal="achieved"}}'
 
@@ -57,6 +59,25 @@ STORIES: dict[str, tuple[str, dict[str, str]]] = {
             CHUNK % "2.56": after_a_day(100, 1),
             CHUNK % "+Inf": after_a_day(100, 1),
         },
+    ),
+    "the exporter moves to another address": (
+        "SourceLosesEvents",
+        {
+            QUERIES: f"1000+20x{5 * HOUR}",
+            **{
+                name.replace('instance="e"', f'instance="{instance}"'): values
+                for name in (EXECUTIONS, f"langfuse_traces_total{{{AGENT}}}")
+                for instance, values in (("a", f"1000+20x{2 * HOUR} stale"), ("b", f"_x{2 * HOUR} 1800+20x{3 * HOUR}"))
+            },
+        },
+    ),
+    "an exporter is installed beside a platform that was scraped before": (
+        "SourceLosesEvents",
+        {QUERIES: f"1000+20x{5 * HOUR}", EXECUTIONS: f"_x{2 * HOUR} 1800+20x{3 * HOUR}"},
+    ),
+    "a service level was taken out of the configuration": (
+        "SloSeriesMissing",
+        {'slo:sli_errors:rate5m{environment="production",scope="all",slo="former",team="agents"}': f"0x{HOUR} stale"},
     ),
     "yesterday two conversations ended": (
         "AgentHandoffsJumped",
