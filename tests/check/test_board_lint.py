@@ -90,6 +90,9 @@ def _renamed(pattern: str, words: str) -> Edit:
     return lambda board: _graph(board).update(transformations=[step])
 
 
+SECONDS = 'histogram_quantile(0.9, sum by (le) (rate(kb_search_duration_seconds_bucket{environment=~"$environment"}[5m])))'
+_LOGINS = 'sum(rate(auth_login_attempts_total{environment=~"$environment"%s}[5m]))'
+RATIO = _LOGINS % ',result="failure"' + " / (" + _LOGINS % "" + " > 0)"
 PANEL, QUERY = "dashboard X, panel Running", "dashboard X, panel Running, query A"
 WRONG: list[tuple[str, str, str, Edit]] = [
     ("dashboards/schema", "dashboard X", "schemaVersion 36 is migrated", lambda board: board.update(schemaVersion=36)),
@@ -106,6 +109,10 @@ WRONG: list[tuple[str, str, str, Edit]] = [
     ("dashboards/unit", PANEL, "its numbers have no unit", lambda board: _graph(board)["fieldConfig"]["defaults"].clear()),
     ("dashboards/unit", PANEL, "no unit percentunits", lambda board: _graph(board)["fieldConfig"]["overrides"].append(
         {"matcher": {}, "properties": [{"id": "unit", "value": "percentunits"}]})),
+    ("dashboards/unit", QUERY, "shows seconds as milliseconds", lambda board: (_asks(SECONDS)(board), _unit("ms")(board))),
+    ("dashboards/unit", QUERY, "shows ratio as seconds", lambda board: (_asks(RATIO)(board), _unit("s")(board))),
+    ("dashboards/unit", QUERY, "shows ratio as percent", lambda board: (
+        _asks(f"label_replace({RATIO}, 'figure', 'errors', '', '')")(board), _unit("percent")(board))),
     ("dashboards/raw-name", PANEL, "shows the name p95_before", _legend("p95_before {{agent}}")),
     ("dashboards/raw-name", PANEL, "shows the name rate_limit", _legend("{{error_type}} · {{agent}}")),
     ("dashboards/raw-name", PANEL, "shows the name first_response", lambda board: (
@@ -141,6 +148,11 @@ WRONG: list[tuple[str, str, str, Edit]] = [
 RIGHT: list[Edit] = [
     lambda board: _target(board).update(interval="$__interval"),
     _unit("suffix: tokens"),
+    lambda board: (_asks(SECONDS)(board), _unit("s")(board)),
+    lambda board: (_asks(f"({SECONDS}) / 60")(board), _unit("m")(board)),
+    lambda board: (_asks(f"100 * {RATIO}")(board), _unit("percent")(board)),
+    lambda board: (_asks(SECONDS)(board), _unit("ms")(board), _graph(board)["fieldConfig"]["overrides"].append(
+        {"matcher": {}, "properties": [{"id": "unit", "value": "s"}]})),
     _legend("{{table}} · {{tool}}"),
     lambda board: (_legend("{{measure}} of {{agent}}")(board), _renamed(r"/\bcost_usd\b/", "cost")(board)),
     lambda board: (_legend("{{measure}}")(board), _target(board).update(format="table")),

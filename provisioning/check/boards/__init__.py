@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from provisioning.boards import Board
-from provisioning.check.boards import described, load, named, schema, times, variables
+from provisioning.check.boards import described, load, measured, named, schema, times, variables
 from provisioning.check.boards.model import BoardCheck, Site
 from provisioning.findings import Finding
 
@@ -13,6 +13,7 @@ BOARD_CHECKS = (
     BoardCheck("dashboards/schema", schema.schema),
     BoardCheck("dashboards/described", described.described),
     BoardCheck("dashboards/unit", described.unit),
+    BoardCheck("dashboards/unit", measured.measured),
     BoardCheck("dashboards/raw-name", named.raw_names),
     BoardCheck("dashboards/no-query", described.no_query),
     BoardCheck("dashboards/editable", described.editable),

@@ -65,7 +65,7 @@ def _seconds(interval: object) -> float:
 
 def _of_query(query: Query, points: float, board: Board, span: Span, sizes: Sizes) -> _Load:
     try:
-        found = list(reads(parsed(_filled(query.text, board, span, sizes.interval))))
+        found = list(reads(parsed(filled(query.text, board, span, sizes.interval))))
     except ValueError:
         found = []  # said where expressions are looked at
     series = sum(sizes.samples(Read(one.selector, 0.0)) for one in found)
@@ -73,7 +73,8 @@ def _of_query(query: Query, points: float, board: Board, span: Span, sizes: Size
     return _Load(query.place, series, samples)
 
 
-def _filled(text: str, board: Board, span: Span, scrape: float) -> str:
+def filled(text: str, board: Board, span: Span, scrape: float) -> str:
+    """A query of a dashboard as it is asked at first; a variable without a choice is `x`."""
     known = builtins(span, scrape)
 
     def value(name: str, _form: str) -> str:

@@ -72,7 +72,7 @@ DASHBOARDS = (
     ),
     Check(
         "dashboards/unit",
-        "a panel of numbers without a unit, and units that Grafana has not",
+        "a panel of numbers without a unit, units that Grafana has not, and a unit that is not that of the figures",
         "1000 may be milliseconds or dollars",
         "a unit of Grafana, `none` for a plain number",
         "dashboard-linter panel-units-rule",
