@@ -69,7 +69,7 @@ def spent(settings: Settings) -> Panel:
 
 def month_end(settings: Settings) -> Panel:
     parts = {"expected": ask(BUDGET_FORECAST, SCOPE), "budget": ask(BUDGET_LIMIT, SCOPE)}
-    limits = ", ".join(f"{budget.scope} {budget.monthly_usd:,.0f} USD" for budget in settings.budgets)
+    limits = ", ".join(f"{budget.scope} {budget.monthly_usd:,.0f} USD" for budget in settings.budgets) or "none"
     return Stat(
         name="month_end",
         title="Month's end",

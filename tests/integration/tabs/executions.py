@@ -97,7 +97,7 @@ def kinds(moment: Moment) -> None:
 def errors(moment: Moment) -> None:
     rows = moment.sql(f"SELECT execution_id, agent_name, coalesce(error_type, 'other'), start_time {RUNS} AND {FAILED}")
     tools: defaultdict[Any, list[str]] = defaultdict(list)
-    for execution, tool in moment.sql("SELECT execution_id, tool_name FROM app.tool_usage_metrics WHERE status <> 'success'"):
+    for execution, tool in moment.sql(f"SELECT execution_id, tool_name FROM app.tool_usage_metrics WHERE {FAILED}"):
         tools[execution].append(tool)
     expected: Counter[tuple[str, str, str]] = Counter()
     for execution, agent, kind, _ in rows:
