@@ -53,6 +53,7 @@ def main(ctx: click.Context, overlays: tuple[str, ...]) -> None:
 
     Exit codes: 0 fine, 1 findings, 2 wrong input, 3 something could not be reached.
     """
+    short_lived()
     if overlays:
         from provisioning import config
 
@@ -86,7 +87,6 @@ def build(config: Path | None, out: str, form: str) -> None:
     from provisioning import build as builder
     from provisioning.files import refuse_no_folder
 
-    short_lived()
     if not out:
         raise InputError("error: --out is empty; name a folder, for example --out build")
     settings = _settings(config)
@@ -141,7 +141,6 @@ def check(config: Path | None, form: Any, changed_since: str, scenarios: Any, da
     from provisioning.check.command import check as examine
     from provisioning.configuration.layers import default_file
 
-    short_lived()
     asked = Asked(form, scenarios, changed_since, database, config or default_file(), out)
     text, code = examine(lambda: _settings(config), asked, lambda sentence: say(sentence, err=True))
     say(text)

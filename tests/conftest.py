@@ -51,6 +51,7 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts in the background
     os.environ.setdefault("GOGC", "400")  # programs in Go that live for seconds need not collect their garbage often
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait by counting, on cores that others need
     if "TMPDIR" in os.environ or not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
         return
     if shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from contract.analytics import readable_names
 from contract.catalogue import series_catalogue
@@ -35,8 +36,9 @@ def acting(texts: Iterable[str], filters: Iterable[str]) -> list[str]:
     return [name for name in filters if name in found]
 
 
+@lru_cache(maxsize=4096)
 def provenance(texts: tuple[str, ...], filters: tuple[str, ...]) -> str:
-    """One or two sentences in Markdown. Empty for a panel without queries."""
+    """One or two sentences in Markdown. Empty for a panel without queries. Most are as in another configuration."""
     if not texts:
         return ""
     parts = []

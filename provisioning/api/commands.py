@@ -47,6 +47,7 @@ def _serve(settings: Settings) -> None:
     from exporters.logs import KeyValueFormatter
     from exporters.process import listen
     from provisioning.api.setup import setup
+    from provisioning.short_lived import long_lived
 
     wanted = setup(settings)
     handler = logging.StreamHandler(sys.stderr)
@@ -62,6 +63,7 @@ def _serve(settings: Settings) -> None:
         raise Unreachable(f"error: cannot listen on {settings.api.listen}: {os.strerror(problem.errno or 0)}") from None
     try:
         LOG.info("listening on %s", settings.api.listen)
+        long_lived()
         process.serve(wanted, listening)
     except TokensRefused as problem:
         raise InputError(f"error: {problem}") from None

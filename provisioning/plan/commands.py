@@ -163,9 +163,7 @@ def _own(act: Callable[..., Any], config: Path | None, only: tuple[str, ...], ki
 
 def _settings(path: Path | None) -> Settings:
     from provisioning.cli import _settings as settings
-    from provisioning.short_lived import short_lived
 
-    short_lived()
     return settings(path)
 
 

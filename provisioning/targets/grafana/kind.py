@@ -35,7 +35,9 @@ def still_there(live: Live, found: Live | None) -> bool:
 def plain(node: Any) -> Any:
     """The same without nulls and without empty texts, lists and objects: a server may add or leave them as it likes."""
     if isinstance(node, dict):
-        return {key: value for key, item in node.items() if (value := plain(item)) not in _NOTHING}
+        # Most values are no containers: to ask that here saves a call for each.
+        inside = {key: plain(item) if isinstance(item, dict | list) else item for key, item in node.items()}
+        return {key: item for key, item in inside.items() if item or item not in _NOTHING}
     if isinstance(node, list):
-        return [plain(item) for item in node]
+        return [plain(item) if isinstance(item, dict | list) else item for item in node]
     return node
