@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
@@ -40,7 +40,7 @@ def test_the_exporter_removes_what_it_may(installed_database: str) -> None:
 
 def test_a_clock_that_is_ten_years_ahead_makes_nothing_old_and_stops_nothing_once_it_is_set(installed_database: str) -> None:
     Life(installed_database, NOW).write()
-    later = NOW.replace(year=NOW.year + 10).timestamp()
+    later = (NOW + timedelta(days=3653)).timestamp()
     counts = (
         "SELECT (SELECT count(*) FROM analytics.rollup_day), (SELECT count(*) FROM analytics.user_seen),"
         " (SELECT count(*) FROM analytics.users_active_history WHERE at > now()), (SELECT count(*) FROM analytics.fresh)"
