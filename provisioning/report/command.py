@@ -150,7 +150,12 @@ def _written(made: Report, form: Form, one_panel: bool) -> tuple[str, bytes]:
 
 
 def _keep(file: Path, body: bytes) -> None:
-    """Written whole or not at all, for its owner's eyes: what stands in a report is not for everybody."""
+    """Written whole or not at all, for its owner's eyes: what stands in a report is not for everybody. What is no file, such as
+    /dev/stdout, is written to, and a link stays one."""
+    if file.exists() and not file.is_file():
+        file.write_bytes(body)
+        return
+    file = file.resolve()
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "wb") as written:

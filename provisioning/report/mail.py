@@ -15,6 +15,7 @@ from exporters import credentials
 from provisioning.findings import InputError, Unreachable
 from provisioning.report.model import Report
 from provisioning.report.page import facts
+from provisioning.unreached import reason
 
 SECONDS = 30.0
 """How long the mail server may take for one answer."""
@@ -81,7 +82,7 @@ def _password(smtp: Smtp) -> str:
 def _said(problem: Exception) -> str:
     if isinstance(problem, smtplib.SMTPResponseException):
         return _answer(problem.smtp_code, problem.smtp_error)
-    return str(problem)
+    return reason(problem)
 
 
 def _answer(code: int, said: bytes | str) -> str:

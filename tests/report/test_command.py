@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shlex
 import ssl
 import stat
@@ -22,7 +23,7 @@ from contract.notifications import Smtp
 from contract.settings import Settings
 from provisioning import cli
 from provisioning.findings import InputError, Unreachable
-from provisioning.report import drawn, mail, schedule
+from provisioning.report import command, drawn, mail, schedule
 from provisioning.report.model import Report
 from tests.exporters.serving import CERTIFICATES, trusting
 from tests.provisioning.conftest import Scraped, free_port
@@ -75,6 +76,22 @@ def test_a_panel_of_a_real_tab_as_csv(site: str, tmp_path: Path) -> None:
 def test_mistakes(site: str, words: list[str], said: str) -> None:
     done = _run("--config", site, *words)
     assert done.exit_code == 2 and said in done.output, done.output
+
+
+def test_a_pipe_stays_a_pipe_and_a_link_a_link(tmp_path: Path) -> None:
+    """/dev/stdout is one or the other: in its place a file would stand, for all on the machine where root makes the report."""
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        command._keep(pipe, b"figures")
+        assert os.read(reader, 100) == b"figures" and pipe.is_fifo()
+    finally:
+        os.close(reader)
+    link.symlink_to(target)
+    for body in (b"first", b"second"):
+        command._keep(link, body)
+        assert link.is_symlink() and target.read_bytes() == body
 
 
 def test_without_a_browser_there_are_tables_and_a_remark(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +168,7 @@ def test_a_mail_server_that_speaks_tls_from_the_first_byte_on(report: Report, mo
 
 
 def test_a_mail_server_that_is_not_there_or_knows_no_tls(inbox: tuple[_Inbox, str], report: Report) -> None:
-    with pytest.raises(Unreachable, match="did not take the report"):
+    with pytest.raises(Unreachable, match="did not take the report: Connection refused"):
         mail.send(Smtp(smarthost=f"127.0.0.1:{free_port()}"), ("a@example.com",), report, "r.html", b"x")
     with pytest.raises(Unreachable, match="STARTTLS"):
         mail.send(Smtp(smarthost=inbox[1], require_tls=True), ("a@example.com",), report, "r.html", b"x")
