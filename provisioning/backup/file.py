@@ -158,10 +158,10 @@ def reading(path: Path) -> Iterator[Reading]:
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
+    if not path.is_file():  # nor a pipe or a device, which may have no end
+        raise InputError(f"error: {path} is {'no file' if path.exists() else 'not there'}; want {_WANTED}")
     try:
         return zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise InputError(f"error: {path} is not there; want {_WANTED}") from None
     except _UNREADABLE:
         raise _no_backup(path) from None
 

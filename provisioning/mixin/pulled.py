@@ -30,9 +30,12 @@ def dashboards(settings: Settings) -> dict[str, bytes]:
     wrong: list[Finding] = []
     for mixin in settings.mixins:
         for name, board in _evaluated(mixin, ("grafanaDashboards",))["grafanaDashboards"].items():
-            wrong += shapes.of_dashboard(f"{_place(mixin)}, dashboard {name}", board)
+            place, path = f"{_place(mixin)}, dashboard {name}", f"{_DASHBOARDS}{mixin.name}/{_file_of(name)}.json"
+            wrong += shapes.of_dashboard(place, board)
+            if path in found:
+                wrong.append(error(place, f"another one has the file {path} already", "other letters or digits"))
             if not wrong:
-                found[f"{_DASHBOARDS}{mixin.name}/{_file_of(name)}.json"] = as_json(_identified(mixin, name, board))
+                found[path] = as_json(_identified(mixin, name, board))
     if wrong:
         raise ConfigError(wrong)
     return found

@@ -205,6 +205,12 @@ def test_lint_of_others_is_one_warning_for_each_dashboard_and_check() -> None:
     ]
 
 
+def test_two_dashboards_of_one_file_are_refused(tmp_path: Path) -> None:
+    boards = "{ 'a/b.json': { title: 'A', panels: [] }, 'a-b.json': { title: 'B', panels: [] } }"
+    with pytest.raises(ConfigError, match=r"another one has the file grafana/dashboards/printers/a-b\.json"):
+        pulled.dashboards(written(tmp_path, f"{{ grafanaDashboards:: {boards} }}"))
+
+
 def test_a_long_name_makes_a_uid_that_grafana_takes(tmp_path: Path) -> None:
     name = "a" * 60
     boards = f"{{ '{name}1.json': board, '{name}2.json': board }}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -213,6 +214,8 @@ def test_what_is_no_backup_of_ours_is_refused_in_words(counted: Connection, obse
     saved.with_name("half.zip").write_bytes(saved.read_bytes()[:1000])
     assert "is no backup, or only a part of one" in refusal(saved.with_name("half.zip"))
     assert "is not there" in refusal(saved.with_name("nowhere.zip"))
+    os.mkfifo(saved.with_name("pipe"))
+    assert "is no file" in refusal(saved.with_name("pipe"))
     locked = bytearray(saved.read_bytes())
     at = locked.rindex(b"PK\x01\x02")  # the manifest's line in the list at the end
     locked[at + 8] |= 1  # says: with a password
