@@ -56,18 +56,31 @@ class Recipients:
     def __init__(self, configuration: Document) -> None:
         if why := why_unreadable(configuration):
             raise ValueError(f"alertmanager.yml: {why}")
-        self._route = _handed_down(configuration["route"], _DEFAULTS)
-        self._receivers = {receiver.get("name", ""): receiver for receiver in configuration.get("receivers", ())}
-        self._hours = {one["name"]: _spoken(one) for one in configuration.get("time_intervals", ())}
-        self.matchers = tuple(_matchers(self._route))
+        try:
+            self._route = _handed_down(configuration["route"], _DEFAULTS)
+            self._receivers = {receiver.get("name", ""): receiver for receiver in configuration.get("receivers", ())}
+            self._hours = {one["name"]: _spoken(one) for one in configuration.get("time_intervals", ())}
+            self.matchers = tuple(_matchers(self._route))
+            self._try_all()
+        except (AttributeError, KeyError, TypeError):  # somebody's hand: Alertmanager refuses it, too
+            raise ValueError("alertmanager.yml: a part of it has a form that Alertmanager does not take") from None
+
+    def _try_all(self) -> None:
+        """Reads every receiver and every route once, so that nothing odd is met later."""
+        for receiver in self._receivers.values():
+            for way, config in _ways(receiver):
+                _whom(way, config)
+                self._telling(self._route, way, config)
+        for route in _every(self._route):
+            self._receivers.get(route["receiver"])
+            self._telling(route, "", {})
 
     def of(self, labels: Mapping[str, str]) -> dict[str, Telling]:
         """Everybody who is told of an alert with these labels, in words, and how."""
         ends = [
             (way, end, config)
             for end in matching.taken(self._route, labels)
-            for way, configs in self._receivers.get(end["receiver"], {}).items()
-            for config in (configs if way.endswith("_configs") else ())
+            for way, config in _ways(self._receivers.get(end["receiver"], {}))
         ]
         found: dict[str, Telling] = {}
         for way, end, config in sorted(ends, key=lambda one: _ORDER.get(one[0], 0)):
@@ -92,6 +105,18 @@ class Recipients:
         )
         parts = [f"only {' or '.join(active)}"] if active else []
         return ", ".join([*parts, *([f"never {' or '.join(muted)}"] if muted else [])]) or "at any time"
+
+
+def _ways(receiver: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each way of telling of a receiver, as its key is called, with its settings."""
+    for way, configs in receiver.items():
+        yield from ((way, config) for config in (configs if way.endswith("_configs") else ()))
+
+
+def _every(route: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield route
+    for child in route["routes"]:
+        yield from _every(child)
 
 
 def _handed_down(route: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -244,6 +244,13 @@ def test_a_host_that_cannot_be_found_is_told_in_whole_words(pauses: list[float])
     assert str(raised.value).count("(") == str(raised.value).count(")")
 
 
+@pytest.mark.parametrize("said", ["{}", '{"status": "success", "data": null}', "[5]"])
+def test_what_says_yes_to_every_question_is_not_grafana(site: Site, server: GrafanaServer, said: str) -> None:
+    server.goes_wrong("GET", ".*", times=99, page=said)
+    with pytest.raises(Unreachable, match="is not Grafana: it knows no dashboards"):
+        site.plan()
+
+
 def test_what_has_no_folders_is_not_grafana(site: Site, server: GrafanaServer) -> None:
     server.goes_wrong("GET", ".*", times=99, code=404)
     with pytest.raises(Unreachable, match="is not Grafana: GET /api/folders"):

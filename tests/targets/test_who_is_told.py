@@ -200,6 +200,20 @@ def test_alerts_of_one_name_are_told_apart_by_their_labels() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "route: {receiver: [a]}",
+        "route: {receiver: a, active_time_intervals: [[x]]}",
+        "route: {receiver: a}\nreceivers: [{name: a, slack_configs: [5]}]",
+        "route: {receiver: a}\ntime_intervals: [{name: n, time_intervals: [{times: [{start_time: 09:00}]}]}]",
+    ],
+)
+def test_a_configuration_of_another_form_is_said_and_rules_are_compared_all_the_same(wrong: str) -> None:
+    said = differences(side(ALERT, configuration=wrong), side({**ALERT, "for": "5m"}))
+    assert "a form that Alertmanager does not take" in said[0] and said[-1] == "Errors: holds 5m instead of 2m"
+
+
 @pytest.mark.parametrize(("matcher", "why"), [("'nonsense'", "is not a matcher"), ("'team=~\"(\"'", "unterminated")])
 def test_routes_that_cannot_be_followed_are_said_and_rules_are_compared_all_the_same(matcher: str, why: str) -> None:
     wrong = CONFIGURATION.replace("team=agents", matcher)

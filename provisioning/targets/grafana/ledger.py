@@ -14,7 +14,9 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
+from provisioning.findings import Unreachable
 from provisioning.plan.objects import Key
 from provisioning.plan.target import Moved
 from provisioning.targets.grafana import folders
@@ -69,7 +71,7 @@ class Ledger:
             answer = self._client.ask("GET", f"/api/dashboards/uid/{uid(self._owner)}")
         except Absent:
             return Page()
-        board, meta = answer.body["dashboard"], answer.body["meta"]
+        board, meta = self._parts(answer.body)
         silent = answer.at - datetime.fromisoformat(meta["updated"]).timestamp()
         version = int(board["version"])
         try:
@@ -81,6 +83,14 @@ class Ledger:
             return Page(objects, rewritten, tuple(told["applies"]), str(told["applying"]), version, silent)
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
             return Page(version=version, silent=silent, legible=False)
+
+    def _parts(self, body: Any) -> tuple[Json, Json]:
+        """The dashboard and what Grafana says of it. Raises Unreachable for what another program says to any question."""
+        found = body if isinstance(body, dict) else {}
+        board, meta = found.get("dashboard"), found.get("meta")
+        if not isinstance(board, dict) or not isinstance(meta, dict):
+            raise Unreachable(f"what answers at {self._client.url} is not Grafana: it knows no dashboards")
+        return board, meta
 
     def begin(self, revision: str) -> None:
         """Nobody else applies from here on. Raises Moved when somebody does, or did since the plan."""
