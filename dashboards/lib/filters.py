@@ -35,6 +35,11 @@ def standing() -> tuple[str, ...]:
     return _acting.get()
 
 
+def of_one_value(filter_: str) -> bool:
+    """Whether exactly one value of a filter is chosen on the tab that is being built."""
+    return filter_ in _single.get()
+
+
 def filtered(signal: Signal) -> Matches:
     """Matchers for the tab's filters that can act on a signal: those that all of its metrics carry as a label.
 
@@ -47,7 +52,7 @@ def filtered(signal: Signal) -> Matches:
 
 def matched(filter_: str) -> Match:
     """A matcher for the chosen values of a filter. Of a variable with one value Grafana makes no pattern."""
-    return (equal if filter_ in _single.get() else like)(filter_, f"${filter_}")
+    return (equal if of_one_value(filter_) else like)(filter_, f"${filter_}")
 
 
 def chosen(expression: str, filter_: str) -> str:

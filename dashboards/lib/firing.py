@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.lib.filters import STANDARD, standing
+from itertools import product
+
+from contract.signals.model import equal
+from dashboards.lib.filters import STANDARD, matched, of_one_value, standing
 
 
 def alerts(state: str, *more: str) -> str:
@@ -10,9 +13,17 @@ def alerts(state: str, *more: str) -> str:
 
     The signal of life is left out. `more` are further matchers.
     """
-    chosen = (f'{name}=~"(${name})|"' for name in STANDARD if name in standing())
-    matchers = ",".join((f'alertstate="{state}"', 'alertname!="Watchdog"', *chosen, *more))
-    return f"ALERTS{{{matchers}}}"
+    own = (f'alertstate="{state}"', 'alertname!="Watchdog"', *more)
+    ways = product(*(_ways(name) for name in STANDARD if name in standing()))
+    found = [f"ALERTS{{{','.join((*own, *chosen))}}}" for chosen in ways]
+    return found[0] if len(found) == 1 else f"({' or '.join(found)})"
+
+
+def _ways(name: str) -> tuple[str, ...]:
+    """Matchers for what a filter chooses and for what belongs to none. A filter of one value is no pattern: it may hold any
+    character, and what belongs to none is asked for beside it.
+    """
+    return (f"{matched(name)}", f"{equal(name, '')}") if of_one_value(name) else (f'{name}=~"(${name})|"',)
 
 
 def of_severity(state: str, severity: str) -> str:

@@ -150,7 +150,7 @@ class Tab:
         """What marks the graphs, on tabs that have the filters that choose it."""
         found: list[Json] = []
         if "environment" in self.filters:
-            with filters.acting(self.filters):
+            with filters.acting(self.filters, self.single):
                 found.append(marks.critical_alerts())
         if set(filters.STANDARD).issubset(self.filters):
             versions = self.versions_marked

@@ -92,6 +92,15 @@ def test_versions_are_marked_from_the_start() -> None:
     assert {mark["name"] for mark in REQUEST.dashboard(Settings())["annotations"]["list"]} == {"Critical alerts", "Deployments"}
 
 
+def test_the_name_of_the_one_agent_is_never_read_as_a_pattern() -> None:
+    board = AGENT.dashboard(Settings())
+    asked = [target["expr"] for found in panels(AGENT) for target in found.get("targets", []) if "expr" in target]
+    asked += [mark["expr"] for mark in board["annotations"]["list"] if "expr" in mark]
+    assert not [expression for expression in asked if re.search(r'agent=~"[^"]*\$', expression)]
+    (critical,) = (mark["expr"] for mark in board["annotations"]["list"] if mark["name"] == "Critical alerts")
+    assert 'agent="$agent"' in critical and 'agent=""' in critical  # its own, and those of no agent
+
+
 @pytest.mark.parametrize(("tab", "name"), [(AGENT, "slow_requests"), (AGENT, "failed_requests"), (REQUEST, "others")])
 def test_a_request_is_one_click_away_with_all_filters(tab: Tab, name: str) -> None:
     links = re.findall(r"'url': '(/d/observatory-one-request[^']*)'", str(panel(tab, name)["fieldConfig"]))
