@@ -74,6 +74,7 @@ def without_password(dsn: str) -> tuple[str, str]:
 
     parts = {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}
     password = parts.pop("password", "")
+    parts.pop("sslpassword", None)  # Node.js' client knows no such thing, and `ps` would show it
     host, port = parts.pop("host", "127.0.0.1"), parts.pop("port", "5432")
     user, database = quote(parts.pop("user", "postgres"), safe=""), quote(parts.pop("dbname", "postgres"), safe="")
     if host.startswith("/"):  # a socket's folder cannot stand in the address itself

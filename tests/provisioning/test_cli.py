@@ -220,7 +220,7 @@ def test_the_preview_gets_its_password_where_nobody_sees_it(monkeypatch: pytest.
 
 
 def test_addresses_of_sockets_keep_their_folder() -> None:
-    address, password = preview.without_password("host=/run/pg user=u dbname=d password=p")
+    address, password = preview.without_password("host=/run/pg user=u dbname=d password=p sslpassword=q")
     assert (address, password) == ("postgresql://u@localhost:5432/d?host=%2Frun%2Fpg", "p")
 
 
