@@ -27,10 +27,22 @@ class Chunk:
 
 def chunks(connection: psycopg.Connection[Any], kept: Kept, most_rows: int = CHUNK_ROWS) -> list[Chunk]:
     """All rows of a table that are too old, oldest first. A chunk has more than `most_rows` only where one hour has."""
-    query = sql.SQL(
-        "SELECT date_trunc('hour', {time}, 'UTC'), count(*) FROM {table} WHERE {time} < {before} GROUP BY 1 ORDER BY 1"
-    ).format(time=sql.Identifier(kept.time), table=sql.Identifier(kept.schema, kept.table), before=sql.Literal(kept.before))
+    query = sql.SQL("SELECT date_trunc('hour', {time}, 'UTC'), count(*) FROM {table} WHERE {old} GROUP BY 1 ORDER BY 1").format(
+        time=sql.Identifier(kept.time), table=sql.Identifier(kept.schema, kept.table), old=old(kept)
+    )
     return _joined(connection.execute(query), most_rows)
+
+
+def dated(kept: Kept) -> sql.Composed:
+    """What is true of rows that say when they are of. Programs write -infinity, or the first of all years, for no time."""
+    return sql.SQL("{time} BETWEEN '0002-01-01Z' AND '9998-12-31Z'").format(time=sql.Identifier(kept.time))
+
+
+def old(kept: Kept) -> sql.Composed:
+    """What is true of rows that are too old."""
+    return sql.SQL("{dated} AND {time} < {before}").format(
+        dated=dated(kept), time=sql.Identifier(kept.time), before=sql.Literal(kept.before)
+    )
 
 
 def condition(kept: Kept, chunk: Chunk) -> sql.Composed:

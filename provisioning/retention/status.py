@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from contract.analytics import ANALYTICS_SCHEMA
+from provisioning.retention.chunks import dated, old
 from provisioning.retention.tables import Kept
 from provisioning.sizes import size
 
@@ -89,10 +90,10 @@ def status(connection: psycopg.Connection[Any], tables: Sequence[Kept]) -> Statu
 def _held(connection: psycopg.Connection[Any], kept: Kept) -> Held:
     table, time = sql.Identifier(kept.schema, kept.table), sql.Identifier(kept.time)
     query = sql.SQL(
-        "SELECT count(*), count(*) FILTER (WHERE {time} < {before}), min({time}) AT TIME ZONE 'UTC',"
+        "SELECT count(*), count(*) FILTER (WHERE {old}), min({time}) FILTER (WHERE {dated}) AT TIME ZONE 'UTC',"
         " (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree({name}::regclass)), pg_total_relation_size({name})"
         " FROM {table}"
-    ).format(time=time, before=sql.Literal(kept.before), table=table, name=sql.Literal(table.as_string(connection)))
+    ).format(time=time, old=old(kept), dated=dated(kept), table=table, name=sql.Literal(table.as_string(connection)))
     row = connection.execute(query).fetchone()
     assert row is not None
     return Held(kept, row[0], int(row[3] or row[4]), row[1], row[2])

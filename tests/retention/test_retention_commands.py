@@ -98,6 +98,20 @@ def test_what_is_too_old_goes_and_nothing_else(counted: Connection, observatory:
     assert observatory("retention", "apply", "--yes").output == "nothing is too old\n"
 
 
+def test_rows_without_a_time_of_this_world_hold_up_nothing(counted: Connection, observatory: Observatory) -> None:
+    """Some programs write them where a time is not known."""
+    odd = ("-infinity", "infinity", "0044-03-15 BC", "0001-01-01Z", "20000-01-01Z")
+    for at in odd:
+        counted.execute("INSERT INTO analytics.audit_log (at, actor, action, target) VALUES (%s, 'odd', 'set', 'x')", (at,))
+    told = observatory("retention", "status", "--format", "json")
+    assert told.exit_code == 0, told.output
+    [log] = [found for found in json.loads(told.output)["tables"] if found["table"] == "analytics.audit_log"]
+    assert (log["rows"], log["older_rows"]) == (100 + len(odd), 70)
+    done = observatory("retention", "apply", "--table", "analytics.audit_log", "--yes")
+    assert done.exit_code == 0 and "analytics.audit_log: 70 rows removed" in done.output, done.output
+    assert one(counted, "SELECT count(*) FROM analytics.audit_log WHERE actor = 'odd'") == len(odd)
+
+
 def test_whole_hours_are_those_of_utc_wherever_the_database_is(counted: Connection) -> None:
     """In Kathmandu they begin a quarter of an hour later: what was younger than its retention would go along."""
     counted.execute("SET timezone = 'Asia/Kathmandu'")
