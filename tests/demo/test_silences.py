@@ -35,11 +35,11 @@ class Page:
         return {"Origin": self.url.removesuffix("/alertmanager/"), "Sec-Fetch-Site": "same-origin"}
 
     def post(self, order: object, headers: dict[str, str] | None = None) -> requests.Response:
-        return requests.post(f"{self.url}silences", json=order, headers=headers, timeout=5)
+        return requests.post(f"{self.url}silences", json=order, headers=headers, timeout=60)
 
     def known(self) -> list[dict[str, Any]]:
         """Silences that Alertmanager itself tells of."""
-        found: list[dict[str, Any]] = requests.get(f"{self.alertmanager}/api/v2/silences", timeout=5).json()
+        found: list[dict[str, Any]] = requests.get(f"{self.alertmanager}/api/v2/silences", timeout=60).json()
         return found
 
 
@@ -52,8 +52,8 @@ def sinks(folder: Path, alertmanager: str) -> tuple[subprocess.Popen[bytes], str
 
 def ready(alertmanager: str) -> bool:
     try:
-        return requests.get(f"{alertmanager}/-/ready", timeout=2).ok
-    except requests.ConnectionError:
+        return requests.get(f"{alertmanager}/-/ready", timeout=60).ok
+    except requests.RequestException:
         return False
 
 
@@ -75,12 +75,12 @@ def page(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Any) -> Ite
     process, address = sinks(folder, url)
     try:
         eventually(lambda: answers(address) and ready(url))
-        requests.post(f"{url}/api/v2/alerts", json=[{"labels": LABELS}], timeout=5).raise_for_status()
+        requests.post(f"{url}/api/v2/alerts", json=[{"labels": LABELS}], timeout=60).raise_for_status()
         yield Page(f"{address}/alertmanager/", url)
     finally:
         for each in (process, alertmanager):
             each.terminate()
-            each.wait(10)
+            each.wait(60)
 
 
 def test_a_silence_reaches_alertmanager_and_ends(page: Page) -> None:
@@ -93,13 +93,13 @@ def test_a_silence_reaches_alertmanager_and_ends(page: Page) -> None:
     assert (silence["createdBy"], silence["comment"], silence["status"]["state"]) == ("Ada", "deploying", "active")
     lasts = datetime.fromisoformat(silence["endsAt"]) - datetime.fromisoformat(silence["startsAt"])
     assert abs(lasts - timedelta(hours=2)) < timedelta(seconds=5)
-    state = requests.get(f"{page.url}state", timeout=5).json()
+    state = requests.get(f"{page.url}state", timeout=60).json()
     assert silence["id"] in {shown["id"] for shown in state["silences"]}
     assert [alert["labels"] for alert in state["alerts"]] == [LABELS]
 
-    ended = requests.delete(f"{page.url}silences/{silence['id']}", headers=page.own, timeout=5)
+    ended = requests.delete(f"{page.url}silences/{silence['id']}", headers=page.own, timeout=60)
     assert ended.status_code == 204, ended.text
-    state = requests.get(f"{page.url}state", timeout=5).json()
+    state = requests.get(f"{page.url}state", timeout=60).json()
     assert silence["id"] not in {shown["id"] for shown in state["silences"]}
 
 
@@ -133,16 +133,16 @@ def test_other_sites_cannot_silence(page: Page, foreign: dict[str, str]) -> None
     kept = page.post(ORDER).json()["id"]
     before = page.known()
     assert page.post(ORDER, page.own | foreign).status_code == 403
-    assert requests.delete(f"{page.url}silences/{kept}", headers=page.own | foreign, timeout=5).status_code == 403
+    assert requests.delete(f"{page.url}silences/{kept}", headers=page.own | foreign, timeout=60).status_code == 403
     assert page.known() == before
-    policy = requests.get(page.url, timeout=5).headers["Content-Security-Policy"]
+    policy = requests.get(page.url, timeout=60).headers["Content-Security-Policy"]
     assert "script-src 'self';" in policy and "frame-ancestors 'none'" in policy
 
 
 def test_what_is_unknown_or_too_long_is_refused(page: Page) -> None:
-    unknown = requests.delete(f"{page.url}silences/c0ffee00-0000-4000-8000-000000000000", headers=page.own, timeout=5)
+    unknown = requests.delete(f"{page.url}silences/c0ffee00-0000-4000-8000-000000000000", headers=page.own, timeout=60)
     assert unknown.status_code == 404 and "not found" in unknown.text
-    assert requests.delete(f"{page.url}silences/..%2F..%2Fstatus", headers=page.own, timeout=5).status_code == 404
+    assert requests.delete(f"{page.url}silences/..%2F..%2Fstatus", headers=page.own, timeout=60).status_code == 404
     assert page.post(ORDER | {"comment": "x" * 70_000}, page.own).status_code == 413
 
 
@@ -152,11 +152,11 @@ def test_an_alertmanager_that_is_away_is_said_so(tmp_path: Path) -> None:
     try:
         eventually(lambda: answers(address))
         for answer in (
-            requests.get(f"{address}/alertmanager/state", timeout=5),
-            requests.post(f"{address}/alertmanager/silences", json=ORDER, timeout=5),
+            requests.get(f"{address}/alertmanager/state", timeout=60),
+            requests.post(f"{address}/alertmanager/silences", json=ORDER, timeout=60),
         ):
             assert (answer.status_code, answer.text) == (502, f"Alertmanager does not answer at {nobody}/api/v2")
-        assert 'href="/alertmanager/"' in requests.get(address, timeout=5).text
+        assert 'href="/alertmanager/"' in requests.get(address, timeout=60).text
     finally:
         process.terminate()
         assert process.wait(10) == 0
