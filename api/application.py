@@ -109,5 +109,6 @@ def application(service: Service, live: Live, grafana: Grafana | None = None, vi
     ]
     handlers: dict[Any, Any] = {HTTPException: _http, Exception: _failed}
     served = Starlette(routes=routes, exception_handlers=handlers, lifespan=running)
+    served.state.live = live
     served.router.redirect_slashes = False  # an address with a slash too many is none, for strangers as well
     return served

@@ -57,10 +57,12 @@ class Grafana:
     token: str = field(repr=False)
 
     async def follow(self, live: Live) -> None:
-        """Pushes every set of figures, until it is cancelled. A Grafana that does not answer misses some."""
+        """Pushes every set of figures, until there are no more. A Grafana that does not answer misses some."""
         with live.subscribed("Grafana") as subscriber:
             while True:
                 figures = await subscriber.next()
+                if subscriber.over:
+                    return
                 try:
                     problem = await asyncio.to_thread(self._push, lines(figures))
                 except Exception:  # a mistake of ours must not end it, unsaid

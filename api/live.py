@@ -28,6 +28,12 @@ class Subscriber:
     def __init__(self) -> None:
         self._newest = b""
         self._come = asyncio.Event()
+        self.over = False
+        """Whether nothing comes any more."""
+
+    def end(self) -> None:
+        self.over = True
+        self._come.set()
 
     def put(self, figures: bytes) -> None:
         self._newest = figures
@@ -67,6 +73,11 @@ class Live:
             del self._subscribers[subscriber]
             if not self._subscribers:
                 self._somebody.clear()
+
+    def end(self) -> None:
+        """Nobody gets figures any more: the service ends, and waits for nobody who looks."""
+        for subscriber in self._subscribers:
+            subscriber.end()
 
     def _of(self, caller: str) -> int:
         return sum(name == caller for name in self._subscribers.values())

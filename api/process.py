@@ -75,8 +75,19 @@ def told(now: datetime, rows: list[dict[str, Any]]) -> bytes:
     return json.dumps({"at": instant(now), "total": total, "environments": rows}, separators=(",", ":")).encode()
 
 
+class Server(uvicorn.Server):
+    """Ends streams before it waits for what goes on: they would go on without end, and be broken off as if by a mistake."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._application = assembled(setup)
+        super().__init__(uvicorn.Config(self._application, **server_options(setup.api.limits.connections)))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.state.live.end()
+        await super().shutdown(sockets)
+
+
 def serve(setup: Setup, listening: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT. Raises TokensRefused."""
-    config = uvicorn.Config(assembled(setup), **server_options(setup.api.limits.connections))
     with suppress(KeyboardInterrupt):  # once all is closed, uvicorn raises the signal that ended it again
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(setup).run(sockets=[listening])

@@ -54,7 +54,7 @@ class Streams:
         async def told() -> AsyncIterator[bytes]:
             while True:
                 figures = await _next(subscriber)
-                if not self._still(request, caller):
+                if subscriber.over or not self._still(request, caller):
                     return
                 yield b"event: live\ndata: " + figures + b"\n\n" if figures else b": nothing new\n\n"
 

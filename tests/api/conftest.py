@@ -16,14 +16,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from api import tokens
 from api.catalogue.endpoints import Role
-from api.process import Setup, assembled
-from api.protocol import server_options
+from api.process import Server, Setup
 from contract.api import Api
 from contract.settings import Settings
 from demo.stack.prepare import Progress, Wanted, prepare
@@ -147,7 +145,7 @@ class Served:
 @contextmanager
 def serving(setup: Setup, callers: Callers) -> Iterator[Served]:
     listening = listen(f"127.0.0.1:{free_port()}")
-    server = uvicorn.Server(uvicorn.Config(assembled(setup), **server_options(setup.api.limits.connections)))
+    server = Server(setup)
     thread = Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()
     try:

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -108,6 +108,15 @@ def test_a_commit_is_told_to_all_who_look(told: Served, lived: Lived) -> None:
             == before + 1
         )
         assert active(next(figures for figures in stream if active(figures) != before)) == before + 1
+
+
+def test_streams_end_whole_with_the_service(lived: Lived, callers: Callers) -> None:
+    """Whoever looks on is no request that has to be waited for, and then broken off."""
+    with ExitStack() as looking:
+        with serving(setup_of(lived, callers), callers) as running:
+            stream = looking.enter_context(events(running, callers.admin))
+            assert active(next(stream)) >= 0
+        assert all(map(json.loads, stream)), "the body ends as it should, or the client says so"
 
 
 def test_no_commit_is_told_with_figures_that_were_kept(
