@@ -136,6 +136,34 @@ def _news(forms: Sequence[Form]) -> str:
     )
 
 
+def _state(form: Form) -> str:
+    return (
+        f"SELECT {_WATERMARK}, coalesce(s.backfill_time, '-infinity') AS since, coalesce(s.backfill_key, '') AS key"
+        f" FROM analytics.sources AS s WHERE s.source = {quoted(form.source.name)} AND s.mode = 'snapshot' AND NOT s.halted"
+    )
+
+
+def _remembers(form: Form) -> str:
+    return f"EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {quoted(form.source.name)})"
+
+
+def locked(form: Form) -> str:
+    """The statement that locks a source. It returns its state, how many rows are new and how many lines there are, both up to
+    one more than a step takes, and whether rows are remembered; no row where somebody else is at the source.
+
+    The watermark is read in a query of its own: in one with the rows it would be parsed anew for each of them, and the more
+    transactions were running, the longer it is. Rows are counted by a column that their index has not: by the index alone each
+    would be asked for whether it is visible.
+    """
+    (later, _), most = _newer("was.snapshot", "was.xip"), _MOST_ROWS + 1
+    new_rows = f"SELECT r.{form.source.key} AS key FROM {form.stamped} AS r WHERE {later} LIMIT {most}"
+    lines = f"{_RETRACTED.format(source=quoted(form.source.name))} LIMIT {most}"
+    return (
+        f"SELECT was.*, (SELECT count(found.key) FROM ({new_rows}) AS found), (SELECT count(*) FROM ({lines}) AS found),"
+        f" {_remembers(form)} FROM ({_state(form)} OFFSET 0 FOR UPDATE SKIP LOCKED) AS was"
+    )
+
+
 def _body(form: Form) -> str:
     """Few statements, for each takes its time to begin: one tells whether there is news unless that is known, one locks and
     tells how much it is.
@@ -148,36 +176,25 @@ def _body(form: Form) -> str:
     name = quoted(form.source.name)
     retracted = _RETRACTED.format(source=name)
     no_lines = f"NOT EXISTS ({retracted})"
-    all_new = f"NOT (EXISTS ({retracted}) OR EXISTS (SELECT FROM analytics.shadows AS s WHERE s.source = {name}))"
+    all_new = f"{no_lines} AND NOT {_remembers(form)}"
     no_line = replace(touched, rows=rows, keys="", provided=no_lines, retracted=None, further=(), truncated=None)
     only_new = replace(no_line, rows=rows[:1], provided=all_new, all_new=True)
-    state = (
-        f"SELECT {_WATERMARK}, coalesce(s.backfill_time, '-infinity') AS since, coalesce(s.backfill_key, '') AS key"
-        f" FROM analytics.sources AS s WHERE s.source = {name} AND s.mode = 'snapshot' AND NOT s.halted"
-    )
-    later = _newer("was.snapshot", "was.xip")[0]
-    much = " OR ".join(
-        f"(SELECT count(*) FROM ({one} LIMIT {_MOST_ROWS + 1}) AS found) > {_MOST_ROWS}"
-        for one in (f"SELECT FROM {form.stamped} AS r WHERE {later}", retracted)
-    )
     return (
         "#variable_conflict use_column\n"
         "DECLARE old_snapshot pg_snapshot; running xid8[]; old_time timestamptz; old_key text; any_news boolean;"
-        " too_much boolean; nothing_gone boolean; nothing_old boolean; said text; done record; counted boolean := false;\n"
+        " new_rows bigint; lines bigint; remembers boolean; said text; done record; counted boolean := false;\n"
         "BEGIN\n"
         "IF NOT known_news THEN\n"
-        f"SELECT EXISTS ({retracted}) OR {' OR '.join(_any_newer(form))} INTO any_news FROM ({state} OFFSET 0) AS was;\n"
+        f"SELECT EXISTS ({retracted}) OR {' OR '.join(_any_newer(form))} INTO any_news FROM ({_state(form)} OFFSET 0) AS was;\n"
         "IF NOT FOUND THEN RETURN NULL; END IF;\n"
         "IF NOT any_news THEN RETURN '{0,0,0}'; END IF;\n"
         "END IF;\n"
-        f"SELECT was.*, {much}, {no_lines}, {all_new} FROM ({state}) AS was FOR UPDATE SKIP LOCKED"
-        " INTO old_snapshot, running, old_time, old_key, too_much, nothing_gone, nothing_old;\n"
-        "IF NOT FOUND THEN RETURN NULL; END IF;\n"
-        "IF too_much THEN RETURN NULL; END IF;\n"
+        f"{locked(form)} INTO old_snapshot, running, old_time, old_key, new_rows, lines, remembers;\n"
+        f"IF NOT FOUND OR new_rows > {_MOST_ROWS} OR lines > {_MOST_ROWS} THEN RETURN NULL; END IF;\n"
         "said := set_config('synchronous_commit', 'off', true);\n"
-        "IF nothing_old AND running = '{}' THEN\n"
+        "IF lines = 0 AND NOT remembers AND running = '{}' THEN\n"
         f"{render(form, only_new)} INTO done; counted := FOUND;\n"
-        "ELSIF nothing_gone THEN\n"
+        "ELSIF lines = 0 THEN\n"
         f"{render(form, no_line)} INTO done; counted := FOUND;\n"
         "END IF;\n"
         f"IF NOT counted THEN {render(form, touched)} INTO done; END IF;\n"

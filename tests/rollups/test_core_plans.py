@@ -8,7 +8,7 @@ import pytest
 from contract.data_plane import Mapped
 from contract.relations import RELATIONS, Column
 from exporters.database.mapping import Mapping
-from exporters.rollups import advance
+from exporters.rollups import advance, planned
 from exporters.rollups.capture.snapshot import SnapshotCapture
 from exporters.rollups.sources import SOURCES
 from exporters.rollups.state import lock
@@ -64,6 +64,15 @@ def test_keys_that_count_once_are_looked_up_one_by_one_whatever_statistics_say(c
     looked_up = [plan[number + 1] for number, line in enumerate(plan) if "on firsts known" in line]
     assert len(looked_up) == 1
     assert "Index Cond" in looked_up[0] and "fact = " in looked_up[0] and "key = " in looked_up[0]
+
+
+def test_the_watermark_is_parsed_once_however_many_rows_are_new(counted: Counted) -> None:
+    counted.install()
+    for source in SOURCE_NAMES:
+        with counted.transaction() as connection:
+            plan = connection.execute(f"EXPLAIN {planned.locked(counted.forms[source])}".encode()).fetchall()
+        about_rows = [line for (line,) in plan if "observatory_xid >=" in line]
+        assert about_rows and not any("watermark" in line for line in about_rows), source
 
 
 def _value(column: Column) -> str:
