@@ -97,8 +97,8 @@ class _Ledger:
             if self._complete is None or begin < self._complete:
                 break
             for (fact, labels), (buckets, sums) in self._cells.items():
-                if fact == CALLS:
-                    day = [sums[bisect_left(buckets, at)][1 + _COST] for at in (begin, begin + timedelta(days=1))]
+                before, until = (sums[bisect_left(buckets, at)] for at in (begin, begin + timedelta(days=1)))
+                if fact == CALLS and before[0] < until[0]:  # a scope is known from the first day on that it has calls of
                     for scope in ("all", labels[1]):
-                        found[scope][begin.date()] += (day[1] - day[0]) / NANO
+                        found[scope][begin.date()] += (until[1 + _COST] - before[1 + _COST]) / NANO
         return {scope: dict(costs) for scope, costs in found.items()}
