@@ -324,7 +324,7 @@ def _absent(counted: Counted) -> list[tuple[str, bool]]:
 
 def _page(address: str) -> str:
     try:
-        return requests.get(f"http://{address}/metrics", timeout=5).text
+        return requests.get(f"http://{address}/metrics", timeout=60).text
     except requests.ConnectionError:
         return ""
 
