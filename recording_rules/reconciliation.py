@@ -53,12 +53,13 @@ def groups(settings: Settings, query: Query) -> tuple[Group, ...]:
     hours = Formula(_WORK, f"avg_over_time({_COUNTED}[{WINDOW}]) and {_COUNTED}", (KEPT, "source"))
     enough = f"({_MOST} * 3600 >= {settings.thresholds.minimum_accounted}) / 3600"
     return (
-        Group("reconciliation_counts", "1m", (*counts, hours), level=2),
-        Group("reconciliation_most", "1m", (Formula(_MOST, f"max by ({KEPT}) ({_WORK})", (KEPT,)),), level=3),
+        Group("reconciliation_counts", "1m", counts, level=2),
+        Group("reconciliation_hours", "1m", (hours,), level=3),
+        Group("reconciliation_most", "1m", (Formula(_MOST, f"max by ({KEPT}) ({_WORK})", (KEPT,)),), level=4),
         Group(
             "reconciliation_shares",
             "1m",
             (Formula(ACCOUNTED.record, f"{_WORK} / on ({KEPT}) group_left () ({enough})", (KEPT, "source")),),
-            level=4,
+            level=5,
         ),
     )
