@@ -16,9 +16,9 @@ from recording_rules.model import KEPT, Formula, Group, Recorded
 
 Query = Callable[[Signal, tuple[str, ...], str], str]
 
-WINDOW, QUICK = "1h", "5m"
+WINDOW, QUICK = "1h", "10m"
 COUNTED = (AGENT_QUERIES, EXECUTIONS, MODEL_TRACES)
-_COUNTED, _WORK = "environment_source:agent_work:rate5m", "environment_source:agent_work:rate1h"
+_COUNTED, _WORK = "environment_source:agent_work:rate10m", "environment_source:agent_work:rate1h"
 _MOST = "environment:agent_work:max1h"
 
 ACCOUNTED = Recorded(

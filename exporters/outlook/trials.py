@@ -43,16 +43,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Of one series: low, mid and high of each day to come (none with too few days), and how the methods did."""
+    """Of one series: low, mid and high of each day to come (none where it cannot be told), and how the methods did."""
 
     days: tuple[tuple[float, float, float], ...]
     trials: tuple[Trial, ...]
 
 
 def forecast(values: list[float]) -> Forecast:
-    """Values of all known days in a row, oldest first, at least 0."""
+    """Values of all known days in a row, oldest first. Where one is no number, or below 0, nothing can be told."""
     known = np.asarray(values, dtype=np.float64)
-    if len(known) < LEAST_DAYS:
+    if len(known) < LEAST_DAYS or not np.all(np.isfinite(known) & (known >= 0)):
         return Forecast((), (Trial(NONE, True, 0, 0, None, None, None),))
     ahead = LONG_TRIAL_DAYS if len(known) >= LEAST_FOR_LONG else SHORT_TRIAL_DAYS
     last = len(known) - ahead

@@ -59,6 +59,12 @@ def test_nothing_is_forecast_from_too_few_days() -> None:
     assert forecast([]).days == ()
 
 
+@pytest.mark.parametrize("odd", [-2.0, float("nan"), float("inf")])
+def test_nothing_is_forecast_from_what_no_day_can_hold(odd: float) -> None:
+    days = repeated(LEAST_DAYS)
+    assert forecast([odd, *days]) == forecast([odd] * LEAST_DAYS) == forecast([])
+
+
 def test_growth_is_seen_by_the_library_s_method() -> None:
     found = forecast(grown(140, 0.01, 0.03, 5))
     assert used(found).method == "ets"
