@@ -25,7 +25,7 @@ LIMIT 20;"""
 def _lost(alert: Alert, settings: Settings) -> Story:
     """All three count the same work, and Langfuse gets but a part of it."""
     environment = ("environment", settings.environments[0])
-    limit, scrapes = alert.limit(settings), 60 / duration_seconds(settings.sources.prometheus.scrape_interval)
+    limit, step = alert.limit(settings), duration_seconds(settings.sources.prometheus.scrape_interval)
 
     def counted(per_minute: float, traces: float) -> tuple[Flow, ...]:
         run = (("agent", "billing"), environment, ("status", "success"), ("version", "1.4.0"))
@@ -35,9 +35,10 @@ def _lost(alert: Alert, settings: Settings) -> Story:
             Flow("langfuse_traces_total", run[:2], per_minute * traces),
         )
 
-    busy, few = 10.0 * settings.thresholds.minimum_accounted * scrapes, settings.thresholds.minimum_accounted / 120
+    busy, few = 10.0 * settings.thresholds.minimum_accounted * 60 / step, settings.thresholds.minimum_accounted / 120
     shows, labels = limit / 2, (environment, ("source", "langfuse"))
-    return Story(labels, counted(busy, shows), counted(busy, (1 + limit) / 2), shows, counted(few, shows))
+    bad, good, sparse = counted(busy, shows), counted(busy, (1 + limit) / 2), counted(few, shows)
+    return Story(labels, bad, good, shows, sparse, begins=alert.window_seconds - step)  # judged are whole hours
 
 
 LOST = Alert(

@@ -75,6 +75,14 @@ STORIES: dict[str, tuple[str, dict[str, str]]] = {
         "SourceLosesEvents",
         {QUERIES: f"1000+20x{5 * HOUR}", EXECUTIONS: f"_x{2 * HOUR} 1800+20x{3 * HOUR}"},
     ),
+    "the exporter is away for half an hour": (
+        "SourceLosesEvents",
+        {QUERIES: f"1000+20x{5 * HOUR}", EXECUTIONS: f"1000+20x{2 * HOUR} stale _x{HOUR // 2} 2520+20x{3 * HOUR}"},
+    ),
+    "the database is away for half an hour: the exporter serves what it knew for ten minutes, and then nothing": (
+        "SourceLosesEvents",
+        {QUERIES: f"1000+20x{5 * HOUR}", EXECUTIONS: f"1000+20x{2 * HOUR} 2200x5 stale _x{HOUR // 3} 2540+20x{3 * HOUR}"},
+    ),
     "a service level was taken out of the configuration": (
         "SloSeriesMissing",
         {'slo:sli_errors:rate5m{environment="production",scope="all",slo="former",team="agents"}': f"0x{HOUR} stale"},
