@@ -34,8 +34,8 @@ def send(smtp: Smtp, to: tuple[str, ...], report: Report, name: str, body: bytes
             if smtp.username:
                 server.login(smtp.username, password)
             refused = server.send_message(message(smtp.sender, to, report, name, body), smtp.sender, to)
-    except smtplib.SMTPRecipientsRefused as problem:
-        refused = problem.recipients
+    except smtplib.SMTPRecipientsRefused as problem:  # nobody has it; a server that hangs up was not asked about all of them
+        refused = dict.fromkeys(to, [*problem.recipients.values()][-1]) | problem.recipients
     except (OSError, smtplib.SMTPException) as problem:
         raise Unreachable(f"error: the mail server {smtp.smarthost} did not take the report: {_said(problem)}") from None
     return {address: _answer(*said) for address, said in refused.items()}

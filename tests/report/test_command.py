@@ -114,6 +114,8 @@ class _Inbox:
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
         if address.startswith("nobody@"):
             return "550 5.1.1 nobody has this name"
+        if address.startswith("late@"):
+            return "421 4.3.2 closing"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -150,6 +152,9 @@ def test_whom_the_mail_server_refuses_is_told(inbox: tuple[_Inbox, str], report:
     refused = {"nobody@example.com": "550 5.1.1 nobody has this name"}
     assert mail.send(Smtp(smarthost=address), everybody, report, "r.html", b"x") == refused and len(handler.received) == 1
     assert mail.send(Smtp(smarthost=address), everybody[1:], report, "r.html", b"x") == refused and len(handler.received) == 1
+    closing = ("a@example.com", "late@example.com", "b@example.com")
+    assert mail.send(Smtp(smarthost=address), closing, report, "r.html", b"x") == dict.fromkeys(closing, "421 4.3.2 closing")
+    assert len(handler.received) == 1
 
 
 def test_a_mail_server_that_speaks_tls_from_the_first_byte_on(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
