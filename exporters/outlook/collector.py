@@ -72,7 +72,7 @@ class OutlookCollector(DatabaseCollector):
         self._settled = True
 
     def _due(self, at: datetime) -> bool:
-        old = self._last is None or at - self._last >= self._every or self._last < midnight(at - _LATE)
+        old = self._last is None or at - self._last >= self._every or self._last - _LATE < midnight(at - _LATE)
         return old and (self._tried is None or at - self._tried >= _AGAIN)
 
     def _standing(self) -> Answer:

@@ -298,6 +298,11 @@ def test_a_day_that_is_over_is_learnt_from_once_its_last_rows_are_there(
     for minutes, last in ((-1, -1), (1, -1), (4, -1), (6, 6), (7, 6), (300, 6)):
         published = _run(collector, over + timedelta(minutes=minutes))
         assert published["platform_forecast_made_timestamp_seconds",] == (over + timedelta(minutes=last)).timestamp(), minutes
+    # What is made because it is old, while the last rows of a day still come, is made again.
+    over += timedelta(days=1)
+    _run(collector, over + timedelta(minutes=2))
+    published = _run(collector, over + timedelta(minutes=6))
+    assert published["platform_forecast_made_timestamp_seconds",] == (over + timedelta(minutes=6)).timestamp()
 
 
 def test_the_process_is_ended_when_it_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
