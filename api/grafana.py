@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import requests
 
+from api.bearer import Bearer
 from api.live import Live
 from contract.live import EVERYWHERE, MEASUREMENT, STREAM
 
@@ -36,17 +37,6 @@ def _tag(text: str | None) -> str:
     for sign in "\\ ,=":
         escaped = escaped.replace(sign, f"\\{sign}")
     return escaped
-
-
-class Bearer(requests.auth.AuthBase):
-    """A token as the only credential: a login in ~/.netrc would otherwise take its place."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import requests
 
-from api.grafana import Bearer
+from api.bearer import Bearer
 from api.opened import Opened, Unreadable
 from contract.viewers import ACCOUNTS, VIEWERS, WINDOWS
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from api.bearer import Bearer
 from contract.settings import Settings
 from contract.values import checked_url
 from exporters import credentials
@@ -64,17 +65,6 @@ class Answer:
     at: float
 
 
-class _Bearer(requests.auth.AuthBase):
-    """The token as the only credential: a login in ~/.netrc would otherwise take its place."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 class Client:
     """Asks one Grafana with one token.
 
@@ -86,7 +76,7 @@ class Client:
         self.url = url
         self._pause = pause
         self._session = requests.Session()
-        self._session.auth = _Bearer(token)
+        self._session.auth = Bearer(token)
         self._session.headers["Accept"] = "application/json"
 
     def get(self, path: str, **query: str | int) -> Any:
