@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alert_rules import wording
 from alert_rules.catalogue import checked
-from alert_rules.model import Alert, Guard
+from alert_rules.model import Alert, Also, Guard
 from contract.settings import Settings
 from contract.signals.model import Matches
 from contract.values import duration_seconds
@@ -17,13 +17,15 @@ def enough(guard: Guard, by: tuple[str, ...], where: Matches, settings: Settings
     return f"{count} >= {guard.count(settings)}"
 
 
+def further(also: Also, by: tuple[str, ...], where: Matches, settings: Settings) -> str:
+    """PromQL that holds where a further condition does."""
+    return f"{query(also.signal, by, also.window, where)} {also.comparison} {wording.decimal(also.value(settings))}"
+
+
 def expression(alert: Alert, settings: Settings) -> str:
     """PromQL of an alert: the signal beyond its limit, and enough traffic to mean something, label by label."""
     where = alert.where(settings)
-    also = (
-        f"{query(also.signal, alert.by, also.window, where)} {also.comparison} {wording.decimal(also.value(settings))}"
-        for also in alert.also
-    )
+    also = (further(condition, alert.by, where, settings) for condition in alert.also)
     beyond = f"{query(alert.signal, alert.by, alert.window, where)} {alert.comparison} {wording.decimal(alert.limit(settings))}"
     return " and ".join((beyond, *also, *(enough(guard, alert.by, where, settings) for guard in alert.guards)))
 

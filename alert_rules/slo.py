@@ -147,7 +147,7 @@ SIX_HOURS = replace(
     keep_firing_for="15m",
     summary="An error budget goes within the week at this pace.",
     description="{slo} ({scope}, {environment}): {value} of the whole error budget of team {team} went in the last {window}, "
-    "and the last half an hour was no better; {threshold} wakes people.",
+    "and the last half hour was no better; {threshold} wakes people.",
     meaning="It is not as steep as SloBudgetBurnHour, but it has gone on for hours, and at this pace nothing is left in five "
     "days.",
     impact="Some users have met it for hours. Every further day like this costs a fifth of what the period allows.",

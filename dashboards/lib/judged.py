@@ -22,7 +22,7 @@ _COLOURS = Thresholds(colours.OK, ((UNJUDGED, colours.UNKNOWN), (BAD, colours.DE
 
 
 def watched(alert: Alert, settings: Settings) -> str:
-    """PromQL of what an alert compares with its limit: only where enough happened to judge.
+    """PromQL of what an alert compares with its limit: only where enough happened to judge, and there is what it judges.
 
     Of the dashboard's filters those act that choose among what the alert tells apart: its limit is not one for a part of that.
     """
@@ -31,8 +31,11 @@ def watched(alert: Alert, settings: Settings) -> str:
         return alert.where(settings) + tuple(match for match in filtered(signal) if match.label in alert.by)
 
     value = query(alert.signal, alert.by, alert.window, where(alert.signal))
+    either_or = (also for also in alert.also if also.signal.unit == "none")
+    there = (rules.further(also, alert.by, where(also.signal), settings) for also in either_or)
     guards = (rules.enough(guard, alert.by, where(guard.signal), settings) for guard in alert.guards)
-    return "(" + " and ".join((f"({value})", *guards)) + ")" if alert.guards else f"({value})"
+    only = (*there, *guards)
+    return "(" + " and ".join((f"({value})", *only)) + ")" if only else f"({value})"
 
 
 def at_least(alert: Alert, settings: Settings) -> str:

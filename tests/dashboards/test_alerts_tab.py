@@ -148,6 +148,19 @@ def test_what_nothing_is_left_of_is_far_beyond_its_limit(prometheus_tools: Prome
     promql(prometheus_tools, tmp_path, series, [(distance(budget, SETTINGS), "5m", labels, 100)])
 
 
+def test_what_does_not_answer_is_not_near_to_an_alert_that_leaves_it_out(
+    prometheus_tools: PrometheusTools, tmp_path: Path
+) -> None:
+    shrank = next(alert for alert in ALERTS if alert.name == "ScrapeShrank")
+    target = '{environment="production",instance="%s",job="platform"}'
+    series = {f"up{target % 'away'}": "0x180", f"scrape_samples_scraped{target % 'away'}": "1000x90 0x90"} | {
+        f"up{target % 'there'}": "1x180", f"scrape_samples_scraped{target % 'there'}": "1000x180"
+    }  # fmt: skip
+    labels = '{alertname="ScrapeShrank",environment="production",instance="there",job="platform"}'
+    expression = distance(shrank, SETTINGS).replace("$environment", ".*")
+    promql(prometheus_tools, tmp_path, series, [(expression, "80m", labels, 0.5)])
+
+
 def test_what_fires_has_no_gaps_where_its_rule_is_evaluated_every_other_minute(
     panels: dict[int, Json], prometheus_tools: PrometheusTools, tmp_path: Path
 ) -> None:
