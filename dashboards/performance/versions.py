@@ -36,7 +36,7 @@ WITH deployed AS (
     {p95} AS p95
   FROM pair p JOIN analytics.latency_hourly l
     ON l.agent = p.agent AND l.environment = p.environment AND l.version IN (p.version, p.previous)
-  WHERE l.hour BETWEEN $__timeTo()::timestamptz - interval '30 days' AND $__timeTo()
+  WHERE l.hour >= $__timeTo()::timestamptz - interval '30 days' AND l.hour < $__timeTo()
     AND l.hour BETWEEN p.since - interval '7 days' AND p.since + interval '7 days'
   GROUP BY 1, 2, 3
 )

@@ -280,6 +280,20 @@ def test_a_gate_of_a_version(connection: Database, runs: int, failed: int, secon
     assert ask(connection, "version_gates")[0]["verdict"] == verdict
 
 
+def test_a_gate_looks_no_further_than_its_range(connection: Database) -> None:
+    """The hour that begins where the range ends is not of it."""
+    connection.execute("INSERT INTO analytics.agents VALUES (1, 'billing', 1)")
+    version(connection, "1.0", timedelta(days=3), 1000, 20, 1.0)
+    version(connection, "1.1", timedelta(hours=2), 1000, 20, 1.0)
+    connection.execute(
+        "INSERT INTO analytics.latency_hourly SELECT %s, agent, version, environment, n, n, histogram"
+        " FROM analytics.latency_hourly WHERE version = '1.1'",
+        (NOW,),
+    )
+    [row] = ask(connection, "version_gates")
+    assert (row["verdict"], row["n"], row["errors"]) == ("pass", 1000, 0.02)
+
+
 def test_a_gate_follows_the_configuration(connection: Database) -> None:
     connection.execute("INSERT INTO analytics.agents VALUES (1, 'billing', 1)")
     version(connection, "1.0", timedelta(days=3), 1000, 20, 1.0)
