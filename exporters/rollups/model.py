@@ -207,6 +207,16 @@ class Source:
         return key
 
     @property
+    def counted(self) -> tuple[str, ...]:
+        """The first of `COUNTED`: as many as its facts have use for."""
+        return COUNTED[: 1 + max((len(fact.sums) for fact in self.facts), default=0)]
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """The first of `HISTOGRAM_COLUMNS`: as many as its facts have use for."""
+        return HISTOGRAM_COLUMNS[: max((len(fact.bounds) + 1 for fact in self.facts if fact.bounds), default=0)]
+
+    @property
     def own_columns(self) -> tuple[str, ...]:
         """The relation's columns that an image is made of, with its key and time: all that a trigger has to keep of a row."""
         texts = [self.open, *(one.sql for one in self.image.values()), *(join.on for join in self.joins)]

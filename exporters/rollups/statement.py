@@ -12,16 +12,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from exporters.rollups.model import COUNTED, FIGURES, HISTOGRAM_COLUMNS, Fact, Source, once_a_week, plausible, week
+from exporters.rollups.model import COUNTED, HISTOGRAM_COLUMNS, Fact, Source, once_a_week, plausible, week
 
-_COLUMNS = ("fact", "at", "labels", "bucket", *COUNTED)
-"""The columns of changes, of which each has to do with one bucket of a histogram at most."""
 
-SPREAD = ", ".join(
-    [f"analytics.total({column}) AS {column}" for column in COUNTED]
-    + [f"analytics.total(n) FILTER (WHERE bucket = {number}) AS {column}" for number, column in enumerate(HISTOGRAM_COLUMNS)]
-)
-"""The `FIGURES` of changes that are added up: from a row a bucket of the histogram to a column a bucket."""
+@dataclass(frozen=True)
+class Figures:
+    """Columns of figures: `counted` ones, and those of a histogram's `buckets`.
+
+    A step leaves out those for which its source has no use: a column takes its time wherever it passes, be it NULL in all rows.
+    """
+
+    counted: tuple[str, ...] = COUNTED
+    buckets: tuple[str, ...] = HISTOGRAM_COLUMNS
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.counted + self.buckets
+
+    @property
+    def spread(self) -> str:
+        """The columns of changes that are added up: from a row a bucket of the histogram to a column a bucket."""
+        counted = [f"analytics.total({column}) AS {column}" for column in self.counted]
+        return ", ".join(
+            counted
+            + [f"analytics.total(n) FILTER (WHERE bucket = {number}) AS {column}" for number, column in enumerate(self.buckets)]
+        )
+
+
+SPREAD = Figures().spread
+"""All `FIGURES` of changes."""
 
 STOCK = "stock:"
 """Stands before the names of stocks, which live in the same tables as facts."""
@@ -104,6 +123,8 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     With `placing` (CTEs over a CTE `gone`, of changes) the counts go where these put them, instead of `analytics.fresh`.
     """
     source = form.source
+    figures = Figures(source.counted, source.buckets) if placing is None else Figures()
+    counts = _cells if touched.all_new else _counts
     parts = [
         *([] if touched.provided is None else [f"provided AS MATERIALIZED (SELECT {touched.provided} AS so)"]),
         *_after(form, touched),
@@ -113,7 +134,7 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
         *_met(source),
         *_firsts(source),
         *_seen(source, many=placing is not None),
-        *(_cells(source, touched.since, placing) if touched.all_new else _counts(source, touched.since, placing)),
+        *counts(source, touched.since, figures, placing),
         *_remembered(form, touched),
         f"tally AS MATERIALIZED (SELECT (SELECT count(*) FROM after) AS looked, {_others(touched)})",
     ]
@@ -136,35 +157,33 @@ def render(form: Form, touched: Touched, placing: Sequence[str] | None = None) -
     )
 
 
-def _cells(source: Source, since: str | None, placing: Sequence[str] | None) -> list[str]:
+def _cells(source: Source, since: str | None, figures: Figures, placing: Sequence[str] | None) -> list[str]:
     """Puts what new rows give where it belongs: nothing can fall, so their changes are cells at once."""
-    spread = len(HISTOGRAM_COLUMNS) if placing is not None or _has_histograms(source) else 0
-    columns, cells = ", ".join(("fact", "at", "labels", *FIGURES[: len(COUNTED) + spread])), _changes(source, since, spread)
+    columns, cells = ", ".join(("fact", "at", "labels", *figures.columns)), _changes(source, since, figures, cells=True)
     if placing is None:
         return [f"written AS (INSERT INTO analytics.fresh ({columns}) {cells})"]
     return [f"gone ({columns}) AS MATERIALIZED ({cells})", *placing]
 
 
-def _counts(source: Source, since: str | None, placing: Sequence[str] | None) -> Iterator[str]:
+def _counts(source: Source, since: str | None, figures: Figures, placing: Sequence[str] | None) -> Iterator[str]:
     """Puts changes and amends where they belong. Without histograms they are cells as they are."""
-    yield f"changes ({', '.join(_COLUMNS)}) AS MATERIALIZED ({_changes(source, since)})"
+    columns = ", ".join(("fact", "at", "labels", "bucket", *figures.counted))
+    yield f"changes ({columns}) AS MATERIALIZED ({_changes(source, since, figures)})"
     counts = "SELECT * FROM changes"
-    if amends := _amends(source):
+    if amends := _amends(source, figures):
         yield f"amends AS ({amends})"
         counts += " UNION ALL SELECT * FROM amends"
     if placing is not None:
         yield f"gone AS MATERIALIZED ({counts})"
         yield from placing
-    elif _has_histograms(source):
-        cells = f"SELECT fact, at, labels, {SPREAD} FROM ({counts}) AS counts GROUP BY fact, at, labels"
-        yield f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(FIGURES)}) {cells})"
-    else:
-        columns = ", ".join(("fact", "at", "labels", *COUNTED))
-        yield f"written AS (INSERT INTO analytics.fresh ({columns}) SELECT {columns} FROM ({counts}) AS counts)"
-
-
-def _has_histograms(source: Source) -> bool:
-    return any(fact.bounds for fact in source.facts)
+        return
+    added_up, grouped = ", ".join(figures.columns), ""
+    if figures.buckets:
+        added_up, grouped = figures.spread, " GROUP BY fact, at, labels"
+    yield (
+        f"written AS (INSERT INTO analytics.fresh (fact, at, labels, {', '.join(figures.columns)})"
+        f" SELECT fact, at, labels, {added_up} FROM ({counts}) AS counts{grouped})"
+    )
 
 
 def _after(form: Form, touched: Touched) -> Iterator[str]:
@@ -173,8 +192,11 @@ def _after(form: Form, touched: Touched) -> Iterator[str]:
     if touched.all_new:  # who was not counted before is only named to be remembered
         key = f"CASE WHEN {is_open} THEN {key} END"
     only = "" if touched.provided is None else f" AND {_PROVIDED}"
+    own = ", ".join(f"r.{column}" for column in form.own_types)
     looked = " UNION ALL ".join(
-        f"SELECT {key} AS key, {is_open} AS is_open, {form.image} FROM {table} AS r {form.joins} WHERE {condition}{only}"
+        f"SELECT {key} AS key, {is_open} AS is_open, {form.image}"
+        # A prepared query that holds another one is walked through whenever it is run: images are kept out of that.
+        f" FROM (SELECT {own} FROM {table} AS r WHERE {condition}{only}) AS r {form.joins}"
         for condition in touched.rows
     )
     if not touched.compare:
@@ -216,7 +238,7 @@ def _others(touched: Touched) -> str:
 
 def _images(form: Form, touched: Touched) -> str:
     now = f"SELECT 1::bigint AS w, true AS stays, {form.names} FROM after"
-    return now if touched.all_new else f"{now} UNION ALL SELECT -1, stays, {form.names} FROM before"
+    return now if touched.all_new else f"{now} UNION ALL SELECT -1::bigint, stays, {form.names} FROM before"
 
 
 def _bucket(at: str, since: str | None) -> str:
@@ -226,14 +248,14 @@ def _bucket(at: str, since: str | None) -> str:
     return f"CASE WHEN ({plausible(at)}) IS NOT TRUE THEN NULL{hours} ELSE {minute} END"
 
 
-def _changes(source: Source, since: str | None, spread: int | None = None) -> str:
+def _changes(source: Source, since: str | None, figures: Figures, cells: bool = False) -> str:
     """The differences that the images make, by fact, bucket of time, labels and bucket of the histogram.
 
-    With `spread` they are cells, with so many columns for the histogram's buckets; there are no earlier images then.
+    Or they are `cells`, with a column for each of the histogram's buckets; there are no earlier images then.
     """
-    rows = [_fact(fact, since, spread) for fact in source.facts]
+    rows = [_fact(fact, since, figures, cells) for fact in source.facts]
     rows += [
-        _row(STOCK + stock.name, None, stock.labels.values(), (), None, f"images WHERE {stock.when}", spread)
+        _row(STOCK + stock.name, None, stock.labels.values(), (), None, f"images WHERE {stock.when}", figures, cells)
         for stock in source.stocks
     ]
     if (seen := source.last_seen) is not None:
@@ -241,11 +263,11 @@ def _changes(source: Source, since: str | None, spread: int | None = None) -> st
             "(SELECT at, 1::bigint AS w FROM met WHERE (at > last_at) IS NOT FALSE"
             " UNION ALL SELECT last_at, -1 FROM met WHERE at > last_at) AS moved"
         )
-        rows.append(_row(seen.fact, _bucket("at", since), (), (), None, moved, spread))
+        rows.append(_row(seen.fact, _bucket("at", since), (), (), None, moved, figures, cells))
     return " UNION ALL ".join(rows)
 
 
-def _fact(fact: Fact, since: str | None, spread: int | None) -> str:
+def _fact(fact: Fact, since: str | None, figures: Figures, cells: bool) -> str:
     bucket = None
     if fact.histogram is not None:
         bounds = ", ".join(str(round(bound * 1_000_000)) for bound in fact.bounds)
@@ -255,62 +277,70 @@ def _fact(fact: Fact, since: str | None, spread: int | None) -> str:
         rows = f"images WHERE stays AND ({fact.when})"
     else:
         rows = f"first_{fact.name} WHERE (once_key IN (SELECT key FROM once_{fact.name})) IS TRUE"
-    return _row(fact.name, _bucket(fact.at, since), fact.labels.values(), fact.sums.values(), bucket, rows, spread)
+    at, labels, sums = _bucket(fact.at, since), fact.labels.values(), fact.sums.values()
+    return _row(fact.name, at, labels, sums, bucket, rows, figures, cells)
 
 
 def _row(
-    fact: str, at: str | None, labels: Iterable[str], sums: Iterable[str], bucket: str | None, rows: str, spread: int | None
+    fact: str,
+    at: str | None,
+    labels: Iterable[str],
+    sums: Iterable[str],
+    bucket: str | None,
+    rows: str,
+    figures: Figures,
+    cells: bool,
 ) -> str:
     """Changes by the images that have part in a fact; `w` is 1 for images now, -1 for earlier ones.
 
     Labels are joined when their rows are added up: a thousand rows have few sets of them.
     """
-    weighted = "({})::bigint" if spread is not None else "w * ({})::bigint"
+    weighted = "({})::bigint" if cells else "w * ({})::bigint"
     said = {f"l{number}": label for number, label in enumerate(labels)}
     counted = {"w": "w"} | {f"a{number}": weighted.format(amount) for number, amount in enumerate(sums)}
     bucketed = {"bucket": bucket} if bucket else {}
     by_bucket = "analytics.total(w) FILTER (WHERE bucket = {})" if bucket else "NULL::bigint"
-    keys = ({"at": at} if at else {}) | said | (bucketed if spread is None else {})
-    figures = [f"analytics.total({name})" for name in counted]
+    keys = ({"at": at} if at else {}) | said | ({} if cells else bucketed)
+    sums_up = [f"analytics.total({name})" for name in counted]
     joined = " || E'\\x1f' || ".join(said) or "''"
     columns = [
         f"{quoted(fact)}::text AS fact",
         ("at" if at else "NULL::timestamptz") + " AS at",
         f'({joined})::text COLLATE "C" AS labels',
-        *([("bucket" if bucket else "NULL::integer") + " AS bucket"] if spread is None else ()),
-        *figures,
-        *["NULL::bigint"] * (len(COUNTED) - len(figures)),
-        *(by_bucket.format(number) for number in range(spread or 0)),
+        *(() if cells else [("bucket" if bucket else "NULL::integer") + " AS bucket"]),
+        *sums_up,
+        *["NULL::bigint"] * (len(figures.counted) - len(sums_up)),
+        *(by_bucket.format(number) for number in range(len(figures.buckets) if cells else 0)),
     ]
     named = ", ".join(f"({text}) AS {name}" for name, text in (keys | counted | bucketed).items())
-    once = " OFFSET 0" if bucket and spread else ""  # or the bucket would be looked up anew for each column
-    changed = " OR ".join(f"{figure} <> 0" for figure in figures)
+    once = " OFFSET 0" if bucket and cells else ""  # or the bucket would be looked up anew for each column
+    changed = " OR ".join(f"{figure} <> 0" for figure in sums_up)
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {', '.join(columns)} FROM (SELECT {named} FROM {rows}{once}) AS part{grouped} HAVING {changed}"
 
 
-def _amends(source: Source) -> str:
+def _amends(source: Source, figures: Figures) -> str:
     """What counters need beside the changes, so that no figure falls that a metric shows. "" where no metric is a counter."""
-    projected = " UNION ALL ".join(_projected(fact, one) for fact in source.facts for one in fact.projections)
-    amounts = ", ".join(f"greatest(-analytics.total({column}), 0)" for column in COUNTED)
-    falls = " OR ".join(f"analytics.total({column}) < 0" for column in COUNTED)
+    projected = " UNION ALL ".join(_projected(fact, one, figures) for fact in source.facts for one in fact.projections)
+    amounts = ", ".join(f"greatest(-analytics.total({column}), 0)" for column in figures.counted)
+    falls = " OR ".join(f"analytics.total({column}) < 0" for column in figures.counted)
     return projected and (
         f"SELECT fact, NULL::timestamptz, labels, bucket, {amounts} FROM ({projected}) AS projected"
         f" WHERE EXISTS (SELECT FROM before) GROUP BY fact, labels, bucket HAVING {falls}"
     )
 
 
-def _projected(fact: Fact, projection: Fact) -> str:
+def _projected(fact: Fact, projection: Fact, figures: Figures) -> str:
     """Changes of a fact by the labels and figures that the metrics of a projection show."""
     places = [list(fact.labels).index(label) + 1 for label in projection.labels]
     labels = " || E'\\x1f' || ".join(f"split_part(labels, E'\\x1f', {place})" for place in places) or "''"
     shown, bucket, rows = {*projection.shown}, "NULL::integer", f"changes WHERE fact = {quoted(fact.name)}"
     if projection.histogram is not None:
         shown, bucket, rows = {"n", *shown}, "bucket", f"{rows} AND bucket IS NOT NULL"
-    figures = ", ".join(f"{column if column in shown else 'NULL::bigint'} AS {column}" for column in COUNTED)
+    said = ", ".join(f"{column if column in shown else 'NULL::bigint'} AS {column}" for column in figures.counted)
     return (
         f'SELECT {quoted(projection.name)}::text AS fact, ({labels})::text COLLATE "C" AS labels, {bucket} AS bucket,'
-        f" {figures} FROM {rows}"
+        f" {said} FROM {rows}"
     )
 
 
