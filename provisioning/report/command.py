@@ -21,6 +21,8 @@ from provisioning.report.model import Report
 
 Form = Literal["html", "pdf", "xlsx", "csv", "json"]
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+_STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+"""Where names stand for what is open already: a pipe, or a file that others write to as well."""
 _ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 
 
@@ -88,12 +90,13 @@ def report(
     ending, body = _written(made, form, bool(panel))
     file = out or Path(f"{tab}-report.{ending}")
     _keep(file, body)
-    click.echo(f"{file}: {len(made.sections)} sections, {len(body)} bytes")
+    aside = _goes_on(file)  # whoever reads the report there reads nothing else
+    click.echo(f"{file}: {len(made.sections)} sections, {len(body)} bytes", err=aside)
     for remark in made.remarks:
         click.echo(remark, err=True)
     refused = mail.send(settings.notifications.smtp, to, made, file.name, body) if to else {}
     if sent := [address for address in to if address not in refused]:
-        click.echo(f"sent to {', '.join(sent)}")
+        click.echo(f"sent to {', '.join(sent)}", err=aside)
     for remark in record.exported(made, form, sent):
         click.echo(remark, err=True)
     if refused:
@@ -150,12 +153,13 @@ def _written(made: Report, form: Form, one_panel: bool) -> tuple[str, bytes]:
 
 
 def _keep(file: Path, body: bytes) -> None:
-    """Written whole or not at all, for its owner's eyes: what stands in a report is not for everybody. What is no file, such as
-    /dev/stdout, is written to, and a link stays one."""
-    if file.exists() and not file.is_file():
-        file.write_bytes(body)
+    """Written whole or not at all, for its owner's eyes: what stands in a report is not for everybody. A pipe, or /dev/stdout,
+    gets it after what it has already, and a link stays one."""
+    if _goes_on(file):
+        with file.open("ab") as stream:
+            stream.write(body)
         return
-    file = file.resolve()
+    file = Path(os.path.realpath(file))
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "wb") as written:
@@ -164,6 +168,11 @@ def _keep(file: Path, body: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _goes_on(file: Path) -> bool:
+    """Whether what is written there goes on to somebody, as to /dev/stdout, whatever that leads to."""
+    return file.exists() and (not file.is_file() or file.absolute().parent in _STREAMS)
 
 
 def _scheduled(when: str, ctx: click.Context, tab: str) -> str:

@@ -42,14 +42,16 @@ def site(scraped: Scraped, settings: Settings, tmp_path: Path) -> str:
 
 
 def test_a_panel_of_a_real_tab_as_csv(site: str, tmp_path: Path) -> None:
-    out = tmp_path / "health.csv"
-    done = _run(
-        "--config", site, "--tab", "overview", "--panel", "health", "--range", "1h", "--format", "csv", "--out", str(out)
-    )
-    assert done.exit_code == 0, done.output
-    heads, *rows = csv.reader(io.StringIO(out.read_text()))
-    assert heads == ["Name", "Value", "Unit"] and ["Platform API", "0", ""] in rows
-    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    """To where /dev/stdout may lead, a file that holds something already: nothing else is read there, and nothing is gone."""
+    words = ["--config", site, "--tab", "overview", "--panel", "health", "--range", "1h", "--format", "csv"]
+    with (tmp_path / "all.csv").open("ab") as everything:
+        everything.write(b"yesterday's\n")
+        everything.flush()
+        done = _run(*words, "--out", f"/dev/fd/{everything.fileno()}")
+    assert done.exit_code == 0 and done.stdout == "" and "1 sections" in done.stderr, done.output
+    before, report = (tmp_path / "all.csv").read_text().split("\n", 1)
+    heads, *rows = csv.reader(io.StringIO(report))
+    assert before == "yesterday's" and heads == ["Name", "Value", "Unit"] and ["Platform API", "0", ""] in rows
 
 
 @pytest.mark.parametrize(
@@ -88,10 +90,13 @@ def test_a_pipe_stays_a_pipe_and_a_link_a_link(tmp_path: Path) -> None:
         assert os.read(reader, 100) == b"figures" and pipe.is_fifo()
     finally:
         os.close(reader)
+    (tmp_path / "loop").symlink_to("loop")
+    command._keep(tmp_path / "loop", b"figures")
+    assert (tmp_path / "loop").read_bytes() == b"figures"
     link.symlink_to(target)
     for body in (b"first", b"second"):
         command._keep(link, body)
-        assert link.is_symlink() and target.read_bytes() == body
+        assert link.is_symlink() and target.read_bytes() == body and stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
 def test_without_a_browser_there_are_tables_and_a_remark(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
