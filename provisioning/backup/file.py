@@ -100,6 +100,8 @@ class Writing:
 def writing(path: Path) -> Iterator[Writing]:
     """A new file, which has its name only once it is whole. Raises InputError when there is one already."""
     _refuse_what_is_there(path)
+    if not path.parent.is_dir():
+        raise InputError(f"error: {path}: there is no folder {path.parent}; create it, or name another")
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent)  # its owner's alone
     unfinished = Path(name)
     try:

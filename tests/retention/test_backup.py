@@ -195,6 +195,9 @@ def test_what_is_no_backup_of_ours_is_refused_in_words(counted: Connection, obse
     again = observatory("backup", "saved.zip")
     assert again.exit_code == 2 and "is there already" in again.output
 
+    nowhere = observatory("backup", "nowhere/saved.zip")
+    assert nowhere.exit_code == 2 and "there is no folder nowhere; create it" in nowhere.output
+
     def refusal(file: Path) -> str:
         result = observatory("restore", str(file), "--yes", "--replace")
         assert result.exit_code == 2, result.output
