@@ -18,8 +18,8 @@ from typing import NamedTuple
 from contract import buckets
 from exporters.langfuse.calls import MICRO, UNKNOWN, Call, Score
 from exporters.langfuse.usage import TOKEN_TYPES
+from exporters.rollups.changes import STOCK
 from exporters.rollups.model import SUMS
-from exporters.rollups.statement import STOCK
 
 CALLS, UNPRICED, DURATIONS, FIRST_TOKENS = "llm_calls", "llm_unpriced", "llm_durations", "llm_first_tokens"
 AGENTS, PROMPTS, SCORES, CORRECTIONS = "llm_agents", "llm_prompts", "llm_scores", "llm_corrections"

@@ -6,8 +6,8 @@ from psycopg import sql
 
 from exporters.database.sessions import Connection
 from exporters.langfuse.counting import Changes
+from exporters.rollups.changes import SPREAD
 from exporters.rollups.model import COUNTED, FIGURES, SEPARATOR
-from exporters.rollups.statement import SPREAD
 
 _COMMA = sql.SQL(", ")
 _STATEMENT = sql.SQL(

@@ -14,8 +14,9 @@ from exporters.rollups.capture.ids import IdsCapture
 from exporters.rollups.capture.scan import ScanCapture
 from exporters.rollups.capture.snapshot import SnapshotCapture
 from exporters.rollups.capture.window import WindowCapture
+from exporters.rollups.model import quoted
 from exporters.rollups.state import Connection, lock, states
-from exporters.rollups.statement import Form, quoted, render
+from exporters.rollups.statement import Form, render
 
 CAPTURES: dict[Mode, Capture] = {
     "snapshot": SnapshotCapture(),

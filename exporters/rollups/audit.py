@@ -15,9 +15,9 @@ from random import Random
 
 from exporters.rollups.advance import advance
 from exporters.rollups.capture.ids import PORTION
-from exporters.rollups.model import Fact, Source, plausible
+from exporters.rollups.model import Fact, Source, plausible, quoted
 from exporters.rollups.state import Connection, lock
-from exporters.rollups.statement import Form, quoted
+from exporters.rollups.statement import Form
 
 _TRIES = 3
 _HOUR = timedelta(hours=1)

@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 
 from exporters.rollups.advance import CAPTURES
 from exporters.rollups.capture.snapshot import STAMP
+from exporters.rollups.changes import SPREAD
 from exporters.rollups.fold import ADDED_UP, LOCK, PLANNING, placing
+from exporters.rollups.model import quoted
 from exporters.rollups.state import Connection, State, lock
-from exporters.rollups.statement import SPREAD, Form, quoted, render
+from exporters.rollups.statement import Form, render
 
 FIRST_ROWS = 20_000
 _MOST_ROWS = 500_000

@@ -8,9 +8,8 @@ days, in one statement: whoever reads tables and `fresh` in one statement sees e
 
 from __future__ import annotations
 
-from exporters.rollups.model import FIGURES
+from exporters.rollups.model import FIGURES, quoted
 from exporters.rollups.state import Connection
-from exporters.rollups.statement import quoted
 
 LOCK = 0x0B5E_F01D
 """Key of the advisory lock under which one process folds."""

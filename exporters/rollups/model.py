@@ -222,3 +222,8 @@ class Source:
         texts = [self.open, *(one.sql for one in self.image.values()), *(join.on for join in self.joins)]
         found = {self.key, self.contract.time, *(name for text in texts for name in _OWN.findall(text))}
         return tuple(column.name for column in self.contract.columns if column.name in found)
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -17,8 +17,9 @@ from dataclasses import replace
 from contract.analytics import ADVANCED
 from exporters.database.sessions import Rows
 from exporters.rollups.capture.snapshot import few_newer, newer_than
+from exporters.rollups.model import quoted
 from exporters.rollups.state import Connection
-from exporters.rollups.statement import Form, quoted, render
+from exporters.rollups.statement import Form, render
 
 Counts = tuple[int, int, int]
 """Rows that a step looked at, final rows that it corrected, and rows that are gone."""

@@ -23,10 +23,11 @@ from exporters.database.sessions import limits
 from exporters.rollups.capture import ids, window
 from exporters.rollups.capture.choice import Mode
 from exporters.rollups.capture.snapshot import STAMP
+from exporters.rollups.changes import SPREAD, STOCK
 from exporters.rollups.fold import LOCK, fold, placing
-from exporters.rollups.model import FIGURES, Fact, Source
+from exporters.rollups.model import FIGURES, Fact, Source, quoted
 from exporters.rollups.state import Connection
-from exporters.rollups.statement import SPREAD, STOCK, Form, Touched, quoted, render
+from exporters.rollups.statement import Form, Touched, render
 
 CHUNK_ROWS = 200_000
 _AGAIN = "_again"

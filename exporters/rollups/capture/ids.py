@@ -15,8 +15,9 @@ from typing import Any
 
 from exporters.rollups.capture.gaps import Gap, advance
 from exporters.rollups.capture.scan import gone
+from exporters.rollups.model import quoted
 from exporters.rollups.state import Connection, State
-from exporters.rollups.statement import Form, Touched, quoted
+from exporters.rollups.statement import Form, Touched
 
 PORTION = 50_000
 """The most new ids of one step; the rest waits for the next."""

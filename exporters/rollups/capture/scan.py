@@ -6,8 +6,9 @@ table is large: for tables that are small, or whose rows nearly all change.
 
 from __future__ import annotations
 
+from exporters.rollups.model import quoted
 from exporters.rollups.state import Connection, State
-from exporters.rollups.statement import Form, Touched, quoted
+from exporters.rollups.statement import Form, Touched
 
 
 class ScanCapture:

@@ -9,8 +9,9 @@ the backfill counts them. A final row that changes keeps what it carries; a line
 
 from __future__ import annotations
 
+from exporters.rollups.model import quoted
 from exporters.rollups.state import Connection, State
-from exporters.rollups.statement import Form, Touched, quoted
+from exporters.rollups.statement import Form, Touched
 
 STAMP = "observatory_xid"
 _ABOUT_ONE = "(q.names IS NOT NULL OR q.image IS NOT NULL)"

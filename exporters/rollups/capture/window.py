@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from exporters.database.sessions import StatementRefused
 from exporters.rollups.capture.scan import gone
+from exporters.rollups.model import quoted
 from exporters.rollups.state import Connection, State
-from exporters.rollups.statement import Form, Touched, quoted
+from exporters.rollups.statement import Form, Touched
 
 PORTION = 50_000
 """About so many rows of one step; the rest waits for the next."""
