@@ -16,6 +16,8 @@ from provisioning.findings import InputError, Unreachable, as_error
 
 FINE, FINDINGS, WRONG_INPUT, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
+NOBODY = "nobody is there to be asked: say --yes, or --dry-run to see what would change"
+"""What is said where a question finds no answer."""
 
 
 def say(text: str, err: bool = False) -> None:
@@ -75,7 +77,7 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except click.Abort as problem:  # click's word for it, at a question or where a command stands in a module of its own
             if isinstance(problem.__context__, EOFError):
-                say("error: nobody is there to be asked: say --yes, or --dry-run to see what would change", err=True)
+                say(f"error: {NOBODY}", err=True)
                 ctx.exit(WRONG_INPUT)
             if isinstance(problem.__context__, KeyboardInterrupt):
                 ctx.exit(INTERRUPTED)

@@ -12,6 +12,7 @@ import click
 
 from provisioning.actions.action import Action, Manner, perform
 from provisioning.actions.audit import ACTOR_VARIABLE, VARIABLE, actor
+from provisioning.ending import NOBODY
 from provisioning.findings import InputError
 from provisioning.options import config_option, format_option
 
@@ -60,5 +61,5 @@ def act(action: Action, given: dict[str, Any]) -> None:
 
 def _asked(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody is there to be asked: say --yes, or --dry-run to see what would change")
+        raise click.UsageError(NOBODY)
     return click.confirm(question, err=True)
